@@ -1,0 +1,185 @@
+//! Which names exist: servers, their tools, the aliases that the declarations show, and the nearest names to a wrong one.
+
+use std::collections::HashMap;
+
+use indexmap::IndexMap;
+
+/// The servers and tools that one run can see. Immutable and shared: a run holds an `Arc` of it, so a server with
+/// 3,000 tools costs a run nothing.
+#[derive(Debug, Clone, Default)]
+pub struct Catalogue {
+    servers: IndexMap<String, ServerTools>,
+    aliases: HashMap<String, String>,
+}
+
+/// One server's tools.
+#[derive(Debug, Clone, Default)]
+pub struct ServerTools {
+    /// Exact names in the order of the list; `None` while the server has not listed them yet, and then every name is
+    /// let through to the host, which waits for the list.
+    tools: Option<IndexMap<String, ()>>,
+    aliases: HashMap<String, String>,
+}
+
+impl ServerTools {
+    /// A server whose tools are not known yet.
+    pub fn unknown() -> Self {
+        Self::default()
+    }
+
+    /// A server with these `(exact name, alias)` pairs. An alias that is another tool's exact name is ignored: exact
+    /// names win.
+    pub fn new<N: Into<String>, A: Into<String>>(tools: impl IntoIterator<Item = (N, A)>) -> Self {
+        let mut names = IndexMap::new();
+        let mut aliases = HashMap::new();
+        for (name, alias) in tools {
+            let (name, alias) = (name.into(), alias.into());
+            if name != alias {
+                aliases.entry(alias).or_insert_with(|| name.clone());
+            }
+            names.insert(name, ());
+        }
+        Self { tools: Some(names), aliases }
+    }
+
+    /// The exact name behind `name`, which may be an alias. `None` if there is no such tool.
+    pub fn resolve<'a>(&'a self, name: &'a str) -> Option<&'a str> {
+        match &self.tools {
+            None => Some(name),
+            Some(tools) if tools.contains_key(name) => Some(name),
+            Some(_) => self.aliases.get(name).map(String::as_str),
+        }
+    }
+
+    /// Whether the list is known and has `name`, as exact name or alias.
+    pub fn lists(&self, name: &str) -> bool {
+        self.tools.is_some() && self.resolve(name).is_some()
+    }
+
+    /// Exact names, in the order of the list; empty while unknown.
+    pub fn names(&self) -> impl Iterator<Item = &str> {
+        self.tools.iter().flat_map(|tools| tools.keys().map(String::as_str))
+    }
+
+    /// The names nearest to `wrong`, best first, at most `limit`.
+    pub fn nearest(&self, wrong: &str, limit: usize) -> Vec<&str> {
+        nearest(wrong, self.names(), limit)
+    }
+
+    fn retain(&mut self, mut keep: impl FnMut(&str) -> bool) {
+        if let Some(tools) = &mut self.tools {
+            tools.retain(|name, ()| keep(name));
+            self.aliases.retain(|_, name| tools.contains_key(name));
+        }
+    }
+}
+
+impl Catalogue {
+    /// Adds a server; `alias` is the identifier that the declarations show for it.
+    pub fn insert(&mut self, name: impl Into<String>, alias: impl Into<String>, tools: ServerTools) {
+        let (name, alias) = (name.into(), alias.into());
+        if name != alias {
+            self.aliases.entry(alias).or_insert_with(|| name.clone());
+        }
+        self.servers.insert(name, tools);
+    }
+
+    /// The exact name and the tools of the server called `name`, which may be an alias.
+    pub fn server(&self, name: &str) -> Option<(&str, &ServerTools)> {
+        let exact = if self.servers.contains_key(name) { name } else { self.aliases.get(name)? };
+        self.servers.get_key_value(exact).map(|(name, tools)| (name.as_str(), tools))
+    }
+
+    /// Exact names of all servers.
+    pub fn names(&self) -> impl Iterator<Item = &str> {
+        self.servers.keys().map(String::as_str)
+    }
+
+    /// The server names nearest to `wrong`, best first, at most `limit`.
+    pub fn nearest(&self, wrong: &str, limit: usize) -> Vec<&str> {
+        nearest(wrong, self.names(), limit)
+    }
+
+    /// A copy with only the servers and tools that `keep(server, tool)` lets through. A server whose list is known and
+    /// of which nothing is left goes too.
+    #[must_use]
+    pub fn filtered(&self, mut keep: impl FnMut(&str, &str) -> bool) -> Self {
+        let mut copy = self.clone();
+        copy.servers.retain(|server, tools| {
+            tools.retain(|tool| keep(server, tool));
+            tools.tools.as_ref().is_none_or(|left| !left.is_empty())
+        });
+        copy.aliases.retain(|_, name| copy.servers.contains_key(name));
+        copy
+    }
+}
+
+/// Names ordered by Jaro-Winkler similarity to `wrong`, folded for case and separators; those below 0.6 are no help
+/// (measured on the tool lists in `../shared/mcp-tools`: a one-word slip scores above 0.8, unrelated names below 0.55).
+fn nearest<'a>(wrong: &str, names: impl Iterator<Item = &'a str>, limit: usize) -> Vec<&'a str> {
+    /// Longer wrong names are cut: similarity is quadratic in the length, and the text is the script's.
+    const LONGEST: usize = 128;
+    let fold = |name: &str| -> String {
+        name.chars().filter(|c| c.is_alphanumeric()).flat_map(char::to_lowercase).take(LONGEST).collect()
+    };
+    let folded = fold(wrong);
+    let mut scored: Vec<(f64, &str)> = names
+        .map(|name| {
+            let candidate = fold(name);
+            let contains = !folded.is_empty() && (candidate.contains(&folded) || folded.contains(&candidate));
+            let score = strsim::jaro_winkler(&folded, &candidate);
+            (if contains { score.max(0.75) } else { score }, name)
+        })
+        .filter(|(score, _)| *score >= 0.6)
+        .collect();
+    scored.sort_by(|a, b| b.0.total_cmp(&a.0));
+    scored.into_iter().take(limit).map(|(_, name)| name).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn sample() -> Catalogue {
+        let mut catalogue = Catalogue::default();
+        let tools = [("get-user", "get_user"), ("create_issue", "create_issue"), ("then", "then")];
+        catalogue.insert("my-server", "my_server", ServerTools::new(tools));
+        catalogue.insert("late", "late", ServerTools::unknown());
+        catalogue
+    }
+
+    #[test]
+    fn exact_names_and_aliases_resolve() {
+        let catalogue = sample();
+        let (name, tools) = catalogue.server("my_server").expect("alias of a server");
+        assert_eq!(name, "my-server");
+        assert_eq!(tools.resolve("get_user"), Some("get-user"));
+        assert_eq!(tools.resolve("get-user"), Some("get-user"));
+        assert_eq!(tools.resolve("getUser"), None);
+    }
+
+    #[test]
+    fn a_wrong_name_finds_its_neighbours() {
+        let catalogue = sample();
+        let (_, tools) = catalogue.server("my-server").unwrap();
+        assert_eq!(tools.nearest("creat_issues", 3), ["create_issue"]);
+        assert_eq!(catalogue.nearest("myserver", 3), ["my-server"]);
+        assert!(tools.nearest("zzzz", 3).is_empty());
+    }
+
+    #[test]
+    fn tools_of_a_server_that_has_not_answered_are_let_through() {
+        let catalogue = sample();
+        let (_, tools) = catalogue.server("late").unwrap();
+        assert_eq!(tools.resolve("anything"), Some("anything"));
+        assert!(!tools.lists("anything"));
+    }
+
+    #[test]
+    fn a_filter_hides_tools_and_their_aliases() {
+        let catalogue = sample().filtered(|_, tool| tool != "get-user");
+        let (_, tools) = catalogue.server("my-server").unwrap();
+        assert_eq!(tools.resolve("get_user"), None);
+        assert!(sample().filtered(|_, _| false).server("my-server").is_none());
+    }
+}

@@ -1,0 +1,2 @@
+#![deny(missing_docs)]
+//! The map of the crate goes here.
