@@ -1,0 +1,59 @@
+//! `isolet demo-mcp`: the built-in MCP server.
+
+use std::net::SocketAddr;
+
+use rmcp::ServiceExt as _;
+use tokio_util::sync::CancellationToken;
+
+use crate::demo::{DemoServer, Part, http};
+use crate::exit::Failure;
+
+#[derive(clap::Args)]
+pub struct Args {
+    /// Serve Streamable HTTP on this address, path /mcp, instead of standard input and output
+    #[arg(long, value_name = "ADDR")]
+    http: Option<SocketAddr>,
+    /// Which tools to offer
+    #[arg(long, value_enum, default_value_t)]
+    part: Part,
+}
+
+/// Serves until standard input ends, or over HTTP until a signal.
+pub fn run(args: Args) -> Result<(), Failure> {
+    // One thread: the child of a small job must not cost more than the job.
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .map_err(|error| Failure::Setup(format!("cannot start: {error}")))?;
+    let demo = DemoServer::new(args.part);
+    let served = runtime.block_on(async {
+        match args.http {
+            Some(listen) => over_http(demo, listen).await,
+            None => over_pipes(demo).await,
+        }
+    });
+    // A read of standard input cannot be cancelled; do not wait for it.
+    runtime.shutdown_background();
+    served
+}
+
+async fn over_pipes(demo: DemoServer) -> Result<(), Failure> {
+    let service = demo
+        .serve(rmcp::transport::stdio_pipes())
+        .await
+        .map_err(|error| Failure::Setup(format!("the client did not open a session: {error}")))?;
+    service.waiting().await.map_err(|error| Failure::Setup(format!("the session broke: {error}")))?;
+    Ok(())
+}
+
+async fn over_http(demo: DemoServer, listen: SocketAddr) -> Result<(), Failure> {
+    let stop = CancellationToken::new();
+    let signalled = stop.clone();
+    tokio::spawn(async move {
+        let _ = tokio::signal::ctrl_c().await;
+        signalled.cancel();
+    });
+    http::serve(demo, listen, stop)
+        .await
+        .map_err(|error| Failure::Setup(format!("cannot listen on {listen}: {error}")))
+}
