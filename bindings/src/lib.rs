@@ -1,2 +1,11 @@
+//! Upstream MCP servers as bindings: isolet is a client of servers that nobody here wrote.
+//!
+//! This crate knows nothing of V8. It starts the servers of an `mcp.json`, keeps their tool lists, carries calls to them
+//! and brings back JSON; the server crate adapts it to the engine's `ToolHost`.
+//!
+//! | module | one idea |
+//! |---|---|
+//! | [`config`] | what an `mcp.json` says: servers, commands, headers, `${VAR}`; every complaint has a line and a column |
 #![deny(missing_docs)]
-//! The map of the crate goes here.
+
+pub mod config;
