@@ -1,0 +1,187 @@
+//! Names: which are identifiers, the aliases of those that are not, and the type names that servers and tools get.
+//!
+//! Two properties matter. Aliases are unique within a list and never hide another's exact name. A server's type name
+//! depends on nothing but the server's own name, and two different names never give the same type name: texts that were
+//! generated apart still compile together, because `interface` declarations of one name would merge.
+
+use std::collections::{HashMap, HashSet};
+use std::sync::LazyLock;
+
+use unicode_ident::{is_xid_continue, is_xid_start};
+
+/// Whether `env.name` may be written for `name`.
+pub fn is_identifier(name: &str) -> bool {
+    let mut chars = name.chars();
+    chars.next().is_some_and(|first| first == '$' || first == '_' || is_xid_start(first))
+        && chars.all(|c| c == '$' || is_xid_continue(c))
+}
+
+/// An identifier for each name, in the same order: the name itself if it is one, else a sanitised form (`get-user` →
+/// `get_user`). Unique among different names; the first in the list keeps the plain form, later ones are numbered.
+pub fn aliases<S: AsRef<str>>(names: &[S]) -> Vec<String> {
+    let mut taken: HashSet<String> =
+        names.iter().map(AsRef::as_ref).filter(|name| is_identifier(name)).map(str::to_owned).collect();
+    let mut given: HashMap<&str, String> = HashMap::new();
+    // Numbering goes on where the last name of the same form stopped: 10,000 names of one form stay linear.
+    let mut next: HashMap<String, usize> = HashMap::new();
+    names
+        .iter()
+        .map(AsRef::as_ref)
+        .map(|name| {
+            if is_identifier(name) {
+                return name.to_owned();
+            }
+            given.entry(name).or_insert_with(|| unique(sanitised(name), &mut taken, &mut next)).clone()
+        })
+        .collect()
+}
+
+/// `name` with `_` for whatever an identifier cannot hold; cut at 64 characters.
+fn sanitised(name: &str) -> String {
+    let mut alias: String =
+        name.chars().take(64).map(|c| if c == '$' || is_xid_continue(c) { c } else { '_' }).collect();
+    if !alias.starts_with(|c: char| c == '$' || c == '_' || is_xid_start(c)) {
+        alias.insert(0, '_');
+    }
+    alias
+}
+
+/// `name`, or `name_2`, `name_3`…: the first that is not taken, which then is.
+pub(crate) fn unique(name: String, taken: &mut HashSet<String>, next: &mut HashMap<String, usize>) -> String {
+    if taken.insert(name.clone()) {
+        return name;
+    }
+    let number = next.entry(name.clone()).or_insert(2);
+    loop {
+        let candidate = format!("{name}_{number}");
+        *number += 1;
+        if taken.insert(candidate.clone()) {
+            return candidate;
+        }
+    }
+}
+
+/// The letters and digits of `name` as one word in Pascal case, ASCII only: `create_issue` → `CreateIssue`. Empty if
+/// there are none; cut at 48 characters.
+pub(crate) fn pascal(name: &str) -> String {
+    let mut word = String::new();
+    let mut start = true;
+    for c in name.chars().take(256) {
+        if !c.is_ascii_alphanumeric() {
+            start = true;
+        } else if word.len() < 48 {
+            word.push(if start { c.to_ascii_uppercase() } else { c });
+            start = false;
+        }
+    }
+    if word.starts_with(|c: char| c.is_ascii_digit()) {
+        word.insert(0, 'T');
+    }
+    word
+}
+
+/// The name of a server's interface and namespace.
+///
+/// Injective by construction, form by form: `my-server` → `MyServer` and `my_server` → `My_Server` for lower-case
+/// words, `myServer` as it is, `GitHub` → `_GitHub`, and for all else the letters with a hash of the name. A name that
+/// TypeScript's own libraries use (`File`, `Promise`) gets a `_` behind.
+pub(crate) fn server_type(name: &str) -> String {
+    let is_word = |word: &str| {
+        word.starts_with(|c: char| c.is_ascii_lowercase())
+            && word.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit())
+    };
+    let plain = |c: char| c.is_ascii_alphanumeric();
+    if name.len() <= 48 {
+        if name.split('_').flat_map(|part| part.split('-')).all(is_word) {
+            let joined = name.split('_').map(pascal).collect::<Vec<_>>().join("_");
+            return if GLOBALS.contains(joined.as_str()) { format!("{joined}_") } else { joined };
+        }
+        if name.chars().all(plain) && name.starts_with(|c: char| c.is_ascii_lowercase()) {
+            return name.to_owned();
+        }
+        if name.chars().all(plain) && name.starts_with(|c: char| c.is_ascii_uppercase()) {
+            return format!("_{name}");
+        }
+    }
+    let word = pascal(name);
+    let word = if word.is_empty() { "Server" } else { &word };
+    format!("{word}_{:016x}", fnv1a(name.as_bytes()))
+}
+
+/// Names of the types and values that `lib.*.d.ts` of TypeScript 7.0 declares, and the few that Workers and Node add:
+/// an interface with such a name would merge with it.
+static GLOBALS: LazyLock<HashSet<&'static str>> =
+    LazyLock::new(|| include_str!("global_names.txt").lines().collect());
+
+/// FNV-1a, 64 bits: a stable hash for names and texts. Not for hostile input where a collision does harm.
+pub(crate) fn fnv1a(bytes: &[u8]) -> u64 {
+    bytes
+        .iter()
+        .fold(0xcbf2_9ce4_8422_2325, |hash, byte| (hash ^ u64::from(*byte)).wrapping_mul(0x0100_0000_01b3))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn aliases_are_unique_and_exact_names_win() {
+        let names = ["a-b", "a.b", "a_b", "aB", "3d", "", "創建", "創建-用戶", "🔥", "a-b", "class"];
+        let aliases = aliases(&names);
+        assert_eq!(
+            aliases,
+            ["a_b_2", "a_b_3", "a_b", "aB", "_3d", "_", "創建", "創建_用戶", "__2", "a_b_2", "class"]
+        );
+        assert!(aliases.iter().all(|alias| is_identifier(alias)));
+    }
+
+    #[test]
+    fn many_names_of_one_form_stay_linear() {
+        let names: Vec<String> = (0..20_000)
+            .map(|n| char::from_u32(0x1F300 + n % 200).unwrap().to_string().repeat(1 + n as usize / 200))
+            .collect();
+        let aliases = aliases(&names);
+        assert_eq!(aliases.iter().collect::<HashSet<_>>().len(), names.iter().collect::<HashSet<_>>().len());
+    }
+
+    #[test]
+    fn server_types_never_meet() {
+        let names = [
+            "my-server",
+            "my_server",
+            "myServer",
+            "MyServer",
+            "my.server",
+            "my server",
+            "My-Server",
+            "my--server",
+            "my__server",
+            "myserver",
+            "promise",
+            "Promise",
+            "promise-",
+            "promise_",
+            "file",
+            "env",
+            "mcp-server",
+            "github",
+            "GitHub",
+            "git-hub",
+            "創建",
+            "用戶",
+            "",
+            "7",
+            "__proto__",
+            "a7",
+            "a-7",
+        ];
+        let types: HashSet<String> = names.iter().map(|name| server_type(name)).collect();
+        assert_eq!(types.len(), names.len(), "{types:?}");
+        for name in &types {
+            assert!(is_identifier(name) && name.is_ascii() && !GLOBALS.contains(name.as_str()), "{name}");
+        }
+        assert_eq!(server_type("github"), "Github");
+        assert_eq!(server_type("sequential-thinking"), "SequentialThinking");
+        assert_eq!(server_type("promise"), "Promise_");
+    }
+}
