@@ -6,6 +6,39 @@
 //! | module | one idea |
 //! |---|---|
 //! | [`config`] | what an `mcp.json` says: servers, commands, headers, `${VAR}`; every complaint has a line and a column |
+//! | [`upstreams`] | all servers together: start, watch, call, stop |
+//! | `server` | the life of one server: connect, list, stay, connect again |
+//! | `connection` | one live session: handshake, requests, cancellation, its end |
+//! | `stdio` | the transport over a child's pipes |
+//! | `wire` | JSON-RPC as servers really send it; results stay text |
+//! | `child` | one child process: environment, stderr, being stopped |
+//! | [`guard`] | the process between isolet and a child, which outlives isolet to clean up |
+//! | `listing` | lists page by page, tools one by one |
+//! | [`result`] | what a tool answered, and the value that a script gets for it |
+//! | [`status`] | what `/v1/servers` shows |
+//! | [`error`] | why a call has no result |
+//! | `redact` | credentials taken out of messages |
+//! | `text` | strangers' text, cut and made printable |
 #![deny(missing_docs)]
 
+mod child;
 pub mod config;
+mod connection;
+pub mod error;
+pub mod guard;
+mod listing;
+mod redact;
+pub mod result;
+mod server;
+pub mod status;
+mod stdio;
+mod text;
+pub mod upstreams;
+mod wire;
+
+pub use child::GuardCommand;
+pub use config::{ConfigError, McpConfig, ServerConfig};
+pub use error::CallError;
+pub use result::ToolResult;
+pub use status::{ServerStatus, State};
+pub use upstreams::{ServerTools, ToolLists, UpstreamOptions, Upstreams};

@@ -1,0 +1,177 @@
+//! Lists of a server, page by page, bounded, item by item.
+
+use std::collections::HashSet;
+use std::time::Duration;
+
+use rmcp::model::{
+    ClientRequest, ListPromptsRequest, ListResourcesRequest, ListToolsRequest, PaginatedRequestParams,
+};
+use serde::Deserialize;
+use serde_json::Value;
+use serde_json::value::RawValue;
+
+use crate::connection::{Connection, RequestError};
+use crate::text::{printable, shortened};
+
+/// A server that gives every tool a page of its own is still readable to this many tools.
+const MAX_PAGES: usize = 1_000;
+/// The most items of one list, far above the largest real server (344 tools).
+const MAX_ITEMS: usize = 20_000;
+/// The most text of one list. Real lists have up to 2 MB.
+const MAX_BYTES: usize = 64 * 1024 * 1024;
+/// How many reasons for unusable tools are kept.
+const MAX_REASONS: usize = 20;
+
+/// What can be listed.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum List {
+    Tools,
+    Resources,
+    Prompts,
+}
+
+/// The usable tools of a server, as it sent them and in its order.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub(crate) struct ToolList {
+    pub tools: Vec<Value>,
+    /// Why others are left out.
+    pub rejected: Vec<String>,
+}
+
+#[derive(Deserialize)]
+struct Page<'a> {
+    #[serde(borrow, alias = "tools", alias = "resources", alias = "prompts")]
+    items: Vec<&'a RawValue>,
+    #[serde(default, rename = "nextCursor")]
+    next_cursor: Option<String>,
+}
+
+/// Fetches all pages of a list within `timeout`. What is over a bound is left out, and the log says so.
+pub(crate) async fn fetch(
+    connection: &Connection,
+    list: List,
+    timeout: Duration,
+) -> Result<Vec<Box<RawValue>>, RequestError> {
+    let deadline = tokio::time::Instant::now() + timeout;
+    let mut items: Vec<Box<RawValue>> = Vec::new();
+    let mut bytes = 0;
+    let mut cursors = HashSet::new();
+    let mut cursor = None;
+    for _ in 0..MAX_PAGES {
+        let left = deadline.saturating_duration_since(tokio::time::Instant::now());
+        let raw = connection.request(list.request(cursor.take()), left).await?;
+        let page: Page<'_> = serde_json::from_str(raw.get())
+            .map_err(|error| RequestError::Malformed(format!("it is no {}: {error}", list.noun())))?;
+        for item in page.items {
+            bytes += item.get().len();
+            if items.len() == MAX_ITEMS || bytes > MAX_BYTES {
+                tracing::warn!(list = list.noun(), kept = items.len(), "a list is too long and is cut");
+                return Ok(items);
+            }
+            items.push(item.to_owned());
+        }
+        match page.next_cursor {
+            // A cursor that comes again would lead in circles.
+            Some(next) if !next.is_empty() && cursors.insert(next.clone()) => cursor = Some(next),
+            _ => return Ok(items),
+        }
+    }
+    tracing::warn!(list = list.noun(), kept = items.len(), "a list has too many pages and is cut");
+    Ok(items)
+}
+
+impl List {
+    fn request(self, cursor: Option<String>) -> ClientRequest {
+        let params = PaginatedRequestParams::default().with_cursor(cursor);
+        match self {
+            Self::Tools => ListToolsRequest::with_param(params).into(),
+            Self::Resources => ListResourcesRequest::with_param(params).into(),
+            Self::Prompts => ListPromptsRequest::with_param(params).into(),
+        }
+    }
+
+    /// The request's name in the protocol.
+    pub(crate) fn method(self) -> &'static str {
+        match self {
+            Self::Tools => "tools/list",
+            Self::Resources => "resources/list",
+            Self::Prompts => "prompts/list",
+        }
+    }
+
+    fn noun(self) -> &'static str {
+        match self {
+            Self::Tools => "list of tools",
+            Self::Resources => "list of resources",
+            Self::Prompts => "list of prompts",
+        }
+    }
+}
+
+impl ToolList {
+    /// Reads definitions one by one: what cannot be a tool costs itself, never the list.
+    pub(crate) fn read(items: &[Box<RawValue>]) -> Self {
+        let mut list = Self::default();
+        let mut names = HashSet::new();
+        for (index, item) in items.iter().enumerate() {
+            match tool(item, &mut names) {
+                Ok(tool) => list.tools.push(tool),
+                Err(why) if list.rejected.len() < MAX_REASONS => {
+                    list.rejected.push(format!("tool {} of the list: {why}", index + 1));
+                }
+                Err(_) => {}
+            }
+        }
+        list
+    }
+}
+
+fn tool(item: &RawValue, names: &mut HashSet<String>) -> Result<Value, String> {
+    let value: Value =
+        serde_json::from_str(item.get()).map_err(|error| format!("it cannot be read: {error}"))?;
+    let excerpt = || printable(item.get().as_bytes(), 80);
+    let Some(name) = value.get("name").and_then(Value::as_str).filter(|name| !name.is_empty()) else {
+        return Err(format!("it has no name: {}", excerpt()));
+    };
+    let shown = shortened(name, 80);
+    if name.len() > 512 {
+        return Err(format!("its name is too long: {shown}"));
+    }
+    match value.get("inputSchema") {
+        None | Some(Value::Object(_) | Value::Null) => {}
+        Some(_) => return Err(format!("the inputSchema of {shown} is not an object")),
+    }
+    if !names.insert(name.to_owned()) {
+        return Err(format!("there is a tool {shown} already"));
+    }
+    Ok(value)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_malformed_tool_costs_only_itself() {
+        let deep =
+            format!(r#"{{"name":"deep","inputSchema":{}{}}}"#, r#"{"a":"#.repeat(300), "}".repeat(300));
+        let definitions = [
+            r#"{"name":"a","inputSchema":{"type":"object"}, "extra": 1.0}"#,
+            r#"{"description":"no name"}"#,
+            r#"{"name":7}"#,
+            "null",
+            r#"{"name":"a","inputSchema":{}}"#,
+            r#"{"name":"b","inputSchema":"any"}"#,
+            &deep,
+            r#"{"name":"no-schema"}"#,
+        ];
+        let items: Vec<_> =
+            definitions.iter().map(|text| RawValue::from_string((*text).to_owned()).unwrap()).collect();
+        let list = ToolList::read(&items);
+        let names: Vec<_> = list.tools.iter().map(|tool| tool["name"].as_str().unwrap()).collect();
+        assert_eq!(names, ["a", "no-schema"]);
+        assert_eq!(list.rejected.len(), 6, "{:?}", list.rejected);
+        assert!(list.rejected[0].starts_with("tool 2 of the list: it has no name"), "{:?}", list.rejected);
+        assert_eq!(list.tools[0].to_string(), r#"{"name":"a","inputSchema":{"type":"object"},"extra":1.0}"#);
+    }
+}

@@ -1,0 +1,397 @@
+//! The life of one server: connect, list, stay, notice the end, connect again.
+//!
+//! One task owns the life; calls look at what it last announced. A server that ends is connected again at once, and
+//! after a failure with growing pauses; a call that finds it failed wakes the task up and waits for that one attempt.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use serde_json::Value;
+use tokio::sync::{Notify, watch};
+use tokio::time::Instant;
+use tokio_util::sync::CancellationToken;
+
+use crate::config::ServerConfig;
+use crate::connection::{Connection, Era, RequestError};
+use crate::error::CallError;
+use crate::listing::{List, ToolList, fetch};
+use crate::redact::Redactor;
+use crate::status::{ServerStatus, State};
+use crate::upstreams::UpstreamOptions;
+
+/// Pauses between attempts in the background double from the first to the longest.
+const FIRST_PAUSE: Duration = Duration::from_millis(500);
+const LONGEST_PAUSE: Duration = Duration::from_secs(60);
+/// After so many failures in a row only a call makes another attempt: some ten minutes.
+const BACKGROUND_ATTEMPTS: u32 = 15;
+/// A session that lasted this long was a good one: its end is no failure, and the next attempt comes at once.
+const GOOD_SESSION: Duration = Duration::from_secs(10);
+/// A call does not make another attempt so soon after one failed; it fails with the same reason.
+const ATTEMPT_SPACING: Duration = Duration::from_secs(1);
+/// Several changes of a list in a row are fetched once.
+const LIST_SETTLES: Duration = Duration::from_millis(100);
+
+/// One server, whatever its state.
+pub(crate) struct Server {
+    pub name: String,
+    pub config: ServerConfig,
+    pub redactor: Redactor,
+    options: Arc<UpstreamOptions>,
+    now: watch::Sender<Snapshot>,
+    /// A call wants a connection.
+    wanted: Notify,
+    stop: CancellationToken,
+    /// The server speaks the later era only; remembered from the first connection.
+    speaks_discover: AtomicBool,
+}
+
+/// What is known of a server at one moment.
+#[derive(Clone)]
+pub(crate) struct Snapshot {
+    pub state: State,
+    /// Attempts to connect that have ended.
+    pub attempts: u32,
+    pub failed_at: Option<Instant>,
+    pub connection: Option<Arc<Connection>>,
+    /// The last list, kept while the server is away: declarations should not flicker.
+    pub tools: Option<Arc<Vec<Value>>>,
+    pub rejected: Vec<String>,
+    pub about: Option<About>,
+    pub last_error: Option<String>,
+    pub restarts: u32,
+}
+
+/// What a server says of itself.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct About {
+    pub protocol_version: String,
+    pub name: Option<String>,
+    pub title: Option<String>,
+    pub version: Option<String>,
+    pub description: Option<String>,
+    pub instructions: Option<String>,
+}
+
+struct Failure {
+    reason: String,
+    permanent: bool,
+}
+
+impl Server {
+    pub(crate) fn new(name: String, config: ServerConfig, options: Arc<UpstreamOptions>) -> Self {
+        let state = if config.disabled { State::Disabled } else { State::Starting };
+        let snapshot = Snapshot {
+            state,
+            attempts: 0,
+            failed_at: None,
+            connection: None,
+            tools: None,
+            rejected: Vec::new(),
+            about: None,
+            last_error: None,
+            restarts: 0,
+        };
+        Self {
+            redactor: Redactor::new(&config),
+            name,
+            config,
+            options,
+            now: watch::Sender::new(snapshot),
+            wanted: Notify::new(),
+            stop: CancellationToken::new(),
+            speaks_discover: AtomicBool::new(false),
+        }
+    }
+
+    /// What is known now.
+    pub(crate) fn snapshot(&self) -> Snapshot {
+        self.now.borrow().clone()
+    }
+
+    /// What is known, as it changes.
+    pub(crate) fn watch(&self) -> watch::Receiver<Snapshot> {
+        self.now.subscribe()
+    }
+
+    /// Ends the life of this server, soon.
+    pub(crate) fn stop(&self) {
+        self.stop.cancel();
+    }
+
+    pub(crate) fn status(&self) -> ServerStatus {
+        let now = self.now.borrow();
+        let about = now.about.as_ref();
+        ServerStatus {
+            name: self.name.clone(),
+            transport: self.config.transport.kind(),
+            state: now.state,
+            protocol_version: about.map(|about| about.protocol_version.clone()),
+            server_name: about.and_then(|about| about.name.clone()),
+            server_version: about.and_then(|about| about.version.clone()),
+            tools: now.tools.as_ref().map(|tools| tools.len()),
+            rejected_tools: now.rejected.clone(),
+            last_error: now.last_error.clone(),
+            pid: now.connection.as_ref().and_then(|connection| connection.pid()),
+            restarts: now.restarts,
+            garbage_lines: now.connection.as_ref().map_or(0, |connection| connection.garbage_lines()),
+        }
+    }
+
+    /// A live connection, waiting for one until `deadline` if there is reason to.
+    pub(crate) async fn connection(&self, deadline: Instant) -> Result<Arc<Connection>, CallError> {
+        let mut watch = self.now.subscribe();
+        let mut asked_at = None;
+        loop {
+            let now = watch.borrow_and_update().clone();
+            match (now.state, now.connection) {
+                (State::Ready, Some(connection)) if !connection.has_ended() => return Ok(connection),
+                // Its end is known but not yet announced, or a first or another attempt is under way.
+                (State::Ready | State::Starting | State::Restarting, _) => {}
+                (State::Failed, _) => {
+                    let just_failed = now.failed_at.is_some_and(|at| at.elapsed() < ATTEMPT_SPACING);
+                    let attempted = asked_at.is_some_and(|attempts| now.attempts > attempts);
+                    if attempted || just_failed {
+                        return Err(self.not_ready(State::Failed, now.last_error));
+                    }
+                    if asked_at.is_none() {
+                        asked_at = Some(now.attempts);
+                        self.wanted.notify_one();
+                    }
+                }
+                (state @ (State::Stopped | State::Disabled), _) => {
+                    return Err(self.not_ready(state, None));
+                }
+            }
+            match tokio::time::timeout_at(deadline, watch.changed()).await {
+                Ok(Ok(())) => {}
+                Ok(Err(_)) => return Err(self.not_ready(State::Stopped, None)),
+                Err(_) => {
+                    let now = self.snapshot();
+                    return Err(self.not_ready(now.state, now.last_error));
+                }
+            }
+        }
+    }
+
+    fn not_ready(&self, state: State, last_error: Option<String>) -> CallError {
+        let reason = last_error.unwrap_or_else(|| match state {
+            State::Starting => "it has not answered the handshake yet".to_owned(),
+            State::Disabled => "its configuration says \"disabled\": true".to_owned(),
+            State::Stopped => "isolet is shutting down".to_owned(),
+            _ => "it is not connected".to_owned(),
+        });
+        CallError::NotReady { server: self.name.clone(), state, reason }
+    }
+
+    /// Runs the life to its end. `changed` is told whenever the tools may have changed.
+    pub(crate) async fn live(self: Arc<Self>, changed: Arc<Notify>) {
+        if self.config.disabled {
+            return;
+        }
+        let mut failures = 0u32;
+        loop {
+            let tools_changed = Arc::new(Notify::new());
+            let attempt = tokio::select! {
+                attempt = self.attempt(&tools_changed) => attempt,
+                () = self.stop.cancelled() => break,
+            };
+            let began = Instant::now();
+            let failure = match attempt {
+                Ok(connection) => {
+                    changed.notify_one();
+                    let stopped = self.stay(&connection, &tools_changed, &changed).await;
+                    if stopped {
+                        connection.close().await;
+                        break;
+                    }
+                    let reason = connection.obituary().await;
+                    // What is left of the process goes too, before another one takes its place.
+                    connection.close().await;
+                    Failure { reason, permanent: false }
+                }
+                Err(failure) => failure,
+            };
+            let was_ready = self.now.borrow().state == State::Ready;
+            let reason = self.redactor.redact(failure.reason);
+            tracing::warn!(target: "isolet::upstream", server = self.name, "{reason}");
+            failures = if was_ready && began.elapsed() >= GOOD_SESSION { 0 } else { failures + 1 };
+            let at_once = was_ready && failures == 0;
+            self.now.send_modify(|now| {
+                now.state = if at_once { State::Restarting } else { State::Failed };
+                now.failed_at = (!was_ready).then(Instant::now);
+                now.attempts += u32::from(!was_ready);
+                now.connection = None;
+                now.last_error = Some(reason);
+                now.restarts += u32::from(was_ready);
+            });
+            if !at_once && !self.pause(failures, failure.permanent).await {
+                break;
+            }
+            self.now.send_modify(|now| now.state = State::Restarting);
+        }
+        self.now.send_modify(|now| {
+            now.state = State::Stopped;
+            now.connection = None;
+        });
+    }
+
+    /// Waits before the next attempt; false if there is to be none.
+    async fn pause(&self, failures: u32, permanent: bool) -> bool {
+        let background = !permanent && failures <= BACKGROUND_ATTEMPTS;
+        tokio::select! {
+            () = tokio::time::sleep(pause_after(failures)), if background => true,
+            () = self.wanted.notified() => true,
+            () = self.stop.cancelled() => false,
+        }
+    }
+
+    /// Connects and lists.
+    async fn attempt(&self, tools_changed: &Arc<Notify>) -> Result<Arc<Connection>, Failure> {
+        let connection = self.open(tools_changed).await?;
+        let about = About::of(&connection);
+        let list = self.list_tools(&connection).await;
+        let (tools, rejected, problem) = match list {
+            Ok(list) => (Some(list.tools), list.rejected, None),
+            Err(problem) if connection.has_ended() => {
+                let reason = format!("{problem}; {}", connection.obituary().await);
+                return Err(Failure { reason, permanent: false });
+            }
+            // A server that answers, but not this: its tools can still be called by those who know them.
+            Err(problem) => (None, Vec::new(), Some(self.redactor.redact(problem))),
+        };
+        for reason in &rejected {
+            tracing::warn!(target: "isolet::upstream", server = self.name, "left out: {reason}");
+        }
+        let connection = Arc::new(connection);
+        self.now.send_modify(|now| {
+            now.state = State::Ready;
+            now.attempts += 1;
+            now.failed_at = None;
+            now.connection = Some(connection.clone());
+            now.about = Some(about);
+            now.rejected = rejected;
+            if problem.is_some() {
+                now.last_error = problem;
+            }
+            replace_if_different(&mut now.tools, tools);
+        });
+        Ok(connection)
+    }
+
+    /// Opens a session in the era that the server speaks. Nearly all speak the older one, and a server that knows only
+    /// the newer says so in its answer; probing the other way round ends some older children.
+    async fn open(&self, tools_changed: &Arc<Notify>) -> Result<Connection, Failure> {
+        let first =
+            if self.speaks_discover.load(Ordering::Relaxed) { Era::Discover } else { Era::Initialize };
+        let open =
+            |era| Connection::open(&self.name, &self.config, &self.options, era, tools_changed.clone());
+        let error = match open(first).await {
+            Ok(connection) => return Ok(connection),
+            Err(error) => error,
+        };
+        if error.wrong_era {
+            let other = if first == Era::Initialize { Era::Discover } else { Era::Initialize };
+            if let Ok(connection) = open(other).await {
+                self.speaks_discover.store(other == Era::Discover, Ordering::Relaxed);
+                return Ok(connection);
+            }
+        }
+        Err(Failure { reason: error.reason, permanent: error.permanent })
+    }
+
+    /// Stays until the session ends (false) or the server is to stop (true), and follows changes of the list.
+    async fn stay(&self, connection: &Connection, tools_changed: &Notify, changed: &Notify) -> bool {
+        loop {
+            tokio::select! {
+                () = connection.ended() => return false,
+                () = self.stop.cancelled() => return true,
+                () = tools_changed.notified() => {}
+            }
+            tokio::select! {
+                () = tokio::time::sleep(LIST_SETTLES) => {}
+                () = self.stop.cancelled() => return true,
+            }
+            let list = tokio::select! {
+                list = self.list_tools(connection) => list,
+                () = self.stop.cancelled() => return true,
+            };
+            match list {
+                Ok(list) => {
+                    self.now.send_modify(|now| {
+                        now.rejected = list.rejected;
+                        replace_if_different(&mut now.tools, Some(list.tools));
+                    });
+                    changed.notify_one();
+                }
+                Err(problem) => {
+                    let problem = self.redactor.redact(problem);
+                    tracing::warn!(target: "isolet::upstream", server = self.name, "{problem}");
+                    self.now.send_modify(|now| now.last_error = Some(problem));
+                }
+            }
+        }
+    }
+
+    async fn list_tools(&self, connection: &Connection) -> Result<ToolList, String> {
+        match fetch(connection, List::Tools, self.options.list_timeout).await {
+            Ok(items) => Ok(ToolList::read(&items)),
+            // A server of resources and prompts alone may not know the request.
+            Err(RequestError::Upstream { code: -32601, .. }) => Ok(ToolList::default()),
+            Err(error) => {
+                Err(format!("its tools cannot be listed: {}", error.describe(self.options.list_timeout)))
+            }
+        }
+    }
+}
+
+impl About {
+    fn of(connection: &Connection) -> Self {
+        let info = connection.info();
+        let server = info.server_info.as_ref();
+        Self {
+            protocol_version: info.protocol_version.to_string(),
+            name: server.map(|server| server.name.clone()),
+            title: server.and_then(|server| server.title.clone()),
+            version: server.map(|server| server.version.clone()),
+            description: server.and_then(|server| server.description.clone()),
+            instructions: info.instructions.clone(),
+        }
+    }
+}
+
+/// Keeps the old list where the new one is the same, so that who compares pointers sees no change.
+fn replace_if_different(old: &mut Option<Arc<Vec<Value>>>, new: Option<Vec<Value>>) {
+    let Some(new) = new else { return };
+    if old.as_deref() != Some(&new) {
+        *old = Some(Arc::new(new));
+    }
+}
+
+/// The pause after `failures` in a row: doubled each time, and spread by a quarter so that servers that failed together
+/// do not come back together.
+fn pause_after(failures: u32) -> Duration {
+    let doubled = FIRST_PAUSE.saturating_mul(1 << failures.saturating_sub(1).min(10)).min(LONGEST_PAUSE);
+    let mut random = [0u8; 1];
+    // Without randomness the pause is merely regular.
+    let _ = getrandom::fill(&mut random);
+    doubled.mul_f64(0.75 + f64::from(random[0]) / 255.0 * 0.5)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn pauses_grow_to_a_bound() {
+        let within = |failures, seconds: f64| {
+            let pause = pause_after(failures).as_secs_f64();
+            assert!((0.74 * seconds..=1.26 * seconds).contains(&pause), "{failures}: {pause}");
+        };
+        within(1, 0.5);
+        within(2, 1.0);
+        within(3, 2.0);
+        within(9, 60.0);
+        within(u32::MAX, 60.0);
+    }
+}

@@ -1,0 +1,404 @@
+//! All servers of a configuration, and calls to them.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use indexmap::IndexMap;
+use rmcp::model::{
+    CallToolRequest, CallToolRequestParams, ClientRequest, GetPromptRequest, GetPromptRequestParams,
+    ReadResourceRequest, ReadResourceRequestParams,
+};
+use serde_json::value::RawValue;
+use serde_json::{Map, Value};
+use tokio::sync::{Notify, watch};
+use tokio::task::JoinHandle;
+use tokio::time::Instant;
+
+use crate::child::{GuardCommand, Patience};
+use crate::config::McpConfig;
+use crate::connection::{Connection, RequestError};
+use crate::error::CallError;
+use crate::listing::{List, fetch};
+use crate::result::ToolResult;
+use crate::server::Server;
+use crate::status::ServerStatus;
+
+/// How servers are started and how long they may take.
+#[derive(Debug, Clone)]
+pub struct UpstreamOptions {
+    /// How to start the guard process (Linux). Without one, children are started directly and survive a SIGKILL of
+    /// isolet.
+    pub guard: Option<GuardCommand>,
+    /// From starting a server to its answer to the handshake.
+    pub connect_timeout: Duration,
+    /// For a list of tools, resources or prompts, all pages together.
+    pub list_timeout: Duration,
+    /// How long a child may take to leave after its input has ended, before it gets SIGTERM.
+    pub stop_patience: Duration,
+    /// How long a child may take to leave after SIGTERM, before it gets SIGKILL.
+    pub terminate_patience: Duration,
+    /// What isolet calls itself.
+    pub client_name: String,
+    /// The version it reports.
+    pub client_version: String,
+}
+
+impl Default for UpstreamOptions {
+    fn default() -> Self {
+        Self {
+            guard: None,
+            // `npx` and `uvx` download what they run.
+            connect_timeout: Duration::from_secs(30),
+            list_timeout: Duration::from_secs(30),
+            // Well-behaved servers are gone after a few milliseconds; the others ignore the end of their input, and
+            // every `isolet run` waits for them.
+            stop_patience: Duration::from_millis(400),
+            terminate_patience: Duration::from_secs(1),
+            client_name: "isolet".to_owned(),
+            client_version: env!("CARGO_PKG_VERSION").to_owned(),
+        }
+    }
+}
+
+impl UpstreamOptions {
+    pub(crate) fn patience(&self) -> Patience {
+        Patience { after_end_of_input: self.stop_patience, after_terminate: self.terminate_patience }
+    }
+}
+
+/// The servers of a configuration. Clones share them; when the last clone goes, so do the servers.
+#[derive(Clone)]
+pub struct Upstreams {
+    shared: Arc<Shared>,
+}
+
+struct Shared {
+    servers: IndexMap<String, Arc<Server>>,
+    tools: watch::Receiver<ToolLists>,
+    lives: std::sync::Mutex<Vec<JoinHandle<()>>>,
+    collector: JoinHandle<()>,
+}
+
+/// The tools of all servers at one moment.
+#[derive(Debug, Clone, Default)]
+pub struct ToolLists {
+    /// Grows with every change; equal generations have equal lists.
+    pub generation: u64,
+    /// Every server of the configuration, in its order.
+    pub servers: Arc<Vec<ServerTools>>,
+}
+
+/// One server's tools and what it says of itself.
+#[derive(Debug, Clone, PartialEq)]
+pub struct ServerTools {
+    /// The name in the configuration, which is the name in `env`.
+    pub name: String,
+    /// A name for people.
+    pub title: Option<String>,
+    /// What the server is, in its words.
+    pub description: Option<String>,
+    /// How to use it, in its words.
+    pub instructions: Option<String>,
+    /// Its tool definitions as it sent them, in its order; `None` while they are not known.
+    pub tools: Option<Arc<Vec<Value>>>,
+}
+
+impl Upstreams {
+    /// Starts all servers in the background and returns at once. Must be called inside a tokio runtime.
+    pub fn start(config: McpConfig, options: UpstreamOptions) -> Self {
+        let options = Arc::new(options);
+        let changed = Arc::new(Notify::new());
+        let servers: IndexMap<_, _> = config
+            .servers
+            .into_iter()
+            .map(|(name, config)| (name.clone(), Arc::new(Server::new(name, config, options.clone()))))
+            .collect();
+        let lives =
+            servers.values().map(|server| tokio::spawn(server.clone().live(changed.clone()))).collect();
+        let first = ToolLists { generation: 0, servers: Arc::new(collect(&servers)) };
+        let (sender, tools) = watch::channel(first);
+        let collector = tokio::spawn(follow(servers.clone(), changed, sender));
+        let lives = std::sync::Mutex::new(lives);
+        Self { shared: Arc::new(Shared { servers, tools, lives, collector }) }
+    }
+
+    /// Waits until every server is ready or has failed, at most `within`.
+    pub async fn settled(&self, within: Duration) {
+        let all = async {
+            for server in self.shared.servers.values() {
+                let mut watch = server.watch();
+                let _stopped = watch.wait_for(|now| now.state.is_settled()).await;
+            }
+            // The lists are collected by another task, a moment later.
+            let mut tools = self.shared.tools.clone();
+            let known = |lists: &ToolLists| {
+                let known = lists.servers.iter().filter(|server| server.tools.is_some()).count();
+                known
+                    == self.shared.servers.values().filter(|server| server.snapshot().tools.is_some()).count()
+            };
+            let _stopped = tools.wait_for(known).await;
+        };
+        let _late = tokio::time::timeout(within, all).await;
+    }
+
+    /// Every server as it is now, in the order of the configuration.
+    pub fn statuses(&self) -> Vec<ServerStatus> {
+        self.shared.servers.values().map(|server| server.status()).collect()
+    }
+
+    /// The names of all servers, in the order of the configuration.
+    pub fn names(&self) -> impl Iterator<Item = &str> {
+        self.shared.servers.keys().map(String::as_str)
+    }
+
+    /// The generation of [`tool_lists`](Self::tool_lists): a new number means that tools have changed.
+    pub fn generation(&self) -> u64 {
+        self.shared.tools.borrow().generation
+    }
+
+    /// The tools of all servers.
+    pub fn tool_lists(&self) -> Arc<Vec<ServerTools>> {
+        self.shared.tools.borrow().servers.clone()
+    }
+
+    /// The tools of all servers, as they change.
+    pub fn watch(&self) -> watch::Receiver<ToolLists> {
+        self.shared.tools.clone()
+    }
+
+    /// Calls a tool. `arguments` is the text of a JSON object. The time counts from now, waiting for a server that is
+    /// starting included. Dropping the future cancels the call upstream.
+    ///
+    /// # Errors
+    /// Whatever is not an answer of the tool. A tool that says it failed is an `Ok` with
+    /// [`is_error`](ToolResult::is_error).
+    pub async fn call_tool(
+        &self,
+        server: &str,
+        tool: &str,
+        arguments: &str,
+        timeout: Duration,
+    ) -> Result<ToolResult, CallError> {
+        let upstream = self.server(server)?;
+        let arguments = object(server, tool, arguments)?;
+        let timeout = upstream.config.call_timeout.map_or(timeout, |own| own.min(timeout));
+        let params = CallToolRequestParams::new(tool.to_owned()).with_arguments(arguments);
+        let request = CallToolRequest::new(params).into();
+        let raw = upstream.request(tool, request, timeout).await?;
+        ToolResult::new(raw).map_err(|reason| {
+            let (server, operation) = (server.to_owned(), tool.to_owned());
+            CallError::Malformed { server, operation, reason: upstream.redactor.redact(reason) }
+        })
+    }
+
+    /// The resources of a server, all pages, as a JSON array.
+    ///
+    /// # Errors
+    /// As [`call_tool`](Self::call_tool). A server without resources has an empty list.
+    pub async fn list_resources(&self, server: &str, timeout: Duration) -> Result<Vec<u8>, CallError> {
+        self.server(server)?.list(List::Resources, timeout).await
+    }
+
+    /// The content of a resource: the result of `resources/read`, as JSON.
+    ///
+    /// # Errors
+    /// As [`call_tool`](Self::call_tool).
+    pub async fn read_resource(
+        &self,
+        server: &str,
+        uri: &str,
+        timeout: Duration,
+    ) -> Result<Vec<u8>, CallError> {
+        let request = ReadResourceRequest::new(ReadResourceRequestParams::new(uri)).into();
+        let raw = self.server(server)?.request("resources/read", request, timeout).await?;
+        Ok(into_bytes(raw))
+    }
+
+    /// The prompts of a server, all pages, as a JSON array.
+    ///
+    /// # Errors
+    /// As [`call_tool`](Self::call_tool). A server without prompts has an empty list.
+    pub async fn list_prompts(&self, server: &str, timeout: Duration) -> Result<Vec<u8>, CallError> {
+        self.server(server)?.list(List::Prompts, timeout).await
+    }
+
+    /// A prompt with its arguments filled in: the result of `prompts/get`, as JSON. `arguments` is the text of a JSON
+    /// object.
+    ///
+    /// # Errors
+    /// As [`call_tool`](Self::call_tool).
+    pub async fn get_prompt(
+        &self,
+        server: &str,
+        name: &str,
+        arguments: &str,
+        timeout: Duration,
+    ) -> Result<Vec<u8>, CallError> {
+        let upstream = self.server(server)?;
+        let mut params = GetPromptRequestParams::new(name);
+        params.arguments = Some(object(server, "prompts/get", arguments)?);
+        let raw = upstream.request("prompts/get", GetPromptRequest::new(params).into(), timeout).await?;
+        Ok(into_bytes(raw))
+    }
+
+    /// Stops all servers: each is asked first and made to leave after a bounded time. Calls fail from now on.
+    pub async fn shutdown(&self) {
+        for server in self.shared.servers.values() {
+            server.stop();
+        }
+        let lives =
+            std::mem::take(&mut *self.shared.lives.lock().unwrap_or_else(std::sync::PoisonError::into_inner));
+        for life in lives {
+            let _panicked = life.await;
+        }
+    }
+
+    fn server(&self, name: &str) -> Result<&Arc<Server>, CallError> {
+        self.shared.servers.get(name).ok_or_else(|| {
+            let known = self.shared.servers.keys().cloned().collect();
+            CallError::UnknownServer { server: name.to_owned(), known }
+        })
+    }
+}
+
+impl Drop for Shared {
+    fn drop(&mut self) {
+        for server in self.servers.values() {
+            server.stop();
+        }
+        self.collector.abort();
+    }
+}
+
+impl Server {
+    async fn request(
+        &self,
+        operation: &str,
+        request: ClientRequest,
+        timeout: Duration,
+    ) -> Result<Box<RawValue>, CallError> {
+        let deadline = Instant::now() + timeout;
+        let connection = self.connection(deadline).await?;
+        let left = deadline.saturating_duration_since(Instant::now());
+        match connection.request(request, left).await {
+            Ok(raw) => Ok(raw),
+            Err(error) => Err(self.call_error(&connection, operation, error, timeout).await),
+        }
+    }
+
+    async fn list(&self, list: List, timeout: Duration) -> Result<Vec<u8>, CallError> {
+        let deadline = Instant::now() + timeout;
+        let connection = self.connection(deadline).await?;
+        let offered = match list {
+            List::Tools => true,
+            List::Resources => connection.info().capabilities.resources.is_some(),
+            List::Prompts => connection.info().capabilities.prompts.is_some(),
+        };
+        if !offered {
+            return Ok(b"[]".to_vec());
+        }
+        let left = deadline.saturating_duration_since(Instant::now());
+        match fetch(&connection, list, left).await {
+            Ok(items) => {
+                let mut json = Vec::from(b"[");
+                for (index, item) in items.iter().enumerate() {
+                    if index > 0 {
+                        json.push(b',');
+                    }
+                    json.extend_from_slice(item.get().as_bytes());
+                }
+                json.push(b']');
+                Ok(json)
+            }
+            Err(error) => Err(self.call_error(&connection, list.method(), error, timeout).await),
+        }
+    }
+
+    async fn call_error(
+        &self,
+        connection: &Connection,
+        operation: &str,
+        error: RequestError,
+        after: Duration,
+    ) -> CallError {
+        let (server, operation) = (self.name.clone(), operation.to_owned());
+        match error {
+            RequestError::Ended => {
+                let reason = self.redactor.redact(connection.obituary().await);
+                CallError::Died { server, operation, reason }
+            }
+            RequestError::Timeout => CallError::Timeout { server, operation, after },
+            RequestError::Upstream { code, message, data } => {
+                CallError::Upstream { server, operation, code, message: self.redactor.redact(message), data }
+            }
+            RequestError::Transport(reason) => {
+                CallError::Transport { server, operation, reason: self.redactor.redact(reason) }
+            }
+            RequestError::Malformed(reason) => {
+                CallError::Malformed { server, operation, reason: self.redactor.redact(reason) }
+            }
+        }
+    }
+}
+
+fn object(server: &str, operation: &str, text: &str) -> Result<Map<String, Value>, CallError> {
+    serde_json::from_str(text).map_err(|error| CallError::Arguments {
+        server: server.to_owned(),
+        operation: operation.to_owned(),
+        reason: error.to_string(),
+    })
+}
+
+fn into_bytes(raw: Box<RawValue>) -> Vec<u8> {
+    Box::<str>::from(raw).into_string().into_bytes()
+}
+
+fn collect(servers: &IndexMap<String, Arc<Server>>) -> Vec<ServerTools> {
+    servers
+        .values()
+        .map(|server| {
+            let now = server.snapshot();
+            let about = now.about;
+            ServerTools {
+                name: server.name.clone(),
+                title: about.as_ref().and_then(|about| about.title.clone()),
+                description: about.as_ref().and_then(|about| about.description.clone()),
+                instructions: about.and_then(|about| about.instructions),
+                tools: now.tools,
+            }
+        })
+        .collect()
+}
+
+/// Announces the tools of all servers whenever they differ from what was announced last.
+async fn follow(
+    servers: IndexMap<String, Arc<Server>>,
+    changed: Arc<Notify>,
+    announce: watch::Sender<ToolLists>,
+) {
+    loop {
+        changed.notified().await;
+        let now = collect(&servers);
+        announce.send_if_modified(|lists| {
+            let differs = !same(&lists.servers, &now);
+            if differs {
+                *lists = ToolLists { generation: lists.generation + 1, servers: Arc::new(now) };
+            }
+            differs
+        });
+    }
+}
+
+/// Equality that does not look into lists which are one and the same.
+fn same(old: &[ServerTools], new: &[ServerTools]) -> bool {
+    let shared = |old: &Option<Arc<Vec<Value>>>, new: &Option<Arc<Vec<Value>>>| match (old, new) {
+        (Some(old), Some(new)) => Arc::ptr_eq(old, new) || old == new,
+        (old, new) => old.is_none() && new.is_none(),
+    };
+    old.len() == new.len()
+        && old.iter().zip(new).all(|(old, new)| {
+            (&old.title, &old.description, &old.instructions)
+                == (&new.title, &new.description, &new.instructions)
+                && shared(&old.tools, &new.tools)
+        })
+}

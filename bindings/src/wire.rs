@@ -1,0 +1,192 @@
+//! JSON-RPC messages as servers really send them.
+//!
+//! rmcp decodes a result into a union of typed results. That loses fields it does not know, rounds large numbers, and
+//! loses a whole tool list over one malformed tool. So the transports of this crate hand results through rmcp's loop as
+//! they are: the text of `result` travels as a JSON string inside [`CustomResult`], and whoever asked takes it out with
+//! [`raw_result`]. A 10 MB result is then copied, not built into a tree, by the task that all calls of a server share.
+//! Only the answers of the handshake are decoded, because rmcp reads them itself.
+
+use std::borrow::Cow;
+use std::collections::HashSet;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use rmcp::model::{
+    ClientJsonRpcMessage, ClientRequest, CustomResult, ErrorCode, ErrorData, JsonRpcMessage, RequestId,
+    ServerJsonRpcMessage, ServerResult,
+};
+use serde::{Deserialize, Deserializer};
+use serde_json::Value;
+use serde_json::value::RawValue;
+
+/// The requests of the handshake that are under way: their answers are decoded, all others stay text.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Handshake(Arc<Mutex<HashSet<RequestId>>>);
+
+impl Handshake {
+    /// Looks at a message that goes out.
+    pub(crate) fn sending(&self, message: &ClientJsonRpcMessage) {
+        if let JsonRpcMessage::Request(request) = message
+            && matches!(
+                request.request,
+                ClientRequest::InitializeRequest(_) | ClientRequest::DiscoverRequest(_)
+            )
+        {
+            self.0.lock().unwrap_or_else(PoisonError::into_inner).insert(request.id.clone());
+        }
+    }
+
+    fn takes(&self, id: &RequestId) -> bool {
+        let mut ids = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        // A server may answer id 0 with "0"; rmcp forgives that, so this must too.
+        let numeric = match id {
+            RequestId::String(text) => text.parse().ok().map(RequestId::Number),
+            RequestId::Number(_) => None,
+        };
+        ids.remove(id) || numeric.is_some_and(|id| ids.remove(&id))
+    }
+}
+
+/// What one piece of text turned out to be.
+#[derive(Debug)]
+pub(crate) enum Incoming {
+    /// A message, or several (revision 2025-03-26 had batches).
+    Messages(Vec<ServerJsonRpcMessage>),
+    /// Not a message of JSON-RPC 2.0.
+    Garbage,
+}
+
+#[derive(Deserialize)]
+struct Envelope<'a> {
+    #[serde(borrow, default, deserialize_with = "present")]
+    id: Option<&'a RawValue>,
+    #[serde(borrow, default)]
+    method: Option<Cow<'a, str>>,
+    #[serde(borrow, default, deserialize_with = "present")]
+    result: Option<&'a RawValue>,
+    #[serde(borrow, default, deserialize_with = "present")]
+    error: Option<&'a RawValue>,
+}
+
+/// `Some` for a field that is there, even as `null`.
+fn present<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<&'de RawValue>, D::Error> {
+    <&RawValue>::deserialize(deserializer).map(Some)
+}
+
+/// Reads one line of stdio, or one body or event of HTTP.
+pub(crate) fn parse(text: &str, handshake: &Handshake) -> Incoming {
+    let text = text.trim_start_matches('\u{feff}').trim();
+    if text.starts_with('[') {
+        let Ok(batch) = serde_json::from_str::<Vec<&RawValue>>(text) else { return Incoming::Garbage };
+        let messages: Vec<_> = batch.iter().filter_map(|one| message(one.get(), handshake)).collect();
+        return if messages.is_empty() { Incoming::Garbage } else { Incoming::Messages(messages) };
+    }
+    match message(text, handshake) {
+        Some(message) => Incoming::Messages(vec![message]),
+        None => Incoming::Garbage,
+    }
+}
+
+fn message(text: &str, handshake: &Handshake) -> Option<ServerJsonRpcMessage> {
+    // A struct would also be read from an array, and a batch in a batch is no message.
+    if !text.starts_with('{') {
+        return None;
+    }
+    let envelope: Envelope<'_> = serde_json::from_str(text).ok()?;
+    if envelope.method.is_some() {
+        return serde_json::from_str(text).ok();
+    }
+    let id = envelope.id.and_then(|id| serde_json::from_str::<Option<RequestId>>(id.get()).ok().flatten());
+    if let Some(result) = envelope.result {
+        let id = id?;
+        if handshake.takes(&id) {
+            return serde_json::from_str(text).ok();
+        }
+        let raw = CustomResult(Value::String(result.get().to_owned()));
+        return Some(JsonRpcMessage::response(ServerResult::CustomResult(raw), id));
+    }
+    let error = error_data(envelope.error?.get());
+    if let Some(id) = &id {
+        handshake.takes(id);
+    }
+    Some(JsonRpcMessage::error(error, id))
+}
+
+/// An error object, forgiving of what is missing: its message is what people need.
+fn error_data(text: &str) -> ErrorData {
+    let value: Value = serde_json::from_str(text).unwrap_or_else(|_| Value::String(text.to_owned()));
+    let code = value.get("code").and_then(Value::as_i64).and_then(|code| i32::try_from(code).ok());
+    let message = match value.get("message").unwrap_or(&value) {
+        Value::String(message) => message.clone(),
+        other => other.to_string(),
+    };
+    let code = code.map_or(ErrorCode::INTERNAL_ERROR, ErrorCode);
+    ErrorData::new(code, message, value.get("data").filter(|data| !data.is_null()).cloned())
+}
+
+/// The text of a result that came through [`parse`].
+pub(crate) fn raw_result(result: ServerResult) -> Option<Box<RawValue>> {
+    match result {
+        ServerResult::CustomResult(CustomResult(Value::String(text))) => RawValue::from_string(text).ok(),
+        _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn one(text: &str) -> ServerJsonRpcMessage {
+        match parse(text, &Handshake::default()) {
+            Incoming::Messages(mut messages) if messages.len() == 1 => messages.remove(0),
+            other => panic!("{text}: {other:?}"),
+        }
+    }
+
+    #[test]
+    fn a_result_keeps_every_byte() {
+        let result = r#"{"n": 123456789012345678901234567890, "x":1e999,  "tools":[{"odd":true}]}"#;
+        let message = one(&format!(r#"{{"jsonrpc":"2.0","id":7,"result":{result}}}"#));
+        let JsonRpcMessage::Response(response) = message else { panic!("a response") };
+        assert_eq!(response.id, RequestId::Number(7));
+        assert_eq!(raw_result(response.result).unwrap().get(), result);
+    }
+
+    #[test]
+    fn errors_are_read_even_when_they_are_sloppy() {
+        for (error, code, text) in [
+            (r#"{"code":-32602,"message":"bad a","data":[1]}"#, -32602, "bad a"),
+            (r#"{"message":"no code"}"#, -32603, "no code"),
+            (r#""just text""#, -32603, "just text"),
+            (r#"{"code":"E1"}"#, -32603, r#"{"code":"E1"}"#),
+        ] {
+            let message = one(&format!(r#"{{"jsonrpc":"2.0","id":"a","error":{error}}}"#));
+            let JsonRpcMessage::Error(message) = message else { panic!("an error") };
+            assert_eq!((message.error.code.0, message.error.message.as_ref()), (code, text));
+        }
+    }
+
+    #[test]
+    fn answers_of_the_handshake_are_decoded_once() {
+        let handshake = Handshake::default();
+        handshake.0.lock().unwrap().insert(RequestId::Number(0));
+        let text = r#"{"jsonrpc":"2.0","id":0,"result":{"protocolVersion":"2024-11-05","capabilities":{},"serverInfo":{"name":"x","version":"1"}}}"#;
+        let is_typed = |incoming| {
+            let Incoming::Messages(messages) = incoming else { panic!("a message") };
+            matches!(&messages[0], JsonRpcMessage::Response(response)
+                if matches!(response.result, ServerResult::InitializeResult(_)))
+        };
+        assert!(is_typed(parse(text, &handshake)));
+        assert!(!is_typed(parse(text, &handshake)));
+    }
+
+    #[test]
+    fn batches_and_garbage() {
+        let batch = r#"[{"jsonrpc":"2.0","id":1,"result":{}},{"jsonrpc":"2.0","method":"notifications/tools/list_changed"}, 3]"#;
+        assert!(
+            matches!(parse(batch, &Handshake::default()), Incoming::Messages(messages) if messages.len() == 2)
+        );
+        for text in ["", "Server listening on stdio", "{", "{}", "[]", "[[]]", "null", "7", "[1,2,3,4]"] {
+            assert!(matches!(parse(text, &Handshake::default()), Incoming::Garbage), "{text}");
+        }
+    }
+}
