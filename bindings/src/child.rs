@@ -65,7 +65,7 @@ impl Child {
         let mut command = match guard {
             Some(guard) => {
                 let mut command = Command::new(&guard.program);
-                command.args(&guard.args).args(crate::guard::arguments(std::process::id(), &program));
+                command.args(&guard.args).args(crate::guard::arguments(patience.after_terminate, &program));
                 command
             }
             None => Command::new(&program),

@@ -154,7 +154,7 @@ mod tests {
     #[test]
     fn a_malformed_tool_costs_only_itself() {
         let deep =
-            format!(r#"{{"name":"deep","inputSchema":{}{}}}"#, r#"{"a":"#.repeat(300), "}".repeat(300));
+            format!(r#"{{"name":"deep","inputSchema":{{"a":{}{}}}}}"#, "[".repeat(300), "]".repeat(300));
         let definitions = [
             r#"{"name":"a","inputSchema":{"type":"object"}, "extra": 1.0}"#,
             r#"{"description":"no name"}"#,

@@ -1,0 +1,142 @@
+//! The guard: whatever happens to isolet, nothing that it started stays.
+#![cfg(target_os = "linux")]
+
+mod common;
+
+use std::io::{BufRead, BufReader};
+use std::process::{Child, Command, Stdio};
+use std::time::Duration;
+
+use common::{eventually, fixture_program, is_alive};
+
+/// A process that stands in for isolet, with a guard and a shell below it. The shell writes pids into `folder`.
+struct Family {
+    parent: Child,
+    folder: tempfile::TempDir,
+}
+
+impl Family {
+    /// `script` finds the folder in `$1`.
+    fn start(script: &str) -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let mut parent = Command::new(fixture_program())
+            .args(["parent", "sh", "-c", script, "sh"])
+            .arg(folder.path())
+            .stdout(Stdio::piped())
+            .spawn()
+            .unwrap();
+        // The first line is the guard's pid: the guard runs.
+        let mut line = String::new();
+        BufReader::new(parent.stdout.take().unwrap()).read_line(&mut line).unwrap();
+        std::fs::write(folder.path().join("guard"), line.trim()).unwrap();
+        Self { parent, folder }
+    }
+
+    fn pid(&self, name: &str) -> Option<u32> {
+        std::fs::read_to_string(self.folder.path().join(name)).ok()?.trim().parse().ok()
+    }
+
+    async fn wait_for(&self, name: &str) -> u32 {
+        eventually(name, || self.pid(name).is_some()).await;
+        self.pid(name).unwrap()
+    }
+}
+
+impl Drop for Family {
+    fn drop(&mut self) {
+        let _ = self.parent.kill();
+        let _ = self.parent.wait();
+    }
+}
+
+/// A child that ignores SIGTERM, a grandchild in a session of its own that does too, and one that is an orphan at once.
+const STUBBORN: &str = r#"
+    trap '' TERM HUP INT
+    setsid sh -c 'trap "" TERM HUP INT; echo $$ > "$1/grandchild.new"; mv "$1/grandchild.new" "$1/grandchild"; while :; do sleep 1; done' sh "$1" &
+    ( setsid sh -c 'trap "" TERM HUP INT; echo $$ > "$1/orphan.new"; mv "$1/orphan.new" "$1/orphan"; while :; do sleep 1; done' sh "$1" & )
+    echo $$ > "$1/child.new"; mv "$1/child.new" "$1/child"
+    while :; do sleep 1; done
+"#;
+
+#[tokio::test]
+async fn nothing_survives_a_sigkill_of_the_parent() {
+    let mut family = Family::start(STUBBORN);
+    let mut pids = Vec::new();
+    for name in ["guard", "child", "grandchild", "orphan"] {
+        let pid = family.wait_for(name).await;
+        assert!(is_alive(pid), "{name}");
+        pids.push((name, pid));
+    }
+    family.parent.kill().unwrap();
+    family.parent.wait().unwrap();
+    for (name, pid) in pids {
+        eventually(name, || !is_alive(pid)).await;
+    }
+}
+
+#[tokio::test]
+async fn what_a_child_leaves_behind_goes_with_it() {
+    let script = r#"
+        setsid sh -c 'trap "" TERM; echo $$ > "$1/orphan.new"; mv "$1/orphan.new" "$1/orphan"; while :; do sleep 1; done' sh "$1" &
+        while [ ! -e "$1/orphan" ]; do sleep 0.05; done
+        exit 7
+    "#;
+    let mut family = Family::start(script);
+    let guard = family.wait_for("guard").await;
+    let orphan = family.wait_for("orphan").await;
+    eventually("the guard ends", || !is_alive(guard)).await;
+    assert!(!is_alive(orphan));
+    // The parent of this test ends with the guard's status, which is the child's.
+    assert_eq!(family.parent.wait().unwrap().code(), Some(7));
+}
+
+#[tokio::test]
+async fn a_signal_is_passed_on_and_reported() {
+    let family =
+        Family::start("echo $$ > \"$1/child.new\"; mv \"$1/child.new\" \"$1/child\"; exec sleep 600");
+    let guard = family.wait_for("guard").await;
+    let child = family.wait_for("child").await;
+    rustix::process::kill_process(
+        rustix::process::Pid::from_raw(i32::try_from(guard).unwrap()).unwrap(),
+        rustix::process::Signal::TERM,
+    )
+    .unwrap();
+    eventually("the child ends", || !is_alive(child)).await;
+    let mut family = family;
+    // 128 and SIGTERM, as a shell would say.
+    assert_eq!(family.parent.wait().unwrap().code(), Some(143));
+}
+
+#[tokio::test]
+async fn a_guard_without_its_parent_starts_nothing() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("started");
+    // Process 1 is not the parent of this guard.
+    let status = Command::new(fixture_program())
+        .args(["guard", "--parent", "1", "--", "touch"])
+        .arg(&file)
+        .status()
+        .unwrap();
+    assert_eq!(status.code(), Some(0));
+    assert!(!file.exists());
+}
+
+#[tokio::test]
+async fn streams_are_the_childs_alone() {
+    // The child closes its output and lives on: the reader must see the end at once, so the guard holds no copy.
+    let mut guard = Command::new(fixture_program())
+        .args(["guard", "--parent", &std::process::id().to_string(), "--", "sh", "-c"])
+        .arg("echo hello; exec >/dev/null; sleep 600")
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let stdout = guard.stdout.take().unwrap();
+    let read = tokio::task::spawn_blocking(move || std::io::read_to_string(stdout).unwrap());
+    let text =
+        tokio::time::timeout(Duration::from_secs(5), read).await.expect("the end of the output").unwrap();
+    assert_eq!(text, "hello\n");
+    let pid = rustix::process::Pid::from_child(&guard);
+    rustix::process::kill_process(pid, rustix::process::Signal::TERM).unwrap();
+    guard.wait().unwrap();
+}

@@ -1,0 +1,233 @@
+//! Servers as child processes: decent ones, and those that misbehave.
+
+mod common;
+
+use std::time::{Duration, Instant};
+
+use common::{fixture, start, start_with};
+use isolet_bindings::{CallError, State, UpstreamOptions};
+use serde_json::{Value, json};
+
+const PATIENCE: Duration = Duration::from_secs(20);
+
+#[tokio::test]
+async fn a_decent_server_is_listed_and_called() {
+    let upstreams = start("s", fixture([])).await;
+    let status = &upstreams.statuses()[0];
+    assert_eq!(status.state, State::Ready, "{status:?}");
+    assert_eq!(status.protocol_version.as_deref(), Some("2025-11-25"));
+    assert_eq!(status.server_name.as_deref(), Some("fixture"));
+    assert_eq!(status.tools, Some(2));
+    let lists = upstreams.tool_lists();
+    assert_eq!(lists[0].instructions.as_deref(), Some("Be gentle."));
+    // Definitions arrive as the server sent them, unknown fields and all.
+    let echo = &lists[0].tools.as_ref().unwrap()[0];
+    assert_eq!(
+        echo.to_string(),
+        r#"{"name":"echo","inputSchema":{"type":"object"},"x-unknown":{"kept":1.5}}"#
+    );
+
+    let result = upstreams.call_tool("s", "echo", r#"{"b": [1, null], "a": "é"}"#, PATIENCE).await.unwrap();
+    assert_eq!(result.value_json(), r#"{"b":[1,null],"a":"é"}"#.as_bytes());
+    let failed = upstreams.call_tool("s", "fail", "{}", PATIENCE).await.unwrap();
+    assert!(failed.is_error());
+    assert_eq!(failed.error_text(), "no luck");
+    assert_eq!(upstreams.list_resources("s", PATIENCE).await.unwrap(), br#"[{"uri":"x://1","name":"one"}]"#);
+    let read = upstreams.read_resource("s", "x://1", PATIENCE).await.unwrap();
+    assert_eq!(serde_json::from_slice::<Value>(&read).unwrap()["contents"][0]["text"], "hi");
+    // It offers no prompts, so it is not asked.
+    assert_eq!(upstreams.list_prompts("s", PATIENCE).await.unwrap(), b"[]");
+    upstreams.shutdown().await;
+    assert_eq!(upstreams.statuses()[0].state, State::Stopped);
+}
+
+#[tokio::test]
+async fn errors_of_a_server_keep_its_words() {
+    let upstreams = start("s", fixture([])).await;
+    let error = upstreams.call_tool("s", "add", "{}", PATIENCE).await.unwrap_err();
+    let CallError::Upstream { code, message, .. } = &error else { panic!("{error:?}") };
+    assert_eq!((*code, message.as_str()), (-32602, "Invalid arguments: a must be a number"));
+    assert!(error.to_string().contains("add of server \"s\""), "{error}");
+    let error = upstreams.call_tool("s", "echo", "[1]", PATIENCE).await.unwrap_err();
+    assert!(matches!(error, CallError::Arguments { .. }), "{error:?}");
+    let error = upstreams.call_tool("t", "echo", "{}", PATIENCE).await.unwrap_err();
+    assert_eq!(error.hint().unwrap(), "servers: s");
+}
+
+#[tokio::test]
+async fn both_ends_of_the_protocols_history() {
+    for (mode, version) in [("old", "2024-11-05"), ("modern", "2026-07-28")] {
+        let upstreams = start("s", fixture([mode])).await;
+        let status = &upstreams.statuses()[0];
+        assert_eq!(
+            (status.state, status.protocol_version.as_deref()),
+            (State::Ready, Some(version)),
+            "{status:?}"
+        );
+        let result = upstreams.call_tool("s", "echo", r#"{"a":1}"#, PATIENCE).await.unwrap();
+        assert_eq!(result.value_json(), br#"{"a":1}"#);
+        upstreams.shutdown().await;
+    }
+}
+
+#[tokio::test]
+async fn a_server_that_does_not_start_says_why() {
+    for (server, expected) in [
+        (
+            isolet_bindings::ServerConfig::stdio("no-such-command", [""; 0]),
+            "command not found: no-such-command",
+        ),
+        (fixture(["exit"]), "it exited with status 3; stderr: cannot open the database"),
+    ] {
+        let upstreams = start("s", server).await;
+        let status = &upstreams.statuses()[0];
+        assert_eq!(status.state, State::Failed);
+        assert!(status.last_error.as_ref().unwrap().contains(expected), "{status:?}");
+        let asked = Instant::now();
+        let error = upstreams.call_tool("s", "echo", "{}", PATIENCE).await.unwrap_err();
+        assert!(
+            matches!(&error, CallError::NotReady { reason, .. } if reason.contains(expected)),
+            "{error:?}"
+        );
+        assert!(asked.elapsed() < Duration::from_secs(2));
+        upstreams.shutdown().await;
+    }
+}
+
+#[tokio::test]
+async fn a_server_that_never_answers_is_given_up() {
+    let options = UpstreamOptions { connect_timeout: Duration::from_millis(500), ..common::options() };
+    let upstreams = start_with("s", fixture(["silent", "garbage"]), options).await;
+    let reason = upstreams.statuses()[0].last_error.clone().unwrap();
+    assert!(reason.contains("did not answer the handshake within 500ms"), "{reason}");
+    assert!(
+        reason.contains("lines on stdout that are no MCP messages, first: Server v1.2 listening"),
+        "{reason}"
+    );
+}
+
+#[tokio::test]
+async fn garbage_on_stdout_is_skipped_and_counted() {
+    let upstreams = start("s", fixture(["garbage"])).await;
+    let result = upstreams.call_tool("s", "echo", "{}", PATIENCE).await.unwrap();
+    assert_eq!(result.value_json(), b"{}");
+    let status = &upstreams.statuses()[0];
+    assert!(status.garbage_lines >= 4, "{status:?}");
+}
+
+#[tokio::test]
+async fn one_malformed_tool_does_not_cost_the_list() {
+    let upstreams = start("s", fixture(["malformed"])).await;
+    let status = &upstreams.statuses()[0];
+    assert_eq!((status.tools, status.rejected_tools.len()), (Some(2), 2), "{status:?}");
+}
+
+#[tokio::test]
+async fn large_lists_and_results_arrive_whole() {
+    let upstreams = start("s", fixture(["many"])).await;
+    assert_eq!(upstreams.statuses()[0].tools, Some(500));
+    let lists = upstreams.tool_lists();
+    assert_eq!(lists[0].tools.as_ref().unwrap()[499]["name"], "tool_499");
+    // More than rmcp's own transport takes in one line.
+    let bytes = 20 * 1024 * 1024;
+    let arguments = json!({"bytes": bytes}).to_string();
+    let result = upstreams.call_tool("s", "big", &arguments, PATIENCE).await.unwrap();
+    assert_eq!(result.value_json().len(), bytes + 2);
+}
+
+#[tokio::test]
+async fn a_list_that_goes_in_circles_ends() {
+    let upstreams = start("s", fixture(["endless"])).await;
+    let status = &upstreams.statuses()[0];
+    assert_eq!((status.state, status.tools), (State::Ready, Some(1)), "{status:?}");
+}
+
+#[tokio::test]
+async fn a_death_in_the_middle_of_a_call_fails_it_and_the_next_works() {
+    let mut server = fixture([]);
+    common::set_env(&mut server, "API_TOKEN", "sk-0123456789abcdef");
+    let upstreams = start("s", server).await;
+    for round in 0..2 {
+        let asked = Instant::now();
+        let error = upstreams.call_tool("s", "die", "{}", PATIENCE).await.unwrap_err();
+        assert!(asked.elapsed() < Duration::from_secs(1), "{:?}", asked.elapsed());
+        let CallError::Died { reason, operation, .. } = &error else { panic!("{error:?}") };
+        assert_eq!(operation, "die");
+        assert!(reason.contains("exited with status 9"), "{reason}");
+        assert!(reason.contains("the disk is on fire"), "{reason}");
+        assert!(reason.contains("[redacted]") && !reason.contains("sk-0123"), "{reason}");
+        let result = upstreams.call_tool("s", "echo", r#"{"n":1}"#, PATIENCE).await.unwrap();
+        assert_eq!(result.value_json(), br#"{"n":1}"#);
+        assert_eq!(upstreams.statuses()[0].restarts, round + 1);
+    }
+}
+
+#[tokio::test]
+async fn a_call_has_a_time_and_is_cancelled_upstream() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("cancelled");
+    let mode = format!("cancel-file={}", file.display());
+    let upstreams = start("s", fixture([mode.as_str()])).await;
+    let error = upstreams.call_tool("s", "never", "{}", Duration::from_millis(200)).await.unwrap_err();
+    assert!(matches!(error, CallError::Timeout { .. }), "{error:?}");
+    assert!(error.to_string().contains("never of server \"s\" did not answer within 200ms"), "{error}");
+    common::eventually("the server hears of it", || file.exists()).await;
+
+    // The same when the caller goes away.
+    std::fs::remove_file(&file).unwrap();
+    let call = upstreams.call_tool("s", "never", "{}", PATIENCE);
+    assert!(tokio::time::timeout(Duration::from_millis(200), call).await.is_err());
+    common::eventually("the server hears of it", || file.exists()).await;
+    // And the session goes on.
+    assert!(upstreams.call_tool("s", "echo", "{}", PATIENCE).await.is_ok());
+}
+
+#[tokio::test]
+async fn a_changed_list_is_fetched_and_announced() {
+    let upstreams = start("s", fixture([])).await;
+    let before = upstreams.generation();
+    let mut lists = upstreams.watch();
+    lists.mark_unchanged();
+    upstreams.call_tool("s", "change", "{}", PATIENCE).await.unwrap();
+    tokio::time::timeout(PATIENCE, lists.changed()).await.unwrap().unwrap();
+    assert_eq!(upstreams.tool_lists()[0].tools.as_ref().unwrap().len(), 3);
+    assert_eq!(upstreams.generation(), before + 1);
+}
+
+#[tokio::test]
+async fn only_named_variables_reach_a_child() {
+    let mut server = fixture([]);
+    common::set_env(&mut server, "WANTED", "yes");
+    let upstreams = start("s", server).await;
+    let ask = async |name: &str| {
+        let arguments = json!({"name": name}).to_string();
+        let result = upstreams.call_tool("s", "env", &arguments, PATIENCE).await.unwrap();
+        serde_json::from_slice::<String>(&result.value_json()).unwrap()
+    };
+    assert_eq!(ask("WANTED").await, "yes");
+    assert_ne!(ask("PATH").await, "(unset)");
+    // Cargo sets this for the test process.
+    assert!(std::env::var_os("CARGO_MANIFEST_DIR").is_some());
+    assert_eq!(ask("CARGO_MANIFEST_DIR").await, "(unset)");
+}
+
+#[tokio::test]
+async fn a_disabled_server_is_shown_and_never_started() {
+    let mut server = fixture([]);
+    server.disabled = true;
+    let upstreams = start("s", server).await;
+    assert_eq!(upstreams.statuses()[0].state, State::Disabled);
+    let error = upstreams.call_tool("s", "echo", "{}", PATIENCE).await.unwrap_err();
+    assert!(error.hint().unwrap().contains("disabled"), "{error:?}");
+}
+
+#[tokio::test]
+async fn a_server_that_ignores_the_end_of_its_input_is_stopped() {
+    let upstreams = start("s", fixture(["stays"])).await;
+    let pid = upstreams.statuses()[0].pid.unwrap();
+    assert!(common::is_alive(pid));
+    let asked = Instant::now();
+    upstreams.shutdown().await;
+    assert!(asked.elapsed() < Duration::from_secs(3), "{:?}", asked.elapsed());
+    assert!(!common::is_alive(pid));
+}
