@@ -1,17 +1,50 @@
 //! `isolet`: the command line, the HTTP API and the built-in demo MCP server.
 //!
+//! The crate joins three others that know nothing of each other: `isolet-runtime` runs scripts, `isolet-bindings` talks
+//! to MCP servers, `isolet-tsdefs` writes declarations.
+//!
 //! | module | idea |
 //! |---|---|
 //! | [`cmd`] | one command a file: what each reads, does and prints |
-//! | [`exit`] | exit codes, and the errors that end a command |
+//! | [`http`] | the HTTP API of `isolet serve` |
+//! | [`dev`] | a wrangler project as an HTTP server, loaded again when it changes |
+//! | [`tools`] | the upstream servers as they are now, shared by all runs |
+//! | [`toolset`] | all tools at one moment: names, aliases, declarations |
+//! | [`filter`] | which tools a run may use |
+//! | [`host`] | the way from a run to the servers: rules, answers, failures |
+//! | [`config`] | which MCP servers there are |
 //! | [`demo`] | the built-in MCP server |
+//! | [`document`], [`complaint`] | a report for programs, an error for people |
+//! | [`tokens`] | what a run saved its model from reading |
+//! | [`pretty`], [`duration`] | text for people |
+//! | [`exit`] | exit codes, and the errors that end a command |
 
 mod cmd;
+mod complaint;
+mod config;
 mod demo;
+mod dev;
+mod document;
+mod duration;
 mod exit;
+mod filter;
+mod host;
+mod http;
+mod pretty;
+mod tokens;
+mod tools;
+mod toolset;
 
 use std::process::ExitCode;
 
+/// The hidden first argument that makes this program the guard of one MCP server.
+const GUARD: &str = "guard";
+
 fn main() -> ExitCode {
+    // A guard stands beside every server: it starts no threads, parses no command line and logs nothing.
+    let mut arguments = std::env::args_os().skip(1);
+    if arguments.next().is_some_and(|first| first == GUARD) {
+        return isolet_bindings::guard::main(arguments);
+    }
     cmd::dispatch()
 }

@@ -1,10 +1,25 @@
 //! The command line: one command a file.
+//!
+//! | module | command |
+//! |---|---|
+//! | [`run`] | `isolet run FILE` |
+//! | [`serve`] | `isolet serve` |
+//! | [`types`] | `isolet types` |
+//! | [`dev`] | `isolet dev DIR` |
+//! | [`demo_mcp`] | `isolet demo-mcp` |
 
 mod demo_mcp;
+mod dev;
+mod output;
+mod run;
+mod serve;
+mod types;
 
+use std::future::Future;
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
+use tokio::signal::unix::{Signal, SignalKind, signal};
 
 use crate::exit::Failure;
 
@@ -12,7 +27,8 @@ use crate::exit::Failure;
 #[command(
     name = "isolet",
     version,
-    about = "Runs the code that AI agents write: V8 isolates with MCP servers as bindings"
+    about = "Runs the code that AI agents write: V8 isolates with MCP servers as bindings",
+    after_help = "Exit codes: 0 done, 1 the script failed, 2 wrong usage, 3 a server or the set-up failed."
 )]
 struct Cli {
     #[command(subcommand)]
@@ -21,6 +37,14 @@ struct Cli {
 
 #[derive(Subcommand)]
 enum Command {
+    /// Run one script and print its result
+    Run(run::Args),
+    /// Serve the HTTP API
+    Serve(serve::Args),
+    /// Print TypeScript declarations of the tools
+    Types(types::Args),
+    /// Serve a wrangler project, and load it again when it changes
+    Dev(dev::Args),
     /// The built-in MCP server, on standard input and output
     DemoMcp(demo_mcp::Args),
 }
@@ -30,14 +54,57 @@ pub fn dispatch() -> ExitCode {
     let command = Cli::parse().command;
     log_to_stderr();
     let done = match command {
+        Command::Run(args) => run::run(args),
+        Command::Serve(args) => serve::run(args),
+        Command::Types(args) => types::run(args),
+        Command::Dev(args) => dev::run(args),
         Command::DemoMcp(args) => demo_mcp::run(args),
     };
     done.map_or_else(|failure: Failure| failure.report(), |()| ExitCode::SUCCESS)
 }
 
-/// Warnings of this program by default; `RUST_LOG` says otherwise. Standard output belongs to results.
+/// Warnings by default; `RUST_LOG` says otherwise. Standard output belongs to results.
 fn log_to_stderr() {
     use tracing_subscriber::EnvFilter;
     let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("warn,rmcp=error"));
     tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).init();
+}
+
+/// Runs `command` on a tokio runtime with `threads` workers, or one for each processor.
+fn on_runtime<T>(
+    threads: Option<usize>,
+    command: impl Future<Output = Result<T, Failure>>,
+) -> Result<T, Failure> {
+    let mut builder = tokio::runtime::Builder::new_multi_thread();
+    if let Some(threads) = threads {
+        builder.worker_threads(threads);
+    }
+    let runtime =
+        builder.enable_all().build().map_err(|error| Failure::Setup(format!("cannot start: {error}")))?;
+    let done = runtime.block_on(command);
+    // Whatever still runs, such as a read of standard input, must not hold up the exit.
+    runtime.shutdown_background();
+    done
+}
+
+/// The signals that end a command in order: SIGINT and SIGTERM.
+struct Signals {
+    interrupt: Signal,
+    terminate: Signal,
+}
+
+impl Signals {
+    fn listen() -> Result<Self, Failure> {
+        let listen =
+            |kind| signal(kind).map_err(|error| Failure::Setup(format!("cannot listen to signals: {error}")));
+        Ok(Self { interrupt: listen(SignalKind::interrupt())?, terminate: listen(SignalKind::terminate())? })
+    }
+
+    /// Waits for the next one.
+    async fn stop(&mut self) {
+        tokio::select! {
+            _ = self.interrupt.recv() => {}
+            _ = self.terminate.recv() => {}
+        }
+    }
 }

@@ -1,0 +1,129 @@
+//! `isolet types`: declarations on standard output, of live servers or of saved lists.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+
+use isolet_tsdefs::{Detail, ServerDefinition};
+
+use super::output;
+use crate::config;
+use crate::exit::Failure;
+use crate::tools::Tools;
+use crate::toolset::{Missing, Toolset};
+
+/// How long servers may take to start: `npx` and `uvx` download what they run.
+const START: Duration = Duration::from_secs(35);
+
+/// A saved list is text from a server. The largest known has 2 MB.
+const LARGEST_FILE: u64 = 64 * 1024 * 1024;
+
+#[derive(clap::Args)]
+pub struct Args {
+    /// One server, or one of its tools
+    #[arg(value_name = "SERVER[/TOOL]")]
+    which: Option<String>,
+    /// How much to say: names, brief or full
+    #[arg(long, value_name = "LEVEL", default_value_t = Detail::Full)]
+    detail: Detail,
+    /// A saved tools/list result instead of live servers; the file's name names the server
+    #[arg(long, value_name = "FILE")]
+    tools_file: Vec<PathBuf>,
+    /// The MCP servers; without it ./mcp.json, ./.mcp.json or ./.vscode/mcp.json, else the built-in demo
+    #[arg(long, value_name = "FILE", conflicts_with = "tools_file")]
+    mcp_config: Option<PathBuf>,
+}
+
+/// Prints declarations.
+pub fn run(args: Args) -> Result<(), Failure> {
+    if !args.tools_file.is_empty() {
+        let toolset = saved(&args.tools_file)?;
+        return print(&toolset, args.which.as_deref(), args.detail);
+    }
+    let servers = config::load(args.mcp_config.as_deref(), Path::new("."))?;
+    super::on_runtime(Some(2), async move {
+        let tools = Tools::start(servers);
+        tools.settled(START).await;
+        let toolset = tools.toolset();
+        let broken = tools.all_broken();
+        tools.shutdown().await;
+        print(&toolset, args.which.as_deref(), args.detail)?;
+        // What was printed is right but not all: whoever pipes it into a prompt must be able to notice.
+        let concerned = |name: &str| {
+            args.which
+                .as_deref()
+                .is_none_or(|which| which.split('/').next().is_some_and(|server| server == name))
+        };
+        let missing: Vec<String> = broken
+            .iter()
+            .filter(|(name, _)| concerned(name))
+            .map(|(name, reason)| format!("the server \"{name}\" is missing: {reason}"))
+            .collect();
+        if missing.is_empty() { Ok(()) } else { Err(Failure::Setup(missing.join("\nisolet: "))) }
+    })
+}
+
+fn print(toolset: &Toolset, which: Option<&str>, detail: Detail) -> Result<(), Failure> {
+    let declarations = match which {
+        None => toolset.declarations(None, detail),
+        Some(which) => match which.split_once('/') {
+            // A server's own name may have a slash.
+            Some((server, tool)) if toolset.server(which).is_none() => {
+                toolset.declaration(server, tool, detail)
+            }
+            _ => toolset.declarations(Some(&[which]), detail),
+        },
+    };
+    match declarations {
+        Ok(declarations) => output::print(declarations.text.as_bytes()),
+        Err(Missing::Unlisted(_)) => Ok(()),
+        Err(missing) => Err(Failure::Usage(missing.to_string())),
+    }
+}
+
+/// The servers of saved lists.
+fn saved(files: &[PathBuf]) -> Result<Toolset, Failure> {
+    let mut servers: Vec<(String, Option<Arc<ServerDefinition>>)> = Vec::new();
+    for file in files {
+        let shown = file.display();
+        let name = file.file_stem().and_then(|stem| stem.to_str()).ok_or_else(|| {
+            Failure::Usage(format!("{shown}: the file's name must be UTF-8, it names the server"))
+        })?;
+        if servers.iter().any(|(other, _)| other == name) {
+            return Err(Failure::Usage(format!(
+                "{shown}: there is a server \"{name}\" already; rename one file"
+            )));
+        }
+        let size =
+            std::fs::metadata(file).map_err(|error| Failure::Usage(format!("{shown}: {error}")))?.len();
+        if size > LARGEST_FILE {
+            return Err(Failure::Usage(format!("{shown}: {size} bytes are too many for a list of tools")));
+        }
+        let text =
+            std::fs::read_to_string(file).map_err(|error| Failure::Usage(format!("{shown}: {error}")))?;
+        let (server, skipped) = ServerDefinition::from_tools_list(name, &text)
+            .map_err(|error| Failure::Usage(format!("{shown}: {error}")))?;
+        for tool in skipped {
+            eprintln!("isolet: warning: {shown}: left out {tool}");
+        }
+        servers.push((name.to_owned(), Some(Arc::new(server))));
+    }
+    Ok(Toolset::new(0, servers))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn saved_lists_name_their_servers() {
+        let dir = tempfile::tempdir().unwrap();
+        let file = dir.path().join("my-hub.json");
+        std::fs::write(&file, r#"{"tools": [{"name": "get-user"}]}"#).unwrap();
+        let toolset = saved(std::slice::from_ref(&file)).unwrap();
+        assert!(toolset.declarations(Some(&["my-hub"]), Detail::Names).unwrap().text.contains("get-user"));
+        let twice = saved(&[file.clone(), file]).err().expect("two servers with one name");
+        assert!(twice.to_string().contains("already"), "{twice}");
+        assert!(saved(&[dir.path().join("none.json")]).is_err());
+    }
+}

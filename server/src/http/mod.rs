@@ -1,0 +1,24 @@
+//! The HTTP API.
+//!
+//! | module | idea |
+//! |---|---|
+//! | [`server`] | what requests share; connections; the orderly stop |
+//! | [`router`] | which request goes where |
+//! | [`access`] | tokens, and protection from web pages |
+//! | [`admission`] | how many at once, how many wait |
+//! | [`body`] | reading bodies within bounds |
+//! | [`run`] | `POST /v1/run` |
+//! | [`declarations`] | `GET /v1/types` |
+//! | [`metrics`] | figures for Prometheus |
+//! | [`reply`], [`problem`] | answers, and refusals |
+
+pub mod access;
+pub mod admission;
+mod body;
+mod declarations;
+mod metrics;
+mod problem;
+mod reply;
+mod router;
+mod run;
+pub mod server;

@@ -1,0 +1,49 @@
+//! Responses: whole ones and streams of events.
+
+use std::convert::Infallible;
+use std::pin::Pin;
+
+use bytes::Bytes;
+use futures_util::Stream;
+use http::{HeaderValue, Response, header};
+use http_body_util::{Either, Full, StreamBody};
+use hyper::body::Frame;
+
+/// What a handler answers.
+pub type Reply = Response<Body>;
+
+/// A body that is known, or one that grows.
+pub type Body = Either<Full<Bytes>, StreamBody<Frames>>;
+
+/// A growing body's pieces.
+pub type Frames = Pin<Box<dyn Stream<Item = Result<Frame<Bytes>, Infallible>> + Send>>;
+
+/// A body that is known.
+pub fn full(bytes: impl Into<Bytes>) -> Body {
+    Either::Left(Full::new(bytes.into()))
+}
+
+/// 200 with a JSON text.
+pub fn json(text: impl Into<Bytes>) -> Reply {
+    with_type(full(text), "application/json")
+}
+
+/// 200 with plain text.
+pub fn text(text: impl Into<Bytes>) -> Reply {
+    with_type(full(text), "text/plain; charset=utf-8")
+}
+
+/// 200 with server-sent events.
+pub fn events(frames: Frames) -> Reply {
+    let mut reply = with_type(Either::Right(StreamBody::new(frames)), "text/event-stream");
+    // Some proxies hold events back unless told not to.
+    reply.headers_mut().insert("x-accel-buffering", HeaderValue::from_static("no"));
+    reply.headers_mut().insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    reply
+}
+
+fn with_type(body: Body, content_type: &'static str) -> Reply {
+    let mut reply = Response::new(body);
+    reply.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static(content_type));
+    reply
+}

@@ -1,0 +1,95 @@
+//! Which request goes where.
+
+use std::sync::Arc;
+
+use http::{Method, Request};
+use hyper::body::Incoming;
+
+use super::problem::Problem;
+use super::reply::{self, Reply};
+use super::server::Server;
+use super::{declarations, metrics, run};
+
+/// Answers one request, whatever it is.
+pub async fn answer(server: &Arc<Server>, request: Request<Incoming>) -> Reply {
+    match route(server, request).await {
+        Ok(reply) => reply,
+        Err(problem) => {
+            server.metrics.refused();
+            tracing::debug!(status = problem.status().as_u16(), "refused");
+            problem.into()
+        }
+    }
+}
+
+async fn route(server: &Arc<Server>, request: Request<Incoming>) -> Result<Reply, Problem> {
+    // Whether it is alive is no secret, and those who ask come by address and without a token.
+    match request.uri().path() {
+        "/healthz" => return only_get(&request).map(|()| reply::text("ok\n")),
+        "/readyz" => return only_get(&request).and_then(|()| ready(server)),
+        _ => {}
+    }
+    server.access.check(request.headers())?;
+    let path = request.uri().path();
+    if path == "/v1/run" {
+        return match *request.method() {
+            Method::POST => run::answer(server, request).await,
+            _ => Err(Problem::method_not_allowed("POST")),
+        };
+    }
+    match path {
+        "/v1/types" => {
+            only_get(&request)?;
+            declarations::types(server, &request, None).await
+        }
+        "/v1/servers" => {
+            only_get(&request)?;
+            Ok(reply::json(server.tools.servers_json()))
+        }
+        "/metrics" => {
+            only_get(&request)?;
+            Ok(reply::text(server.metrics.text(&gauges(server))))
+        }
+        _ => match path.strip_prefix("/v1/types/") {
+            Some(rest) => {
+                only_get(&request)?;
+                declarations::types(server, &request, Some(rest)).await
+            }
+            None => Err(Problem::not_found(format!("There is nothing at `{path}`.")).with_hint(
+                "There are POST /v1/run, GET /v1/types, /v1/servers, /healthz, /readyz and /metrics.",
+            )),
+        },
+    }
+}
+
+fn only_get(request: &Request<Incoming>) -> Result<(), Problem> {
+    match *request.method() {
+        Method::GET | Method::HEAD => Ok(()),
+        _ => Err(Problem::method_not_allowed("GET")),
+    }
+}
+
+/// Ready is who takes runs, has isolates waiting and has heard from every upstream, be it that it failed: one broken
+/// server of many must not take the others out of service.
+fn ready(server: &Server) -> Result<Reply, Problem> {
+    if server.is_draining() {
+        return Err(Problem::draining());
+    }
+    let starting = server.tools.starting();
+    if !starting.is_empty() {
+        return Err(Problem::unavailable(format!("Still connecting to {}.", starting.join(", "))));
+    }
+    if server.engine.warm() == 0 && server.admission.running() == 0 {
+        return Err(Problem::unavailable("No isolate is ready yet."));
+    }
+    Ok(reply::text("ready\n"))
+}
+
+fn gauges(server: &Server) -> metrics::Gauges {
+    metrics::Gauges {
+        running: server.admission.running(),
+        waiting: server.admission.waiting(),
+        warm: server.engine.warm(),
+        upstreams: server.tools.connected(),
+    }
+}

@@ -1,0 +1,345 @@
+//! `POST /v1/run`: one script, one report, as a document or as events.
+
+use std::borrow::Cow;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use bytes::Bytes;
+use futures_util::stream;
+use http::{HeaderMap, Request, header};
+use hyper::body::{Body as _, Frame, Incoming};
+use isolet_runtime::{Entry, ErrorCode, Job, Language, Outcome, Report, Run, RunEvent};
+use serde::Deserialize;
+use serde_json::value::RawValue;
+
+use super::admission::{BodyShare, Place};
+use super::body;
+use super::problem::Problem;
+use super::reply::{self, Frames, Reply};
+use super::server::Server;
+use crate::document;
+use crate::pretty::thousands;
+
+/// How often a stream without events says that it is alive.
+const KEEP_ALIVE: Duration = Duration::from_secs(15);
+
+/// The body of a request. Unknown fields are refused: `timeoutMs` that does nothing is worse than an error.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Asked<'a> {
+    #[serde(borrow)]
+    code: Cow<'a, str>,
+    /// Kept as text: it is checked once here and parsed once by the script's isolate.
+    #[serde(borrow, default, deserialize_with = "present")]
+    input: Option<&'a RawValue>,
+    tools: Option<Vec<String>>,
+    timeout_ms: Option<u64>,
+    /// Whose run it is. All runs have isolates of their own, so it only marks the log.
+    tenant: Option<String>,
+}
+
+/// `null` is an input; a missing one is not.
+fn present<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<Option<&'de RawValue>, D::Error> {
+    <&RawValue>::deserialize(deserializer).map(Some)
+}
+
+/// Answers one request.
+pub async fn answer(server: &Arc<Server>, request: Request<Incoming>) -> Result<Reply, Problem> {
+    if server.is_draining() {
+        return Err(Problem::draining());
+    }
+    let arrived = Instant::now();
+    let as_events = wants_events(request.headers());
+    let script = script_language(request.headers())?;
+    let most = server.largest_body(script.is_some());
+    let announced =
+        usize::try_from(request.body().size_hint().upper().unwrap_or(u64::MAX)).unwrap_or(usize::MAX);
+    let share = server.admission.body(announced.min(most))?;
+    let body = body::read(request.into_body(), most).await?;
+    let job = match script {
+        Some(language) => bare_script(server, &body, language)?,
+        None => asked(server, &body)?,
+    };
+    drop(body);
+    let place = server.admission.enter().await?;
+    let waited = place.waited;
+    let run = Going {
+        run: Some(server.engine.run(job)),
+        server: server.clone(),
+        arrived,
+        waited,
+        calls: 0,
+        _place: place,
+        _share: share,
+    };
+    if as_events { Ok(reply::events(run.events())) } else { Ok(reply::json(run.document().await)) }
+}
+
+/// A run on its way, with what it holds. Dropped early, when the client hangs up, it cancels the run.
+struct Going {
+    run: Option<Run>,
+    server: Arc<Server>,
+    arrived: Instant,
+    /// At the server's gate; the engine adds its own queue.
+    waited: Duration,
+    calls: usize,
+    _place: Place,
+    _share: BodyShare,
+}
+
+impl Going {
+    /// Waits for the end and writes the whole document.
+    async fn document(mut self) -> Vec<u8> {
+        let mut report = Gathered::default();
+        while let Some(event) = self.next().await {
+            if let Some(report) = report.take(event) {
+                return document::write(&report);
+            }
+        }
+        document::write(&report.lost())
+    }
+
+    /// The events as they happen; the last is the whole document.
+    fn events(self) -> Frames {
+        let state = (self, Some(Gathered::default()));
+        Box::pin(stream::unfold(state, |(mut going, report)| async move {
+            let mut report = report?;
+            let event = match tokio::time::timeout(KEEP_ALIVE, going.next()).await {
+                Err(_) => return Some((data(b": still running\n\n".to_vec()), (going, Some(report)))),
+                Ok(event) => event,
+            };
+            let (text, left) = match event {
+                None => (event_text("result", &document::write(&report.lost())), None),
+                Some(event) => {
+                    let line = match &event {
+                        RunEvent::Log(line) => Some(event_text("log", &to_json(line))),
+                        RunEvent::Call(call) => Some(event_text("call", &to_json(call))),
+                        RunEvent::Done(_) => None,
+                    };
+                    match report.take(event) {
+                        Some(report) => (event_text("result", &document::write(&report)), None),
+                        None => (line.unwrap_or_default(), Some(report)),
+                    }
+                }
+            };
+            Some((data(text), (going, left)))
+        }))
+    }
+
+    async fn next(&mut self) -> Option<RunEvent> {
+        let mut event = self.run.as_mut()?.next().await;
+        match &mut event {
+            Some(RunEvent::Call(_)) => self.calls += 1,
+            Some(RunEvent::Log(_)) => {}
+            Some(RunEvent::Done(outcome)) => {
+                outcome.stats.queued_ms += self.waited.as_secs_f64() * 1e3;
+                self.end(outcome.result.as_ref().err().map(|error| error.code));
+            }
+            None => self.end(Some(ErrorCode::Crashed)),
+        }
+        event
+    }
+
+    /// Counts the run, once.
+    fn end(&mut self, failure: Option<ErrorCode>) {
+        if self.run.take().is_some() {
+            self.server.metrics.run(failure, self.arrived.elapsed(), self.calls);
+        }
+    }
+}
+
+impl Drop for Going {
+    fn drop(&mut self) {
+        self.end(Some(ErrorCode::Cancelled));
+    }
+}
+
+/// A report in the making.
+#[derive(Default)]
+struct Gathered {
+    logs: Vec<isolet_runtime::LogLine>,
+    calls: Vec<isolet_runtime::CallRecord>,
+}
+
+impl Gathered {
+    fn take(&mut self, event: RunEvent) -> Option<Report> {
+        match event {
+            RunEvent::Log(line) => self.logs.push(line),
+            RunEvent::Call(call) => self.calls.push(call),
+            RunEvent::Done(outcome) => return Some(self.report(*outcome)),
+        }
+        None
+    }
+
+    fn report(&mut self, outcome: Outcome) -> Report {
+        Report {
+            result: outcome.result,
+            logs: std::mem::take(&mut self.logs),
+            calls: std::mem::take(&mut self.calls),
+            stats: outcome.stats,
+        }
+    }
+
+    /// The engine always ends a run with an outcome; this is for the day when it does not.
+    fn lost(&mut self) -> Report {
+        let error =
+            isolet_runtime::RunError::new(ErrorCode::Crashed, "Crashed", "The run ended without a result.")
+                .with_hint("Send the request again.");
+        self.report(Outcome { result: Err(error), stats: isolet_runtime::Stats::default() })
+    }
+}
+
+/// The job of a JSON body.
+fn asked(server: &Arc<Server>, body: &[u8]) -> Result<Job, Problem> {
+    let text = utf8(body)?;
+    let asked: Asked<'_> = serde_json::from_str(text).map_err(|error| {
+        Problem::bad_request(format!("The body is not what /v1/run takes: {error}.")).with_hint(
+            "Send {\"code\": \"…\", \"input\"?: any, \"tools\"?: [\"server/tool\"], \"timeout_ms\"?: n}, or the bare \
+             script with Content-Type: text/typescript.",
+        )
+    })?;
+    let mut limits = server.limits.clone();
+    match asked.timeout_ms {
+        Some(0) => return Err(Problem::bad_request("`timeout_ms` must be at least 1.")),
+        Some(ms) => limits = limits.with_timeout(Duration::from_millis(ms)),
+        None => {}
+    }
+    check_code(&asked.code, limits.code_bytes)?;
+    let input = asked.input.map(RawValue::get);
+    if let Some(input) = input.filter(|input| input.len() > limits.input_bytes) {
+        return Err(Problem::too_large(format!(
+            "`input` has {} bytes; the limit is {}.",
+            thousands(input.len()),
+            thousands(limits.input_bytes)
+        )));
+    }
+    let environment = server
+        .tools
+        .environment(asked.tools.as_deref())
+        .map_err(|error| Problem::bad_request(format!("`tools`: {error}")))?;
+    tracing::debug!(tenant = asked.tenant, bytes = asked.code.len(), "run");
+    Ok(Job {
+        code: asked.code.into_owned(),
+        language: Language::TypeScript,
+        entry: Entry::Script { input: input.map(str::to_owned) },
+        environment,
+        limits,
+    })
+}
+
+/// The job of a body that is the script.
+fn bare_script(server: &Arc<Server>, body: &[u8], language: Language) -> Result<Job, Problem> {
+    let code = utf8(body)?;
+    check_code(code, server.limits.code_bytes)?;
+    let environment =
+        server.tools.environment(None).map_err(|error| Problem::bad_request(error.to_string()))?;
+    Ok(Job {
+        code: code.to_owned(),
+        language,
+        entry: Entry::Script { input: None },
+        environment,
+        limits: server.limits.clone(),
+    })
+}
+
+fn check_code(code: &str, most: usize) -> Result<(), Problem> {
+    if code.len() > most {
+        return Err(Problem::too_large(format!(
+            "The script has {} bytes; the limit is {}.",
+            thousands(code.len()),
+            thousands(most)
+        ))
+        .with_hint("Pass data as `input`, not inside the script."));
+    }
+    if code.trim().is_empty() {
+        return Err(Problem::bad_request("The script is empty."));
+    }
+    Ok(())
+}
+
+fn utf8(body: &[u8]) -> Result<&str, Problem> {
+    std::str::from_utf8(body).map_err(|error| {
+        Problem::bad_request(format!(
+            "The body is not UTF-8: byte {} begins no character.",
+            error.valid_up_to()
+        ))
+    })
+}
+
+/// Which language a bare script is in; `None` for a JSON body.
+fn script_language(headers: &HeaderMap) -> Result<Option<Language>, Problem> {
+    let Some(value) = headers.get(header::CONTENT_TYPE) else { return Ok(None) };
+    let whole = value.to_str().unwrap_or("?");
+    let essence = whole.split(';').next().unwrap_or(whole).trim().to_ascii_lowercase();
+    match essence.as_str() {
+        "application/json" => Ok(None),
+        "text/typescript" | "application/typescript" | "application/x-typescript" => {
+            Ok(Some(Language::TypeScript))
+        }
+        "application/javascript" | "text/javascript" => Ok(Some(Language::JavaScript)),
+        _ => Err(Problem::unsupported_media_type(format!("`{whole}` is not a type that /v1/run takes."))
+            .with_hint("Use Content-Type: application/json, text/typescript or application/javascript.")),
+    }
+}
+
+fn wants_events(headers: &HeaderMap) -> bool {
+    headers.get_all(header::ACCEPT).iter().filter_map(|value| value.to_str().ok()).any(|value| {
+        value.split(',').any(|range| {
+            range
+                .split(';')
+                .next()
+                .is_some_and(|essence| essence.trim().eq_ignore_ascii_case("text/event-stream"))
+        })
+    })
+}
+
+/// One event. The data is JSON on one line: JSON strings have no raw line breaks.
+fn event_text(name: &str, json: &[u8]) -> Vec<u8> {
+    [b"event: ", name.as_bytes(), b"\ndata: ", json, b"\n\n"].concat()
+}
+
+fn to_json(value: &impl serde::Serialize) -> Vec<u8> {
+    serde_json::to_vec(value).expect("strings and numbers serialise")
+}
+
+fn data(text: Vec<u8>) -> Result<Frame<Bytes>, std::convert::Infallible> {
+    Ok(Frame::data(Bytes::from(text)))
+}
+
+#[cfg(test)]
+mod tests {
+    use http::HeaderValue;
+
+    use super::*;
+
+    fn with(name: header::HeaderName, value: &'static str) -> HeaderMap {
+        HeaderMap::from_iter([(name, HeaderValue::from_static(value))])
+    }
+
+    #[test]
+    fn the_content_type_decides_what_the_body_is() {
+        let language = |value| script_language(&with(header::CONTENT_TYPE, value));
+        assert_eq!(script_language(&HeaderMap::new()).unwrap(), None);
+        assert_eq!(language("application/json; charset=utf-8").unwrap(), None);
+        assert_eq!(language("text/typescript").unwrap(), Some(Language::TypeScript));
+        assert_eq!(language("Application/JavaScript").unwrap(), Some(Language::JavaScript));
+        assert_eq!(language("application/x-www-form-urlencoded").unwrap_err().status(), 415);
+    }
+
+    #[test]
+    fn events_are_sent_to_those_who_ask() {
+        assert!(wants_events(&with(header::ACCEPT, "application/json;q=0.5, text/event-stream")));
+        assert!(!wants_events(&with(header::ACCEPT, "*/*")));
+        assert!(!wants_events(&HeaderMap::new()));
+    }
+
+    #[test]
+    fn a_null_input_is_an_input() {
+        let asked: Asked<'_> = serde_json::from_str(r#"{"code": "1", "input": null}"#).unwrap();
+        assert_eq!(asked.input.map(RawValue::get), Some("null"));
+        let asked: Asked<'_> = serde_json::from_str(r#"{"code": "a\nb"}"#).unwrap();
+        assert!(asked.input.is_none());
+        assert_eq!(asked.code, "a\nb");
+        assert!(serde_json::from_str::<Asked<'_>>(r#"{"code": "1", "timeoutMs": 3}"#).is_err());
+    }
+}

@@ -1,0 +1,294 @@
+//! What scripts can reach, as it is now: upstream servers, the picture of their tools, the texts made of it.
+
+use std::sync::{Arc, PoisonError, RwLock};
+use std::time::Duration;
+
+use bytes::Bytes;
+use isolet_bindings::config::McpConfig;
+use isolet_bindings::{
+    GuardCommand, ServerStatus, ServerTools, State, ToolLists, UpstreamOptions, Upstreams,
+};
+use isolet_runtime::Environment;
+use isolet_tsdefs::{Detail, ServerDefinition, ToolDefinition};
+use moka::sync::Cache;
+use sha2::{Digest as _, Sha256};
+use tokio::sync::watch;
+use tokio::time::{Instant, timeout};
+
+use crate::filter::{BadPattern, ToolFilter};
+use crate::host::{RunHost, View};
+use crate::tokens::Meter;
+use crate::toolset::{Missing, Toolset};
+
+/// Texts that are kept until the tools change: 10,000 tools in full detail have 7 MB.
+const TEXT_BYTES: u64 = 64 * 1024 * 1024;
+
+/// Filters that are kept. A service has a handful; more than this is somebody trying things out.
+const VIEWS: u64 = 256;
+
+/// All that runs share about tools.
+pub struct Tools {
+    upstreams: Upstreams,
+    lists: watch::Receiver<ToolLists>,
+    /// Rebuilt when the upstreams say that a list changed.
+    current: RwLock<Current>,
+    /// What runs with filters see: making it costs time in proportion to the number of tools.
+    views: Cache<(u64, Vec<String>), Arc<View>>,
+    texts: Cache<(u64, Selection, Detail), Text>,
+}
+
+#[derive(Clone)]
+struct Current {
+    toolset: Arc<Toolset>,
+    /// What runs without a filter see, made once.
+    view: Arc<View>,
+}
+
+/// Which declarations.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub enum Selection {
+    /// Of all servers.
+    All,
+    /// Of these, by name or alias.
+    Servers(Vec<String>),
+    /// Of one tool.
+    Tool {
+        /// Name or alias of the server.
+        server: String,
+        /// Name or alias of the tool.
+        tool: String,
+    },
+}
+
+/// Declarations, ready to send.
+#[derive(Clone)]
+pub struct Text {
+    /// TypeScript.
+    pub bytes: Bytes,
+    /// A strong validator: it changes with every byte.
+    pub etag: Arc<str>,
+}
+
+impl Tools {
+    /// Starts the servers of `config`. Returns at once; they connect in the background.
+    pub fn start(config: McpConfig) -> Arc<Self> {
+        let guard = std::env::current_exe()
+            .ok()
+            .map(|program| GuardCommand { program, args: vec![crate::GUARD.into()] });
+        let upstreams = Upstreams::start(config, UpstreamOptions { guard, ..UpstreamOptions::default() });
+        let lists = upstreams.watch();
+        let current = Current::of(&lists.borrow());
+        Arc::new(Self {
+            upstreams,
+            lists,
+            current: RwLock::new(current),
+            views: Cache::new(VIEWS),
+            texts: Cache::builder()
+                .max_capacity(TEXT_BYTES)
+                .weigher(|_, text: &Text| u32::try_from(text.bytes.len()).unwrap_or(u32::MAX))
+                .build(),
+        })
+    }
+
+    /// The servers themselves.
+    pub fn upstreams(&self) -> &Upstreams {
+        &self.upstreams
+    }
+
+    /// What a run finds in `env`; with patterns, only what they let through.
+    pub fn environment(self: &Arc<Self>, patterns: Option<&[String]>) -> Result<Environment, BadPattern> {
+        let current = self.current();
+        let view = match patterns {
+            None => current.view,
+            Some(patterns) => {
+                let key = (current.toolset.generation, patterns.to_vec());
+                match self.views.get(&key) {
+                    Some(view) => view,
+                    None => {
+                        let filter = ToolFilter::new(patterns)?;
+                        let view = Arc::new(View::new(current.toolset, Some(filter)));
+                        self.views.insert(key, view.clone());
+                        view
+                    }
+                }
+            }
+        };
+        Ok(self.environment_of(view, None))
+    }
+
+    /// What a run finds in `env`, with its calls noted in `meter`.
+    pub fn metered(self: &Arc<Self>, meter: Arc<Meter>) -> Environment {
+        self.environment_of(self.current().view, Some(meter))
+    }
+
+    fn environment_of(self: &Arc<Self>, view: Arc<View>, meter: Option<Arc<Meter>>) -> Environment {
+        let catalogue = view.catalogue.clone();
+        let host = Arc::new(RunHost::new(self.clone(), view, meter));
+        Environment { vars: serde_json::Map::new(), catalogue, host }
+    }
+
+    /// The tools as they are now.
+    pub fn toolset(&self) -> Arc<Toolset> {
+        self.current().toolset
+    }
+
+    fn current(&self) -> Current {
+        let kept = self.current.read().unwrap_or_else(PoisonError::into_inner).clone();
+        let lists = self.lists.borrow();
+        if kept.toolset.generation == lists.generation {
+            return kept;
+        }
+        let lists = lists.clone();
+        let fresh = Current::of(&lists);
+        let mut slot = self.current.write().unwrap_or_else(PoisonError::into_inner);
+        // Another thread may have been faster and have seen more.
+        if slot.toolset.generation < fresh.toolset.generation {
+            *slot = fresh;
+        }
+        slot.clone()
+    }
+
+    /// Declarations as text.
+    pub fn declarations(&self, selection: Selection, detail: Detail) -> Result<Text, Missing> {
+        let toolset = self.toolset();
+        let key = (toolset.generation, selection, detail);
+        if let Some(text) = self.texts.get(&key) {
+            return Ok(text);
+        }
+        let declarations = match &key.1 {
+            Selection::All => toolset.declarations(None, detail)?,
+            Selection::Servers(names) => {
+                let names: Vec<&str> = names.iter().map(String::as_str).collect();
+                toolset.declarations(Some(&names), detail)?
+            }
+            Selection::Tool { server, tool } => toolset.declaration(server, tool, detail)?,
+        };
+        let digest = Sha256::digest(&declarations.text);
+        let hex: String = digest.iter().take(16).map(|byte| format!("{byte:02x}")).collect();
+        let text = Text { bytes: Bytes::from(declarations.text), etag: format!("\"{hex}\"").into() };
+        self.texts.insert(key, text.clone());
+        Ok(text)
+    }
+
+    /// All tools as a model without isolet would get them: JSON with names, descriptions and input schemas.
+    pub fn definitions_json(&self) -> String {
+        let definitions = self.toolset().definitions();
+        let tools: Vec<serde_json::Value> = definitions
+            .iter()
+            .flat_map(|server| &server.tools)
+            .map(|tool| {
+                serde_json::json!({
+                    "name": tool.name, "description": tool.description, "input_schema": tool.input_schema
+                })
+            })
+            .collect();
+        serde_json::Value::from(tools).to_string()
+    }
+
+    /// What `/v1/servers` answers.
+    pub fn servers_json(&self) -> String {
+        serde_json::json!({ "servers": self.upstreams.statuses() }).to_string()
+    }
+
+    /// Waits until `server` has listed its tools or nothing is under way that would make it do so.
+    pub async fn listed(&self, server: &str, within: Duration) {
+        /// States are not announced, lists are; in between this looks by itself.
+        const LOOK: Duration = Duration::from_millis(10);
+        /// A server that is connected has its list announced at once, if it has one.
+        const ANNOUNCED: Duration = Duration::from_millis(200);
+        let mut lists = self.lists.clone();
+        let mut ready_since = None;
+        let wait = async {
+            loop {
+                let known = |lists: &ToolLists| {
+                    lists.servers.iter().any(|listed| listed.name == server && listed.tools.is_some())
+                };
+                if known(&lists.borrow_and_update()) {
+                    return;
+                }
+                match self.upstreams.statuses().iter().find(|status| status.name == server) {
+                    Some(status) if status.state == State::Ready => {
+                        let since = *ready_since.get_or_insert_with(Instant::now);
+                        if since.elapsed() > ANNOUNCED {
+                            return;
+                        }
+                    }
+                    Some(status) if !status.state.is_settled() => ready_since = None,
+                    _ => return,
+                }
+                let _ = timeout(LOOK, lists.changed()).await;
+            }
+        };
+        let _ = timeout(within, wait).await;
+    }
+
+    /// Waits until every server is connected or has failed, but not longer than `within`.
+    pub async fn settled(&self, within: Duration) {
+        self.upstreams.settled(within).await;
+    }
+
+    /// The names of servers that have been neither connected nor found broken yet.
+    pub fn starting(&self) -> Vec<String> {
+        let statuses = self.upstreams.statuses().into_iter();
+        statuses.filter(|status| status.state == State::Starting).map(|status| status.name).collect()
+    }
+
+    /// How many servers are connected, and how many there are.
+    pub fn connected(&self) -> (usize, usize) {
+        let statuses = self.upstreams.statuses();
+        (statuses.iter().filter(|status| status.state == State::Ready).count(), statuses.len())
+    }
+
+    /// Why a server is of no use now; `None` if it is not broken.
+    pub fn broken(&self, server: &str) -> Option<String> {
+        let status = self.upstreams.statuses().into_iter().find(|status| status.name == server)?;
+        broken(&status)
+    }
+
+    /// The servers that are of no use now, and why.
+    pub fn all_broken(&self) -> Vec<(String, String)> {
+        let statuses = self.upstreams.statuses().into_iter();
+        statuses
+            .filter(|status| status.state != State::Disabled)
+            .filter_map(|status| {
+                let reason = match status.state {
+                    State::Starting => Some("it has not answered in time".to_owned()),
+                    _ => broken(&status),
+                };
+                Some((status.name, reason?))
+            })
+            .collect()
+    }
+
+    /// Ends all servers.
+    pub async fn shutdown(&self) {
+        self.upstreams.shutdown().await;
+    }
+}
+
+/// Why a server is of no use now.
+fn broken(status: &ServerStatus) -> Option<String> {
+    match status.state {
+        State::Ready | State::Starting => None,
+        State::Disabled => Some("it is disabled in the configuration".to_owned()),
+        state => Some(status.last_error.clone().unwrap_or_else(|| state.to_string())),
+    }
+}
+
+impl Current {
+    fn of(lists: &ToolLists) -> Self {
+        let servers = lists.servers.iter().map(|server| (server.name.clone(), definition(server))).collect();
+        let toolset = Arc::new(Toolset::new(lists.generation, servers));
+        let view = Arc::new(View::new(toolset.clone(), None));
+        Self { toolset, view }
+    }
+}
+
+/// What a server lists; `None` while it has not.
+fn definition(server: &ServerTools) -> Option<Arc<ServerDefinition>> {
+    let tools = server.tools.as_ref()?.iter();
+    // The bindings have checked each tool and reported those that are none.
+    let tools = tools.filter_map(|tool| ToolDefinition::from_json(tool).ok()).collect();
+    let about = server.description.as_ref().or(server.instructions.as_ref()).or(server.title.as_ref());
+    Some(Arc::new(ServerDefinition { name: server.name.clone(), description: about.cloned(), tools }))
+}

@@ -1,0 +1,224 @@
+//! All servers and tools at one moment, and what a run with a filter sees of them.
+
+use std::sync::Arc;
+
+use isolet_runtime::{Catalogue, ServerTools};
+use isolet_tsdefs::{Declarations, Detail, ServerDefinition, aliases, declare_tool, declare_where};
+
+use crate::filter::{Named, ToolFilter};
+
+/// All servers at one moment. Immutable: a changed list makes a new one, and runs keep the one they started with.
+pub struct Toolset {
+    /// Which moment; grows with each change.
+    pub generation: u64,
+    servers: Vec<Listed>,
+}
+
+/// One server.
+struct Listed {
+    name: String,
+    alias: String,
+    /// None while the server has not listed its tools.
+    tools: Option<Tools>,
+}
+
+struct Tools {
+    definition: Arc<ServerDefinition>,
+    /// In the order of the definition.
+    aliases: Vec<String>,
+}
+
+impl Listed {
+    fn named(&self) -> Named<'_> {
+        Named { name: &self.name, alias: &self.alias }
+    }
+}
+
+impl Tools {
+    fn named(&self) -> impl Iterator<Item = Named<'_>> {
+        let names = self.definition.tools.iter().zip(&self.aliases);
+        names.map(|(tool, alias)| Named { name: &tool.name, alias })
+    }
+}
+
+/// Why there is nothing to show.
+#[derive(Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Missing {
+    /// No such server.
+    #[error("there is no server `{name}`{}", list(", did you mean", .nearest))]
+    Server {
+        /// As asked.
+        name: String,
+        /// Like it.
+        nearest: Vec<String>,
+    },
+    /// No such tool.
+    #[error("the server `{server}` has no tool `{name}`{}", list(", did you mean", .nearest))]
+    Tool {
+        /// Of which server.
+        server: String,
+        /// As asked.
+        name: String,
+        /// Like it.
+        nearest: Vec<String>,
+    },
+    /// There is such a server, but its tools are not known.
+    #[error("the server `{0}` has not listed its tools")]
+    Unlisted(String),
+}
+
+/// `, did you mean a, b?`, or nothing.
+fn list(words: &str, names: &[String]) -> String {
+    if names.is_empty() { String::new() } else { format!("{words} {}?", names.join(", ")) }
+}
+
+impl Toolset {
+    /// The servers, in the order of the configuration, with their lists where they are known.
+    pub fn new(generation: u64, servers: Vec<(String, Option<Arc<ServerDefinition>>)>) -> Self {
+        let names: Vec<&str> = servers.iter().map(|(name, _)| name.as_str()).collect();
+        let server_aliases = aliases(&names);
+        let servers = servers.into_iter().zip(server_aliases).map(|((name, definition), alias)| {
+            let tools = definition.map(|definition| {
+                let names: Vec<&str> = definition.tools.iter().map(|tool| tool.name.as_str()).collect();
+                let aliases = aliases(&names);
+                Tools { definition, aliases }
+            });
+            Listed { name, alias, tools }
+        });
+        Self { generation, servers: servers.collect() }
+    }
+
+    /// The names that a run with `filter` sees.
+    pub fn catalogue(&self, filter: Option<&ToolFilter>) -> Catalogue {
+        let mut catalogue = Catalogue::default();
+        for server in &self.servers {
+            let named = server.named();
+            if !filter.is_none_or(|filter| filter.server(named)) {
+                continue;
+            }
+            let tools = match &server.tools {
+                None => ServerTools::unknown(),
+                Some(tools) => ServerTools::new(
+                    tools
+                        .named()
+                        .filter(|tool| filter.is_none_or(|filter| filter.tool(named, *tool)))
+                        .map(|tool| (tool.name, tool.alias)),
+                ),
+            };
+            catalogue.insert(&server.name, &server.alias, tools);
+        }
+        catalogue
+    }
+
+    /// Declarations of the servers called so, or of all.
+    pub fn declarations(&self, servers: Option<&[&str]>, detail: Detail) -> Result<Declarations, Missing> {
+        let chosen = match servers {
+            None => None,
+            Some(names) => Some(names.iter().map(|name| self.find(name)).collect::<Result<Vec<_>, _>>()?),
+        };
+        let all = self.definitions();
+        let chosen = |definition: &ServerDefinition| match &chosen {
+            None => true,
+            Some(chosen) => chosen.iter().any(|listed| listed.name == definition.name),
+        };
+        Ok(declare_where(&all, detail, |server, _| chosen(server)))
+    }
+
+    /// The declaration of one tool.
+    pub fn declaration(&self, server: &str, tool: &str, detail: Detail) -> Result<Declarations, Missing> {
+        let listed = self.find(server)?;
+        let definition = listed.tools.as_ref().map(|tools| &tools.definition);
+        let definition = definition.ok_or_else(|| Missing::Unlisted(listed.name.clone()))?;
+        declare_tool(definition, tool, detail).ok_or_else(|| {
+            let catalogue = self.catalogue(None);
+            let nearest = catalogue.server(&listed.name).map(|(_, tools)| owned(tools.nearest(tool, 3)));
+            Missing::Tool {
+                server: listed.name.clone(),
+                name: tool.to_owned(),
+                nearest: nearest.unwrap_or_default(),
+            }
+        })
+    }
+
+    /// Servers whose tools are known, with their definitions.
+    pub fn definitions(&self) -> Vec<ServerDefinition> {
+        self.servers.iter().filter_map(|server| Some((*server.tools.as_ref()?.definition).clone())).collect()
+    }
+
+    /// A server's name and alias, by either.
+    pub fn server<'a>(&'a self, name: &str) -> Option<Named<'a>> {
+        self.find(name).ok().map(Listed::named)
+    }
+
+    /// Whether the server's tools are known.
+    pub fn is_listed(&self, name: &str) -> bool {
+        self.find(name).is_ok_and(|server| server.tools.is_some())
+    }
+
+    fn find(&self, name: &str) -> Result<&Listed, Missing> {
+        let by = |wanted: fn(&Listed) -> &str| self.servers.iter().find(|server| wanted(server) == name);
+        by(|server| &server.name).or_else(|| by(|server| &server.alias)).ok_or_else(|| Missing::Server {
+            name: name.to_owned(),
+            nearest: owned(self.catalogue(None).nearest(name, 3)),
+        })
+    }
+}
+
+fn owned(names: Vec<&str>) -> Vec<String> {
+    names.into_iter().map(str::to_owned).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use isolet_tsdefs::ToolDefinition;
+    use serde_json::json;
+
+    use super::*;
+
+    fn toolset() -> Toolset {
+        let tool = |name: &str| ToolDefinition::new(name, json!({ "type": "object" }));
+        let tools = vec![tool("get-user"), tool("create_issue")];
+        let hub = Arc::new(ServerDefinition::new("my-hub", tools));
+        Toolset::new(1, vec![("my-hub".to_owned(), Some(hub)), ("late".to_owned(), None)])
+    }
+
+    fn filter(pattern: &str) -> ToolFilter {
+        ToolFilter::new(&[pattern.to_owned()]).unwrap()
+    }
+
+    #[test]
+    fn a_catalogue_has_aliases_and_unknown_lists() {
+        let catalogue = toolset().catalogue(None);
+        let (name, tools) = catalogue.server("my_hub").unwrap();
+        assert_eq!(name, "my-hub");
+        assert_eq!(tools.resolve("get_user"), Some("get-user"));
+        assert_eq!(catalogue.server("late").unwrap().1.resolve("whatever"), Some("whatever"));
+    }
+
+    #[test]
+    fn a_filter_hides_servers_and_tools() {
+        let catalogue = toolset().catalogue(Some(&filter("my-hub/get*")));
+        assert!(catalogue.server("late").is_none());
+        let (_, tools) = catalogue.server("my-hub").unwrap();
+        assert_eq!(tools.names().collect::<Vec<_>>(), ["get-user"]);
+    }
+
+    #[test]
+    fn declarations_are_chosen_by_name_or_alias() {
+        let toolset = toolset();
+        let text = toolset.declarations(Some(&["my_hub"]), Detail::Full).unwrap().text;
+        assert!(text.contains("get-user"), "{text}");
+        assert!(toolset.declaration("my-hub", "get_user", Detail::Full).is_ok());
+        let wrong = toolset.declarations(Some(&["myhub"]), Detail::Full).unwrap_err();
+        assert_eq!(wrong.to_string(), "there is no server `myhub`, did you mean my-hub?");
+        let wrong = toolset.declaration("my-hub", "create_issues", Detail::Full).unwrap_err();
+        assert!(
+            wrong.to_string().ends_with("no tool `create_issues`, did you mean create_issue?"),
+            "{wrong}"
+        );
+        assert_eq!(
+            toolset.declaration("late", "x", Detail::Full).unwrap_err(),
+            Missing::Unlisted("late".to_owned())
+        );
+    }
+}
