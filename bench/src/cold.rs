@@ -1,0 +1,59 @@
+//! Wall time of a whole command, again and again.
+
+use std::time::{Instant, SystemTime, UNIX_EPOCH};
+
+use tokio::time::timeout;
+
+use crate::cli::ColdArgs;
+use crate::error::BenchError;
+use crate::procfs::{self, Units};
+use crate::report::ColdReport;
+use crate::session::cpus;
+use crate::tally::{Failure, Tally};
+use crate::target::{Target, command_text};
+
+/// Runs the command as often as asked, one run after the other.
+pub async fn measure(args: &ColdArgs) -> Result<ColdReport, BenchError> {
+    let unix_time = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_secs();
+    for _ in 0..args.discard {
+        run(args, &mut Tally::new()).await?;
+    }
+    let mut tally = Tally::new();
+    let before = children_ticks();
+    for _ in 0..args.runs {
+        run(args, &mut tally).await?;
+    }
+    // The kernel adds up nanoseconds and shows ticks of 10 ms, so only the sum over all runs is exact enough.
+    let cpu = Units::of_this_machine().time(children_ticks() - before);
+    Ok(ColdReport {
+        label: args.output.label.clone(),
+        command: command_text(&args.command),
+        cpus: cpus(),
+        unix_time,
+        runs: tally.right_answers(),
+        failed: tally.failures.total(),
+        wall_us: tally.latency(),
+        cpu_ms: cpu.as_secs_f64() * 1000.0 / f64::from(args.runs),
+    })
+}
+
+async fn run(args: &ColdArgs, tally: &mut Tally) -> Result<(), BenchError> {
+    let started = Instant::now();
+    let mut target = Target::start(&args.command, false)?;
+    match timeout(args.timeout, target.wait()).await {
+        Ok(status) => {
+            let wall = started.elapsed();
+            if status?.success() { tally.right(wall, true) } else { tally.wrong(Failure::Status(0)) }
+        }
+        Err(_elapsed) => {
+            tally.wrong(Failure::Timeout);
+            target.end().await;
+        }
+    }
+    Ok(())
+}
+
+/// CPU of the children that this program has waited for.
+fn children_ticks() -> u64 {
+    procfs::stat(std::process::id()).map_or(0, |stat| stat.children_user + stat.children_system)
+}

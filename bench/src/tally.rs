@@ -1,0 +1,181 @@
+//! What came back: latencies, failures by kind, bytes.
+
+use std::time::Duration;
+
+use hdrhistogram::Histogram;
+use serde::{Deserialize, Serialize};
+
+/// Latencies are kept in microseconds with three significant digits, up to this one.
+const LONGEST_MICROSECONDS: u64 = 3_600_000_000;
+
+/// The outcome of many exchanges.
+#[derive(Debug, Clone)]
+pub struct Tally {
+    /// Of right answers only: failures are often faster or slower for reasons of their own.
+    latencies: Histogram<u64>,
+    pub failures: Failures,
+    /// Bytes of response bodies, of right and wrong answers.
+    pub body_bytes: u64,
+    /// Right answers that were complete before the time was up; the rate is made of these.
+    pub in_window: u64,
+    /// Connections opened after the first ones, because the server closed one or a failure ended it.
+    pub reconnects: u64,
+}
+
+/// Failed exchanges by kind.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Failures {
+    /// No connection.
+    pub connect: u64,
+    /// The connection broke, or what came was no HTTP.
+    pub transport: u64,
+    /// A status other than 2xx.
+    pub status: u64,
+    /// A 2xx answer without the expected text.
+    pub mismatch: u64,
+    /// No complete answer in time.
+    pub timeout: u64,
+}
+
+/// How one exchange failed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Failure {
+    Connect,
+    Transport,
+    Status(u16),
+    Mismatch,
+    Timeout,
+}
+
+impl Failures {
+    pub fn total(&self) -> u64 {
+        self.connect + self.transport + self.status + self.mismatch + self.timeout
+    }
+
+    fn count(&mut self, failure: Failure) {
+        let counter = match failure {
+            Failure::Connect => &mut self.connect,
+            Failure::Transport => &mut self.transport,
+            Failure::Status(_) => &mut self.status,
+            Failure::Mismatch => &mut self.mismatch,
+            Failure::Timeout => &mut self.timeout,
+        };
+        *counter += 1;
+    }
+}
+
+/// Percentiles in microseconds.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, Deserialize)]
+pub struct Latency {
+    pub min: u64,
+    pub mean: f64,
+    pub p50: u64,
+    pub p90: u64,
+    pub p99: u64,
+    pub p999: u64,
+    pub max: u64,
+}
+
+impl Tally {
+    pub fn new() -> Self {
+        let latencies = Histogram::new_with_bounds(1, LONGEST_MICROSECONDS, 3);
+        Self {
+            latencies: latencies.expect("the bounds are valid"),
+            failures: Failures::default(),
+            body_bytes: 0,
+            in_window: 0,
+            reconnects: 0,
+        }
+    }
+
+    pub fn right(&mut self, latency: Duration, in_window: bool) {
+        let microseconds = u64::try_from(latency.as_micros()).unwrap_or(u64::MAX);
+        self.latencies.saturating_record(microseconds.max(1));
+        self.in_window += u64::from(in_window);
+    }
+
+    pub fn wrong(&mut self, failure: Failure) {
+        self.failures.count(failure);
+    }
+
+    pub fn right_answers(&self) -> u64 {
+        self.latencies.len()
+    }
+
+    pub fn attempts(&self) -> u64 {
+        self.right_answers() + self.failures.total()
+    }
+
+    /// Adds what another thread counted.
+    pub fn merge(&mut self, other: &Self) {
+        self.latencies.add(&other.latencies).expect("all histograms have the same bounds");
+        let (mine, theirs) = (&mut self.failures, &other.failures);
+        mine.connect += theirs.connect;
+        mine.transport += theirs.transport;
+        mine.status += theirs.status;
+        mine.mismatch += theirs.mismatch;
+        mine.timeout += theirs.timeout;
+        self.body_bytes += other.body_bytes;
+        self.in_window += other.in_window;
+        self.reconnects += other.reconnects;
+    }
+
+    /// `None` if there was no right answer.
+    pub fn latency(&self) -> Option<Latency> {
+        let all = &self.latencies;
+        (!all.is_empty()).then(|| Latency {
+            min: all.min(),
+            mean: all.mean(),
+            p50: all.value_at_quantile(0.5),
+            p90: all.value_at_quantile(0.9),
+            p99: all.value_at_quantile(0.99),
+            p999: all.value_at_quantile(0.999),
+            max: all.max(),
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn percentiles_of_a_known_distribution() {
+        let mut halves = [Tally::new(), Tally::new()];
+        for milliseconds in 1..=1000 {
+            halves[milliseconds % 2].right(Duration::from_millis(milliseconds as u64), true);
+        }
+        let mut tally = Tally::new();
+        halves.iter().for_each(|half| tally.merge(half));
+        let latency = tally.latency().unwrap();
+        // Three significant digits: at most one part in a thousand off.
+        let close = |value: u64, expected: f64| (value as f64 - expected).abs() <= expected / 1000.0;
+        assert!(close(latency.min, 1e3), "{latency:?}");
+        assert!(close(latency.p50, 500e3), "{latency:?}");
+        assert!(close(latency.p90, 900e3), "{latency:?}");
+        assert!(close(latency.p99, 990e3), "{latency:?}");
+        assert!(close(latency.p999, 999e3), "{latency:?}");
+        assert!(close(latency.max, 1000e3), "{latency:?}");
+        assert!((latency.mean / 500.5e3 - 1.0).abs() < 0.001, "{latency:?}");
+        assert_eq!((tally.right_answers(), tally.in_window), (1000, 1000));
+    }
+
+    #[test]
+    fn failures_are_counted_by_kind_and_kept_out_of_latencies() {
+        let mut tally = Tally::new();
+        for failure in [Failure::Connect, Failure::Status(500), Failure::Status(404), Failure::Timeout] {
+            tally.wrong(failure);
+        }
+        let expected = Failures { connect: 1, status: 2, timeout: 1, ..Failures::default() };
+        assert_eq!(tally.failures, expected);
+        assert_eq!((tally.attempts(), tally.latency()), (4, None));
+    }
+
+    #[test]
+    fn extreme_latencies_saturate() {
+        let mut tally = Tally::new();
+        tally.right(Duration::ZERO, false);
+        tally.right(Duration::MAX, false);
+        assert_eq!((tally.latency().unwrap().min, tally.in_window), (1, 0));
+    }
+}
