@@ -10,6 +10,7 @@ use crate::definition::{ServerDefinition, ToolDefinition};
 use crate::detail::Detail;
 use crate::names::{aliases, server_type};
 use crate::text::{comment, first_sentence, jsdoc, member_name};
+use crate::tool::{Namespace, type_words};
 
 /// What every server offers beside its tools. Repeating it is no error: declarations of one interface merge.
 const BASE: &str = "\
@@ -63,21 +64,27 @@ impl Section {
     ) -> Self {
         let type_name = server_type(&server.name);
         let names: Vec<&str> = server.tools.iter().map(|tool| tool.name.as_str()).collect();
-        let mut seen = HashSet::new();
-        let tools: Vec<(&ToolDefinition, String)> = server
-            .tools
-            .iter()
-            .zip(aliases(&names))
-            .filter(|(tool, _)| keep(tool) && seen.insert(tool.name.as_str()))
-            .collect();
+        let words = type_words(names.iter().copied());
+        let mut namespace = Namespace::new(&words);
+        let mut body = String::new();
+        let mut shown: HashSet<&str> = HashSet::new();
         let members = Members { type_name: &type_name, detail };
-        let body: String = tools.iter().map(|(tool, alias)| members.tool(tool, alias)).collect();
-        let text = format!(
+        for ((tool, alias), word) in server.tools.iter().zip(aliases(&names)).zip(&words) {
+            if keep(tool) && shown.insert(&tool.name) {
+                let signature = namespace.signature(tool, word, &format!("{type_name}."), detail);
+                body.push_str(&members.tool(tool, &alias, &signature));
+            }
+        }
+        let mut text = format!(
             "{}interface {type_name}{} {{\n{body}}}\n",
             members.description(server),
-            members.base(tools.iter().map(|(tool, _)| tool.name.as_str())),
+            members.base(&shown),
         );
-        Self { server: server.name.clone(), type_name, detail, text, widened: 0 }
+        let definitions = namespace.text();
+        if !definitions.is_empty() {
+            let _ = write!(text, "declare namespace {type_name} {{\n{definitions}}}\n");
+        }
+        Self { server: server.name.clone(), type_name, detail, text, widened: namespace.widened }
     }
 
     /// The server's exact name.
@@ -106,12 +113,15 @@ impl Members<'_> {
         }
     }
 
-    fn base<'a>(&self, tools: impl Iterator<Item = &'a str>) -> String {
+    fn base(&self, tools: &HashSet<&str>) -> String {
         if self.detail == Detail::Names {
             return String::new();
         }
-        let replaced: Vec<String> =
-            tools.filter(|name| BASE_MEMBERS.contains(name)).map(|name| format!("\"{name}\"")).collect();
+        let replaced: Vec<String> = BASE_MEMBERS
+            .iter()
+            .filter(|name| tools.contains(*name))
+            .map(|name| format!("\"{name}\""))
+            .collect();
         if replaced.is_empty() {
             " extends McpServer".to_owned()
         } else {
@@ -119,7 +129,7 @@ impl Members<'_> {
         }
     }
 
-    fn tool(&self, tool: &ToolDefinition, alias: &str) -> String {
+    fn tool(&self, tool: &ToolDefinition, alias: &str, signature: &str) -> String {
         let name = member_name(&tool.name);
         let mut out = String::new();
         if let Some(text) = &tool.description {
@@ -129,7 +139,7 @@ impl Members<'_> {
                 Detail::Full => out.push_str(&jsdoc(&comment(text, 8192), "  ")),
             }
         }
-        let _ = writeln!(out, "  {name}(input?: object): Promise<unknown>;");
+        let _ = writeln!(out, "  {name}{signature};");
         if alias != tool.name {
             let _ = writeln!(out, "  {}: {}[{name}];", member_name(alias), self.type_name);
         }
@@ -202,9 +212,4 @@ pub fn declare_tool(server: &ServerDefinition, tool: &str, detail: Detail) -> Op
         Some(names[at])
     })?;
     Some(declare_where(std::slice::from_ref(server), detail, |_, tool| tool.name == exact))
-}
-
-/// One line that says how a tool is called, for a search hit.
-pub fn signature(tool: &ToolDefinition) -> String {
-    format!("{}(input?: object): Promise<unknown>", member_name(&tool.name))
 }

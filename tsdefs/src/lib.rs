@@ -6,6 +6,9 @@
 //! | [`detail`] | how much a declaration says |
 //! | [`declare`](mod@declare) | servers → text: a section a server, put together under `interface Env` |
 //! | [`names`] | identifiers, aliases, type names that never meet |
+//! | `schema` | JSON Schema → a graph of types: conjunctions of schema nodes |
+//! | `render` | a graph of types → TypeScript, within a budget |
+//! | `tool` | one tool's types, and the namespace that a server's tools share |
 //! | `text` | foreign text inside TypeScript: comments, literals, member names |
 #![deny(missing_docs)]
 
@@ -13,11 +16,13 @@ pub mod declare;
 pub mod definition;
 pub mod detail;
 pub mod names;
+mod render;
+mod schema;
 mod text;
+mod tool;
 
-pub use declare::{
-    Declarations, Section, assemble, declare, declare_server, declare_tool, declare_where, signature,
-};
+pub use declare::{Declarations, Section, assemble, declare, declare_server, declare_tool, declare_where};
 pub use definition::{ServerDefinition, SkippedTool, ToolDefinition, ToolsListError};
 pub use detail::{Detail, UnknownDetail};
 pub use names::{aliases, is_identifier};
+pub use tool::signature;

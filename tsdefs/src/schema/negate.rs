@@ -1,0 +1,121 @@
+//! What `not` leaves. Each keyword that can fail gives one alternative: a value is invalid because this keyword fails.
+//! Where the failing of a keyword cannot be said, its alternative at least knows the kind: only a string can be too
+//! short.
+
+use serde_json::{Map, Value};
+
+use super::atom::{Atom, KeyFact, Presence, is_array_keyword};
+use super::facts::{Choice, named_kinds};
+use super::graph::Context;
+use super::resolve::{Dialect, Node};
+use super::types::Kinds;
+
+/// Alternatives of one negation; with more, it says nothing.
+const MOST_ALTERNATIVES: usize = 32;
+
+impl<'a> Context<'a> {
+    /// The alternatives of a value that is not valid under `node`. `None` if nothing can be said; empty if every value
+    /// is valid.
+    pub fn negated(&mut self, node: Node<'a>) -> Option<Choice<'a>> {
+        match node.schema {
+            Value::Bool(true) => Some(Vec::new()),
+            Value::Bool(false) => None,
+            Value::Object(map) => self.negated_keywords(node, map),
+            _ => Some(Vec::new()),
+        }
+    }
+
+    fn negated_keywords(&mut self, node: Node<'a>, map: &'a Map<String, Value>) -> Option<Choice<'a>> {
+        let draft7 = self.document.dialect(node.resource) == Dialect::Draft7;
+        let not = |this: &mut Self, schema| Atom::Not(this.document.enter(schema, node.resource));
+        let mut choice: Choice<'a> = Vec::new();
+        for (keyword, value) in map {
+            if !self.step(1) || choice.len() > MOST_ALTERNATIVES {
+                return None;
+            }
+            if draft7 && map.contains_key("$ref") && keyword != "$ref" {
+                continue;
+            }
+            match keyword.as_str() {
+                "$ref" => {
+                    let target = self.document.resolve(node.resource, value.as_str()?)?;
+                    choice.push(vec![Atom::Not(target)]);
+                }
+                "type" => choice.push(vec![Atom::Kinds(other_kinds(value)?)]),
+                "const" => choice.push(vec![Atom::Differs(value)]),
+                "enum" => choice.push(value.as_array()?.iter().map(Atom::Differs).collect()),
+                "required" => {
+                    let properties = map.get("properties").and_then(Value::as_object);
+                    for key in value.as_array()?.iter().filter_map(Value::as_str) {
+                        // With a schema for the same key, both failures are one alternative, made below.
+                        if !properties.is_some_and(|known| known.contains_key(key)) {
+                            choice.push(about_key(key, Presence::Absent));
+                        }
+                    }
+                }
+                "properties" => {
+                    let required = map.get("required").and_then(Value::as_array);
+                    for (key, schema) in value.as_object()?.iter().take(MOST_ALTERNATIVES + 1) {
+                        let schema = self.document.enter(schema, node.resource);
+                        let needed =
+                            required.is_some_and(|keys| keys.iter().any(|k| k.as_str() == Some(key)));
+                        choice.push(about_key(
+                            key,
+                            if needed {
+                                Presence::AbsentOrViolating(schema)
+                            } else {
+                                Presence::Violating(schema)
+                            },
+                        ));
+                    }
+                }
+                "allOf" => {
+                    for member in value.as_array()?.iter().take(MOST_ALTERNATIVES + 1) {
+                        choice.push(vec![not(self, member)]);
+                    }
+                }
+                "anyOf" => {
+                    let members = value.as_array()?.iter().take(MOST_ALTERNATIVES);
+                    choice.push(members.map(|member| not(self, member)).collect());
+                }
+                "not" => {
+                    let inner = self.document.enter(value, node.resource);
+                    choice.push(vec![Atom::Is(inner)]);
+                }
+                "minLength" | "maxLength" | "pattern" => choice.push(vec![Atom::Kinds(Kinds::STRING)]),
+                "minimum" | "maximum" | "exclusiveMinimum" | "exclusiveMaximum" | "multipleOf" => {
+                    choice.push(vec![Atom::Kinds(Kinds::NUMBER)]);
+                }
+                "uniqueItems" | "minContains" | "maxContains" => choice.push(vec![Atom::Kinds(Kinds::ARRAY)]),
+                key if is_array_keyword(key) => choice.push(vec![Atom::Kinds(Kinds::ARRAY)]),
+                "additionalProperties"
+                | "patternProperties"
+                | "propertyNames"
+                | "minProperties"
+                | "maxProperties"
+                | "unevaluatedProperties"
+                | "dependentRequired"
+                | "dependentSchemas"
+                | "dependencies" => {
+                    choice.push(vec![Atom::Kinds(Kinds::OBJECT)]);
+                }
+                "format" => choice.push(vec![Atom::Kinds(Kinds::STRING.or(Kinds::NUMBER))]),
+                "oneOf" | "if" | "$dynamicRef" | "$recursiveRef" | "nullable" => return None,
+                // `then` and `else` follow `if`; the rest are annotations or unknown, which cannot fail.
+                _ => {}
+            }
+        }
+        (choice.len() <= MOST_ALTERNATIVES).then_some(choice)
+    }
+}
+
+fn about_key<'a>(key: &'a str, presence: Presence<'a>) -> Vec<Atom<'a>> {
+    vec![Atom::Kinds(Kinds::OBJECT), Atom::Key(KeyFact { key, presence })]
+}
+
+/// What `type` excludes. A number that is no integer is still a number.
+fn other_kinds(types: &Value) -> Option<Kinds> {
+    let named = named_kinds(types)?;
+    let only_integer = named.has(Kinds::NUMBER) && !super::facts::names_number(Some(types));
+    Some(Kinds::ALL.without(if only_integer { named.without(Kinds::NUMBER) } else { named }))
+}
