@@ -1,6 +1,7 @@
 //! One live session with a server, from the handshake to its end.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use rmcp::ClientHandler;
@@ -13,12 +14,14 @@ use rmcp::service::{
     RunningService, ServiceError, serve_client_with_lifecycle_and_ct,
 };
 use rmcp::transport::Transport;
+use rmcp::transport::streamable_http_client::StreamableHttpError;
 use serde_json::value::RawValue;
 use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 
 use crate::child::{Child, describe_exit};
 use crate::config::{ServerConfig, TransportConfig};
+use crate::http::{self, HttpFailure, Pools};
 use crate::stdio::{Garbage, StdioTransport};
 use crate::text::shortened;
 use crate::upstreams::UpstreamOptions;
@@ -39,6 +42,8 @@ pub(crate) struct Connection {
     info: Arc<ServerPeerInfo>,
     child: Option<Child>,
     garbage: Arc<Garbage>,
+    /// A request over HTTP could not be delivered.
+    unreachable: Arc<AtomicBool>,
     /// Cancelled when the session is over, whoever ended it.
     ended: CancellationToken,
     /// Cancelled to end it.
@@ -104,6 +109,7 @@ impl Connection {
         name: &str,
         config: &ServerConfig,
         options: &UpstreamOptions,
+        pools: &Pools,
         era: Era,
         tools_changed: Arc<Notify>,
     ) -> Result<Self, OpenError> {
@@ -111,6 +117,7 @@ impl Connection {
         let abandon = stop.clone().drop_guard();
         let ended = CancellationToken::new();
         let garbage = Arc::new(Garbage::default());
+        let unreachable = Arc::new(AtomicBool::new(false));
         let info = ClientConfig::new(
             ClientCapabilities::default(),
             Implementation::new(&options.client_name, &options.client_version),
@@ -131,7 +138,7 @@ impl Connection {
                 };
                 let opened = tokio::select! {
                     opened = handshake(handler, transport, era, stop, options.connect_timeout) => opened,
-                    gone = gone => gone.map_err(HandshakeError::Failed),
+                    gone = gone => gone.map_err(|error| HandshakeError::Failed(Box::new(error))),
                 };
                 match opened {
                     Ok(service) => (service, Some(child)),
@@ -145,8 +152,11 @@ impl Connection {
                     }
                 }
             }
-            TransportConfig::Http(_) => {
-                return Err(OpenError { reason: "not yet".into(), wrong_era: false, permanent: true });
+            TransportConfig::Http(http) => {
+                let transport = http::transport(http, pools, unreachable.clone())
+                    .map_err(|reason| OpenError { reason, wrong_era: false, permanent: true })?;
+                let opened = handshake(handler, transport, era, stop, options.connect_timeout).await;
+                (opened.map_err(|error| error.describe(options.connect_timeout))?, None)
             }
         };
         let peer = service.peer().clone();
@@ -171,7 +181,7 @@ impl Connection {
             });
         }
         let runtime = tokio::runtime::Handle::current();
-        Ok(Self { peer, info, child, garbage, ended, stop, runtime })
+        Ok(Self { peer, info, child, garbage, unreachable, ended, stop, runtime })
     }
 
     /// What the server said of itself.
@@ -235,7 +245,14 @@ impl Connection {
             match answer {
                 Ok(Ok(result)) => raw_result(result)
                     .ok_or_else(|| RequestError::Malformed("it is no result of JSON-RPC".to_owned())),
-                Ok(Err(error)) => Err(request_error(error)),
+                Ok(Err(error)) => {
+                    // Nobody is there: the session is over, and its server is to be connected anew.
+                    if self.unreachable.load(Ordering::Relaxed) {
+                        self.ended.cancel();
+                        self.stop.cancel();
+                    }
+                    Err(request_error(error))
+                }
                 Err(_) => Err(RequestError::Ended),
             }
         };
@@ -275,7 +292,7 @@ impl Drop for CancelOnDrop<'_> {
 }
 
 enum HandshakeError {
-    Failed(ClientInitializeError),
+    Failed(Box<ClientInitializeError>),
     Timeout,
 }
 
@@ -297,7 +314,7 @@ where
     };
     let opening = serve_client_with_lifecycle_and_ct(handler, transport, lifecycle, stop);
     match tokio::time::timeout(timeout, opening).await {
-        Ok(opened) => opened.map_err(HandshakeError::Failed),
+        Ok(opened) => opened.map_err(|error| HandshakeError::Failed(Box::new(error))),
         Err(_) => Err(HandshakeError::Timeout),
     }
 }
@@ -307,19 +324,21 @@ impl HandshakeError {
         let mut wrong_era = false;
         let reason = match self {
             Self::Timeout => format!("it did not answer the handshake within {timeout:?}"),
-            Self::Failed(ClientInitializeError::JsonRpcError(error)) => {
-                wrong_era = true;
-                let message = shortened(&error.message, MAX_UPSTREAM_TEXT);
-                format!("it refuses the handshake: {message} (error {})", error.code.0)
-            }
-            Self::Failed(ClientInitializeError::ConnectionClosed(_)) => {
-                "it ended before it answered the handshake".to_owned()
-            }
-            Self::Failed(ClientInitializeError::TransportError { error, .. }) => chain(error.error.as_ref()),
-            Self::Failed(ClientInitializeError::ExpectedInitResult(_)) => {
-                "its answer to the handshake is not one of MCP".to_owned()
-            }
-            Self::Failed(other) => shortened(&other.to_string(), MAX_UPSTREAM_TEXT).into_owned(),
+            Self::Failed(error) => match *error {
+                ClientInitializeError::JsonRpcError(error) => {
+                    wrong_era = true;
+                    let message = shortened(&error.message, MAX_UPSTREAM_TEXT);
+                    format!("it refuses the handshake: {message} (error {})", error.code.0)
+                }
+                ClientInitializeError::ConnectionClosed(_) => {
+                    "it ended before it answered the handshake".to_owned()
+                }
+                ClientInitializeError::TransportError { error, .. } => chain(error.error.as_ref()),
+                ClientInitializeError::ExpectedInitResult(_) => {
+                    "its answer to the handshake is not one of MCP".to_owned()
+                }
+                other => shortened(&other.to_string(), MAX_UPSTREAM_TEXT).into_owned(),
+            },
         };
         OpenError { reason, wrong_era, permanent: false }
     }
@@ -353,6 +372,11 @@ fn request_error(error: ServiceError) -> RequestError {
 
 /// An error and what caused it, each cause once: many libraries repeat the cause in their own text.
 fn chain(error: &(dyn std::error::Error + 'static)) -> String {
+    if let Some(StreamableHttpError::Client(failure)) =
+        error.downcast_ref::<StreamableHttpError<HttpFailure>>()
+    {
+        return shortened(&failure.to_string(), MAX_UPSTREAM_TEXT).into_owned();
+    }
     let mut text = error.to_string();
     let mut next = error.source();
     while let Some(cause) = next {

@@ -59,7 +59,7 @@ pub enum CallError {
         /// The server's own words.
         message: String,
         /// What else it sent.
-        data: Option<Value>,
+        data: Option<Box<Value>>,
     },
     /// The request could not be delivered or its answer not fetched.
     #[error("{operation} of server \"{server}\" could not be completed: {reason}")]

@@ -10,6 +10,7 @@
 //! | `server` | the life of one server: connect, list, stay, connect again |
 //! | `connection` | one live session: handshake, requests, cancellation, its end |
 //! | `stdio` | the transport over a child's pipes |
+//! | `http` | Streamable HTTP: kept connections, events, failures with advice |
 //! | `wire` | JSON-RPC as servers really send it; results stay text |
 //! | `child` | one child process: environment, stderr, being stopped |
 //! | [`guard`] | the process between isolet and a child, which outlives isolet to clean up |
@@ -26,6 +27,7 @@ pub mod config;
 mod connection;
 pub mod error;
 pub mod guard;
+mod http;
 mod listing;
 mod redact;
 pub mod result;

@@ -15,6 +15,7 @@ use tokio_util::sync::CancellationToken;
 use crate::config::ServerConfig;
 use crate::connection::{Connection, Era, RequestError};
 use crate::error::CallError;
+use crate::http::Pools;
 use crate::listing::{List, ToolList, fetch};
 use crate::redact::Redactor;
 use crate::status::{ServerStatus, State};
@@ -38,6 +39,7 @@ pub(crate) struct Server {
     pub config: ServerConfig,
     pub redactor: Redactor,
     options: Arc<UpstreamOptions>,
+    pools: Arc<Pools>,
     now: watch::Sender<Snapshot>,
     /// A call wants a connection.
     wanted: Notify,
@@ -79,7 +81,12 @@ struct Failure {
 }
 
 impl Server {
-    pub(crate) fn new(name: String, config: ServerConfig, options: Arc<UpstreamOptions>) -> Self {
+    pub(crate) fn new(
+        name: String,
+        config: ServerConfig,
+        options: Arc<UpstreamOptions>,
+        pools: Arc<Pools>,
+    ) -> Self {
         let state = if config.disabled { State::Disabled } else { State::Starting };
         let snapshot = Snapshot {
             state,
@@ -97,6 +104,7 @@ impl Server {
             name,
             config,
             options,
+            pools,
             now: watch::Sender::new(snapshot),
             wanted: Notify::new(),
             stop: CancellationToken::new(),
@@ -284,8 +292,9 @@ impl Server {
     async fn open(&self, tools_changed: &Arc<Notify>) -> Result<Connection, Failure> {
         let first =
             if self.speaks_discover.load(Ordering::Relaxed) { Era::Discover } else { Era::Initialize };
-        let open =
-            |era| Connection::open(&self.name, &self.config, &self.options, era, tools_changed.clone());
+        let open = |era| {
+            Connection::open(&self.name, &self.config, &self.options, &self.pools, era, tools_changed.clone())
+        };
         let error = match open(first).await {
             Ok(connection) => return Ok(connection),
             Err(error) => error,

@@ -18,6 +18,7 @@ use crate::child::{GuardCommand, Patience};
 use crate::config::McpConfig;
 use crate::connection::{Connection, RequestError};
 use crate::error::CallError;
+use crate::http::Pools;
 use crate::listing::{List, fetch};
 use crate::result::ToolResult;
 use crate::server::Server;
@@ -107,11 +108,14 @@ impl Upstreams {
     /// Starts all servers in the background and returns at once. Must be called inside a tokio runtime.
     pub fn start(config: McpConfig, options: UpstreamOptions) -> Self {
         let options = Arc::new(options);
+        let pools = Arc::new(Pools::default());
         let changed = Arc::new(Notify::new());
         let servers: IndexMap<_, _> = config
             .servers
             .into_iter()
-            .map(|(name, config)| (name.clone(), Arc::new(Server::new(name, config, options.clone()))))
+            .map(|(name, config)| {
+                (name.clone(), Arc::new(Server::new(name, config, options.clone(), pools.clone())))
+            })
             .collect();
         let lives =
             servers.values().map(|server| tokio::spawn(server.clone().live(changed.clone()))).collect();
@@ -329,7 +333,8 @@ impl Server {
             }
             RequestError::Timeout => CallError::Timeout { server, operation, after },
             RequestError::Upstream { code, message, data } => {
-                CallError::Upstream { server, operation, code, message: self.redactor.redact(message), data }
+                let (message, data) = (self.redactor.redact(message), data.map(Box::new));
+                CallError::Upstream { server, operation, code, message, data }
             }
             RequestError::Transport(reason) => {
                 CallError::Transport { server, operation, reason: self.redactor.redact(reason) }

@@ -1,0 +1,355 @@
+//! Streamable HTTP: the requests that rmcp's transport asks for.
+//!
+//! rmcp's own client opens a connection for each call, decodes every result and takes 16 MiB; this one keeps connections,
+//! hands results on as text (see [`wire`](crate::wire)) and takes 64 MiB. It follows no redirects: they would carry
+//! credentials elsewhere.
+
+mod failure;
+mod sse;
+
+use std::collections::{HashMap, VecDeque};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, OnceLock};
+use std::time::Duration;
+
+use futures_util::StreamExt as _;
+use futures_util::stream::{self, BoxStream};
+use http::header::{ACCEPT, CONTENT_TYPE, HeaderMap};
+use http::{HeaderName, HeaderValue, Method, StatusCode};
+use reqwest::{RequestBuilder, Response};
+use rmcp::model::{ClientJsonRpcMessage, JsonRpcMessage, ServerJsonRpcMessage};
+use rmcp::transport::StreamableHttpClientTransport;
+use rmcp::transport::common::client_side_sse::ExponentialBackoff;
+use rmcp::transport::streamable_http_client::{
+    SseError, StreamableHttpClient, StreamableHttpClientTransportConfig, StreamableHttpError,
+    StreamableHttpPostResponse,
+};
+use sse_stream::Sse;
+
+use crate::config::HttpConfig;
+use crate::wire::{Handshake, Incoming, parse};
+pub(crate) use failure::HttpFailure;
+use sse::Decoder;
+
+/// Longest message taken from a server, as over stdio.
+const MAX_MESSAGE: usize = 64 * 1024 * 1024;
+/// How much of an answer that is no message goes into the error.
+const MAX_EXCERPT: usize = 512;
+/// Calls under way at once over one session. Runs are limited to 32 each; rmcp's default of 16 would make 100 calls of
+/// 10 ms take 70.
+const CONCURRENT_POSTS: usize = 256;
+/// The pause between attempts to reopen a stream of notifications grows to this.
+const LONGEST_PAUSE: Duration = Duration::from_secs(60);
+
+const SESSION: HeaderName = HeaderName::from_static("mcp-session-id");
+const LAST_EVENT: HeaderName = HeaderName::from_static("last-event-id");
+
+type Failure = StreamableHttpError<HttpFailure>;
+type Events = BoxStream<'static, Result<Sse, SseError>>;
+
+/// The connection pools that all servers share, made when the first of them needs one.
+#[derive(Default)]
+pub(crate) struct Pools {
+    proxied: OnceLock<reqwest::Client>,
+    /// For this machine: a proxy for the outside cannot reach it.
+    direct: OnceLock<reqwest::Client>,
+}
+
+impl Pools {
+    fn for_url(&self, url: &url::Url) -> Result<reqwest::Client, String> {
+        let here = match url.host() {
+            Some(url::Host::Ipv4(address)) => address.is_loopback(),
+            Some(url::Host::Ipv6(address)) => address.is_loopback(),
+            Some(url::Host::Domain(name)) => name == "localhost" || name.ends_with(".localhost"),
+            None => false,
+        };
+        let pool = if here { &self.direct } else { &self.proxied };
+        if let Some(client) = pool.get() {
+            return Ok(client.clone());
+        }
+        let builder = reqwest::Client::builder()
+            .user_agent(concat!("isolet/", env!("CARGO_PKG_VERSION")))
+            .redirect(reqwest::redirect::Policy::none())
+            .connect_timeout(Duration::from_secs(10))
+            .pool_idle_timeout(Duration::from_secs(90))
+            .tcp_nodelay(true);
+        let builder = if here { builder.no_proxy() } else { builder };
+        let client = builder.build().map_err(|error| format!("no HTTP client can be made: {error}"))?;
+        Ok(pool.get_or_init(|| client).clone())
+    }
+}
+
+/// The endpoint of one server.
+#[derive(Clone)]
+pub(crate) struct Endpoint {
+    client: reqwest::Client,
+    /// The configured headers, marked as sensitive. rmcp never sees them, so it cannot log them.
+    headers: HeaderMap,
+    handshake: Handshake,
+    unreachable: Arc<AtomicBool>,
+}
+
+/// Makes the transport to a server. `unreachable` becomes true when a request cannot even be delivered.
+pub(crate) fn transport(
+    config: &HttpConfig,
+    pools: &Pools,
+    unreachable: Arc<AtomicBool>,
+) -> Result<StreamableHttpClientTransport<Endpoint>, String> {
+    let client = pools.for_url(&config.url)?;
+    let mut headers = HeaderMap::new();
+    for (name, value) in &config.headers {
+        let mut value = HeaderValue::from_str(value.expose())
+            .map_err(|_| format!("the value of header \"{name}\" has characters that no header can carry"))?;
+        value.set_sensitive(true);
+        headers.insert(name.clone(), value);
+    }
+    let endpoint = Endpoint { client, headers, handshake: Handshake::default(), unreachable };
+    let mut backoff = ExponentialBackoff::default();
+    backoff.max_delay = Some(LONGEST_PAUSE);
+    let mut transport = StreamableHttpClientTransportConfig::with_uri(config.url.as_str());
+    transport.retry_config = Arc::new(backoff);
+    transport.max_concurrent_requests = CONCURRENT_POSTS;
+    transport.max_sse_event_size = MAX_MESSAGE;
+    transport.max_json_response_size = MAX_MESSAGE;
+    Ok(StreamableHttpClientTransport::with_client(endpoint, transport))
+}
+
+impl StreamableHttpClient for Endpoint {
+    type Error = HttpFailure;
+
+    async fn post_message(
+        &self,
+        uri: Arc<str>,
+        message: ClientJsonRpcMessage,
+        session: Option<Arc<str>>,
+        _auth_header: Option<String>,
+        protocol_headers: HashMap<HeaderName, HeaderValue>,
+    ) -> Result<StreamableHttpPostResponse, Failure> {
+        self.handshake.sending(&message);
+        let awaits_answer = matches!(message, JsonRpcMessage::Request(_));
+        let mut request = self
+            .request(Method::POST, &uri, session.as_deref(), protocol_headers)
+            .header(ACCEPT, "application/json, text/event-stream")
+            .header(CONTENT_TYPE, "application/json")
+            .body(serde_json::to_vec(&message)?);
+        if !awaits_answer {
+            request = request.timeout(Duration::from_secs(30));
+        }
+        let response = self.send(request).await?;
+        let status = response.status();
+        if status == StatusCode::NOT_FOUND && session.is_some() {
+            return Err(StreamableHttpError::SessionExpired);
+        }
+        if matches!(status, StatusCode::ACCEPTED | StatusCode::NO_CONTENT)
+            || (status.is_success() && !awaits_answer)
+        {
+            return Ok(StreamableHttpPostResponse::Accepted);
+        }
+        let new_session = text_header(&response, &SESSION);
+        let kind = media_type(&response);
+        if status.is_success() && kind == "text/event-stream" {
+            return Ok(StreamableHttpPostResponse::Sse(self.events(response), new_session));
+        }
+        if kind != "application/json" {
+            return Err(self.failure(response).await);
+        }
+        let location = text_header(&response, &http::header::LOCATION);
+        let body = self.body(response).await?;
+        match self.parse(&body, &message) {
+            Incoming::Messages(messages) if status.is_success() || is_error(&messages) => {
+                Ok(self.answer(messages, new_session))
+            }
+            _ => Err(HttpFailure::status(status, location.as_deref(), &body).into()),
+        }
+    }
+
+    async fn delete_session(
+        &self,
+        uri: Arc<str>,
+        session: Arc<str>,
+        _auth_header: Option<String>,
+        protocol_headers: HashMap<HeaderName, HeaderValue>,
+    ) -> Result<(), Failure> {
+        // Whatever it answers: 405 means that the server ends sessions by itself.
+        self.send(self.request(Method::DELETE, &uri, Some(&session), protocol_headers)).await.map(drop)
+    }
+
+    async fn get_stream(
+        &self,
+        uri: Arc<str>,
+        session: Option<Arc<str>>,
+        last_event: Option<String>,
+        _auth_header: Option<String>,
+        protocol_headers: HashMap<HeaderName, HeaderValue>,
+    ) -> Result<Events, Failure> {
+        let mut request = self
+            .request(Method::GET, &uri, session.as_deref(), protocol_headers)
+            .header(ACCEPT, "text/event-stream");
+        if let Some(id) = last_event {
+            request = request.header(LAST_EVENT, id);
+        }
+        let response = self.send(request).await?;
+        let status = response.status();
+        if status.is_success() && media_type(&response) == "text/event-stream" {
+            return Ok(self.events(response));
+        }
+        // Servers say in many ways that they have no such stream, and asking again would change nothing.
+        if status.is_success() || status.is_client_error() || status == StatusCode::NOT_IMPLEMENTED {
+            return Err(StreamableHttpError::ServerDoesNotSupportSse);
+        }
+        Err(self.failure(response).await)
+    }
+}
+
+impl Endpoint {
+    fn request(
+        &self,
+        method: Method,
+        uri: &str,
+        session: Option<&str>,
+        protocol_headers: HashMap<HeaderName, HeaderValue>,
+    ) -> RequestBuilder {
+        let mut headers = self.headers.clone();
+        headers.extend(protocol_headers);
+        let request = self.client.request(method, uri).headers(headers);
+        match session {
+            Some(session) => request.header(SESSION, session),
+            None => request,
+        }
+    }
+
+    async fn send(&self, request: RequestBuilder) -> Result<Response, Failure> {
+        request.send().await.map_err(|error| {
+            if error.is_connect() {
+                self.unreachable.store(true, Ordering::Relaxed);
+            }
+            HttpFailure::transport(error).into()
+        })
+    }
+
+    /// The whole body, unless it is too long.
+    async fn body(&self, mut response: Response) -> Result<Vec<u8>, Failure> {
+        let mut body = Vec::new();
+        while let Some(chunk) = response.chunk().await.map_err(HttpFailure::transport)? {
+            if body.len() + chunk.len() > MAX_MESSAGE {
+                return Err(StreamableHttpError::ResponseBodyTooLarge { max_size: MAX_MESSAGE });
+            }
+            body.extend_from_slice(&chunk);
+        }
+        Ok(body)
+    }
+
+    /// An answer that is no message: its status and the beginning of what it says.
+    async fn failure(&self, mut response: Response) -> Failure {
+        let (status, location) = (response.status(), text_header(&response, &http::header::LOCATION));
+        let mut excerpt = Vec::new();
+        while excerpt.len() < MAX_EXCERPT {
+            match response.chunk().await {
+                Ok(Some(chunk)) => excerpt.extend_from_slice(&chunk),
+                _ => break,
+            }
+        }
+        HttpFailure::status(status, location.as_deref(), &excerpt).into()
+    }
+
+    /// The messages of a body. An error that cannot say which request it answers answers this one.
+    fn parse(&self, body: &[u8], request: &ClientJsonRpcMessage) -> Incoming {
+        let Ok(text) = std::str::from_utf8(body) else { return Incoming::Garbage };
+        let mut incoming = parse(text, &self.handshake);
+        if let (Incoming::Messages(messages), JsonRpcMessage::Request(request)) = (&mut incoming, request)
+            && let [JsonRpcMessage::Error(error)] = messages.as_mut_slice()
+        {
+            error.id = Some(request.id.clone());
+        }
+        incoming
+    }
+
+    fn answer(
+        &self,
+        mut messages: Vec<ServerJsonRpcMessage>,
+        session: Option<String>,
+    ) -> StreamableHttpPostResponse {
+        if messages.len() == 1 {
+            return StreamableHttpPostResponse::Json(messages.remove(0), session);
+        }
+        let events = messages.iter().filter_map(event_of).map(Ok).collect::<Vec<_>>();
+        StreamableHttpPostResponse::Sse(stream::iter(events).boxed(), session)
+    }
+
+    /// The events of a response, with results made text.
+    fn events(&self, response: Response) -> Events {
+        struct State {
+            chunks: BoxStream<'static, reqwest::Result<bytes::Bytes>>,
+            decoder: Decoder,
+            ready: VecDeque<Sse>,
+            handshake: Handshake,
+        }
+        let state = State {
+            chunks: response.bytes_stream().boxed(),
+            decoder: Decoder::new(MAX_MESSAGE),
+            ready: VecDeque::new(),
+            handshake: self.handshake.clone(),
+        };
+        let events = stream::unfold(state, async |mut state| {
+            loop {
+                if let Some(event) = state.ready.pop_front() {
+                    return Some((Ok(event), state));
+                }
+                let problem = match state.chunks.next().await? {
+                    Ok(chunk) => match state.decoder.push(&chunk) {
+                        Ok(events) => {
+                            for event in events {
+                                rewrite(event, &state.handshake, &mut state.ready);
+                            }
+                            continue;
+                        }
+                        Err(too_long) => Box::from(too_long),
+                    },
+                    Err(error) => Box::from(error.without_url()),
+                };
+                return Some((Err(SseError::Body(problem)), state));
+            }
+        });
+        events.boxed()
+    }
+}
+
+/// Turns an event of the server into events that rmcp reads without loss. What is no message is left out, but not its
+/// id and pause, which matter for taking up a broken stream.
+fn rewrite(event: Sse, handshake: &Handshake, out: &mut VecDeque<Sse>) {
+    let data = event.data.as_deref().unwrap_or_default();
+    let messages = match parse(data, handshake) {
+        Incoming::Messages(messages) => messages,
+        Incoming::Garbage => {
+            if !data.trim().is_empty() {
+                tracing::debug!("an event that is no message is skipped");
+            }
+            Vec::new()
+        }
+    };
+    let mut events: Vec<Sse> = messages.iter().filter_map(event_of).collect();
+    match events.first_mut() {
+        Some(first) => (first.id, first.retry) = (event.id, event.retry),
+        None => events.push(Sse { event: event.event, data: None, id: event.id, retry: event.retry }),
+    }
+    out.extend(events);
+}
+
+fn event_of(message: &ServerJsonRpcMessage) -> Option<Sse> {
+    let data = serde_json::to_string(message).ok()?;
+    Some(Sse { event: None, data: Some(data), id: None, retry: None })
+}
+
+fn is_error(messages: &[ServerJsonRpcMessage]) -> bool {
+    matches!(messages, [JsonRpcMessage::Error(_)])
+}
+
+fn text_header(response: &Response, name: &HeaderName) -> Option<String> {
+    response.headers().get(name).and_then(|value| value.to_str().ok()).map(str::to_owned)
+}
+
+/// The media type without its parameters, in lower case.
+fn media_type(response: &Response) -> String {
+    let value = text_header(response, &CONTENT_TYPE).unwrap_or_default();
+    value.split(';').next().unwrap_or_default().trim().to_ascii_lowercase()
+}

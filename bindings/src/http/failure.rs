@@ -1,0 +1,82 @@
+//! Why a request over HTTP has no answer.
+
+use http::StatusCode;
+use rmcp::transport::streamable_http_client::StreamableHttpError;
+
+use super::MAX_EXCERPT;
+use crate::text::printable;
+
+/// Why a request over HTTP has no answer, for people.
+#[derive(Debug, thiserror::Error)]
+#[error("{0}")]
+pub(crate) struct HttpFailure(String);
+
+impl HttpFailure {
+    /// The request was not delivered or the answer broke off.
+    pub(super) fn transport(error: reqwest::Error) -> Self {
+        let what = if error.is_connect() {
+            "cannot connect"
+        } else if error.is_timeout() {
+            "no answer in time"
+        } else {
+            "the connection broke"
+        };
+        // The URL may hold a credential, and who reads this knows the server's name.
+        let error = error.without_url();
+        let mut cause: &dyn std::error::Error = &error;
+        while let Some(next) = cause.source() {
+            cause = next;
+        }
+        Self(format!("{what}: {cause}"))
+    }
+
+    /// The server answered with something else than a message.
+    pub(super) fn status(status: StatusCode, location: Option<&str>, body: &[u8]) -> Self {
+        let advice = match status {
+            StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN => {
+                "; check the credentials in the headers of its configuration"
+            }
+            StatusCode::NOT_FOUND | StatusCode::METHOD_NOT_ALLOWED => {
+                "; check the URL, it often ends in /mcp"
+            }
+            _ => "",
+        };
+        let body = match printable(body, MAX_EXCERPT) {
+            excerpt if excerpt.trim().is_empty() => String::new(),
+            excerpt => format!(": {}", excerpt.trim()),
+        };
+        Self(match location {
+            Some(location) if status.is_redirection() => format!(
+                "HTTP {}: the server has moved to {location}; put that URL into its configuration",
+                status.as_u16()
+            ),
+            _ if status.is_success() => {
+                format!("HTTP {}, but the answer is no MCP message{body}", status.as_u16())
+            }
+            _ => format!("HTTP {}{advice}{body}", status.as_u16()),
+        })
+    }
+}
+
+impl From<HttpFailure> for StreamableHttpError<HttpFailure> {
+    fn from(failure: HttpFailure) -> Self {
+        Self::Client(failure)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn statuses_come_with_advice() {
+        let text = |status, location, body: &str| {
+            HttpFailure::status(StatusCode::from_u16(status).unwrap(), location, body.as_bytes()).to_string()
+        };
+        assert_eq!(text(503, None, " busy\n"), "HTTP 503: busy");
+        assert!(text(401, None, "").contains("check the credentials"));
+        assert!(text(308, Some("http://x/mcp/"), "").contains("moved to http://x/mcp/"));
+        assert!(text(200, None, "<html>").contains("no MCP message: <html>"));
+        assert!(text(500, None, &"x".repeat(10_000)).len() < MAX_EXCERPT + 50);
+    }
+}

@@ -1,0 +1,176 @@
+//! Servers over Streamable HTTP: decent ones, and those that misbehave.
+
+mod common;
+
+use std::io::{BufRead, BufReader};
+use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
+
+use common::{fixture_program, start};
+use isolet_bindings::config::{Secret, TransportConfig};
+use isolet_bindings::{CallError, ServerConfig, State, Upstreams};
+use serde_json::json;
+
+const PATIENCE: Duration = Duration::from_secs(20);
+
+/// A fixture server over HTTP, killed when dropped.
+struct Web {
+    process: Child,
+    port: u16,
+}
+
+impl Web {
+    fn start(modes: &[&str]) -> Self {
+        let mut process =
+            Command::new(fixture_program()).arg("http").args(modes).stdout(Stdio::piped()).spawn().unwrap();
+        let mut line = String::new();
+        BufReader::new(process.stdout.take().unwrap()).read_line(&mut line).unwrap();
+        Self { process, port: line.trim().parse().unwrap() }
+    }
+
+    fn config(&self) -> ServerConfig {
+        ServerConfig::http(format!("http://127.0.0.1:{}/mcp", self.port).parse().unwrap())
+    }
+}
+
+impl Drop for Web {
+    fn drop(&mut self) {
+        let _ = self.process.kill();
+        let _ = self.process.wait();
+    }
+}
+
+async fn number(upstreams: &Upstreams, tool: &str) -> u64 {
+    let result = upstreams.call_tool("w", tool, "{}", PATIENCE).await.unwrap();
+    serde_json::from_slice(&result.value_json()).unwrap()
+}
+
+async fn why_not(web: &Web) -> String {
+    let upstreams = start("w", web.config()).await;
+    let status = upstreams.statuses().remove(0);
+    assert_eq!(status.state, State::Failed, "{status:?}");
+    status.last_error.unwrap()
+}
+
+#[tokio::test]
+async fn answers_come_as_json_or_as_events() {
+    for modes in [&[][..], &["sse"], &["session"], &["session", "sse"], &["modern"], &["old"]] {
+        let web = Web::start(modes);
+        let upstreams = start("w", web.config()).await;
+        let status = &upstreams.statuses()[0];
+        assert_eq!((status.state, status.tools), (State::Ready, Some(2)), "{modes:?} {status:?}");
+        let text = upstreams.tool_lists()[0].tools.as_ref().unwrap()[0].to_string();
+        assert_eq!(text, r#"{"name":"echo","inputSchema":{"type":"object"},"x-unknown":{"kept":1.5}}"#);
+        let result = upstreams.call_tool("w", "echo", r#"{"a":[1.50,"\n"]}"#, PATIENCE).await.unwrap();
+        assert_eq!(result.value_json(), br#"{"a":[1.5,"\n"]}"#, "{modes:?}");
+        let error = upstreams.call_tool("w", "wrong", "{}", PATIENCE).await.unwrap_err();
+        let CallError::Upstream { code: -32602, message, .. } = error else { panic!("{error:?}") };
+        assert_eq!(message, "Invalid arguments: a must be a number");
+        upstreams.shutdown().await;
+    }
+}
+
+#[tokio::test]
+async fn connections_are_kept() {
+    let web = Web::start(&[]);
+    let upstreams = start("w", web.config()).await;
+    let began = Instant::now();
+    for _ in 0..100 {
+        upstreams.call_tool("w", "echo", "{}", PATIENCE).await.unwrap();
+    }
+    assert!(number(&upstreams, "connections").await <= 3);
+    // A connection reused badly would wait 40 ms for a delayed acknowledgement.
+    assert!(began.elapsed() < Duration::from_secs(2), "{:?}", began.elapsed());
+}
+
+#[tokio::test]
+async fn calls_run_side_by_side() {
+    let web = Web::start(&[]);
+    let upstreams = start("w", web.config()).await;
+    let began = Instant::now();
+    let slow = json!({"ms": 200}).to_string();
+    let calls = (0..40).map(|_| upstreams.call_tool("w", "slow", &slow, PATIENCE));
+    let results = futures_util::future::join_all(calls).await;
+    assert!(results.iter().all(Result::is_ok));
+    assert!(began.elapsed() < Duration::from_secs(2), "{:?}", began.elapsed());
+}
+
+#[tokio::test]
+async fn credentials_are_sent_and_never_shown() {
+    let web = Web::start(&["bearer=tok-0123456789"]);
+    let with = |token: &str| {
+        let mut config = web.config();
+        let TransportConfig::Http(http) = &mut config.transport else { panic!("http") };
+        http.headers.insert(http::header::AUTHORIZATION, Secret::new(format!("Bearer {token}")));
+        config
+    };
+    let upstreams = start("w", with("tok-0123456789")).await;
+    assert_eq!(upstreams.statuses()[0].state, State::Ready);
+
+    let upstreams = start("w", with("tok-wrong-987654321")).await;
+    let error = upstreams.statuses()[0].last_error.clone().unwrap();
+    assert!(error.contains("HTTP 401; check the credentials"), "{error}");
+    // The server repeats the header; the message does not.
+    assert!(error.contains("who is [redacted]?") && !error.contains("987654321"), "{error}");
+}
+
+#[tokio::test]
+async fn a_lost_session_is_opened_anew() {
+    let web = Web::start(&["session"]);
+    let upstreams = start("w", web.config()).await;
+    assert_eq!(number(&upstreams, "sessions").await, 1);
+    upstreams.call_tool("w", "forget", "{}", PATIENCE).await.unwrap();
+    assert_eq!(number(&upstreams, "sessions").await, 2);
+    assert_eq!(upstreams.statuses()[0].state, State::Ready);
+}
+
+#[tokio::test]
+async fn what_is_no_mcp_server_is_named() {
+    let moved = why_not(&Web::start(&["moved=http://127.0.0.1:1/v2"])).await;
+    assert!(moved.contains("the server has moved to http://127.0.0.1:1/v2"), "{moved}");
+    let html = why_not(&Web::start(&["html"])).await;
+    assert!(html.contains("no MCP message: <h1>Welcome</h1>"), "{html}");
+    let mut gone = Web::start(&[]);
+    gone.process.kill().unwrap();
+    gone.process.wait().unwrap();
+    let gone = why_not(&gone).await;
+    assert!(gone.contains("cannot connect: Connection refused"), "{gone}");
+}
+
+#[tokio::test]
+async fn a_call_that_is_not_answered_ends() {
+    let web = Web::start(&[]);
+    let upstreams = start("w", web.config()).await;
+    let began = Instant::now();
+    let error = upstreams.call_tool("w", "hang", "{}", Duration::from_millis(300)).await.unwrap_err();
+    assert!(matches!(error, CallError::Timeout { .. }), "{error:?}");
+    assert!(began.elapsed() < Duration::from_secs(1));
+    assert!(upstreams.call_tool("w", "echo", "{}", PATIENCE).await.is_ok());
+}
+
+#[tokio::test]
+async fn a_stream_that_is_cut_off_does_not_hang_for_ever() {
+    let web = Web::start(&["cut"]);
+    let upstreams = start("w", web.config()).await;
+    let error = upstreams.call_tool("w", "echo", "{}", Duration::from_secs(2)).await.unwrap_err();
+    assert!(!error.to_string().is_empty());
+}
+
+#[tokio::test]
+async fn a_server_that_goes_and_comes_back_is_connected_again() {
+    let web = Web::start(&[]);
+    let port = web.port;
+    let upstreams = start("w", web.config()).await;
+    let began = Instant::now();
+    let error = upstreams.call_tool("w", "quit", "{}", PATIENCE).await.unwrap_err();
+    assert!(began.elapsed() < Duration::from_secs(1));
+    assert!(matches!(&error, CallError::Transport { reason, .. } if reason.contains("broke")), "{error:?}");
+    let error = upstreams.call_tool("w", "echo", "{}", PATIENCE).await.unwrap_err();
+    assert!(error.to_string().contains("cannot connect"), "{error}");
+    common::eventually("the loss is noticed", || upstreams.statuses()[0].state != State::Ready).await;
+    drop(web);
+    let _back = Web::start(&[&format!("port={port}")]);
+    tokio::time::sleep(Duration::from_millis(1_100)).await;
+    upstreams.call_tool("w", "echo", "{}", PATIENCE).await.unwrap();
+    assert_eq!(upstreams.statuses()[0].state, State::Ready);
+}
