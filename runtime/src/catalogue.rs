@@ -114,8 +114,8 @@ impl Catalogue {
     }
 }
 
-/// Names ordered by Jaro-Winkler similarity to `wrong`, folded for case and separators; those below 0.6 are no help
-/// (measured on the tool lists in `../shared/mcp-tools`: a one-word slip scores above 0.8, unrelated names below 0.55).
+/// Names ordered by Jaro-Winkler similarity to `wrong`, folded for case and separators. Those below 0.7, or well behind
+/// the best, would send a model astray: at 0.6 `creat_issues` still "resembled" `get-user`.
 fn nearest<'a>(wrong: &str, names: impl Iterator<Item = &'a str>, limit: usize) -> Vec<&'a str> {
     /// Longer wrong names are cut: similarity is quadratic in the length, and the text is the script's.
     const LONGEST: usize = 128;
@@ -130,10 +130,16 @@ fn nearest<'a>(wrong: &str, names: impl Iterator<Item = &'a str>, limit: usize) 
             let score = strsim::jaro_winkler(&folded, &candidate);
             (if contains { score.max(0.75) } else { score }, name)
         })
-        .filter(|(score, _)| *score >= 0.6)
+        .filter(|(score, _)| *score >= 0.7)
         .collect();
     scored.sort_by(|a, b| b.0.total_cmp(&a.0));
-    scored.into_iter().take(limit).map(|(_, name)| name).collect()
+    let best = scored.first().map_or(0.0, |(score, _)| *score);
+    scored
+        .into_iter()
+        .take_while(|(score, _)| *score >= best - 0.15)
+        .take(limit)
+        .map(|(_, name)| name)
+        .collect()
 }
 
 #[cfg(test)]

@@ -10,21 +10,49 @@
 //! | [`tools`] | how a run reaches tools: the trait, the failures |
 //! | [`catalogue`] | which names exist: servers, tools, aliases, nearest names |
 //! | [`report`] | what came of a run: result or error, logs, calls, figures |
-//! | [`engine`] | warm threads, hand-out, cancellation |
+//! | `script` | source text → prepared JavaScript: fences, shapes, TypeScript blanked in place |
+//! | [`engine`] | takes jobs, gives runs |
+//! | `pool` | warm threads, one isolate each, and the queue before them |
+//! | `isolate` | a fresh isolate and context from the snapshot that build.rs makes of `js/` |
+//! | `turns` | a run, turn by turn |
+//! | `state` | what a run knows of itself: calls in flight, logs, result |
+//! | [`worker`] | a long-lived isolate that answers requests |
+//! | `modules` | ES modules: the script's, a project's, the built-in ones |
+//! | `natives` | the host functions that JavaScript can reach |
+//! | `control`, `watchdog`, `thread_clock`, `array_buffers` | limits that fire |
+//! | `fault`, `unknown` | errors for the one who wrote the script |
+//! | `v8_process`, `entropy` | V8 in this process: flags, platform, random bytes |
 #![deny(missing_docs)]
 // The only crate that may use `unsafe`; every block says why it is sound.
 #![allow(unsafe_code)]
 
+mod array_buffers;
 pub mod catalogue;
+mod control;
 pub mod engine;
+mod entropy;
+mod fault;
+mod isolate;
 pub mod job;
 pub mod limits;
+mod modules;
+mod natives;
+mod pool;
 pub mod report;
+mod script;
+mod state;
+mod thread_clock;
 pub mod tools;
+mod turns;
+mod unknown;
+mod v8_process;
+mod watchdog;
+pub mod worker;
 
 pub use catalogue::{Catalogue, ServerTools};
-pub use engine::{Engine, EngineOptions, FetchReport, Run, Worker};
+pub use engine::{Engine, EngineOptions, Run};
 pub use job::{Entry, Environment, HttpRequest, HttpResponse, Job, Language, Module, WorkerJob};
 pub use limits::Limits;
 pub use report::{CallRecord, ErrorCode, LogLevel, LogLine, Outcome, Report, RunError, RunEvent, Stats};
 pub use tools::{Operation, ToolFailure, ToolFuture, ToolHost, ToolRequest};
+pub use worker::{FetchReport, Worker};

@@ -1,0 +1,201 @@
+//! What a run knows of itself while it runs: calls in flight, logs, its result.
+
+use std::collections::{HashMap, VecDeque};
+use std::sync::Arc;
+use std::sync::mpsc::Sender;
+use std::time::Instant;
+
+use tokio::sync::mpsc::UnboundedSender;
+
+use crate::control::{Control, StopReason};
+use crate::turns::Inbound;
+use crate::unknown::{self, Unknown};
+use crate::{
+    CallRecord, Environment, HttpResponse, Limits, LogLevel, LogLine, Operation, RunError, RunEvent,
+    ToolFailure, ToolRequest,
+};
+
+/// Kept in the isolate's slot, where natives find it.
+pub(crate) struct RunState {
+    pub(crate) environment: Environment,
+    pub(crate) limits: Limits,
+    pub(crate) control: Arc<Control>,
+    pub(crate) wake_at: Option<f64>,
+    /// A Worker's requests that have no answer yet, and answers that are to be sent after the turn.
+    pub(crate) replies: HashMap<u32, crate::worker::Reply>,
+    pub(crate) responses: Vec<(u32, Result<HttpResponse, RunError>)>,
+    outcome: Option<Result<String, RunError>>,
+    events: UnboundedSender<RunEvent>,
+    inbound: Sender<Inbound>,
+    tokio: tokio::runtime::Handle,
+    started: Instant,
+    log_bytes: usize,
+    calls: u32,
+    next_id: u32,
+    in_flight: HashMap<u32, Flight>,
+    waiting: VecDeque<(u32, ToolRequest)>,
+}
+
+/// A call that has been sent. Dropping it cancels the call.
+struct Flight {
+    server: String,
+    tool: String,
+    sent: Instant,
+    task: tokio::task::AbortHandle,
+}
+
+impl Drop for Flight {
+    fn drop(&mut self) {
+        self.task.abort();
+    }
+}
+
+impl RunState {
+    pub(crate) fn new(
+        environment: Environment,
+        limits: Limits,
+        control: Arc<Control>,
+        events: UnboundedSender<RunEvent>,
+        inbound: Sender<Inbound>,
+        tokio: tokio::runtime::Handle,
+    ) -> Self {
+        Self {
+            environment,
+            limits,
+            control,
+            wake_at: None,
+            replies: HashMap::new(),
+            responses: Vec::new(),
+            outcome: None,
+            events,
+            inbound,
+            tokio,
+            started: Instant::now(),
+            log_bytes: 0,
+            calls: 0,
+            next_id: 0,
+            in_flight: HashMap::new(),
+            waiting: VecDeque::new(),
+        }
+    }
+
+    pub(crate) fn started(&self) -> Instant {
+        self.started
+    }
+
+    pub(crate) fn elapsed_ms(&self) -> f64 {
+        milliseconds(self.started)
+    }
+
+    /// Sends a call, or lines it up behind those in flight.
+    pub(crate) fn call(&mut self, server: String, operation: Operation) -> Result<u32, Unknown> {
+        let catalogue = &self.environment.catalogue;
+        let Some((exact, tools)) = catalogue.server(&server) else {
+            return Err(unknown::server(catalogue, &server));
+        };
+        let operation = match operation {
+            Operation::Call { tool, arguments } => match tools.resolve(&tool) {
+                Some(name) => Operation::Call { tool: name.to_owned(), arguments },
+                None => return Err(unknown::tool(exact, tools, &tool)),
+            },
+            Operation::RawCall { tool, arguments } => match tools.resolve(&tool) {
+                Some(name) => Operation::RawCall { tool: name.to_owned(), arguments },
+                None => return Err(unknown::tool(exact, tools, &tool)),
+            },
+            other => other,
+        };
+        self.calls += 1;
+        self.next_id += 1;
+        let id = self.next_id;
+        if self.calls > self.limits.calls {
+            self.control.stop(StopReason::Calls);
+            return Ok(id);
+        }
+        let request = ToolRequest { server: exact.to_owned(), operation, timeout: self.limits.call };
+        if self.in_flight.len() < self.limits.parallel_calls as usize {
+            self.send(id, request);
+        } else {
+            self.waiting.push_back((id, request));
+        }
+        Ok(id)
+    }
+
+    fn send(&mut self, id: u32, request: ToolRequest) {
+        let server = request.server.clone();
+        let tool = request.operation.label().to_owned();
+        // The host's own code runs in the task, not here: a host that is slow to build its future holds up no script.
+        let (host, inbound) = (self.environment.host.clone(), self.inbound.clone());
+        let task = self.tokio.spawn(async move {
+            let answer = host.call(request).await;
+            let _ = inbound.send(Inbound::Answer { id, answer });
+        });
+        self.in_flight.insert(id, Flight { server, tool, sent: Instant::now(), task: task.abort_handle() });
+    }
+
+    /// Notes that a call has its answer, and sends the next in line.
+    pub(crate) fn answered(&mut self, id: u32, answer: &Result<Vec<u8>, ToolFailure>) {
+        if let Some(flight) = self.in_flight.remove(&id) {
+            self.record(&flight, answer.as_ref().err().map(|failure| failure.message.clone()));
+        }
+        while self.in_flight.len() < self.limits.parallel_calls as usize
+            && let Some((id, request)) = self.waiting.pop_front()
+        {
+            self.send(id, request);
+        }
+    }
+
+    fn record(&self, flight: &Flight, error: Option<String>) {
+        let _ = self.events.send(RunEvent::Call(CallRecord {
+            server: flight.server.clone(),
+            tool: flight.tool.clone(),
+            ms: milliseconds(flight.sent),
+            ok: error.is_none(),
+            error,
+        }));
+    }
+
+    /// Cancels what is still in flight, upstream too, and says so in the report.
+    pub(crate) fn cancel_calls(&mut self) {
+        self.waiting.clear();
+        for (_, flight) in std::mem::take(&mut self.in_flight) {
+            self.record(&flight, Some("cancelled: the run ended before this call was answered".into()));
+        }
+    }
+
+    /// Whether anything can still happen: an answer or a timer.
+    pub(crate) fn expects(&self) -> bool {
+        !self.in_flight.is_empty() || self.wake_at.is_some()
+    }
+
+    /// A Worker takes a request: what is counted per request begins again.
+    pub(crate) fn begin_request(&mut self, id: u32, reply: crate::worker::Reply) {
+        self.replies.insert(id, reply);
+        self.calls = 0;
+        self.log_bytes = 0;
+    }
+
+    /// Charges a log line; `false` if it passes the limit.
+    pub(crate) fn charge_log(&mut self, bytes: usize) -> bool {
+        self.log_bytes = self.log_bytes.saturating_add(bytes).saturating_add(1);
+        self.log_bytes <= self.limits.log_bytes
+    }
+
+    pub(crate) fn log(&mut self, level: LogLevel, text: String) {
+        let at_ms = self.elapsed_ms();
+        let _ = self.events.send(RunEvent::Log(LogLine { level, text, at_ms }));
+    }
+
+    /// Notes the run's end; the first one counts.
+    pub(crate) fn settle(&mut self, outcome: Result<String, RunError>) {
+        self.outcome.get_or_insert(outcome);
+    }
+
+    pub(crate) fn take_outcome(&mut self) -> Option<Result<String, RunError>> {
+        self.outcome.take()
+    }
+}
+
+/// Milliseconds since `from`, with microseconds as fraction.
+pub(crate) fn milliseconds(from: Instant) -> f64 {
+    from.elapsed().as_micros() as f64 / 1000.0
+}

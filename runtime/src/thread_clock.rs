@@ -1,0 +1,90 @@
+//! The CPU clock of a thread, readable from other threads.
+
+use std::time::Duration;
+
+pub(crate) use imp::ThreadClock;
+
+#[cfg(any(target_os = "linux", target_os = "android"))]
+mod imp {
+    use super::Duration;
+
+    /// How much CPU one thread has used.
+    #[derive(Debug, Clone, Copy)]
+    pub(crate) struct ThreadClock {
+        id: libc::clockid_t,
+    }
+
+    impl ThreadClock {
+        pub(crate) fn of_this_thread() -> Self {
+            let mut id = 0;
+            // SAFETY: pthread_self is this live thread; `id` is written on success and stays 0 (a valid clock) otherwise.
+            unsafe { libc::pthread_getcpuclockid(libc::pthread_self(), &raw mut id) };
+            Self { id }
+        }
+
+        /// CPU used so far; `None` when the thread has ended.
+        pub(crate) fn read(self) -> Option<Duration> {
+            let mut time = libc::timespec { tv_sec: 0, tv_nsec: 0 };
+            // SAFETY: an id of an ended thread gives EINVAL, never a fault; `time` is a valid place to write.
+            let failed = unsafe { libc::clock_gettime(self.id, &raw mut time) };
+            (failed == 0).then(|| Duration::new(time.tv_sec as u64, time.tv_nsec as u32))
+        }
+    }
+}
+
+/// Elsewhere there is no portable clock of another thread: time on the wall since the run began stands in for it, so a
+/// CPU limit fires too early for runs that wait, and never too late.
+#[cfg(not(any(target_os = "linux", target_os = "android")))]
+mod imp {
+    use super::Duration;
+
+    /// How much time has passed since it was made.
+    #[derive(Debug, Clone, Copy)]
+    pub(crate) struct ThreadClock {
+        since: std::time::Instant,
+    }
+
+    impl ThreadClock {
+        pub(crate) fn of_this_thread() -> Self {
+            Self { since: std::time::Instant::now() }
+        }
+
+        pub(crate) fn read(self) -> Option<Duration> {
+            Some(self.since.elapsed())
+        }
+    }
+}
+
+#[cfg(all(test, target_os = "linux"))]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn counts_work_and_not_sleep() {
+        let clock = ThreadClock::of_this_thread();
+        let before = clock.read().unwrap();
+        std::thread::sleep(Duration::from_millis(30));
+        assert!(clock.read().unwrap() - before < Duration::from_millis(15));
+        let started = std::time::Instant::now();
+        while clock.read().unwrap() - before < Duration::from_millis(15) {
+            assert!(started.elapsed() < Duration::from_secs(20), "the clock does not count work");
+        }
+    }
+
+    #[test]
+    fn another_thread_reads_what_a_thread_used() {
+        let (send, receive) = std::sync::mpsc::channel();
+        let (quit, wait) = std::sync::mpsc::channel::<()>();
+        let thread = std::thread::spawn(move || {
+            let clock = ThreadClock::of_this_thread();
+            let before = clock.read().unwrap();
+            while clock.read().unwrap() - before < Duration::from_millis(10) {}
+            send.send(clock).unwrap();
+            let _ = wait.recv();
+        });
+        let clock = receive.recv().unwrap();
+        assert!(clock.read().unwrap() >= Duration::from_millis(10));
+        drop(quit);
+        thread.join().unwrap();
+    }
+}

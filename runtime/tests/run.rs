@@ -1,0 +1,304 @@
+//! Runs scripts in real isolates against a host written in Rust.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use isolet_runtime::*;
+use serde_json::{Value, json};
+
+struct Host;
+
+impl ToolHost for Host {
+    fn call(&self, request: ToolRequest) -> ToolFuture {
+        Box::pin(async move {
+            let Operation::Call { tool, arguments } = request.operation else {
+                return Ok(b"[]".to_vec());
+            };
+            let arguments: Value = serde_json::from_str(&arguments).unwrap();
+            match tool.as_str() {
+                "add" => {
+                    let sum = arguments["a"].as_f64().unwrap() + arguments["b"].as_f64().unwrap();
+                    Ok(json!({ "sum": sum }).to_string().into_bytes())
+                }
+                "wait" => {
+                    tokio::time::sleep(Duration::from_millis(arguments["ms"].as_u64().unwrap())).await;
+                    Ok(b"{}".to_vec())
+                }
+                "fail" => Err(ToolFailure {
+                    message: "it failed".into(),
+                    hint: Some("try again".into()),
+                    result: Some(br#"{"isError":true}"#.to_vec()),
+                }),
+                _ => Ok(b"null".to_vec()),
+            }
+        })
+    }
+}
+
+fn environment() -> Environment {
+    let mut catalogue = Catalogue::default();
+    let tools = ["add", "wait", "fail", "get-user"].map(|name| (name, name.replace('-', "_")));
+    catalogue.insert("demo", "demo", ServerTools::new(tools));
+    catalogue.insert("my-server", "my_server", ServerTools::unknown());
+    Environment { vars: serde_json::Map::new(), catalogue: Arc::new(catalogue), host: Arc::new(Host) }
+}
+
+fn engine() -> &'static (tokio::runtime::Runtime, Engine) {
+    static ENGINE: std::sync::OnceLock<(tokio::runtime::Runtime, Engine)> = std::sync::OnceLock::new();
+    ENGINE.get_or_init(|| {
+        let runtime = tokio::runtime::Runtime::new().unwrap();
+        let options = EngineOptions { warm: 2, live: 64, heap_bytes: 32 << 20 };
+        let engine = Engine::new(options, runtime.handle().clone());
+        (runtime, engine)
+    })
+}
+
+fn limits() -> Limits {
+    Limits {
+        cpu: Duration::from_millis(500),
+        wall: Duration::from_secs(2),
+        heap_bytes: 32 << 20,
+        ..Limits::default()
+    }
+}
+
+fn run_with(code: &str, input: Option<&str>, limits: Limits) -> Report {
+    let (runtime, engine) = engine();
+    let job = Job {
+        code: code.into(),
+        language: Language::TypeScript,
+        entry: Entry::Script { input: input.map(Into::into) },
+        environment: environment(),
+        limits,
+    };
+    runtime.block_on(engine.run(job).report())
+}
+
+fn run(code: &str) -> Report {
+    run_with(code, None, limits())
+}
+
+fn value(code: &str) -> Value {
+    let report = run(code);
+    serde_json::from_str(&report.result.unwrap_or_else(|error| panic!("{code}: {error:?}"))).unwrap()
+}
+
+fn error(code: &str) -> RunError {
+    match run(code).result {
+        Ok(value) => panic!("{code} gave {value}"),
+        Err(error) => error,
+    }
+}
+
+#[test]
+fn every_shape_gives_its_result() {
+    assert_eq!(value("return 1 + 1"), 2);
+    assert_eq!(value("1 + 1"), 2);
+    assert_eq!(value("async () => (await env.demo.add({ a: 1, b: 2 })).sum"), 3.0);
+    assert_eq!(
+        value(
+            "export default async function (env, input) { return (await env.demo.add({ a: 1, b: 2 })).sum }"
+        ),
+        3.0
+    );
+    assert_eq!(value("const { sum } = await env.demo.add({ a: 1, b: 2 });\nreturn sum;"), 3.0);
+    assert_eq!(
+        value(
+            "import { env as e } from 'cloudflare:workers'; export default (await e.demo.add({a: 1, b: 1})).sum"
+        ),
+        2.0
+    );
+    assert_eq!(value("const x = 1;"), Value::Null);
+}
+
+#[test]
+fn input_is_a_global_and_an_argument() {
+    let report = run_with("return input.id + globalThis.input.id", Some(r#"{"id":21}"#), limits());
+    assert_eq!(report.result.unwrap(), "42");
+}
+
+#[test]
+fn calls_run_in_parallel_and_are_recorded() {
+    let report = run("await Promise.all([1,2,3,4].map(() => env.demo.wait({ ms: 100 }))); return 'done'");
+    assert_eq!(report.result.unwrap(), r#""done""#);
+    assert_eq!(report.calls.len(), 4);
+    assert!(report.stats.wall_ms < 350.0, "four waits of 100 ms took {} ms", report.stats.wall_ms);
+    assert!(report.stats.cpu_ms < 90.0);
+}
+
+#[test]
+fn a_tool_error_can_be_caught() {
+    let caught = value(
+        "try { await env.demo.fail({}) } catch (e) {
+           return [e instanceof ToolError, e.name, e.server, e.tool, e.message, e.result.isError] }",
+    );
+    assert_eq!(caught, json!([true, "ToolError", "demo", "fail", "it failed", true]));
+}
+
+#[test]
+fn an_uncaught_tool_error_names_the_awaiting_line() {
+    let error = error("const x = 1;\n  await env.demo.fail({});\nreturn x");
+    assert_eq!(error.code, ErrorCode::ToolError);
+    assert_eq!((error.line, error.column), (Some(2), Some(3)), "{error:?}");
+    assert_eq!(error.hint.as_deref(), Some("try again"));
+    assert_eq!(error.frame.as_deref(), Some("2 |   await env.demo.fail({});\n  |   ^"));
+}
+
+#[test]
+fn exceptions_have_the_callers_position() {
+    let error = error("const a = undefined;\nreturn a.b;");
+    assert_eq!(error.code, ErrorCode::Exception);
+    assert_eq!(error.name, "TypeError");
+    assert_eq!((error.line, error.column), (Some(2), Some(10)));
+}
+
+#[test]
+fn unknown_names_name_the_nearest() {
+    let server = error("return await env.dmo.add({})");
+    assert!(
+        server.message.contains("\"dmo\"") && server.hint.clone().unwrap().contains("demo"),
+        "{server:?}"
+    );
+    let tool = error("return await env.demo.ad({})");
+    assert!(tool.hint.clone().unwrap().contains("Did you mean add"), "{tool:?}");
+    assert_eq!(tool.code, ErrorCode::Exception);
+    assert_eq!(tool.line, Some(1));
+}
+
+#[test]
+fn arguments_that_are_no_json_object_throw_before_anything_is_sent() {
+    for code in [
+        "env.demo.add(1)",
+        "env.demo.add([1])",
+        "env.demo.add(null)",
+        "env.demo.add({ a: 1n })",
+        "env.demo.add({ a: () => 1 })",
+        "env.demo.add({ a: env.demo.add({a:1,b:1}) })",
+    ] {
+        let report = run(&format!("return await {code}"));
+        let error = report.result.unwrap_err();
+        assert_eq!(error.name, "TypeError", "{code}: {error:?}");
+        assert!(report.calls.iter().all(|call| !call.ok), "{code}: {:?}", report.calls);
+    }
+}
+
+#[test]
+fn results_that_json_cannot_carry_are_an_exception() {
+    for code in [
+        "return 1n",
+        "return { a: 1n }",
+        "return () => 1",
+        "return { f() {} }",
+        "return Symbol('x')",
+        "const a = {}; a.a = a; return a",
+        "return new Map([[1, 2]])",
+        "return { p: env.demo.add({a:1,b:1}) }",
+    ] {
+        let error = error(code);
+        assert_eq!(error.code, ErrorCode::Exception, "{code}");
+        assert_eq!(error.name, "TypeError", "{code}: {error:?}");
+        assert!(error.hint.is_some(), "{code}");
+    }
+}
+
+#[test]
+fn limits_fire_and_name_themselves() {
+    let cases = [
+        ("for (;;) {}", ErrorCode::CpuLimit),
+        (
+            "const f = () => { Promise.resolve().then(f) }; f(); await new Promise(() => {})",
+            ErrorCode::CpuLimit,
+        ),
+        ("try { for (;;) {} } catch {} finally { for (;;) {} }", ErrorCode::CpuLimit),
+        ("return { toJSON() { for (;;) {} } }", ErrorCode::CpuLimit),
+        ("/(a+)+$/.test('a'.repeat(50) + 'b')", ErrorCode::CpuLimit),
+        ("await env.demo.wait({ ms: 60000 })", ErrorCode::WallLimit),
+        ("await new Promise((r) => setTimeout(r, 60000))", ErrorCode::WallLimit),
+        ("const a = []; for (;;) a.push(new Array(1000).fill(1.5))", ErrorCode::MemoryLimit),
+        (
+            "const a = []; for (;;) { try { a.push(new Uint8Array(1 << 20)) } catch {} }",
+            ErrorCode::MemoryLimit,
+        ),
+        ("for (let i = 0; i < 600; i++) await env.demo.add({ a: 1, b: i })", ErrorCode::CallLimit),
+        ("return 'x'.repeat(2 << 20)", ErrorCode::OutputLimit),
+        ("for (;;) console.log('x'.repeat(1000))", ErrorCode::OutputLimit),
+        ("await new Promise(() => {})", ErrorCode::Exception),
+    ];
+    for (code, expected) in cases {
+        let error = error(code);
+        assert_eq!(error.code, expected, "{code}: {error:?}");
+        assert!(error.hint.is_some(), "{code}: {error:?}");
+        assert_eq!(value("return 'still here'"), "still here");
+    }
+}
+
+#[test]
+fn unawaited_calls_are_cancelled_and_said_so() {
+    let report = run("env.demo.wait({ ms: 5000 }); return 1");
+    assert_eq!(report.result.unwrap(), "1");
+    assert_eq!(report.calls.len(), 1);
+    assert!(!report.calls[0].ok && report.calls[0].error.as_ref().unwrap().contains("cancelled"));
+}
+
+#[test]
+fn runs_share_nothing() {
+    assert_eq!(
+        value("globalThis.leak = 1; Object.prototype.leak = 2; Array.prototype.map = null; return 1"),
+        1
+    );
+    assert_eq!(
+        value("return [typeof leak, ({}).leak, typeof [].map]"),
+        json!(["undefined", null, "function"])
+    );
+}
+
+#[test]
+fn timers_and_microtasks_run_in_order() {
+    assert_eq!(
+        value(
+            "const order = []; setTimeout(() => order.push('t2'), 20); setTimeout(() => order.push('t1'), 5);
+             Promise.resolve().then(() => order.push('m')); const i = setInterval(() => order.push('i'), 8);
+             await new Promise((r) => setTimeout(r, 30)); clearInterval(i); return order.join()",
+        )
+        .as_str()
+        .map(|text| text.starts_with("m,t1,i")),
+        Some(true)
+    );
+}
+
+#[test]
+fn code_from_strings_is_off() {
+    for code in [
+        "return eval('1')",
+        "return new Function('return 1')()",
+        "return (async () => {}).constructor('return 1')()",
+        "return setTimeout('1', 0)",
+        "return typeof WebAssembly === 'undefined' && typeof SharedArrayBuffer === 'undefined' ? never() : 1",
+    ] {
+        assert_eq!(error(code).code, ErrorCode::Exception, "{code}");
+    }
+}
+
+#[test]
+fn a_dropped_run_is_cancelled() {
+    let (runtime, engine) = engine();
+    let job = Job {
+        code: "for (;;) {}".into(),
+        language: Language::TypeScript,
+        entry: Entry::Script { input: None },
+        environment: environment(),
+        limits: Limits { cpu: Duration::from_secs(60), wall: Duration::from_secs(60), ..limits() },
+    };
+    let run = engine.run(job);
+    std::thread::sleep(Duration::from_millis(100));
+    drop(run);
+    runtime.block_on(async {
+        for _ in 0..50 {
+            tokio::time::sleep(Duration::from_millis(20)).await;
+            if engine.warm() >= 2 {
+                return;
+            }
+        }
+        panic!("the thread did not come back");
+    });
+}
