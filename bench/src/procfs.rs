@@ -103,6 +103,20 @@ fn parse_rollup(text: &str) -> Rollup {
     Rollup { resident: kibibytes("Rss:") * 1024, proportional: kibibytes("Pss:") * 1024 }
 }
 
+/// Ticks in which any processor of the machine did something, since it started.
+pub fn busy_ticks() -> u64 {
+    parse_busy(&fs::read_to_string("/proc/stat").unwrap_or_default()).unwrap_or(0)
+}
+
+fn parse_busy(text: &str) -> Option<u64> {
+    let line = text.lines().find_map(|line| line.strip_prefix("cpu "))?;
+    let mut ticks = line.split_ascii_whitespace().map(|ticks| ticks.parse::<u64>().unwrap_or(0));
+    // user nice system idle iowait irq softirq steal; guest time is part of user time.
+    let mut next = || ticks.next().unwrap_or(0);
+    let (user, nice, system, _idle, _iowait) = (next(), next(), next(), next(), next());
+    Some(user + nice + system + next() + next() + next())
+}
+
 /// The ids of all processes.
 pub fn processes() -> io::Result<Vec<u32>> {
     let entries = fs::read_dir("/proc")?;
@@ -136,6 +150,12 @@ mod tests {
         let text = "00400000-7ffe [rollup]\nRss:     1024 kB\nPss:      512 kB\nPss_Anon:  1 kB\n";
         assert_eq!(parse_rollup(text), Rollup { resident: 1024 * 1024, proportional: 512 * 1024 });
         assert_eq!(parse_rollup(""), Rollup::default());
+    }
+
+    #[test]
+    fn busy_is_everything_but_waiting() {
+        assert_eq!(parse_busy("cpu  1 2 4 1000 2000 8 16 32 999 999\ncpu0 1 1 1\n"), Some(63));
+        assert_eq!(parse_busy("intr 5"), None);
     }
 
     #[test]

@@ -44,6 +44,9 @@ pub struct LoadReport {
     pub target_cpu_ms_per_request: Option<f64>,
     /// The generator's own CPU as a share of one processor, per thread of it. Near 1 it measures itself.
     pub generator_load: f64,
+    /// How many processors were busy with neither target nor generator; absent if the target is not known. Above some
+    /// tenths the machine was not quiet enough for figures that last.
+    pub others_cpus: Option<f64>,
     /// Present if the target was started for the measurement.
     pub start: Option<Start>,
 }

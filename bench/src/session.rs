@@ -68,11 +68,13 @@ async fn measure(args: &LoadArgs, plan: Plan, pids: &[u32]) -> Result<LoadReport
     // Nothing is in flight now: all CPU from here on belongs to what is measured.
     let sampler = if pids.is_empty() { None } else { Some(Sampler::start(pids)?) };
     let own_before = own_cpu();
+    let machine_before = machine_cpu();
     let unix_time = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_secs();
     let lasting = if args.requests.is_some() { limit } else { args.duration };
     let stop = Stop { requests: args.requests, deadline: Instant::now() + lasting };
     let Phase { tally, window, whole } = phase(&generator, stop, "measuring").await?;
     let own = own_cpu().saturating_sub(own_before);
+    let machine = machine_cpu().saturating_sub(machine_before);
     let target = sampler.map(Sampler::finish).transpose()?;
 
     let threads = args.threads.min(args.connections);
@@ -98,6 +100,9 @@ async fn measure(args: &LoadArgs, plan: Plan, pids: &[u32]) -> Result<LoadReport
             .filter(|_| attempts > 0)
             .map(|usage| usage.cpu_s() * 1000.0 / attempts as f64),
         generator_load: ratio(own.as_secs_f64(), whole.as_secs_f64() * f64::from(threads)),
+        others_cpus: target
+            .map(|usage| (machine.as_secs_f64() - own.as_secs_f64() - usage.cpu_s()).max(0.0))
+            .map(|others| ratio(others, whole.as_secs_f64())),
         start: None,
     })
 }
@@ -131,6 +136,11 @@ async fn phase(generator: &Generator, stop: Stop, name: &str) -> Result<Phase, B
 fn own_cpu() -> Duration {
     let own = procfs::stat(std::process::id());
     own.map_or(Duration::ZERO, |stat| Units::of_this_machine().time(stat.user + stat.system))
+}
+
+/// Time that all processors together were busy with anything.
+fn machine_cpu() -> Duration {
+    Units::of_this_machine().time(procfs::busy_ticks())
 }
 
 pub fn cpus() -> usize {

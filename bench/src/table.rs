@@ -10,6 +10,9 @@ use crate::tally::Latency;
 /// A generator this busy is a bottleneck itself: its share of a processor, per thread.
 const SATURATED: f64 = 0.85;
 
+/// Other programs that took this share of the machine disturbed the figures.
+const DISTURBED: f64 = 0.1;
+
 /// The table of one report; names in bold where a terminal shows it and NO_COLOR does not forbid it.
 pub fn render(document: &Document) -> String {
     let allowed = std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty());
@@ -91,6 +94,10 @@ fn load(rows: &mut Rows, report: &LoadReport) {
         if report.generator_load > SATURATED { ": saturated, add --threads or processors" } else { "" };
     let share = report.generator_load * 100.0;
     rows.row("generator", format_args!("{share:.0}% of a CPU for each of {} threads{note}", report.threads));
+    if let Some(others) = report.others_cpus {
+        let note = if others > DISTURBED * report.cpus as f64 { ": not a quiet machine" } else { "" };
+        rows.row("others", format_args!("{others:.2} of {} CPUs{note}", report.cpus));
+    }
 }
 
 fn target(rows: &mut Rows, usage: &Usage, per_request: Option<f64>) {
