@@ -4,5 +4,5 @@
 pub const NAMES: &[&str] = &[
     "call", "server", "names", "lists", "unknown", "finish", "fail", "log", "now", "wake", "respond", "failFetch",
     "kind", "parseUrl", "setUrl", "formEncode", "formDecode", "encodingName", "decode", "utf8Length", "encodeUtf8", "random",
-    "digest", "hmac",
+    "digest", "hmac", "encodeBase64", "decodeBase64",
 ];

@@ -48,7 +48,9 @@ pub(crate) fn references() -> Vec<v8::ExternalReference> {
         text::encode_utf8,
         crypto::random,
         crypto::digest,
-        crypto::hmac
+        crypto::hmac,
+        text::encode_base64,
+        text::decode_base64,
     ];
     functions.iter().map(|function| v8::ExternalReference { function: *function }).collect()
 }

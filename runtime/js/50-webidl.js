@@ -1,0 +1,160 @@
+// What Web IDL asks of every interface: conversions of arguments, the shape of classes, the kinds of values.
+
+const {
+  ArrayIsArray, FunctionPrototype, MathTrunc, Number, NumberIsFinite, ObjectDefineProperty, ObjectSetPrototypeOf, ReflectOwnKeys,
+  ReflectGetOwnPropertyDescriptor, StringPrototypeToWellFormed, StringPrototypeCharCodeAt, SymbolToStringTag, SymbolIterator, TypeError,
+  TypedArrayPrototypeGetBuffer, TypedArrayPrototypeGetByteLength, TypedArrayPrototypeGetByteOffset, TypedArrayPrototypeSet,
+  DataViewPrototypeGetBuffer, DataViewPrototypeGetByteLength, DataViewPrototypeGetByteOffset, Uint8Array, ReflectApply,
+} = isolet.primordials;
+const { natives } = isolet;
+
+// natives.kind(value), by internal slots: no code of the script runs, and no prototype it changed can lie.
+const kinds = {
+  __proto__: null,
+  PRIMITIVE: 0, OBJECT: 1, ARRAY: 2, PROXY: 3, FUNCTION: 4, ERROR: 5, MAP: 6, SET: 7, DATE: 8, REGEXP: 9, PROMISE: 10,
+  ARRAY_BUFFER: 11, TYPED_ARRAY: 12, DATA_VIEW: 13, BOXED: 14, BOXED_BIGINT: 15, BOXED_SYMBOL: 16, WEAK: 17, ITERATOR: 18,
+  NAMESPACE: 19, SHARED: 20,
+};
+
+// An array without a prototype: `list[i] = x` and push meet no setter that a script put on Array.prototype.
+const list = () => ObjectSetPrototypeOf([], null);
+
+// Methods and accessors enumerable, a toStringTag: what `class` does not do and Web IDL wants. Runs at build time.
+function define(Class, tag = Class.name) {
+  for (const object of [Class, Class.prototype]) {
+    for (const key of ReflectOwnKeys(object)) {
+      if (typeof key !== "string" || key === "constructor" || key === "prototype" || key === "name" || key === "length") continue;
+      const descriptor = ReflectGetOwnPropertyDescriptor(object, key);
+      descriptor.enumerable = true;
+      ObjectDefineProperty(object, key, descriptor);
+    }
+  }
+  ObjectDefineProperty(Class.prototype, SymbolToStringTag, { __proto__: null, value: tag, configurable: true });
+  return Class;
+}
+
+// Another name for a method: the same function, as the standards ask of entries and [Symbol.iterator].
+function alias(Class, name, of, enumerable = false) {
+  ObjectDefineProperty(Class.prototype, name, {
+    __proto__: null, value: Class.prototype[of], writable: true, configurable: true, enumerable,
+  });
+}
+
+const string = (value) => `${value}`;
+const usv = (value) => StringPrototypeToWellFormed(`${value}`);
+
+// A string of characters below 256, which stand for bytes.
+function byteString(value, what) {
+  const text = `${value}`;
+  for (let i = 0; i < text.length; i++) {
+    if (StringPrototypeCharCodeAt(text, i) > 255) {
+      throw new TypeError(`${what} holds a character that is no byte: ${natives.encodingName === undefined ? "" : isolet.inspect(text)}. Encode it, for example with encodeURIComponent.`);
+    }
+  }
+  return text;
+}
+
+// Fewer arguments than a function needs.
+function need(count, least, what) {
+  if (count < least) throw new TypeError(`${what} needs ${least === 1 ? "1 argument" : `${least} arguments`}, but got ${count === 0 ? "none" : count}.`);
+}
+
+// A dictionary argument: undefined and null are the empty one.
+function dictionary(value, what) {
+  if (value === undefined || value === null) return empty;
+  if (typeof value !== "object" && typeof value !== "function") throw new TypeError(`${what} must be an object.`);
+  return value;
+}
+const empty = { __proto__: null };
+
+// `unsigned short` and its relatives with [EnforceRange].
+function integer(value, least, most, what) {
+  const number = MathTrunc(Number(value));
+  if (!NumberIsFinite(number) || number < least || number > most) {
+    throw new TypeError(`${what} must be a number from ${least} to ${most}.`);
+  }
+  return number + 0;
+}
+
+const isObject = (value) => (typeof value === "object" && value !== null) || typeof value === "function";
+
+function isBuffer(value) {
+  const kind = natives.kind(value);
+  return kind === kinds.ARRAY_BUFFER || kind === kinds.TYPED_ARRAY || kind === kinds.DATA_VIEW;
+}
+
+// The bytes of a BufferSource, not copied. A detached one has none.
+function view(value, what) {
+  switch (natives.kind(value)) {
+    case kinds.ARRAY_BUFFER:
+      return isDetached(value) ? new Uint8Array(0) : new Uint8Array(value);
+    case kinds.TYPED_ARRAY: {
+      const buffer = TypedArrayPrototypeGetBuffer(value);
+      if (natives.kind(buffer) !== kinds.ARRAY_BUFFER) break;
+      if (isDetached(buffer)) return new Uint8Array(0);
+      return new Uint8Array(buffer, TypedArrayPrototypeGetByteOffset(value), TypedArrayPrototypeGetByteLength(value));
+    }
+    case kinds.DATA_VIEW: {
+      const buffer = DataViewPrototypeGetBuffer(value);
+      if (natives.kind(buffer) !== kinds.ARRAY_BUFFER) break;
+      if (isDetached(buffer)) return new Uint8Array(0);
+      return new Uint8Array(buffer, DataViewPrototypeGetByteOffset(value), DataViewPrototypeGetByteLength(value));
+    }
+  }
+  throw new TypeError(`${what} must be an ArrayBuffer or a view of one.`);
+}
+const { ArrayBufferPrototypeGetDetached: isDetached } = isolet.primordials;
+
+// A copy of the bytes that nothing else refers to.
+function copy(value, what) {
+  const from = view(value, what);
+  const to = new Uint8Array(TypedArrayPrototypeGetByteLength(from));
+  TypedArrayPrototypeSet(to, from);
+  return to;
+}
+
+// Calls `each` with every item of a sequence<>. Arrays are read by index: a script that replaced Array's iterator must
+// not break the host's own use of these classes.
+function iterate(value, what, each) {
+  if (ArrayIsArray(value)) {
+    for (let i = 0; i < value.length; i++) each(value[i]);
+    return;
+  }
+  const method = isObject(value) ? value[SymbolIterator] : undefined;
+  if (typeof method !== "function") throw new TypeError(`${what} is not iterable.`);
+  const iterator = ReflectApply(method, value, []);
+  const next = iterator.next;
+  for (;;) {
+    const step = ReflectApply(next, iterator, []);
+    if (!isObject(step)) throw new TypeError(`${what} has an iterator that returns no object.`);
+    if (step.done) return;
+    each(step.value);
+  }
+}
+
+// The iterator that keys(), values() and entries() of pair collections return. `at(index)` gives { key, value } of the
+// moment or undefined, so that changes while iterating are seen as the standards say.
+function pairIterator(tag) {
+  const IteratorPrototype = Object.getPrototypeOf(Object.getPrototypeOf([][Symbol.iterator]()));
+  class PairIterator {
+    #at; #what; #index = 0;
+    constructor(at, what) { this.#at = at; this.#what = what; }
+    next() {
+      const pair = this.#at(this.#index);
+      if (pair === undefined) return { value: undefined, done: true };
+      this.#index++;
+      const value = this.#what === "key" ? pair.key : this.#what === "value" ? pair.value : [pair.key, pair.value];
+      return { value, done: false };
+    }
+  }
+  Object.setPrototypeOf(PairIterator.prototype, IteratorPrototype);
+  define(PairIterator, `${tag} Iterator`);
+  const make = PairIterator;
+  delete PairIterator.prototype.constructor;
+  return (at, what) => new make(at, what);
+}
+
+isolet.kinds = kinds;
+isolet.idl = {
+  __proto__: null, alias, byteString, copy, define, dictionary, integer, isBuffer, isObject, iterate, list, need, pairIterator, string, usv, view,
+};

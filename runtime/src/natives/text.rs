@@ -1,0 +1,211 @@
+//! Text to bytes and back.
+
+use base64::Engine as _;
+use base64::engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig};
+use encoding_rs::{DecoderResult, Encoding, UTF_16BE, UTF_16LE};
+
+use super::*;
+
+/// `encodingName(label)` → the encoding's name in lower case, or undefined if `TextDecoder` does not know the label.
+pub(super) fn encoding_name(scope: &mut PinScope, arguments: Arguments, mut result: ReturnValue) {
+    let label = text(scope, &arguments, 0);
+    if let Some(encoding) = Encoding::for_label_no_replacement(label.as_bytes()) {
+        set_text(scope, &mut result, &encoding.name().to_ascii_lowercase());
+    }
+}
+
+/// `decode(name, bytes, fatal, stream)` → text, without looking for a byte order mark.
+///
+/// With `stream`, the bytes at the end that may be the start of a character are left out and their number is added to
+/// the text as its last character; JavaScript puts them before the next chunk. So no decoder has to be kept between
+/// calls, and none can be leaked. `0` if the bytes are invalid and `fatal`; undefined if the text does not fit into V8.
+pub(super) fn decode(scope: &mut PinScope, arguments: Arguments, mut result: ReturnValue) {
+    let name = text(scope, &arguments, 0);
+    let Ok(view) = v8::Local::<v8::ArrayBufferView>::try_from(arguments.get(1)) else { return };
+    let (fatal, stream) = (arguments.get(2).is_true(), arguments.get(3).is_true());
+    let mut storage = [0; v8::TYPED_ARRAY_MAX_SIZE_IN_HEAP];
+    // A slice into V8's memory: nothing below runs JavaScript, so nothing can detach or shrink it meanwhile.
+    let bytes = view.get_contents(&mut storage);
+
+    let encoding = Encoding::for_label(name.as_bytes()).unwrap_or(encoding_rs::UTF_8);
+    let held = if stream { unfinished(encoding, bytes) } else { 0 };
+    let bytes = &bytes[..bytes.len() - held];
+
+    if encoding == encoding_rs::UTF_8 && !stream {
+        // V8's own decoder replaces invalid sequences as the Encoding standard says.
+        if fatal && std::str::from_utf8(bytes).is_err() {
+            result.set_uint32(0);
+        } else if let Some(string) = v8::String::new_from_utf8(scope, bytes, v8::NewStringType::Normal) {
+            result.set(string.into());
+        }
+        return;
+    }
+    let decoded = if fatal {
+        match encoding.decode_without_bom_handling_and_without_replacement(bytes) {
+            Some(decoded) => decoded,
+            None => {
+                result.set_uint32(0);
+                return;
+            }
+        }
+    } else {
+        encoding.decode_without_bom_handling(bytes).0
+    };
+    if stream {
+        let mut decoded = decoded.into_owned();
+        decoded.push_str(&held.to_string());
+        set_text(scope, &mut result, &decoded);
+    } else {
+        set_text(scope, &mut result, &decoded);
+    }
+}
+
+/// How many bytes at the end may be the start of a character: three at most. Not for ISO-2022-JP, whose escape sequences
+/// change the meaning of all that follows; JavaScript gathers such a stream and decodes it in one piece.
+fn unfinished(encoding: &'static Encoding, bytes: &[u8]) -> usize {
+    if encoding == encoding_rs::UTF_8 {
+        unfinished_utf8(bytes)
+    } else if encoding == UTF_16LE || encoding == UTF_16BE {
+        let odd = bytes.len() % 2;
+        let high = bytes[..bytes.len() - odd].last_chunk::<2>().is_some_and(|pair| {
+            let unit =
+                if encoding == UTF_16LE { u16::from_le_bytes(*pair) } else { u16::from_be_bytes(*pair) };
+            (0xD800..0xDC00).contains(&unit)
+        });
+        odd + if high { 2 } else { 0 }
+    } else if encoding.is_single_byte() {
+        0
+    } else {
+        (0..=bytes.len().min(3)).find(|held| complete(encoding, &bytes[..bytes.len() - held])).unwrap_or(0)
+    }
+}
+
+/// Bytes at the end that begin a UTF-8 sequence without completing it.
+fn unfinished_utf8(bytes: &[u8]) -> usize {
+    let from = bytes.len().saturating_sub(3);
+    let Some(lead) = bytes[from..].iter().rposition(|byte| *byte & 0xC0 != 0x80) else { return 0 };
+    let tail = &bytes[from + lead..];
+    match std::str::from_utf8(tail) {
+        // No length: the bytes so far are right, and more are missing.
+        Err(error) if error.error_len().is_none() && error.valid_up_to() == 0 => tail.len(),
+        _ => 0,
+    }
+}
+
+/// Whether a decoder that has read these bytes waits for no more: told that they are the last, it has nothing to add.
+fn complete(encoding: &'static Encoding, bytes: &[u8]) -> bool {
+    let mut decoder = encoding.new_decoder_without_bom_handling();
+    let mut scratch = [0u16; 1024];
+    let mut rest = bytes;
+    loop {
+        let (outcome, read, _) = decoder.decode_to_utf16_without_replacement(rest, &mut scratch, false);
+        rest = &rest[read..];
+        if outcome == DecoderResult::InputEmpty {
+            break;
+        }
+    }
+    let (outcome, _, written) = decoder.decode_to_utf16_without_replacement(&[], &mut scratch, true);
+    outcome == DecoderResult::InputEmpty && written == 0
+}
+
+/// `utf8Length(text)` → bytes of the text as UTF-8, lone surrogates replaced.
+pub(super) fn utf8_length(scope: &mut PinScope, arguments: Arguments, mut result: ReturnValue) {
+    if let Ok(string) = v8::Local::<v8::String>::try_from(arguments.get(0)) {
+        result.set_double(string.utf8_length(scope) as f64);
+    }
+}
+
+/// `encodeUtf8(text, buffer)`: fills the buffer with the text as UTF-8, as many whole characters as fit; → how many
+/// UTF-16 units were read. The buffer is allocated by JavaScript: there, running out of memory is a RangeError; here it
+/// would end the process.
+pub(super) fn encode_utf8(scope: &mut PinScope, arguments: Arguments, mut result: ReturnValue) {
+    let Ok(string) = v8::Local::<v8::String>::try_from(arguments.get(0)) else { return };
+    let mut read = 0;
+    with_buffer(&arguments, 1, |bytes| {
+        string.write_utf8_v2(scope, bytes, v8::WriteFlags::kReplaceInvalidUtf8, Some(&mut read));
+    });
+    result.set_double(read as f64);
+}
+
+/// What browsers call forgiving: with or without padding, whatever the bits after the last byte are.
+const FORGIVING: GeneralPurpose = GeneralPurpose::new(
+    &base64::alphabet::STANDARD,
+    GeneralPurposeConfig::new()
+        .with_decode_allow_trailing_bits(true)
+        .with_decode_padding_mode(DecodePaddingMode::Indifferent),
+);
+
+/// `encodeBase64(bytes)` → text; undefined if it does not fit into V8.
+pub(super) fn encode_base64(scope: &mut PinScope, arguments: Arguments, mut result: ReturnValue) {
+    let Ok(view) = v8::Local::<v8::ArrayBufferView>::try_from(arguments.get(0)) else { return };
+    let mut storage = [0; v8::TYPED_ARRAY_MAX_SIZE_IN_HEAP];
+    let encoded = FORGIVING.encode(view.get_contents(&mut storage));
+    set_text(scope, &mut result, &encoded);
+}
+
+/// `decodeBase64(text)` → the bytes as a text of characters below 256; undefined if it is no base64.
+pub(super) fn decode_base64(scope: &mut PinScope, arguments: Arguments, mut result: ReturnValue) {
+    let mut encoded = text(scope, &arguments, 0);
+    encoded.retain(|character| !matches!(character, '\t' | '\n' | '\x0C' | '\r' | ' '));
+    // Padding counts only where it completes a group of four; anywhere else it is a wrong character.
+    if encoded.len() % 4 != 0 && encoded.ends_with('=') {
+        return;
+    }
+    if let Ok(bytes) = FORGIVING.decode(encoded)
+        && let Some(string) = v8::String::new_from_one_byte(scope, &bytes, v8::NewStringType::Normal)
+    {
+        result.set(string.into());
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn unfinished_utf8_is_found_at_the_end_only() {
+        let euro = "€".as_bytes();
+        let smile = "😀".as_bytes();
+        for (bytes, held) in [
+            (b"".as_slice(), 0),
+            (b"abc", 0),
+            (&euro[..1], 1),
+            (&euro[..2], 2),
+            (euro, 0),
+            (&smile[..3], 3),
+            (smile, 0),
+            (&[0x80, 0x80, 0x80], 0),
+            (&[0xFF], 0),
+            (&[0xE2, 0x28], 0),
+            (&[0xC0], 0),
+        ] {
+            assert_eq!(unfinished_utf8(bytes), held, "{bytes:x?}");
+        }
+    }
+
+    #[test]
+    fn chunks_of_any_size_decode_as_the_whole() {
+        let texts = [
+            ("shift_jis", "日本語テスト"),
+            ("gb18030", "漢字€😀"),
+            ("big5", "中文"),
+            ("euc-kr", "한국어"),
+            ("euc-jp", "日本"),
+        ];
+        for (label, text) in texts {
+            let encoding = Encoding::for_label(label.as_bytes()).unwrap();
+            let whole = encoding.encode(text).0.into_owned();
+            for size in 1..whole.len() {
+                let (mut held, mut decoded) = (Vec::new(), String::new());
+                for chunk in whole.chunks(size) {
+                    held.extend_from_slice(chunk);
+                    let keep = unfinished(encoding, &held);
+                    let rest = held.split_off(held.len() - keep);
+                    decoded.push_str(&encoding.decode_without_bom_handling(&held).0);
+                    held = rest;
+                }
+                assert_eq!(decoded, text, "{label} in chunks of {size}");
+            }
+        }
+    }
+}
