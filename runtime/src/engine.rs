@@ -6,10 +6,12 @@ use tokio::sync::mpsc;
 
 use crate::control::{Control, StopReason};
 use crate::job::WorkerJob;
-use crate::pool::{Pool, Queued};
+use crate::outlet::LocalOutlet;
+use crate::pool::{Pool, Queued, Text};
 use crate::report::Outcome;
+use crate::state::Names;
 use crate::worker::Worker;
-use crate::{ErrorCode, Job, Report, RunError, RunEvent, Stats, v8_process};
+use crate::{Entry, Environment, ErrorCode, Job, Report, RunError, RunEvent, Stats, v8_process};
 
 /// How many isolates to keep ready and to let live, and how large they may grow.
 #[derive(Debug, Clone)]
@@ -56,7 +58,16 @@ impl Engine {
     pub fn run(&self, job: Job) -> Run {
         let (sender, events) = mpsc::unbounded_channel();
         let ticket = Arc::new(Ticket::default());
-        self.handle.pool.push(Queued::new(job, sender, ticket.clone()));
+        let Job { code, language, entry: Entry::Script { input }, environment, limits } = job;
+        let Environment { vars, catalogue, host } = environment;
+        let outlet = LocalOutlet { events: sender, host, tokio: self.handle.pool.tokio.clone() };
+        self.handle.pool.push(Queued::new(
+            Text { code, language, input },
+            Names { vars, catalogue },
+            limits,
+            Box::new(outlet),
+            ticket.clone(),
+        ));
         Run { events, ticket, done: false }
     }
 

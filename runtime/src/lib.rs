@@ -16,6 +16,7 @@
 //! | `isolate` | a fresh isolate and context from the snapshot that build.rs makes of `js/` |
 //! | `turns` | a run, turn by turn |
 //! | `state` | what a run knows of itself: calls in flight, logs, result |
+//! | `outlet` | where a run's events and calls go |
 //! | [`worker`] | a long-lived isolate that answers requests |
 //! | `modules` | ES modules: the script's, a project's, the built-in ones |
 //! | `natives` | the host functions that JavaScript can reach |
@@ -37,6 +38,7 @@ pub mod job;
 pub mod limits;
 mod modules;
 mod natives;
+mod outlet;
 mod pool;
 pub mod report;
 mod script;

@@ -14,29 +14,44 @@ use std::sync::mpsc::{Sender, channel};
 use std::sync::{Arc, Condvar, Mutex, PoisonError};
 use std::time::Instant;
 
-use tokio::sync::mpsc::UnboundedSender;
-
 use crate::engine::{EngineOptions, Ticket};
 use crate::isolate::FreshIsolate;
-use crate::state::{RunState, milliseconds};
+use crate::outlet::Outlet;
+use crate::state::{Names, RunState, milliseconds};
 use crate::thread_clock::ThreadClock;
 use crate::watchdog::Watchdog;
-use crate::{Entry, Job, Language, RunError, RunEvent, Stats, fault, script, turns};
+use crate::{Language, Limits, Outcome, RunError, Stats, fault, script, turns};
 
 /// Stack of a JavaScript thread. V8 takes about 1 MB of it before it throws; natives and the parser need the rest.
 const STACK: usize = 4 * 1024 * 1024;
 
+/// What a run executes.
+pub(crate) struct Text {
+    pub(crate) code: String,
+    pub(crate) language: Language,
+    /// JSON text.
+    pub(crate) input: Option<String>,
+}
+
 /// A job on its way to an isolate.
 pub(crate) struct Queued {
-    job: Job,
-    events: UnboundedSender<RunEvent>,
+    text: Text,
+    names: Names,
+    limits: Limits,
+    outlet: Box<dyn Outlet>,
     ticket: Arc<Ticket>,
     since: Instant,
 }
 
 impl Queued {
-    pub(crate) fn new(job: Job, events: UnboundedSender<RunEvent>, ticket: Arc<Ticket>) -> Self {
-        Self { job, events, ticket, since: Instant::now() }
+    pub(crate) fn new(
+        text: Text,
+        names: Names,
+        limits: Limits,
+        outlet: Box<dyn Outlet>,
+        ticket: Arc<Ticket>,
+    ) -> Self {
+        Self { text, names, limits, outlet, ticket, since: Instant::now() }
     }
 }
 
@@ -184,22 +199,14 @@ impl Pool {
 
     /// Runs one job and disposes the isolate.
     fn execute(&self, mut fresh: FreshIsolate, queued: Queued) {
-        let Queued { job, events, ticket, since } = queued;
+        let Queued { text: Text { code, language, input }, names, limits, outlet, ticket, since } = queued;
         if !ticket.claim(&fresh.control) {
             return;
         }
         let clock = ThreadClock::of_this_thread();
         let cpu_before = clock.read().unwrap_or_default();
         let queued_ms = milliseconds(since);
-        let Job { code, language, entry: Entry::Script { input }, environment, limits } = job;
-        let state = RunState::new(
-            environment,
-            limits.clone(),
-            fresh.control.clone(),
-            events.clone(),
-            fresh.sender(),
-            self.tokio.clone(),
-        );
+        let state = RunState::new(names, limits.clone(), fresh.control.clone(), outlet, fresh.sender());
         let started = state.started();
         let wall_until = started + limits.wall;
         fresh.isolate.set_slot(state);
@@ -218,7 +225,9 @@ impl Pool {
             heap_bytes: fresh.memory() as u64,
             queued_ms,
         };
-        let _ = events.send(RunEvent::Done(Box::new(crate::Outcome { result, stats })));
+        if let Some(state) = fresh.isolate.get_slot::<RunState>() {
+            state.report(Outcome { result, stats });
+        }
     }
 
     /// Lets idle threads end; those that run finish first.

@@ -1,23 +1,30 @@
 //! What a run knows of itself while it runs: calls in flight, logs, its result.
 
+use std::any::Any;
 use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
 use std::sync::mpsc::Sender;
 use std::time::Instant;
 
-use tokio::sync::mpsc::UnboundedSender;
-
 use crate::control::{Control, StopReason};
+use crate::outlet::Outlet;
 use crate::turns::Inbound;
 use crate::unknown::{self, Unknown};
 use crate::{
-    CallRecord, Environment, HttpResponse, Limits, LogLevel, LogLine, Operation, RunError, RunEvent,
+    CallRecord, Catalogue, HttpResponse, Limits, LogLevel, LogLine, Operation, Outcome, RunError, RunEvent,
     ToolFailure, ToolRequest,
 };
 
+/// What is in a run's `env`.
+#[derive(Clone)]
+pub(crate) struct Names {
+    pub(crate) vars: serde_json::Map<String, serde_json::Value>,
+    pub(crate) catalogue: Arc<Catalogue>,
+}
+
 /// Kept in the isolate's slot, where natives find it.
 pub(crate) struct RunState {
-    pub(crate) environment: Environment,
+    pub(crate) names: Names,
     pub(crate) limits: Limits,
     pub(crate) control: Arc<Control>,
     pub(crate) wake_at: Option<f64>,
@@ -25,9 +32,8 @@ pub(crate) struct RunState {
     pub(crate) replies: HashMap<u32, crate::worker::Reply>,
     pub(crate) responses: Vec<(u32, Result<HttpResponse, RunError>)>,
     outcome: Option<Result<String, RunError>>,
-    events: UnboundedSender<RunEvent>,
+    outlet: Box<dyn Outlet>,
     inbound: Sender<Inbound>,
-    tokio: tokio::runtime::Handle,
     started: Instant,
     log_bytes: usize,
     calls: u32,
@@ -36,40 +42,33 @@ pub(crate) struct RunState {
     waiting: VecDeque<(u32, ToolRequest)>,
 }
 
-/// A call that has been sent. Dropping it cancels the call.
+/// A call that has been sent.
 struct Flight {
     server: String,
     tool: String,
     sent: Instant,
-    task: tokio::task::AbortHandle,
-}
-
-impl Drop for Flight {
-    fn drop(&mut self) {
-        self.task.abort();
-    }
+    /// Dropping it cancels the call.
+    _cancel: Box<dyn Any + Send>,
 }
 
 impl RunState {
     pub(crate) fn new(
-        environment: Environment,
+        names: Names,
         limits: Limits,
         control: Arc<Control>,
-        events: UnboundedSender<RunEvent>,
+        outlet: Box<dyn Outlet>,
         inbound: Sender<Inbound>,
-        tokio: tokio::runtime::Handle,
     ) -> Self {
         Self {
-            environment,
+            names,
             limits,
             control,
             wake_at: None,
             replies: HashMap::new(),
             responses: Vec::new(),
             outcome: None,
-            events,
+            outlet,
             inbound,
-            tokio,
             started: Instant::now(),
             log_bytes: 0,
             calls: 0,
@@ -89,7 +88,7 @@ impl RunState {
 
     /// Sends a call, or lines it up behind those in flight.
     pub(crate) fn call(&mut self, server: String, operation: Operation) -> Result<u32, Unknown> {
-        let catalogue = &self.environment.catalogue;
+        let catalogue = &self.names.catalogue;
         let Some((exact, tools)) = catalogue.server(&server) else {
             return Err(unknown::server(catalogue, &server));
         };
@@ -123,13 +122,8 @@ impl RunState {
     fn send(&mut self, id: u32, request: ToolRequest) {
         let server = request.server.clone();
         let tool = request.operation.label().to_owned();
-        // The host's own code runs in the task, not here: a host that is slow to build its future holds up no script.
-        let (host, inbound) = (self.environment.host.clone(), self.inbound.clone());
-        let task = self.tokio.spawn(async move {
-            let answer = host.call(request).await;
-            let _ = inbound.send(Inbound::Answer { id, answer });
-        });
-        self.in_flight.insert(id, Flight { server, tool, sent: Instant::now(), task: task.abort_handle() });
+        let cancel = self.outlet.call(id, request, &self.inbound);
+        self.in_flight.insert(id, Flight { server, tool, sent: Instant::now(), _cancel: cancel });
     }
 
     /// Notes that a call has its answer, and sends the next in line.
@@ -145,7 +139,7 @@ impl RunState {
     }
 
     fn record(&self, flight: &Flight, error: Option<String>) {
-        let _ = self.events.send(RunEvent::Call(CallRecord {
+        self.outlet.event(RunEvent::Call(CallRecord {
             server: flight.server.clone(),
             tool: flight.tool.clone(),
             ms: milliseconds(flight.sent),
@@ -182,7 +176,12 @@ impl RunState {
 
     pub(crate) fn log(&mut self, level: LogLevel, text: String) {
         let at_ms = self.elapsed_ms();
-        let _ = self.events.send(RunEvent::Log(LogLine { level, text, at_ms }));
+        self.outlet.event(RunEvent::Log(LogLine { level, text, at_ms }));
+    }
+
+    /// Tells the run's owner that it is over.
+    pub(crate) fn report(&self, outcome: Outcome) {
+        self.outlet.event(RunEvent::Done(Box::new(outcome)));
     }
 
     /// Notes the run's end; the first one counts.

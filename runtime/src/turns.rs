@@ -80,8 +80,8 @@ pub(crate) fn prepare(
 ) -> Result<(), RunError> {
     v8::scope!(let scope, scope);
     let undefined: Local<v8::Value> = v8::undefined(scope).into();
-    let vars = scope.get_slot::<RunState>().filter(|state| !state.environment.vars.is_empty());
-    let vars = vars.map(|state| serde_json::to_string(&state.environment.vars).unwrap_or_default());
+    let vars = scope.get_slot::<RunState>().filter(|state| !state.names.vars.is_empty());
+    let vars = vars.map(|state| serde_json::to_string(&state.names.vars).unwrap_or_default());
     let too_long =
         || RunError::new(ErrorCode::MemoryLimit, "MemoryLimitError", "The input does not fit into V8.");
     let value = |text: Option<&str>| match text {

@@ -15,10 +15,13 @@ use crate::control::{Control, StopReason};
 use crate::isolate::FreshIsolate;
 use crate::job::WorkerJob;
 use crate::modules::{self, ModuleMap};
+use crate::outlet::LocalOutlet;
 use crate::pool::Pool;
-use crate::state::RunState;
+use crate::state::{Names, RunState};
 use crate::turns::{self, Inbound};
-use crate::{ErrorCode, HttpRequest, HttpResponse, Language, LogLine, RunError, RunEvent, fault, script};
+use crate::{
+    Environment, ErrorCode, HttpRequest, HttpResponse, Language, LogLine, RunError, RunEvent, fault, script,
+};
 
 /// Where the answer to one request goes.
 pub(crate) type Reply = oneshot::Sender<FetchReport>;
@@ -100,14 +103,11 @@ impl Instance {
 fn serve(pool: &Arc<Pool>, job: &WorkerJob, ready: oneshot::Sender<Result<Instance, RunError>>) {
     let mut fresh = FreshIsolate::new(pool.heap_bytes());
     let (events, mut logs) = mpsc::unbounded_channel();
-    let state = RunState::new(
-        job.environment.clone(),
-        job.limits.clone(),
-        fresh.control.clone(),
-        events,
-        fresh.sender(),
-        pool.tokio.clone(),
-    );
+    let Environment { vars, catalogue, host } = job.environment.clone();
+    let outlet = LocalOutlet { events, host, tokio: pool.tokio.clone() };
+    let names = Names { vars, catalogue };
+    let state =
+        RunState::new(names, job.limits.clone(), fresh.control.clone(), Box::new(outlet), fresh.sender());
     fresh.isolate.set_slot(state);
     let instance = Instance { inbound: fresh.sender(), control: fresh.control.clone() };
 
