@@ -72,9 +72,9 @@ pub struct Text {
 impl Tools {
     /// Starts the servers of `config`. Returns at once; they connect in the background.
     pub fn start(config: McpConfig) -> Arc<Self> {
-        let guard = std::env::current_exe()
-            .ok()
-            .map(|program| GuardCommand { program, args: vec![crate::GUARD.into()] });
+        // Guards exist on Linux only; elsewhere children are started directly.
+        let program = if cfg!(target_os = "linux") { std::env::current_exe().ok() } else { None };
+        let guard = program.map(|program| GuardCommand { program, args: vec![crate::GUARD.into()] });
         let upstreams = Upstreams::start(config, UpstreamOptions { guard, ..UpstreamOptions::default() });
         let lists = upstreams.watch();
         let current = Current::of(&lists.borrow());

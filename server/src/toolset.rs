@@ -45,7 +45,7 @@ impl Tools {
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Missing {
     /// No such server.
-    #[error("there is no server `{name}`{}", list(", did you mean", .nearest))]
+    #[error("there is no server `{name}`{}", did_you_mean(.nearest))]
     Server {
         /// As asked.
         name: String,
@@ -53,7 +53,7 @@ pub enum Missing {
         nearest: Vec<String>,
     },
     /// No such tool.
-    #[error("the server `{server}` has no tool `{name}`{}", list(", did you mean", .nearest))]
+    #[error("the server `{server}` has no tool `{name}`{}", did_you_mean(.nearest))]
     Tool {
         /// Of which server.
         server: String,
@@ -67,9 +67,9 @@ pub enum Missing {
     Unlisted(String),
 }
 
-/// `, did you mean a, b?`, or nothing.
-fn list(words: &str, names: &[String]) -> String {
-    if names.is_empty() { String::new() } else { format!("{words} {}?", names.join(", ")) }
+/// `: did you mean a, b?`, or nothing.
+fn did_you_mean(names: &[String]) -> String {
+    if names.is_empty() { String::new() } else { format!(": did you mean {}?", names.join(", ")) }
 }
 
 impl Toolset {
@@ -210,10 +210,10 @@ mod tests {
         assert!(text.contains("get-user"), "{text}");
         assert!(toolset.declaration("my-hub", "get_user", Detail::Full).is_ok());
         let wrong = toolset.declarations(Some(&["myhub"]), Detail::Full).unwrap_err();
-        assert_eq!(wrong.to_string(), "there is no server `myhub`, did you mean my-hub?");
+        assert_eq!(wrong.to_string(), "there is no server `myhub`: did you mean my-hub?");
         let wrong = toolset.declaration("my-hub", "create_issues", Detail::Full).unwrap_err();
         assert!(
-            wrong.to_string().ends_with("no tool `create_issues`, did you mean create_issue?"),
+            wrong.to_string().ends_with("no tool `create_issues`: did you mean create_issue?"),
             "{wrong}"
         );
         assert_eq!(

@@ -16,6 +16,7 @@ mod serve;
 mod types;
 
 use std::future::Future;
+use std::io::IsTerminal as _;
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
@@ -52,7 +53,7 @@ enum Command {
 /// Parses the command line and runs the command.
 pub fn dispatch() -> ExitCode {
     let command = Cli::parse().command;
-    log_to_stderr();
+    log_to_stderr(matches!(command, Command::Serve(_)));
     let done = match command {
         Command::Run(args) => run::run(args),
         Command::Serve(args) => serve::run(args),
@@ -63,11 +64,18 @@ pub fn dispatch() -> ExitCode {
     done.map_or_else(|failure: Failure| failure.report(), |()| ExitCode::SUCCESS)
 }
 
-/// Warnings by default; `RUST_LOG` says otherwise. Standard output belongs to results.
-fn log_to_stderr() {
+/// Warnings by default; `RUST_LOG` says otherwise. Standard output belongs to results. Who watches a command needs no
+/// time of day; a service's log does.
+fn log_to_stderr(service: bool) {
     use tracing_subscriber::EnvFilter;
     let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("warn,rmcp=error"));
-    tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).init();
+    let log = tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_writer(std::io::stderr)
+        .with_ansi(std::io::stderr().is_terminal())
+        .with_target(false)
+        .compact();
+    if service { log.init() } else { log.without_time().init() }
 }
 
 /// Runs `command` on a tokio runtime with `threads` workers, or one for each processor.

@@ -6,7 +6,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use isolet_runtime::{
-    Engine, EngineOptions, Entry, ErrorCode, Job, Language, Limits, LogLevel, LogLine, Report, RunEvent,
+    Engine, EngineOptions, Entry, ErrorCode, Job, Language, Limits, LogLevel, LogLine, Report, RunError,
+    RunEvent,
 };
 use isolet_tsdefs::Detail;
 
@@ -34,6 +35,9 @@ pub struct Args {
     /// Print the whole report as POST /v1/run answers it
     #[arg(long)]
     json: bool,
+    /// Print the result and errors only: neither what the script logs nor the token figures
+    #[arg(long, short)]
+    quiet: bool,
     /// The MCP servers; without it ./mcp.json, ./.mcp.json or ./.vscode/mcp.json, else the built-in demo
     #[arg(long, value_name = "FILE")]
     mcp_config: Option<PathBuf>,
@@ -74,11 +78,15 @@ async fn execute(args: &Args, script: Script, limits: Limits, tools: &Arc<Tools>
     let outcome = loop {
         let event = tokio::select! {
             event = run.next() => event,
-            () = signals.stop() => return Err(Failure::Setup("stopped by a signal; the run was cancelled".to_owned())),
+            () = signals.stop() => {
+                let cancelled = RunError::new(ErrorCode::Cancelled, "CancelledError", "A signal stopped the run.");
+                eprint!("{}", complaint::block(&cancelled, &script.origin));
+                return Err(Failure::Script);
+            }
         };
         match event {
             Some(RunEvent::Log(line)) => {
-                if !args.json {
+                if !args.json && !args.quiet {
                     show_log(&line);
                 }
                 logs.push(line);
@@ -99,7 +107,7 @@ async fn execute(args: &Args, script: Script, limits: Limits, tools: &Arc<Tools>
             Ok(result) => output::print(format!("{}\n", indented(result)).as_bytes())?,
             Err(error) => eprint!("{}", complaint::block(error, &script.origin)),
         }
-        if meter.calls() > 0 && report.result.is_ok() {
+        if !args.quiet && meter.calls() > 0 && report.result.is_ok() {
             tools.settled(LATE_LISTS).await;
             show_tokens(&meter, &script, &report, tools);
         }

@@ -262,7 +262,7 @@ const REPLIES: [&str; 8] = [
     "Good point.",
 ];
 
-/// The text: about 350 turns in two hours, some 50,000 characters.
+/// The text: about 300 turns in two hours, some 55,000 characters.
 pub fn two_hours() -> String {
     const LENGTH: u32 = 2 * 60 * 60;
     let per_point = LENGTH / u32::try_from(AGENDA.len()).expect("six points");
@@ -279,7 +279,7 @@ pub fn two_hours() -> String {
         line(&mut text, clock, speaker, &format!("Next point: {}.", lower_first(point.title)));
         // The last minutes of a point belong to its decision and its actions.
         while clock < begin + per_point - 90 {
-            clock += 9 + pick.below(22);
+            clock += 11 + pick.below(25);
             speaker = pick.other(&PEOPLE, speaker);
             let words = turn(&mut pick, point, speaker);
             line(&mut text, clock, speaker, &words);
@@ -358,7 +358,7 @@ mod tests {
     fn the_transcript_is_long_varied_and_always_the_same() {
         let text = two_hours();
         assert_eq!(text, two_hours());
-        assert!((40_000..70_000).contains(&text.len()), "{} bytes", text.len());
+        assert!((50_000..60_000).contains(&text.len()), "{} bytes", text.len());
         assert!(!text.contains('{'), "an unfilled slot");
         let turns: Vec<&str> = text.lines().filter(|line| line.starts_with('[')).collect();
         let different: std::collections::HashSet<&str> =

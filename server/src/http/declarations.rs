@@ -45,7 +45,7 @@ pub async fn types(
     };
     server.tools.settled(WAIT).await;
     let text = server.tools.declarations(selection, detail).map_err(|missing| {
-        let sentence = format!("{}.", capital(missing.to_string().trim_end_matches('?')));
+        let sentence = sentence(&missing.to_string());
         match missing {
             Missing::Unlisted(_) => Problem::unavailable(sentence).with_hint("GET /v1/servers says why."),
             _ => Problem::not_found(sentence),
@@ -104,10 +104,12 @@ fn decoded(text: &str) -> Result<String, Problem> {
         .map_err(|_| Problem::bad_request(format!("`{text}` is not UTF-8 once it is decoded.")))
 }
 
-/// A sentence begins with a capital, unless it begins with a quoted name.
-fn capital(sentence: &str) -> String {
-    let mut letters = sentence.chars();
-    letters.next().map_or_else(String::new, |first| first.to_uppercase().chain(letters).collect())
+/// An error's words as a sentence: with a capital, and with a stop unless it is a question.
+fn sentence(words: &str) -> String {
+    let mut letters = words.chars();
+    let first = letters.next().map(|first| first.to_uppercase().to_string()).unwrap_or_default();
+    let stop = if words.ends_with('?') { "" } else { "." };
+    format!("{first}{}{stop}", letters.as_str())
 }
 
 #[cfg(test)]
