@@ -18,6 +18,7 @@ use tokio::sync::watch;
 use tokio_util::sync::{CancellationToken, DropGuard};
 
 use crate::config::StdioConfig;
+use crate::server::Target;
 pub(crate) use stderr::StderrTail;
 
 /// How to start the guard process: a program that hands its remaining arguments to [`guard::main`](crate::guard::main).
@@ -51,16 +52,12 @@ pub(crate) struct Child {
 pub(crate) type Pipes = (ChildStdout, ChildStdin);
 
 impl Child {
-    /// Starts the server called `name`.
+    /// Starts a server.
     ///
     /// # Errors
     /// Why it does not start: for people, with the command's name.
-    pub(crate) fn start(
-        name: &str,
-        config: &StdioConfig,
-        guard: Option<&GuardCommand>,
-        patience: Patience,
-    ) -> Result<(Self, Pipes), String> {
+    pub(crate) fn start(target: &Target, config: &StdioConfig) -> Result<(Self, Pipes), String> {
+        let (guard, patience) = (target.options.guard.as_ref(), target.options.patience());
         let program = command::resolve(config)?;
         let mut command = match guard {
             Some(guard) => {
@@ -89,7 +86,7 @@ impl Child {
         else {
             return Err(format!("cannot start {}: no pipes to it", program.display()));
         };
-        let stderr = StderrTail::follow(name.to_owned(), errors);
+        let stderr = StderrTail::follow(target.name.clone(), target.redactor.clone(), errors);
         let stop = CancellationToken::new();
         let (sender, status) = watch::channel(None);
         let process = Process { process, guarded: guard.is_some() };

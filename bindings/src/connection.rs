@@ -20,11 +20,11 @@ use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 
 use crate::child::{Child, describe_exit};
-use crate::config::{ServerConfig, TransportConfig};
-use crate::http::{self, HttpFailure, Pools};
-use crate::stdio::{Garbage, StdioTransport};
+use crate::config::TransportConfig;
+use crate::http::{self, HttpFailure};
+use crate::server::Target;
+use crate::stdio::{Garbage, MAX_LINE, StdioTransport};
 use crate::text::shortened;
-use crate::upstreams::UpstreamOptions;
 use crate::wire::raw_result;
 
 /// Longest text of a server's that is put into a message.
@@ -106,13 +106,11 @@ impl ClientHandler for Handler {
 impl Connection {
     /// Opens a session in `era`. Dropping the future ends what was begun.
     pub(crate) async fn open(
-        name: &str,
-        config: &ServerConfig,
-        options: &UpstreamOptions,
-        pools: &Pools,
+        target: &Target,
         era: Era,
         tools_changed: Arc<Notify>,
     ) -> Result<Self, OpenError> {
+        let options = &*target.options;
         let stop = CancellationToken::new();
         let abandon = stop.clone().drop_guard();
         let ended = CancellationToken::new();
@@ -124,41 +122,41 @@ impl Connection {
         )
         .with_protocol_version(ProtocolVersion::LATEST_WITH_INITIALIZE);
         let handler = Handler { info, tools_changed };
-        let (service, child) = match &config.transport {
-            TransportConfig::Stdio(stdio) => {
-                let (child, (stdout, stdin)) =
-                    Child::start(name, stdio, options.guard.as_ref(), options.patience())
+        let (service, child) =
+            match &target.config.transport {
+                TransportConfig::Stdio(stdio) => {
+                    let (child, (stdout, stdin)) = Child::start(target, stdio)
                         .map_err(|reason| OpenError { reason, wrong_era: false, permanent: true })?;
-                let transport = StdioTransport::new(stdout, stdin, garbage.clone(), ended.clone());
-                // A child that is gone will not answer, even if something it started holds its pipes open.
-                let gone = async {
-                    child.exited().await;
-                    tokio::time::sleep(LAST_WORDS).await;
-                    Err(ClientInitializeError::ConnectionClosed(String::new()))
-                };
-                let opened = tokio::select! {
-                    opened = handshake(handler, transport, era, stop, options.connect_timeout) => opened,
-                    gone = gone => gone.map_err(|error| HandshakeError::Failed(Box::new(error))),
-                };
-                match opened {
-                    Ok(service) => (service, Some(child)),
-                    Err(error) => {
-                        let failure = error.describe(options.connect_timeout);
-                        let words = last_words(&child, LAST_WORDS).await;
-                        return Err(OpenError {
-                            reason: join(failure.reason, [words, garbage.describe()]),
-                            ..failure
-                        });
+                    let transport = StdioTransport::new(stdout, stdin, garbage.clone(), ended.clone());
+                    // A child that is gone will not answer, even if something it started holds its pipes open.
+                    let gone = async {
+                        child.exited().await;
+                        tokio::time::sleep(LAST_WORDS).await;
+                        Err(ClientInitializeError::ConnectionClosed(String::new()))
+                    };
+                    let opened = tokio::select! {
+                        opened = handshake(handler, transport, era, stop, options.connect_timeout) => opened,
+                        gone = gone => gone.map_err(|error| HandshakeError::Failed(Box::new(error))),
+                    };
+                    match opened {
+                        Ok(service) => (service, Some(child)),
+                        Err(error) => {
+                            let failure = error.describe(options.connect_timeout);
+                            let words = last_words(&child, LAST_WORDS).await;
+                            return Err(OpenError {
+                                reason: join(failure.reason, [words, garbage.describe()]),
+                                ..failure
+                            });
+                        }
                     }
                 }
-            }
-            TransportConfig::Http(http) => {
-                let transport = http::transport(http, pools, unreachable.clone())
-                    .map_err(|reason| OpenError { reason, wrong_era: false, permanent: true })?;
-                let opened = handshake(handler, transport, era, stop, options.connect_timeout).await;
-                (opened.map_err(|error| error.describe(options.connect_timeout))?, None)
-            }
-        };
+                TransportConfig::Http(http) => {
+                    let transport = http::transport(http, &target.pools, unreachable.clone())
+                        .map_err(|reason| OpenError { reason, wrong_era: false, permanent: true })?;
+                    let opened = handshake(handler, transport, era, stop, options.connect_timeout).await;
+                    (opened.map_err(|error| error.describe(options.connect_timeout))?, None)
+                }
+            };
         let peer = service.peer().clone();
         let Some(info) = peer.peer_info() else {
             let reason = "the server did not introduce itself".to_owned();
@@ -232,6 +230,7 @@ impl Connection {
         request: ClientRequest,
         timeout: Duration,
     ) -> Result<Box<RawValue>, RequestError> {
+        let too_long = self.garbage.too_long();
         let answer = async {
             let options = PeerRequestOptions::no_options();
             let mut handle = self
@@ -246,19 +245,27 @@ impl Connection {
                 Ok(Ok(result)) => raw_result(result)
                     .ok_or_else(|| RequestError::Malformed("it is no result of JSON-RPC".to_owned())),
                 Ok(Err(error)) => {
+                    let error = request_error(error);
+                    let undelivered = matches!(error, RequestError::Transport(_));
                     // Nobody is there: the session is over, and its server is to be connected anew.
-                    if self.unreachable.load(Ordering::Relaxed) {
+                    if undelivered && (self.child.is_some() || self.unreachable.load(Ordering::Relaxed)) {
                         self.ended.cancel();
                         self.stop.cancel();
                     }
-                    Err(request_error(error))
+                    Err(if self.child.is_some() && undelivered { RequestError::Ended } else { error })
                 }
                 Err(_) => Err(RequestError::Ended),
             }
         };
         tokio::select! {
             biased;
-            answer = tokio::time::timeout(timeout, answer) => answer.unwrap_or(Err(RequestError::Timeout)),
+            answer = tokio::time::timeout(timeout, answer) => answer.unwrap_or_else(|_| {
+                // Which call the discarded message answered is not known, but this one has no other explanation.
+                if self.garbage.too_long() > too_long {
+                    return Err(RequestError::Malformed(format!("it is longer than {MAX_LINE} bytes")));
+                }
+                Err(RequestError::Timeout)
+            }),
             () = self.ended.cancelled() => Err(RequestError::Ended),
         }
     }

@@ -27,7 +27,7 @@ use rmcp::transport::streamable_http_client::{
 use sse_stream::Sse;
 
 use crate::config::HttpConfig;
-use crate::wire::{Handshake, Incoming, parse};
+use crate::wire::{Incoming, Intake, parse};
 pub(crate) use failure::HttpFailure;
 use sse::Decoder;
 
@@ -85,7 +85,7 @@ pub(crate) struct Endpoint {
     client: reqwest::Client,
     /// The configured headers, marked as sensitive. rmcp never sees them, so it cannot log them.
     headers: HeaderMap,
-    handshake: Handshake,
+    intake: Intake,
     unreachable: Arc<AtomicBool>,
 }
 
@@ -103,7 +103,7 @@ pub(crate) fn transport(
         value.set_sensitive(true);
         headers.insert(name.clone(), value);
     }
-    let endpoint = Endpoint { client, headers, handshake: Handshake::default(), unreachable };
+    let endpoint = Endpoint { client, headers, intake: Intake::default(), unreachable };
     let mut backoff = ExponentialBackoff::default();
     backoff.max_delay = Some(LONGEST_PAUSE);
     let mut transport = StreamableHttpClientTransportConfig::with_uri(config.url.as_str());
@@ -125,7 +125,7 @@ impl StreamableHttpClient for Endpoint {
         _auth_header: Option<String>,
         protocol_headers: HashMap<HeaderName, HeaderValue>,
     ) -> Result<StreamableHttpPostResponse, Failure> {
-        self.handshake.sending(&message);
+        let _sent = self.intake.outgoing(&message);
         let awaits_answer = matches!(message, JsonRpcMessage::Request(_));
         let mut request = self
             .request(Method::POST, &uri, session.as_deref(), protocol_headers)
@@ -255,7 +255,7 @@ impl Endpoint {
     /// The messages of a body. An error that cannot say which request it answers answers this one.
     fn parse(&self, body: &[u8], request: &ClientJsonRpcMessage) -> Incoming {
         let Ok(text) = std::str::from_utf8(body) else { return Incoming::Garbage };
-        let mut incoming = parse(text, &self.handshake);
+        let mut incoming = parse(text, &self.intake);
         if let (Incoming::Messages(messages), JsonRpcMessage::Request(request)) = (&mut incoming, request)
             && let [JsonRpcMessage::Error(error)] = messages.as_mut_slice()
         {
@@ -282,13 +282,13 @@ impl Endpoint {
             chunks: BoxStream<'static, reqwest::Result<bytes::Bytes>>,
             decoder: Decoder,
             ready: VecDeque<Sse>,
-            handshake: Handshake,
+            intake: Intake,
         }
         let state = State {
             chunks: response.bytes_stream().boxed(),
             decoder: Decoder::new(MAX_MESSAGE),
             ready: VecDeque::new(),
-            handshake: self.handshake.clone(),
+            intake: self.intake.clone(),
         };
         let events = stream::unfold(state, async |mut state| {
             loop {
@@ -299,7 +299,7 @@ impl Endpoint {
                     Ok(chunk) => match state.decoder.push(&chunk) {
                         Ok(events) => {
                             for event in events {
-                                rewrite(event, &state.handshake, &mut state.ready);
+                                rewrite(event, &state.intake, &mut state.ready);
                             }
                             continue;
                         }
@@ -316,9 +316,9 @@ impl Endpoint {
 
 /// Turns an event of the server into events that rmcp reads without loss. What is no message is left out, but not its
 /// id and pause, which matter for taking up a broken stream.
-fn rewrite(event: Sse, handshake: &Handshake, out: &mut VecDeque<Sse>) {
+fn rewrite(event: Sse, intake: &Intake, out: &mut VecDeque<Sse>) {
     let data = event.data.as_deref().unwrap_or_default();
-    let messages = match parse(data, handshake) {
+    let messages = match parse(data, intake) {
         Incoming::Messages(messages) => messages,
         Incoming::Garbage => {
             if !data.trim().is_empty() {

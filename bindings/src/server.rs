@@ -19,7 +19,7 @@ use crate::http::Pools;
 use crate::listing::{List, ToolList, fetch};
 use crate::redact::Redactor;
 use crate::status::{ServerStatus, State};
-use crate::upstreams::UpstreamOptions;
+use crate::upstreams::{Announcer, UpstreamOptions};
 
 /// Pauses between attempts in the background double from the first to the longest.
 const FIRST_PAUSE: Duration = Duration::from_millis(500);
@@ -32,14 +32,23 @@ const GOOD_SESSION: Duration = Duration::from_secs(10);
 const ATTEMPT_SPACING: Duration = Duration::from_secs(1);
 /// Several changes of a list in a row are fetched once.
 const LIST_SETTLES: Duration = Duration::from_millis(100);
+/// A server that announces changes without end is listed this often at most.
+const LIST_SPACING: Duration = Duration::from_secs(1);
+/// A list that could not be fetched is asked for again after this.
+const LIST_AGAIN: Duration = Duration::from_secs(10);
+
+/// What to connect to, and how.
+pub(crate) struct Target {
+    pub name: String,
+    pub config: ServerConfig,
+    pub redactor: Arc<Redactor>,
+    pub options: Arc<UpstreamOptions>,
+    pub pools: Arc<Pools>,
+}
 
 /// One server, whatever its state.
 pub(crate) struct Server {
-    pub name: String,
-    pub config: ServerConfig,
-    pub redactor: Redactor,
-    options: Arc<UpstreamOptions>,
-    pools: Arc<Pools>,
+    pub target: Target,
     now: watch::Sender<Snapshot>,
     /// A call wants a connection.
     wanted: Notify,
@@ -81,13 +90,8 @@ struct Failure {
 }
 
 impl Server {
-    pub(crate) fn new(
-        name: String,
-        config: ServerConfig,
-        options: Arc<UpstreamOptions>,
-        pools: Arc<Pools>,
-    ) -> Self {
-        let state = if config.disabled { State::Disabled } else { State::Starting };
+    pub(crate) fn new(target: Target) -> Self {
+        let state = if target.config.disabled { State::Disabled } else { State::Starting };
         let snapshot = Snapshot {
             state,
             attempts: 0,
@@ -100,11 +104,7 @@ impl Server {
             restarts: 0,
         };
         Self {
-            redactor: Redactor::new(&config),
-            name,
-            config,
-            options,
-            pools,
+            target,
             now: watch::Sender::new(snapshot),
             wanted: Notify::new(),
             stop: CancellationToken::new(),
@@ -117,9 +117,10 @@ impl Server {
         self.now.borrow().clone()
     }
 
-    /// What is known, as it changes.
-    pub(crate) fn watch(&self) -> watch::Receiver<Snapshot> {
-        self.now.subscribe()
+    /// Waits until nothing is under way.
+    pub(crate) async fn settled(&self) {
+        let mut watch = self.now.subscribe();
+        let _stopped = watch.wait_for(|now| now.state.is_settled()).await;
     }
 
     /// Ends the life of this server, soon.
@@ -131,8 +132,8 @@ impl Server {
         let now = self.now.borrow();
         let about = now.about.as_ref();
         ServerStatus {
-            name: self.name.clone(),
-            transport: self.config.transport.kind(),
+            name: self.target.name.clone(),
+            transport: self.target.config.transport.kind(),
             state: now.state,
             protocol_version: about.map(|about| about.protocol_version.clone()),
             server_name: about.and_then(|about| about.name.clone()),
@@ -189,26 +190,25 @@ impl Server {
             State::Stopped => "isolet is shutting down".to_owned(),
             _ => "it is not connected".to_owned(),
         });
-        CallError::NotReady { server: self.name.clone(), state, reason }
+        CallError::NotReady { server: self.target.name.clone(), state, reason }
     }
 
-    /// Runs the life to its end. `changed` is told whenever the tools may have changed.
-    pub(crate) async fn live(self: Arc<Self>, changed: Arc<Notify>) {
-        if self.config.disabled {
+    /// Runs the life to its end.
+    pub(crate) async fn live(self: Arc<Self>, announcer: Arc<Announcer>) {
+        if self.target.config.disabled {
             return;
         }
         let mut failures = 0u32;
         loop {
             let tools_changed = Arc::new(Notify::new());
             let attempt = tokio::select! {
-                attempt = self.attempt(&tools_changed) => attempt,
+                attempt = self.attempt(&tools_changed, &announcer) => attempt,
                 () = self.stop.cancelled() => break,
             };
             let began = Instant::now();
             let failure = match attempt {
                 Ok(connection) => {
-                    changed.notify_one();
-                    let stopped = self.stay(&connection, &tools_changed, &changed).await;
+                    let stopped = self.stay(&connection, &tools_changed, &announcer).await;
                     if stopped {
                         connection.close().await;
                         break;
@@ -221,8 +221,8 @@ impl Server {
                 Err(failure) => failure,
             };
             let was_ready = self.now.borrow().state == State::Ready;
-            let reason = self.redactor.redact(failure.reason);
-            tracing::warn!(target: "isolet::upstream", server = self.name, "{reason}");
+            let reason = self.target.redactor.redact(failure.reason);
+            tracing::warn!(target: "isolet::upstream", server = self.target.name, "{reason}");
             failures = if was_ready && began.elapsed() >= GOOD_SESSION { 0 } else { failures + 1 };
             let at_once = was_ready && failures == 0;
             self.now.send_modify(|now| {
@@ -255,7 +255,11 @@ impl Server {
     }
 
     /// Connects and lists.
-    async fn attempt(&self, tools_changed: &Arc<Notify>) -> Result<Arc<Connection>, Failure> {
+    async fn attempt(
+        &self,
+        tools_changed: &Arc<Notify>,
+        announcer: &Announcer,
+    ) -> Result<Arc<Connection>, Failure> {
         let connection = self.open(tools_changed).await?;
         let about = About::of(&connection);
         let list = self.list_tools(&connection).await;
@@ -266,23 +270,26 @@ impl Server {
                 return Err(Failure { reason, permanent: false });
             }
             // A server that answers, but not this: its tools can still be called by those who know them.
-            Err(problem) => (None, Vec::new(), Some(self.redactor.redact(problem))),
+            Err(problem) => (None, Vec::new(), Some(self.target.redactor.redact(problem))),
         };
         for reason in &rejected {
-            tracing::warn!(target: "isolet::upstream", server = self.name, "left out: {reason}");
+            tracing::warn!(target: "isolet::upstream", server = self.target.name, "left out: {reason}");
         }
         let connection = Arc::new(connection);
         self.now.send_modify(|now| {
-            now.state = State::Ready;
-            now.attempts += 1;
-            now.failed_at = None;
-            now.connection = Some(connection.clone());
             now.about = Some(about);
             now.rejected = rejected;
             if problem.is_some() {
                 now.last_error = problem;
             }
             replace_if_different(&mut now.tools, tools);
+        });
+        announcer.announce();
+        self.now.send_modify(|now| {
+            now.state = State::Ready;
+            now.attempts += 1;
+            now.failed_at = None;
+            now.connection = Some(connection.clone());
         });
         Ok(connection)
     }
@@ -292,9 +299,7 @@ impl Server {
     async fn open(&self, tools_changed: &Arc<Notify>) -> Result<Connection, Failure> {
         let first =
             if self.speaks_discover.load(Ordering::Relaxed) { Era::Discover } else { Era::Initialize };
-        let open = |era| {
-            Connection::open(&self.name, &self.config, &self.options, &self.pools, era, tools_changed.clone())
-        };
+        let open = |era| Connection::open(&self.target, era, tools_changed.clone());
         let error = match open(first).await {
             Ok(connection) => return Ok(connection),
             Err(error) => error,
@@ -310,46 +315,47 @@ impl Server {
     }
 
     /// Stays until the session ends (false) or the server is to stop (true), and follows changes of the list.
-    async fn stay(&self, connection: &Connection, tools_changed: &Notify, changed: &Notify) -> bool {
-        loop {
-            tokio::select! {
-                () = connection.ended() => return false,
-                () = self.stop.cancelled() => return true,
-                () = tools_changed.notified() => {}
-            }
-            tokio::select! {
-                () = tokio::time::sleep(LIST_SETTLES) => {}
-                () = self.stop.cancelled() => return true,
-            }
-            let list = tokio::select! {
-                list = self.list_tools(connection) => list,
-                () = self.stop.cancelled() => return true,
-            };
-            match list {
-                Ok(list) => {
-                    self.now.send_modify(|now| {
-                        now.rejected = list.rejected;
-                        replace_if_different(&mut now.tools, Some(list.tools));
-                    });
-                    changed.notify_one();
+    async fn stay(&self, connection: &Connection, tools_changed: &Notify, announcer: &Announcer) -> bool {
+        let follow = async {
+            loop {
+                let is_listed = self.now.borrow().tools.is_some();
+                tokio::select! {
+                    () = tools_changed.notified() => tokio::time::sleep(LIST_SETTLES).await,
+                    () = tokio::time::sleep(LIST_AGAIN), if !is_listed => {}
                 }
-                Err(problem) => {
-                    let problem = self.redactor.redact(problem);
-                    tracing::warn!(target: "isolet::upstream", server = self.name, "{problem}");
-                    self.now.send_modify(|now| now.last_error = Some(problem));
+                match self.list_tools(connection).await {
+                    Ok(list) => {
+                        self.now.send_modify(|now| {
+                            now.rejected = list.rejected;
+                            replace_if_different(&mut now.tools, Some(list.tools));
+                        });
+                        announcer.announce();
+                    }
+                    Err(problem) => {
+                        let problem = self.target.redactor.redact(problem);
+                        tracing::warn!(target: "isolet::upstream", server = self.target.name, "{problem}");
+                        self.now.send_modify(|now| now.last_error = Some(problem));
+                    }
                 }
+                tokio::time::sleep(LIST_SPACING).await;
             }
+        };
+        tokio::select! {
+            () = connection.ended() => false,
+            () = self.stop.cancelled() => true,
+            () = follow => false,
         }
     }
 
     async fn list_tools(&self, connection: &Connection) -> Result<ToolList, String> {
-        match fetch(connection, List::Tools, self.options.list_timeout).await {
+        match fetch(connection, List::Tools, self.target.options.list_timeout).await {
             Ok(items) => Ok(ToolList::read(&items)),
             // A server of resources and prompts alone may not know the request.
             Err(RequestError::Upstream { code: -32601, .. }) => Ok(ToolList::default()),
-            Err(error) => {
-                Err(format!("its tools cannot be listed: {}", error.describe(self.options.list_timeout)))
-            }
+            Err(error) => Err(format!(
+                "its tools cannot be listed: {}",
+                error.describe(self.target.options.list_timeout)
+            )),
         }
     }
 }

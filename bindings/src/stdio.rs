@@ -7,6 +7,7 @@ use std::collections::VecDeque;
 use std::io;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
 use rmcp::RoleClient;
 use rmcp::model::{ClientJsonRpcMessage, ServerJsonRpcMessage};
@@ -15,11 +16,15 @@ use tokio::io::{AsyncBufReadExt, AsyncRead, AsyncWrite, AsyncWriteExt, BufReader
 use tokio_util::sync::CancellationToken;
 
 use crate::text::printable;
-use crate::wire::{Handshake, Incoming, parse};
+use crate::wire::{Incoming, Intake, parse};
 
 /// Longest message taken from a server. Real ones print tool lists of 2 MB in one line and results of 10 MB; what is
 /// longer than this is skipped to its end without being kept.
-const MAX_LINE: usize = 64 * 1024 * 1024;
+pub(crate) const MAX_LINE: usize = 64 * 1024 * 1024;
+
+/// How long a message may wait for the server to read what came before it. Without a bound, messages to a server that
+/// reads nothing would pile up.
+const WRITE_PATIENCE: Duration = Duration::from_secs(30);
 
 /// A line buffer that grew beyond this for one large message is given back.
 const KEPT_BUFFER: usize = 256 * 1024;
@@ -28,6 +33,7 @@ const KEPT_BUFFER: usize = 256 * 1024;
 #[derive(Debug, Default)]
 pub(crate) struct Garbage {
     lines: AtomicU64,
+    too_long: AtomicU64,
     first: Mutex<Vec<String>>,
 }
 
@@ -41,6 +47,11 @@ impl Garbage {
         if first.len() < Self::SAMPLES {
             first.push(printable(line, Self::SAMPLE_BYTES));
         }
+    }
+
+    /// How many messages were too long to keep.
+    pub(crate) fn too_long(&self) -> u64 {
+        self.too_long.load(Ordering::Relaxed)
     }
 
     /// How many lines there were.
@@ -71,7 +82,7 @@ pub(crate) struct StdioTransport<R, W> {
     /// The rest of a batch.
     queue: VecDeque<ServerJsonRpcMessage>,
     writer: Arc<tokio::sync::Mutex<Option<W>>>,
-    handshake: Handshake,
+    intake: Intake,
     garbage: Arc<Garbage>,
     /// Cancelled when the server's output ends.
     ended: CancellationToken,
@@ -85,7 +96,7 @@ impl<R: AsyncRead + Send + Unpin, W: AsyncWrite + Send + Unpin + 'static> StdioT
             skipping: false,
             queue: VecDeque::new(),
             writer: Arc::new(tokio::sync::Mutex::new(Some(stdin))),
-            handshake: Handshake::default(),
+            intake: Intake::default(),
             garbage,
             ended,
         }
@@ -105,6 +116,7 @@ impl<R: AsyncRead + Send + Unpin, W: AsyncWrite + Send + Unpin + 'static> StdioT
                 if self.line.len() + taken > MAX_LINE {
                     self.skipping = true;
                     tracing::warn!(limit = MAX_LINE, "a message is too long and is skipped");
+                    self.garbage.too_long.fetch_add(1, Ordering::Relaxed);
                     self.garbage.add(&self.line);
                     self.line = Vec::new();
                 } else {
@@ -130,16 +142,25 @@ where
         &mut self,
         message: ClientJsonRpcMessage,
     ) -> impl Future<Output = Result<(), Self::Error>> + Send + 'static {
-        self.handshake.sending(&message);
+        let sent = self.intake.outgoing(&message);
         let line = serde_json::to_vec(&message);
-        let writer = self.writer.clone();
+        let (writer, ended) = (self.writer.clone(), self.ended.clone());
         async move {
+            let _sent = sent;
             let mut line = line?;
             line.push(b'\n');
-            let mut writer = writer.lock().await;
-            let writer = writer.as_mut().ok_or(io::ErrorKind::NotConnected)?;
-            writer.write_all(&line).await?;
-            writer.flush().await
+            let write = async {
+                let mut writer = writer.lock().await;
+                let writer = writer.as_mut().ok_or(io::ErrorKind::NotConnected)?;
+                writer.write_all(&line).await?;
+                writer.flush().await
+            };
+            let written = tokio::time::timeout(WRITE_PATIENCE, write).await;
+            // Half a message may be in the pipe: nothing that follows could be understood.
+            written.unwrap_or_else(|_| {
+                ended.cancel();
+                Err(io::Error::new(io::ErrorKind::TimedOut, "the server does not read its input"))
+            })
         }
     }
 
@@ -154,7 +175,7 @@ where
             }
             let parsed = match std::str::from_utf8(&self.line) {
                 Ok(text) if text.trim().is_empty() => Incoming::Messages(Vec::new()),
-                Ok(text) => parse(text, &self.handshake),
+                Ok(text) => parse(text, &self.intake),
                 Err(_) => Incoming::Garbage,
             };
             match parsed {

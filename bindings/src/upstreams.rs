@@ -1,6 +1,6 @@
 //! All servers of a configuration, and calls to them.
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError, Weak};
 use std::time::Duration;
 
 use indexmap::IndexMap;
@@ -10,7 +10,7 @@ use rmcp::model::{
 };
 use serde_json::value::RawValue;
 use serde_json::{Map, Value};
-use tokio::sync::{Notify, watch};
+use tokio::sync::watch;
 use tokio::task::JoinHandle;
 use tokio::time::Instant;
 
@@ -20,9 +20,10 @@ use crate::connection::{Connection, RequestError};
 use crate::error::CallError;
 use crate::http::Pools;
 use crate::listing::{List, fetch};
+use crate::redact::Redactor;
 use crate::result::ToolResult;
-use crate::server::Server;
-use crate::status::ServerStatus;
+use crate::server::{Server, Target};
+use crate::status::{ServerStatus, State};
 
 /// How servers are started and how long they may take.
 #[derive(Debug, Clone)]
@@ -43,6 +44,9 @@ pub struct UpstreamOptions {
     /// The version it reports.
     pub client_version: String,
 }
+
+/// Longer than any call may take; instants cannot hold every duration.
+const A_DAY: Duration = Duration::from_secs(86_400);
 
 impl Default for UpstreamOptions {
     fn default() -> Self {
@@ -76,8 +80,7 @@ pub struct Upstreams {
 struct Shared {
     servers: IndexMap<String, Arc<Server>>,
     tools: watch::Receiver<ToolLists>,
-    lives: std::sync::Mutex<Vec<JoinHandle<()>>>,
-    collector: JoinHandle<()>,
+    lives: Mutex<Vec<JoinHandle<()>>>,
 }
 
 /// The tools of all servers at one moment.
@@ -109,40 +112,46 @@ impl Upstreams {
     pub fn start(config: McpConfig, options: UpstreamOptions) -> Self {
         let options = Arc::new(options);
         let pools = Arc::new(Pools::default());
-        let changed = Arc::new(Notify::new());
         let servers: IndexMap<_, _> = config
             .servers
             .into_iter()
             .map(|(name, config)| {
-                (name.clone(), Arc::new(Server::new(name, config, options.clone(), pools.clone())))
+                let target = Target {
+                    redactor: Arc::new(Redactor::new(&config)),
+                    name: name.clone(),
+                    config,
+                    options: options.clone(),
+                    pools: pools.clone(),
+                };
+                (name, Arc::new(Server::new(target)))
             })
             .collect();
+        let first = servers.values().map(|server| server.tools()).collect();
+        let lists = watch::Sender::new(ToolLists { generation: 0, servers: Arc::new(first) });
+        let tools = lists.subscribe();
+        let weak = servers.iter().map(|(name, server)| (name.clone(), Arc::downgrade(server))).collect();
+        let announcer = Arc::new(Announcer { servers: weak, lists });
         let lives =
-            servers.values().map(|server| tokio::spawn(server.clone().live(changed.clone()))).collect();
-        let first = ToolLists { generation: 0, servers: Arc::new(collect(&servers)) };
-        let (sender, tools) = watch::channel(first);
-        let collector = tokio::spawn(follow(servers.clone(), changed, sender));
-        let lives = std::sync::Mutex::new(lives);
-        Self { shared: Arc::new(Shared { servers, tools, lives, collector }) }
+            servers.values().map(|server| tokio::spawn(server.clone().live(announcer.clone()))).collect();
+        Self { shared: Arc::new(Shared { servers, tools, lives: Mutex::new(lives) }) }
     }
 
     /// Waits until every server is ready or has failed, at most `within`.
     pub async fn settled(&self, within: Duration) {
         let all = async {
             for server in self.shared.servers.values() {
-                let mut watch = server.watch();
-                let _stopped = watch.wait_for(|now| now.state.is_settled()).await;
+                server.settled().await;
             }
-            // The lists are collected by another task, a moment later.
-            let mut tools = self.shared.tools.clone();
-            let known = |lists: &ToolLists| {
-                let known = lists.servers.iter().filter(|server| server.tools.is_some()).count();
-                known
-                    == self.shared.servers.values().filter(|server| server.snapshot().tools.is_some()).count()
-            };
-            let _stopped = tools.wait_for(known).await;
         };
         let _late = tokio::time::timeout(within, all).await;
+    }
+
+    /// Waits until the server called `name` is ready or has failed, at most `within`, and returns its state then; `None`
+    /// if there is no such server. The tools of a server that is ready are in [`tool_lists`](Self::tool_lists).
+    pub async fn settled_server(&self, name: &str, within: Duration) -> Option<State> {
+        let server = self.shared.servers.get(name)?;
+        let _late = tokio::time::timeout(within, server.settled()).await;
+        Some(server.snapshot().state)
     }
 
     /// Every server as it is now, in the order of the configuration.
@@ -185,13 +194,13 @@ impl Upstreams {
     ) -> Result<ToolResult, CallError> {
         let upstream = self.server(server)?;
         let arguments = object(server, tool, arguments)?;
-        let timeout = upstream.config.call_timeout.map_or(timeout, |own| own.min(timeout));
+        let timeout = upstream.target.config.call_timeout.map_or(timeout, |own| own.min(timeout));
         let params = CallToolRequestParams::new(tool.to_owned()).with_arguments(arguments);
         let request = CallToolRequest::new(params).into();
         let raw = upstream.request(tool, request, timeout).await?;
         ToolResult::new(raw).map_err(|reason| {
             let (server, operation) = (server.to_owned(), tool.to_owned());
-            CallError::Malformed { server, operation, reason: upstream.redactor.redact(reason) }
+            CallError::Malformed { server, operation, reason: upstream.target.redactor.redact(reason) }
         })
     }
 
@@ -250,8 +259,7 @@ impl Upstreams {
         for server in self.shared.servers.values() {
             server.stop();
         }
-        let lives =
-            std::mem::take(&mut *self.shared.lives.lock().unwrap_or_else(std::sync::PoisonError::into_inner));
+        let lives = std::mem::take(&mut *self.shared.lives.lock().unwrap_or_else(PoisonError::into_inner));
         for life in lives {
             let _panicked = life.await;
         }
@@ -270,18 +278,29 @@ impl Drop for Shared {
         for server in self.servers.values() {
             server.stop();
         }
-        self.collector.abort();
     }
 }
 
 impl Server {
+    fn tools(&self) -> ServerTools {
+        let now = self.snapshot();
+        let about = now.about;
+        ServerTools {
+            name: self.target.name.clone(),
+            title: about.as_ref().and_then(|about| about.title.clone()),
+            description: about.as_ref().and_then(|about| about.description.clone()),
+            instructions: about.and_then(|about| about.instructions),
+            tools: now.tools,
+        }
+    }
+
     async fn request(
         &self,
         operation: &str,
         request: ClientRequest,
         timeout: Duration,
     ) -> Result<Box<RawValue>, CallError> {
-        let deadline = Instant::now() + timeout;
+        let deadline = Instant::now() + timeout.min(A_DAY);
         let connection = self.connection(deadline).await?;
         let left = deadline.saturating_duration_since(Instant::now());
         match connection.request(request, left).await {
@@ -291,7 +310,7 @@ impl Server {
     }
 
     async fn list(&self, list: List, timeout: Duration) -> Result<Vec<u8>, CallError> {
-        let deadline = Instant::now() + timeout;
+        let deadline = Instant::now() + timeout.min(A_DAY);
         let connection = self.connection(deadline).await?;
         let offered = match list {
             List::Tools => true,
@@ -325,22 +344,22 @@ impl Server {
         error: RequestError,
         after: Duration,
     ) -> CallError {
-        let (server, operation) = (self.name.clone(), operation.to_owned());
+        let (server, operation) = (self.target.name.clone(), operation.to_owned());
         match error {
             RequestError::Ended => {
-                let reason = self.redactor.redact(connection.obituary().await);
+                let reason = self.target.redactor.redact(connection.obituary().await);
                 CallError::Died { server, operation, reason }
             }
             RequestError::Timeout => CallError::Timeout { server, operation, after },
             RequestError::Upstream { code, message, data } => {
-                let (message, data) = (self.redactor.redact(message), data.map(Box::new));
+                let (message, data) = (self.target.redactor.redact(message), data.map(Box::new));
                 CallError::Upstream { server, operation, code, message, data }
             }
             RequestError::Transport(reason) => {
-                CallError::Transport { server, operation, reason: self.redactor.redact(reason) }
+                CallError::Transport { server, operation, reason: self.target.redactor.redact(reason) }
             }
             RequestError::Malformed(reason) => {
-                CallError::Malformed { server, operation, reason: self.redactor.redact(reason) }
+                CallError::Malformed { server, operation, reason: self.target.redactor.redact(reason) }
             }
         }
     }
@@ -358,33 +377,19 @@ fn into_bytes(raw: Box<RawValue>) -> Vec<u8> {
     Box::<str>::from(raw).into_string().into_bytes()
 }
 
-fn collect(servers: &IndexMap<String, Arc<Server>>) -> Vec<ServerTools> {
-    servers
-        .values()
-        .map(|server| {
-            let now = server.snapshot();
-            let about = now.about;
-            ServerTools {
-                name: server.name.clone(),
-                title: about.as_ref().and_then(|about| about.title.clone()),
-                description: about.as_ref().and_then(|about| about.description.clone()),
-                instructions: about.and_then(|about| about.instructions),
-                tools: now.tools,
-            }
-        })
-        .collect()
+/// Tells the world about tools. A server's life does so before it calls itself ready, so that whoever sees it ready
+/// finds its tools.
+pub(crate) struct Announcer {
+    servers: IndexMap<String, Weak<Server>>,
+    lists: watch::Sender<ToolLists>,
 }
 
-/// Announces the tools of all servers whenever they differ from what was announced last.
-async fn follow(
-    servers: IndexMap<String, Arc<Server>>,
-    changed: Arc<Notify>,
-    announce: watch::Sender<ToolLists>,
-) {
-    loop {
-        changed.notified().await;
-        let now = collect(&servers);
-        announce.send_if_modified(|lists| {
+impl Announcer {
+    /// Announces the tools of all servers if they differ from what was announced last.
+    pub(crate) fn announce(&self) {
+        self.lists.send_if_modified(|lists| {
+            let now: Vec<ServerTools> =
+                self.servers.values().filter_map(Weak::upgrade).map(|server| server.tools()).collect();
             let differs = !same(&lists.servers, &now);
             if differs {
                 *lists = ToolLists { generation: lists.generation + 1, servers: Arc::new(now) };

@@ -8,41 +8,97 @@
 
 use std::borrow::Cow;
 use std::collections::HashSet;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use rmcp::model::{
     ClientJsonRpcMessage, ClientRequest, CustomResult, ErrorCode, ErrorData, JsonRpcMessage, RequestId,
-    ServerJsonRpcMessage, ServerResult,
+    ServerJsonRpcMessage, ServerNotification, ServerResult,
 };
 use serde::{Deserialize, Deserializer};
 use serde_json::Value;
 use serde_json::value::RawValue;
 
-/// The requests of the handshake that are under way: their answers are decoded, all others stay text.
-#[derive(Debug, Clone, Default)]
-pub(crate) struct Handshake(Arc<Mutex<HashSet<RequestId>>>);
+/// Requests of a server that may wait for isolet's answer at once. rmcp gives each a task, so a server that asks faster
+/// than it reads would fill the memory; what is over this is not heard. isolet offers nothing but pings.
+const MAX_UNANSWERED: usize = 64;
 
-impl Handshake {
+/// What a transport remembers of a session, to know how to read what comes in.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Intake(Arc<Mutex<Ids>>);
+
+#[derive(Debug, Default)]
+struct Ids {
+    /// The handshake's requests that are under way: their answers are decoded, all others stay text.
+    handshake: HashSet<RequestId>,
+    /// The server's own requests that are not answered yet.
+    unanswered: HashSet<RequestId>,
+}
+
+/// A message that goes out; dropped when it is gone or given up.
+#[must_use]
+pub(crate) struct Outgoing {
+    intake: Intake,
+    answers: Option<RequestId>,
+}
+
+impl Intake {
     /// Looks at a message that goes out.
-    pub(crate) fn sending(&self, message: &ClientJsonRpcMessage) {
-        if let JsonRpcMessage::Request(request) = message
-            && matches!(
-                request.request,
-                ClientRequest::InitializeRequest(_) | ClientRequest::DiscoverRequest(_)
-            )
-        {
-            self.0.lock().unwrap_or_else(PoisonError::into_inner).insert(request.id.clone());
-        }
+    pub(crate) fn outgoing(&self, message: &ClientJsonRpcMessage) -> Outgoing {
+        let answers = match message {
+            JsonRpcMessage::Response(response) => Some(response.id.clone()),
+            JsonRpcMessage::Error(error) => error.id.clone(),
+            JsonRpcMessage::Notification(_) => None,
+            JsonRpcMessage::Request(request) => {
+                let kind = &request.request;
+                if matches!(kind, ClientRequest::InitializeRequest(_) | ClientRequest::DiscoverRequest(_)) {
+                    self.ids().handshake.insert(request.id.clone());
+                }
+                None
+            }
+        };
+        Outgoing { intake: self.clone(), answers }
     }
 
-    fn takes(&self, id: &RequestId) -> bool {
-        let mut ids = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+    fn ids(&self) -> MutexGuard<'_, Ids> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Whether `id` is of the handshake, the first time that it is answered.
+    fn is_of_handshake(&self, id: &RequestId) -> bool {
         // A server may answer id 0 with "0"; rmcp forgives that, so this must too.
         let numeric = match id {
             RequestId::String(text) => text.parse().ok().map(RequestId::Number),
             RequestId::Number(_) => None,
         };
-        ids.remove(id) || numeric.is_some_and(|id| ids.remove(&id))
+        let mut ids = self.ids();
+        ids.handshake.remove(id) || numeric.is_some_and(|id| ids.handshake.remove(&id))
+    }
+
+    /// Whether a message of the server's own is to be heard.
+    fn admits(&self, message: &ServerJsonRpcMessage) -> bool {
+        match message {
+            JsonRpcMessage::Request(request) => {
+                let unanswered = &mut self.ids().unanswered;
+                unanswered.len() < MAX_UNANSWERED && unanswered.insert(request.id.clone())
+            }
+            JsonRpcMessage::Notification(notification) => {
+                if let ServerNotification::CancelledNotification(cancelled) = &notification.notification
+                    && let Some(id) = &cancelled.params.request_id
+                {
+                    self.ids().unanswered.remove(id);
+                }
+                true
+            }
+            _ => true,
+        }
+    }
+}
+
+impl Drop for Outgoing {
+    fn drop(&mut self) {
+        if let Some(id) = &self.answers {
+            self.intake.ids().unanswered.remove(id);
+        }
     }
 }
 
@@ -73,32 +129,32 @@ fn present<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<&'de Raw
 }
 
 /// Reads one line of stdio, or one body or event of HTTP.
-pub(crate) fn parse(text: &str, handshake: &Handshake) -> Incoming {
+pub(crate) fn parse(text: &str, intake: &Intake) -> Incoming {
     let text = text.trim_start_matches('\u{feff}').trim();
     if text.starts_with('[') {
         let Ok(batch) = serde_json::from_str::<Vec<&RawValue>>(text) else { return Incoming::Garbage };
-        let messages: Vec<_> = batch.iter().filter_map(|one| message(one.get(), handshake)).collect();
+        let messages: Vec<_> = batch.iter().filter_map(|one| message(one.get(), intake)).collect();
         return if messages.is_empty() { Incoming::Garbage } else { Incoming::Messages(messages) };
     }
-    match message(text, handshake) {
+    match message(text, intake) {
         Some(message) => Incoming::Messages(vec![message]),
         None => Incoming::Garbage,
     }
 }
 
-fn message(text: &str, handshake: &Handshake) -> Option<ServerJsonRpcMessage> {
+fn message(text: &str, intake: &Intake) -> Option<ServerJsonRpcMessage> {
     // A struct would also be read from an array, and a batch in a batch is no message.
     if !text.starts_with('{') {
         return None;
     }
     let envelope: Envelope<'_> = serde_json::from_str(text).ok()?;
     if envelope.method.is_some() {
-        return serde_json::from_str(text).ok();
+        return serde_json::from_str(text).ok().filter(|message| intake.admits(message));
     }
     let id = envelope.id.and_then(|id| serde_json::from_str::<Option<RequestId>>(id.get()).ok().flatten());
     if let Some(result) = envelope.result {
         let id = id?;
-        if handshake.takes(&id) {
+        if intake.is_of_handshake(&id) {
             return serde_json::from_str(text).ok();
         }
         let raw = CustomResult(Value::String(result.get().to_owned()));
@@ -106,7 +162,7 @@ fn message(text: &str, handshake: &Handshake) -> Option<ServerJsonRpcMessage> {
     }
     let error = error_data(envelope.error?.get());
     if let Some(id) = &id {
-        handshake.takes(id);
+        intake.is_of_handshake(id);
     }
     Some(JsonRpcMessage::error(error, id))
 }
@@ -136,7 +192,7 @@ mod tests {
     use super::*;
 
     fn one(text: &str) -> ServerJsonRpcMessage {
-        match parse(text, &Handshake::default()) {
+        match parse(text, &Intake::default()) {
             Incoming::Messages(mut messages) if messages.len() == 1 => messages.remove(0),
             other => panic!("{text}: {other:?}"),
         }
@@ -167,26 +223,43 @@ mod tests {
 
     #[test]
     fn answers_of_the_handshake_are_decoded_once() {
-        let handshake = Handshake::default();
-        handshake.0.lock().unwrap().insert(RequestId::Number(0));
+        let intake = Intake::default();
+        intake.ids().handshake.insert(RequestId::Number(0));
         let text = r#"{"jsonrpc":"2.0","id":0,"result":{"protocolVersion":"2024-11-05","capabilities":{},"serverInfo":{"name":"x","version":"1"}}}"#;
         let is_typed = |incoming| {
             let Incoming::Messages(messages) = incoming else { panic!("a message") };
             matches!(&messages[0], JsonRpcMessage::Response(response)
                 if matches!(response.result, ServerResult::InitializeResult(_)))
         };
-        assert!(is_typed(parse(text, &handshake)));
-        assert!(!is_typed(parse(text, &handshake)));
+        assert!(is_typed(parse(text, &intake)));
+        assert!(!is_typed(parse(text, &intake)));
+    }
+
+    #[test]
+    fn a_server_that_asks_without_end_is_not_heard() {
+        let intake = Intake::default();
+        let ask = |id: usize| {
+            let text = format!(r#"{{"jsonrpc":"2.0","id":{id},"method":"ping"}}"#);
+            matches!(parse(&text, &intake), Incoming::Messages(_))
+        };
+        assert_eq!((0..1_000).filter(|id| ask(*id)).count(), MAX_UNANSWERED);
+        // An answer that went out, or a request that was taken back, makes room.
+        let answer =
+            ClientJsonRpcMessage::error(ErrorData::new(ErrorCode(1), "no", None), Some(RequestId::Number(3)));
+        drop(intake.outgoing(&answer));
+        let cancel = r#"{"jsonrpc":"2.0","method":"notifications/cancelled","params":{"requestId":4}}"#;
+        assert!(matches!(parse(cancel, &intake), Incoming::Messages(_)));
+        assert_eq!((1_000..2_000).filter(|id| ask(*id)).count(), 2);
     }
 
     #[test]
     fn batches_and_garbage() {
         let batch = r#"[{"jsonrpc":"2.0","id":1,"result":{}},{"jsonrpc":"2.0","method":"notifications/tools/list_changed"}, 3]"#;
         assert!(
-            matches!(parse(batch, &Handshake::default()), Incoming::Messages(messages) if messages.len() == 2)
+            matches!(parse(batch, &Intake::default()), Incoming::Messages(messages) if messages.len() == 2)
         );
         for text in ["", "Server listening on stdio", "{", "{}", "[]", "[[]]", "null", "7", "[1,2,3,4]"] {
-            assert!(matches!(parse(text, &Handshake::default()), Incoming::Garbage), "{text}");
+            assert!(matches!(parse(text, &Intake::default()), Incoming::Garbage), "{text}");
         }
     }
 }

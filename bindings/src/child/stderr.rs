@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 use tokio::io::{AsyncRead, AsyncReadExt};
 use tokio_util::sync::CancellationToken;
 
+use crate::redact::Redactor;
 use crate::text::printable;
 
 /// Longest line that is kept; what follows it up to the newline is dropped.
@@ -25,9 +26,13 @@ pub(crate) struct StderrTail {
 
 impl StderrTail {
     /// Reads `stream` to its end in the background.
-    pub(crate) fn follow(server: String, stream: impl AsyncRead + Send + Unpin + 'static) -> Arc<Self> {
+    pub(crate) fn follow(
+        server: String,
+        redactor: Arc<Redactor>,
+        stream: impl AsyncRead + Send + Unpin + 'static,
+    ) -> Arc<Self> {
         let tail = Arc::new(Self::default());
-        tokio::spawn(tail.clone().read(server, stream));
+        tokio::spawn(tail.clone().read(server, redactor, stream));
         tail
     }
 
@@ -44,7 +49,12 @@ impl StderrTail {
         let _late = tokio::time::timeout(patience, self.finished.cancelled()).await;
     }
 
-    async fn read(self: Arc<Self>, server: String, mut stream: impl AsyncRead + Unpin) {
+    async fn read(
+        self: Arc<Self>,
+        server: String,
+        redactor: Arc<Redactor>,
+        mut stream: impl AsyncRead + Unpin,
+    ) {
         let mut buffer = vec![0; 8 * 1024];
         let mut line = Vec::new();
         let mut rate = Rate::new();
@@ -52,7 +62,7 @@ impl StderrTail {
             for byte in &buffer[..count] {
                 match byte {
                     b'\n' => {
-                        self.add(&server, &line, &mut rate);
+                        self.add(&server, &redactor, &line, &mut rate);
                         line.clear();
                     }
                     _ if line.len() <= MAX_LINE => line.push(*byte),
@@ -60,12 +70,12 @@ impl StderrTail {
                 }
             }
         }
-        self.add(&server, &line, &mut rate);
+        self.add(&server, &redactor, &line, &mut rate);
         self.finished.cancel();
     }
 
-    fn add(&self, server: &str, line: &[u8], rate: &mut Rate) {
-        let line = printable(line, MAX_LINE);
+    fn add(&self, server: &str, redactor: &Redactor, line: &[u8], rate: &mut Rate) {
+        let line = redactor.redact(printable(line, MAX_LINE));
         if line.trim().is_empty() {
             return;
         }
@@ -116,7 +126,7 @@ mod tests {
         let tail = Arc::new(StderrTail::default());
         let mut text: Vec<u8> = (0..100).flat_map(|n| format!("line {n}\n").into_bytes()).collect();
         text.extend_from_slice(&vec![b'x'; 1_000_000]);
-        tail.clone().read("s".into(), text.as_slice()).await;
+        tail.clone().read("s".into(), Arc::default(), text.as_slice()).await;
         assert!(tail.last_lines(2).unwrap().starts_with("line 99 | xxx"));
         assert!(tail.last_lines(100).unwrap().len() < MAX_LINE + KEPT_LINES * 12);
         assert_eq!(StderrTail::default().last_lines(3), None);
