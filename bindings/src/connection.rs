@@ -245,7 +245,13 @@ impl Connection {
                 Ok(Ok(result)) => raw_result(result)
                     .ok_or_else(|| RequestError::Malformed("it is no result of JSON-RPC".to_owned())),
                 Ok(Err(error)) => {
-                    let error = request_error(error);
+                    let error = match error {
+                        // Of HTTP, rmcp says so also when only the stream of this one answer ended.
+                        ServiceError::TransportClosed if self.child.is_none() && !self.has_ended() => {
+                            RequestError::Transport("the connection broke before the answer came".to_owned())
+                        }
+                        error => request_error(error),
+                    };
                     let undelivered = matches!(error, RequestError::Transport(_));
                     // Nobody is there: the session is over, and its server is to be connected anew.
                     if undelivered && (self.child.is_some() || self.unreachable.load(Ordering::Relaxed)) {

@@ -231,3 +231,80 @@ async fn a_server_that_ignores_the_end_of_its_input_is_stopped() {
     assert!(asked.elapsed() < Duration::from_secs(3), "{:?}", asked.elapsed());
     assert!(!common::is_alive(pid));
 }
+
+#[tokio::test]
+async fn a_flood_of_questions_does_not_stop_the_answer() {
+    let upstreams = start("s", fixture([])).await;
+    let result = upstreams.call_tool("s", "flood", "{}", PATIENCE).await.unwrap();
+    assert_eq!(result.value_json(), br#""flooded""#);
+    assert!(upstreams.call_tool("s", "echo", "{}", PATIENCE).await.is_ok());
+}
+
+#[tokio::test]
+async fn a_server_that_reads_nothing_costs_calls_only_their_time() {
+    let upstreams = start("s", fixture([])).await;
+    upstreams.call_tool("s", "shut", "{}", PATIENCE).await.unwrap();
+    // More than a pipe holds.
+    let arguments = json!({"text": "x".repeat(200_000)}).to_string();
+    let short = Duration::from_millis(300);
+    let calls = (0..8).map(|_| upstreams.call_tool("s", "echo", &arguments, short));
+    for result in futures_util::future::join_all(calls).await {
+        assert!(matches!(result, Err(CallError::Timeout { .. })), "{result:?}");
+    }
+    let asked = Instant::now();
+    upstreams.shutdown().await;
+    assert!(asked.elapsed() < Duration::from_secs(4), "{:?}", asked.elapsed());
+}
+
+#[cfg(unix)]
+#[tokio::test]
+async fn without_a_guard_the_whole_group_is_stopped() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("pid");
+    // A grandchild in the same group, which ignores SIGTERM; the shell becomes the server.
+    let script = r#"sh -c 'trap "" TERM; echo $$ > "$1.new"; mv "$1.new" "$1"; while :; do sleep 1; done' sh "$2" <&- >&- 2>&- & exec "$1""#;
+    let program = common::fixture_program();
+    let server = isolet_bindings::ServerConfig::stdio(
+        "sh",
+        ["-c", script, "sh", &program.to_string_lossy(), &file.to_string_lossy()],
+    );
+    let upstreams = start_with("s", server, UpstreamOptions::default()).await;
+    assert_eq!(upstreams.statuses()[0].state, State::Ready);
+    common::eventually("the grandchild runs", || file.exists()).await;
+    let pid: u32 = std::fs::read_to_string(&file).unwrap().trim().parse().unwrap();
+    assert!(common::is_alive(pid));
+    upstreams.shutdown().await;
+    common::eventually("the grandchild is gone", || !common::is_alive(pid)).await;
+}
+
+#[tokio::test]
+async fn dropping_the_last_handle_stops_the_servers() {
+    let upstreams = start("s", fixture(["stays"])).await;
+    let pid = upstreams.statuses()[0].pid.unwrap();
+    drop(upstreams);
+    common::eventually("the server is gone", || !common::is_alive(pid)).await;
+}
+
+#[tokio::test]
+async fn one_server_can_be_waited_for() {
+    let upstreams = start("s", fixture([])).await;
+    let within = Duration::from_secs(1);
+    assert_eq!(upstreams.settled_server("s", within).await, Some(State::Ready));
+    assert_eq!(upstreams.settled_server("t", within).await, None);
+    // Absurd times are no reason to panic.
+    assert!(upstreams.call_tool("s", "echo", "{}", Duration::MAX).await.is_ok());
+}
+
+#[tokio::test]
+#[ignore = "a measurement: cargo test --release -- --ignored --nocapture latency"]
+async fn latency_of_a_call() {
+    let upstreams = start("s", fixture([])).await;
+    let mut times = Vec::new();
+    for _ in 0..5_000 {
+        let asked = Instant::now();
+        upstreams.call_tool("s", "echo", r#"{"a":1}"#, PATIENCE).await.unwrap();
+        times.push(asked.elapsed());
+    }
+    times.sort_unstable();
+    println!("p50 {:?}, p99 {:?}", times[2_500], times[4_950]);
+}
