@@ -116,9 +116,9 @@ impl Tools {
         Ok(self.environment_of(view, None))
     }
 
-    /// What a run finds in `env`, with its calls noted in `meter`.
-    pub fn metered(self: &Arc<Self>, meter: Arc<Meter>) -> Environment {
-        self.environment_of(self.current().view, Some(meter))
+    /// What a run finds in `env`, with its calls noted in `meter` if there is one.
+    pub fn metered(self: &Arc<Self>, meter: Option<Arc<Meter>>) -> Environment {
+        self.environment_of(self.current().view, meter)
     }
 
     fn environment_of(self: &Arc<Self>, view: Arc<View>, meter: Option<Arc<Meter>>) -> Environment {
@@ -134,11 +134,14 @@ impl Tools {
 
     fn current(&self) -> Current {
         let kept = self.current.read().unwrap_or_else(PoisonError::into_inner).clone();
-        let lists = self.lists.borrow();
-        if kept.toolset.generation == lists.generation {
-            return kept;
-        }
-        let lists = lists.clone();
+        let lists = {
+            let lists = self.lists.borrow();
+            if kept.toolset.generation == lists.generation {
+                return kept;
+            }
+            // A copy of two words: whoever announces lists must not wait while this builds a picture of them.
+            lists.clone()
+        };
         let fresh = Current::of(&lists);
         let mut slot = self.current.write().unwrap_or_else(PoisonError::into_inner);
         // Another thread may have been faster and have seen more.
@@ -220,6 +223,14 @@ impl Tools {
             }
         };
         let _ = timeout(within, wait).await;
+    }
+
+    /// Waits until no server is in its first start, but not longer than `within`. One that comes and goes later is not
+    /// waited for: its last list is kept.
+    pub async fn started(&self, within: Duration) {
+        if !self.starting().is_empty() {
+            self.settled(within).await;
+        }
     }
 
     /// Waits until every server is connected or has failed, but not longer than `within`.

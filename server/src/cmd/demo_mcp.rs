@@ -11,7 +11,7 @@ use crate::exit::Failure;
 #[derive(clap::Args)]
 pub struct Args {
     /// Serve Streamable HTTP on this address, path /mcp, instead of standard input and output
-    #[arg(long, value_name = "ADDR")]
+    #[arg(long, value_name = "ADDR", value_parser = super::address)]
     http: Option<SocketAddr>,
     /// Which tools to offer
     #[arg(long, value_enum, default_value_t)]

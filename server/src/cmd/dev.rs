@@ -24,7 +24,7 @@ pub struct Args {
     #[arg(value_name = "DIR", default_value = ".")]
     folder: PathBuf,
     /// Where to listen; port 0 takes any that is free
-    #[arg(long, value_name = "ADDR", default_value = "127.0.0.1:8787")]
+    #[arg(long, value_name = "ADDR", default_value = "127.0.0.1:8787", value_parser = super::address)]
     listen: SocketAddr,
     /// The MCP servers in `env`; without it mcp.json, .mcp.json or .vscode/mcp.json in DIR, else the built-in demo
     #[arg(long, value_name = "FILE")]

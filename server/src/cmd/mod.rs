@@ -17,6 +17,7 @@ mod types;
 
 use std::future::Future;
 use std::io::IsTerminal as _;
+use std::net::SocketAddr;
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
@@ -95,6 +96,13 @@ fn on_runtime<T>(
     done
 }
 
+/// Reads an address to listen on. `localhost` is what people write; it may mean two addresses, and this takes the one
+/// that every client tries.
+fn address(text: &str) -> Result<SocketAddr, String> {
+    let numeric = text.strip_prefix("localhost:").map_or(text.to_owned(), |port| format!("127.0.0.1:{port}"));
+    numeric.parse().map_err(|_| "an address is an IP address and a port, such as 127.0.0.1:8787".to_owned())
+}
+
 /// The signals that end a command in order: SIGINT and SIGTERM.
 struct Signals {
     interrupt: Signal,
@@ -114,5 +122,25 @@ impl Signals {
             _ = self.interrupt.recv() => {}
             _ = self.terminate.recv() => {}
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn addresses_may_say_localhost() {
+        assert_eq!(address("localhost:80"), Ok(SocketAddr::from(([127, 0, 0, 1], 80))));
+        assert_eq!(address("[::1]:0").map(|address| address.port()), Ok(0));
+        for wrong in ["localhost", "8787", "example.com:80", "127.0.0.1:99999"] {
+            assert!(address(wrong).is_err(), "{wrong}");
+        }
+    }
+
+    #[test]
+    fn the_command_line_is_consistent() {
+        use clap::CommandFactory as _;
+        Cli::command().debug_assert();
     }
 }

@@ -65,7 +65,8 @@ pub fn run(args: Args) -> Result<(), Failure> {
 async fn execute(args: &Args, script: Script, limits: Limits, tools: &Arc<Tools>) -> Result<(), Failure> {
     let options = EngineOptions { warm: 1, live: 1, heap_bytes: limits.heap_bytes };
     let engine = Engine::new(options, tokio::runtime::Handle::current());
-    let meter = Arc::new(Meter::default());
+    // Whoever wants the figures is a person; programs get the report alone.
+    let meter = (!args.json && !args.quiet).then(Arc::<Meter>::default);
     let mut run = engine.run(Job {
         code: script.code.clone(),
         language: script.language,
@@ -107,7 +108,7 @@ async fn execute(args: &Args, script: Script, limits: Limits, tools: &Arc<Tools>
             Ok(result) => output::print(format!("{}\n", indented(result)).as_bytes())?,
             Err(error) => eprint!("{}", complaint::block(error, &script.origin)),
         }
-        if !args.quiet && meter.calls() > 0 && report.result.is_ok() {
+        if let Some(meter) = meter.filter(|meter| meter.calls() > 0 && report.result.is_ok()) {
             tools.settled(LATE_LISTS).await;
             show_tokens(&meter, &script, &report, tools);
         }

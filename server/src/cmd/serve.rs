@@ -20,7 +20,7 @@ pub struct Args {
     #[arg(long, value_name = "FILE")]
     mcp_config: Option<PathBuf>,
     /// Where to listen; port 0 takes any that is free
-    #[arg(long, value_name = "ADDR", default_value = "127.0.0.1:8787")]
+    #[arg(long, value_name = "ADDR", default_value = "127.0.0.1:8787", value_parser = super::address)]
     listen: SocketAddr,
     /// Bearer token that every request must carry; the environment is the better place, command lines can be seen
     #[arg(long, env = "ISOLET_TOKEN", hide_env_values = true, value_name = "TOKEN")]

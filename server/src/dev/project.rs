@@ -1,11 +1,11 @@
 //! From files to a Worker, and how a change is noticed.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use isolet_runtime::{Engine, Language, Limits, Module, Worker, WorkerJob};
-use isolet_wrangler_compat::{ModuleKind, Project, ProjectError, load};
+use isolet_wrangler_compat::{ModuleKind, Project, load};
 use tokio::sync::watch;
 
 use crate::complaint;
@@ -61,7 +61,7 @@ impl Traces {
 impl Workshop {
     /// Builds the Worker from what the files say now. The error is text for a person.
     pub async fn build(&self) -> Result<Built, String> {
-        let project = self.read().await.map_err(|error| error.to_string())?;
+        let project = self.read().await?;
         for warning in &project.warnings {
             eprintln!("isolet: warning: {warning}");
         }
@@ -127,10 +127,11 @@ impl Workshop {
         }
     }
 
-    async fn read(&self) -> Result<Project, ProjectError> {
+    async fn read(&self) -> Result<Project, String> {
         let folder = self.folder.clone();
-        tokio::task::spawn_blocking(move || load(Path::new(&folder), None))
-            .await
-            .expect("loading does not panic")
+        match tokio::task::spawn_blocking(move || load(&folder, None)).await {
+            Ok(loaded) => loaded.map_err(|error| error.to_string()),
+            Err(broken) => Err(format!("loading the project broke off: {broken}")),
+        }
     }
 }

@@ -43,7 +43,7 @@ pub async fn types(
             }
         }
     };
-    server.tools.settled(WAIT).await;
+    server.tools.started(WAIT).await;
     let text = server.tools.declarations(selection, detail).map_err(|missing| {
         let sentence = sentence(&missing.to_string());
         match missing {

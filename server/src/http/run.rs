@@ -132,7 +132,9 @@ impl Going {
             Some(RunEvent::Call(_)) => self.calls += 1,
             Some(RunEvent::Log(_)) => {}
             Some(RunEvent::Done(outcome)) => {
-                outcome.stats.queued_ms += self.waited.as_secs_f64() * 1e3;
+                // Whole microseconds, as the engine counts them.
+                let queued_ms = outcome.stats.queued_ms + self.waited.as_secs_f64() * 1e3;
+                outcome.stats.queued_ms = (queued_ms * 1e3).round() / 1e3;
                 self.end(outcome.result.as_ref().err().map(|error| error.code));
             }
             None => self.end(Some(ErrorCode::Crashed)),
