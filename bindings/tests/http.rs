@@ -74,13 +74,17 @@ async fn answers_come_as_json_or_as_events() {
 async fn connections_are_kept() {
     let web = Web::start(&[]);
     let upstreams = start("w", web.config()).await;
-    let began = Instant::now();
+    let mut times = Vec::new();
     for _ in 0..100 {
+        let asked = Instant::now();
         upstreams.call_tool("w", "echo", "{}", PATIENCE).await.unwrap();
+        times.push(asked.elapsed());
     }
     assert!(number(&upstreams, "connections").await <= 3);
-    // A connection reused badly would wait 40 ms for a delayed acknowledgement.
-    assert!(began.elapsed() < Duration::from_secs(2), "{:?}", began.elapsed());
+    // A connection reused badly would wait 40 ms for a delayed acknowledgement. The fastest quarter, because the machine
+    // may be busy.
+    times.sort_unstable();
+    assert!(times[25] < Duration::from_millis(35), "{:?}", times[25]);
 }
 
 #[tokio::test]
