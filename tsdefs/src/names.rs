@@ -92,12 +92,12 @@ pub(crate) fn server_type(name: &str) -> String {
     };
     let plain = |c: char| c.is_ascii_alphanumeric();
     if name.len() <= 48 {
+        let free = |name: String| if GLOBALS.contains(name.as_str()) { name + "_" } else { name };
         if name.split('_').flat_map(|part| part.split('-')).all(is_word) {
-            let joined = name.split('_').map(pascal).collect::<Vec<_>>().join("_");
-            return if GLOBALS.contains(joined.as_str()) { format!("{joined}_") } else { joined };
+            return free(name.split('_').map(pascal).collect::<Vec<_>>().join("_"));
         }
         if name.chars().all(plain) && name.starts_with(|c: char| c.is_ascii_lowercase()) {
-            return name.to_owned();
+            return free(name.to_owned());
         }
         if name.chars().all(plain) && name.starts_with(|c: char| c.is_ascii_uppercase()) {
             return format!("_{name}");
@@ -174,6 +174,7 @@ mod tests {
             "__proto__",
             "a7",
             "a-7",
+            "globalThis",
         ];
         let types: HashSet<String> = names.iter().map(|name| server_type(name)).collect();
         assert_eq!(types.len(), names.len(), "{types:?}");

@@ -9,6 +9,18 @@ use crate::text::{jsdoc, member_name, template_part};
 use super::docs;
 use super::writer::{Piece, Writer};
 
+/// What every object inherits. TypeScript sees `{}` as having these members, all functions, so that an optional property
+/// of such a name has to allow one; otherwise an object without the property would not fit.
+const INHERITED: [&str; 7] = [
+    "constructor",
+    "toString",
+    "toLocaleString",
+    "valueOf",
+    "hasOwnProperty",
+    "isPrototypeOf",
+    "propertyIsEnumerable",
+];
+
 /// Longer names are left to the index signature.
 const LONGEST_KEY: usize = 200;
 
@@ -120,7 +132,8 @@ impl<'a> Writer<'_, 'a> {
             members.push(self.property(key, property, &inner));
         }
         for key in excluded.iter().filter(|key| key.len() <= LONGEST_KEY) {
-            members.push((String::new(), format!("{}?: never", member_name(key))));
+            let value = with_inherited(key, Piece::simple("never"));
+            members.push((String::new(), format!("{}?: {value}", member_name(key))));
         }
         if left_out {
             self.widened += 1;
@@ -135,8 +148,9 @@ impl<'a> Writer<'_, 'a> {
     }
 
     fn property(&mut self, key: &str, property: &Property<'a>, indent: &str) -> (String, String) {
-        let value = self.deeper(property.value, indent).text;
-        let optional = if property.required { "" } else { "?" };
+        let value = self.deeper(property.value, indent);
+        let (optional, value) =
+            if property.required { ("", value.text) } else { ("?", with_inherited(key, value)) };
         let docs = if self.style.full && !self.is_flat() {
             docs::property(key, &property.sources, self.caps.comment)
         } else {
@@ -156,27 +170,49 @@ impl<'a> Writer<'_, 'a> {
         members: &mut Vec<(String, String)>,
     ) {
         for (template, value) in &shape.patterns {
-            let covered =
-                || written.iter().filter(|(key, _)| template.matches(key)).map(|(_, property)| property);
-            let optional = covered().any(|property| !property.required);
-            let values = [*value].into_iter().chain(covered().map(|property| property.value)).collect();
-            let piece = self.any_of(values, optional, indent);
+            let covered = || written.iter().filter(|(key, _)| template.matches(key));
+            let extra = extra_of_index(covered());
+            let values = [*value].into_iter().chain(covered().map(|(_, property)| property.value)).collect();
+            let piece = self.any_of(values, extra, indent);
             members.push((String::new(), format!("[k: {}]: {}", template_type(template), piece.text)));
         }
         match shape.rest {
             TypeId::NEVER => {}
             TypeId::UNKNOWN => members.push((String::new(), "[k: string]: unknown".to_owned())),
             rest => {
-                let optional = written.iter().any(|(_, property)| !property.required);
+                let extra = extra_of_index(written.iter());
                 let known = written.iter().map(|(_, property)| property.value);
                 let values =
                     [rest].into_iter().chain(shape.patterns.iter().map(|(_, value)| *value)).chain(known);
-                let piece = self.any_of(values.collect(), optional, indent);
+                let piece = self.any_of(values.collect(), extra, indent);
                 members.push((String::new(), format!("[k: string]: {}", piece.text)));
             }
         }
         self.spend(24);
     }
+}
+
+/// The type of an optional property.
+fn with_inherited(key: &str, value: Piece) -> String {
+    if !INHERITED.contains(&key) || value.text == "unknown" {
+        value.text
+    } else if value.text == "never" {
+        "Function".to_owned()
+    } else {
+        format!("{} | Function", value.text)
+    }
+}
+
+/// What an index signature has to allow beside the types of the properties that it covers.
+fn extra_of_index<'p>(covered: impl Iterator<Item = &'p (&'p str, &'p Property<'p>)>) -> &'static str {
+    let mut extra = "";
+    for (key, _) in covered.filter(|(_, property)| !property.required) {
+        if INHERITED.contains(key) {
+            return "Function | undefined";
+        }
+        extra = "undefined";
+    }
+    extra
 }
 
 /// Members on one line, or one a line where there are comments or the line would be long.

@@ -120,8 +120,8 @@ impl<'g, 'a> Writer<'g, 'a> {
         self.union(&merged, indent)
     }
 
-    /// The union of several types, with `undefined` if asked for.
-    pub(super) fn any_of(&mut self, ids: Vec<TypeId>, undefined: bool, indent: &str) -> Piece {
+    /// The union of several types, and `extra` if that is not empty.
+    pub(super) fn any_of(&mut self, ids: Vec<TypeId>, extra: &str, indent: &str) -> Piece {
         let mut all = Type::default();
         let mut cut = false;
         for id in ids {
@@ -136,13 +136,13 @@ impl<'g, 'a> Writer<'g, 'a> {
             return self.cut();
         }
         let piece = self.union(&all, indent);
-        if !undefined || piece.text == "unknown" {
+        if extra.is_empty() || piece.text == "unknown" {
             return piece;
         }
         if piece.text == "never" {
-            return Piece::simple("undefined");
+            return Piece::simple(extra);
         }
-        Piece { text: format!("{} | undefined", piece.text), compound: true }
+        Piece { text: format!("{} | {extra}", piece.text), compound: true }
     }
 
     fn cut(&mut self) -> Piece {

@@ -87,6 +87,11 @@ pub(crate) struct Conjunction<'a> {
 }
 
 impl Conjunction<'_> {
+    /// Every value meets it.
+    pub fn is_everything(&self) -> bool {
+        self.atoms.is_empty() && !self.impossible && self.note.is_none()
+    }
+
     /// The identity: the same set of atoms in any order.
     pub fn key(&self) -> Box<[AtomKey]> {
         let mut keys: Vec<AtomKey> = self.atoms.iter().map(Atom::key).collect();

@@ -220,21 +220,34 @@ impl<'a> Context<'a> {
         )
     }
 
-    /// As `anyOf`, and where another branch is as simple as one required key or one literal, without it: exactly one
-    /// branch may hold. More would multiply the alternatives for little.
+    /// As `anyOf`, but exactly one branch may hold. That is said where it takes one alternative for each branch, as with
+    /// a required key or a literal; more would multiply the alternatives for little. If one branch lets everything
+    /// through, the others must not hold.
     fn one_of(&mut self, node: Node<'a>, branches: &'a [Value]) -> Option<Choice<'a>> {
         let mut choice = self.any_of(node, branches)?;
-        if branches.len() <= 8 {
-            for (excluded, schema) in branches.iter().enumerate() {
-                if has_simple_negation(schema) {
-                    let schema = self.document.enter(schema, node.resource);
-                    for (_, branch) in choice.iter_mut().enumerate().filter(|(at, _)| *at != excluded) {
-                        branch.push(Atom::Not(schema));
-                    }
+        let open: Vec<usize> =
+            (0..choice.len()).filter(|at| self.normal(&choice[*at]).is_everything()).collect();
+        if open.len() > 1 {
+            return Some(Vec::new());
+        }
+        let few = branches.len() <= 4;
+        for (excluded, schema) in branches.iter().enumerate() {
+            let schema = self.document.enter(schema, node.resource);
+            if !open.is_empty() {
+                if excluded != open[0] {
+                    choice[open[0]].push(Atom::Not(schema));
+                }
+            } else if branches.len() <= 8 && has_simple_negation(schema.schema, few) {
+                for (_, branch) in choice.iter_mut().enumerate().filter(|(at, _)| *at != excluded) {
+                    branch.push(Atom::Not(schema));
                 }
             }
         }
-        Some(choice)
+        // The branches beside an open one cannot hold alone.
+        Some(match open.first() {
+            Some(only) => vec![choice.swap_remove(*only)],
+            None => choice,
+        })
     }
 
     /// Either the key is absent, or what depends on it holds.
@@ -306,12 +319,14 @@ pub(crate) fn names_number(value: Option<&Value>) -> bool {
     }
 }
 
-/// Whether the negation is one alternative, so that adding it to a branch costs nothing.
-fn has_simple_negation(schema: &Value) -> bool {
+/// Whether the negation is one alternative, so that adding it to a branch costs nothing; with `few` branches, three.
+fn has_simple_negation(schema: &Value, few: bool) -> bool {
     let Some(map) = schema.as_object() else { return false };
     let mut constraints = map.iter().filter(|(key, _)| !is_annotation(key));
     match (constraints.next(), constraints.next()) {
-        (Some((key, Value::Array(required))), None) if key == "required" => required.len() == 1,
+        (Some((key, Value::Array(required))), None) if key == "required" => {
+            required.len() <= if few { 3 } else { 1 }
+        }
         (Some((key, _)), None) => matches!(key.as_str(), "const" | "enum"),
         _ => false,
     }

@@ -106,9 +106,12 @@ pub(crate) fn keys(pattern: &str) -> Keys<'_> {
         (true, ".*$" | ".+" | ".+$") => prefixed(fixed, Keys::Within),
         (true, rest) if one_sequence(rest) => prefixed(fixed, Keys::Within),
         (false, "$") => Keys::Exactly(Template { suffix: fixed, ..Template::default() }),
-        (false, "") if fixed.is_empty() => Keys::All,
-        (false, "") => Keys::Exactly(Template { infix: fixed, ..Template::default() }),
-        (false, ".*" | ".*$") if fixed.is_empty() => Keys::All,
+        (false, ".*$") if fixed.is_empty() => Keys::All,
+        // What may repeat or be missing at an open end says nothing.
+        (false, rest) if rest.is_empty() || rest == ".*" || is_optional(rest) => match fixed.is_empty() {
+            true => Keys::All,
+            false => Keys::Exactly(Template { infix: fixed, ..Template::default() }),
+        },
         _ => Keys::Unknown,
     }
 }
@@ -164,6 +167,12 @@ fn literal_run(body: &str) -> Option<(String, &str)> {
     Some((fixed, &body[at..]))
 }
 
+/// One plain character that may repeat or be missing.
+fn is_optional(rest: &str) -> bool {
+    let mut chars = rest.chars();
+    chars.next().is_some_and(char::is_alphanumeric) && matches!(chars.as_str(), "*" | "?")
+}
+
 /// Whether `rest` has no choice at its top level, so that what precedes it always precedes.
 fn one_sequence(rest: &str) -> bool {
     let mut depth = 0_usize;
@@ -215,6 +224,9 @@ mod tests {
             ("^[a-z]+$", Keys::Unknown),
             ("^\\d+$", Keys::Unknown),
             ("f.*o", Keys::Unknown),
+            ("f.*", Keys::Exactly(template("", "f", ""))),
+            ("aaa*", Keys::Exactly(template("", "aa", ""))),
+            ("a*", Keys::All),
         ] {
             assert_eq!(keys(pattern), expected, "{pattern}");
         }

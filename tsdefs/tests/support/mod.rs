@@ -1,0 +1,81 @@
+//! What the integration tests share.
+#![allow(dead_code, reason = "each test binary uses a part")]
+
+pub mod compiler;
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use isolet_tsdefs::{Section, ServerDefinition, ToolDefinition};
+use serde_json::Value;
+
+/// A folder of the material beside the checkout.
+pub fn shared(folder: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../../shared").join(folder)
+}
+
+/// The saved tool lists of real servers, by name.
+pub fn real_servers() -> Vec<ServerDefinition> {
+    let mut files: Vec<PathBuf> = fs::read_dir(shared("mcp-tools"))
+        .expect("shared/mcp-tools beside the checkout")
+        .map(|entry| entry.expect("an entry").path())
+        .filter(|path| path.extension().is_some_and(|extension| extension == "json"))
+        .collect();
+    files.sort();
+    files
+        .iter()
+        .map(|path| {
+            let name = path.file_stem().expect("a name").to_string_lossy().into_owned();
+            let json = fs::read_to_string(path).expect("a tool list");
+            let (server, skipped) = ServerDefinition::from_tools_list(name, &json).expect("a valid list");
+            assert!(skipped.is_empty(), "{skipped:?}");
+            server
+        })
+        .collect()
+}
+
+/// A tool that answers with `schema`: the type of a result is the schema's, whatever its kind.
+pub fn answering(name: &str, schema: &Value) -> ToolDefinition {
+    ToolDefinition {
+        output_schema: Some(schema.clone()),
+        ..ToolDefinition::new(name, serde_json::json!({ "type": "object" }))
+    }
+}
+
+/// The TypeScript type of that tool's result.
+pub fn result_type(server: &str, tool: &str) -> String {
+    format!("Awaited<ReturnType<Env[\"{server}\"][\"{tool}\"]>>")
+}
+
+/// A text on its own: as a module, nothing that another file declares helps or harms it.
+pub fn alone(section: &str) -> String {
+    format!("{section}export {{}};\n")
+}
+
+/// The text of a section, to look at.
+pub fn text(section: &Section) -> &str {
+    section.text()
+}
+
+/// A JSON value as a TypeScript expression.
+pub fn expression(value: &Value) -> String {
+    match value {
+        Value::Array(items) => format!("[{}]", items.iter().map(expression).collect::<Vec<_>>().join(", ")),
+        Value::Object(members) => {
+            let members: Vec<String> = members
+                .iter()
+                .map(|(key, value)| {
+                    let key = if key == "__proto__" { "[\"__proto__\"]".to_owned() } else { quoted(key) };
+                    format!("{key}: {}", expression(value))
+                })
+                .collect();
+            format!("{{ {} }}", members.join(", "))
+        }
+        Value::String(text) => quoted(text),
+        other => other.to_string(),
+    }
+}
+
+fn quoted(text: &str) -> String {
+    Value::String(text.to_owned()).to_string().replace('\u{2028}', "\\u2028").replace('\u{2029}', "\\u2029")
+}
