@@ -53,7 +53,7 @@ pub enum TransportConfig {
 }
 
 /// A child process to start.
-#[derive(Debug, Clone, Default)]
+#[derive(Clone, Default)]
 pub struct StdioConfig {
     /// The executable: a path, or a name to look up in `PATH`.
     pub command: String,
@@ -66,7 +66,7 @@ pub struct StdioConfig {
 }
 
 /// An endpoint of Streamable HTTP.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub struct HttpConfig {
     /// The endpoint, `http` or `https`.
     pub url: url::Url,
@@ -154,6 +154,26 @@ impl Secret {
     /// The value itself, for the one place that needs it.
     pub fn expose(&self) -> &str {
         &self.0
+    }
+}
+
+impl fmt::Debug for StdioConfig {
+    /// Arguments are only counted: people pass tokens in them.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("StdioConfig")
+            .field("command", &self.command)
+            .field("args", &self.args.len())
+            .field("env", &self.env)
+            .field("cwd", &self.cwd)
+            .finish()
+    }
+}
+
+impl fmt::Debug for HttpConfig {
+    /// Of the URL, where it leads: the rest may hold a password or a key.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let url = format_args!("{}{}", self.url.origin().ascii_serialization(), self.url.path()).to_string();
+        f.debug_struct("HttpConfig").field("url", &url).field("headers", &self.headers).finish()
     }
 }
 

@@ -63,8 +63,8 @@ fn vs_code_form() {
 fn credentials_are_never_printed() {
     let config = parse(
         r#"{"mcpServers": {
-            "a": {"command": "x", "env": {"KEY": "${TOKEN}"}},
-            "b": {"url": "http://127.0.0.1/mcp", "headers": {"X-Key": "${TOKEN}"}}
+            "a": {"command": "x", "args": ["--token=${TOKEN}"], "env": {"KEY": "${TOKEN}"}},
+            "b": {"url": "http://u:${TOKEN}@127.0.0.1/mcp?key=${TOKEN}", "headers": {"X-Key": "${TOKEN}"}}
         }}"#,
     )
     .unwrap();
