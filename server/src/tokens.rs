@@ -5,6 +5,8 @@
 //! alike on both sides. The comparison leans against isolet where it has to choose: declarations are counted in full
 //! detail, results without their MCP envelope, and the other side is not charged for sending the growing conversation
 //! again with each call.
+//!
+//! Loading the vocabulary takes 0.2 s, which is why the figures come after the result and only for people who watch.
 
 use std::sync::{Mutex, PoisonError};
 
@@ -13,8 +15,9 @@ use serde_json::json;
 /// Text that is kept for counting, all together. Past it the count goes on in proportion to bytes.
 const KEPT_BYTES: usize = 2 * 1024 * 1024;
 
-/// Longest piece that is encoded at once. The encoder is quadratic in the length of a text without word boundaries; a
-/// piece of this size takes a millisecond at worst.
+/// Longest piece that is encoded at once. The encoder is quadratic in the length of a text without word boundaries, and
+/// its regular expression gives up, with a panic, on very long ones. In pieces of this size a megabyte of one letter, or
+/// of blanks, takes 0.2 s.
 const PIECE_BYTES: usize = 1024;
 
 /// Collects what calls say while a run goes on.

@@ -194,7 +194,12 @@ impl Gathered {
 /// The job of a JSON body.
 fn asked(server: &Arc<Server>, body: &[u8]) -> Result<Job, Problem> {
     let text = utf8(body)?;
-    let asked: Asked<'_> = serde_json::from_str(text).map_err(|error| {
+    // Serde reads a struct from an array too, field by field.
+    let read = match text.trim_start().starts_with('[') {
+        true => Err(serde::de::Error::custom("expected an object, found an array")),
+        false => serde_json::from_str(text),
+    };
+    let asked: Asked<'_> = read.map_err(|error: serde_json::Error| {
         Problem::bad_request(format!("The body is not what /v1/run takes: {error}.")).with_hint(
             "Send {\"code\": \"…\", \"input\"?: any, \"tools\"?: [\"server/tool\"], \"timeout_ms\"?: n}, or the bare \
              script with Content-Type: text/typescript.",
