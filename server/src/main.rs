@@ -41,10 +41,10 @@ use std::process::ExitCode;
 const GUARD: &str = "guard";
 
 fn main() -> ExitCode {
-    // A guard stands beside every server: it starts no threads, parses no command line and logs nothing.
+    // Processes of isolet's own: they start no threads before their time, parse no command line and log nothing.
     let mut arguments = std::env::args_os().skip(1);
-    if arguments.next().is_some_and(|first| first == GUARD) {
-        return isolet_bindings::guard::main(arguments);
+    match arguments.next() {
+        Some(first) if first == GUARD => isolet_bindings::guard::main(arguments),
+        _ => cmd::dispatch(),
     }
-    cmd::dispatch()
 }

@@ -42,7 +42,8 @@ pub fn run(args: Args) -> Result<(), Failure> {
         let tools = Tools::start(servers);
         let limits = Limits::default();
         // One isolate serves all requests; a second is there to try a change in.
-        let options = EngineOptions { warm: 1, live: 4, heap_bytes: limits.heap_bytes };
+        let options =
+            EngineOptions { warm: 1, live: 4, heap_bytes: limits.heap_bytes, ..EngineOptions::default() };
         let engine = Engine::new(options, tokio::runtime::Handle::current());
         tools.settled(START).await;
         let workshop = Workshop { engine, tools: tools.clone(), limits, folder: args.folder };

@@ -63,7 +63,8 @@ pub fn run(args: Args) -> Result<(), Failure> {
 }
 
 async fn execute(args: &Args, script: Script, limits: Limits, tools: &Arc<Tools>) -> Result<(), Failure> {
-    let options = EngineOptions { warm: 1, live: 1, heap_bytes: limits.heap_bytes };
+    let options =
+        EngineOptions { warm: 1, live: 1, heap_bytes: limits.heap_bytes, ..EngineOptions::default() };
     let engine = Engine::new(options, tokio::runtime::Handle::current());
     // Whoever wants the figures is a person; programs get the report alone.
     let meter = (!args.json && !args.quiet).then(Arc::<Meter>::default);

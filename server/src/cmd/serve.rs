@@ -65,6 +65,7 @@ pub fn run(args: Args) -> Result<(), Failure> {
             warm: defaults.warm.min(args.max_running),
             live: args.max_running,
             heap_bytes: limits.heap_bytes,
+            ..defaults
         };
         let engine = Engine::new(options, tokio::runtime::Handle::current());
         let admission = Admission::new(args.max_running, args.max_waiting);
