@@ -18,10 +18,14 @@ pub(crate) fn named_types(graph: &Graph, root: TypeId, caps: &Caps) -> Vec<TypeI
     let mut uses = vec![0_usize; count];
     let mut named = vec![false; count];
     let order = post_order(graph, root, caps, &mut uses, &mut named);
+    let cyclic = named.contains(&true);
     let mut height = vec![0_usize; count];
     let mut weight = vec![0_usize; count];
     for id in order {
         let made = graph.get(id);
+        if cyclic {
+            name_items(graph, made, &mut named);
+        }
         let (mut tallest, mut total) = (0, own_weight(made));
         for child in children(made) {
             let child = child.index();
@@ -34,6 +38,32 @@ pub(crate) fn named_types(graph: &Graph, root: TypeId, caps: &Caps) -> Vec<TypeI
         named[at] |= uses[at] > 1 && total > WORTH_A_NAME || tallest + 1 > DEEPEST_INLINE;
     }
     (0..count as u32).map(TypeId).filter(|id| named[id.index()]).collect()
+}
+
+/// TypeScript resolves an alias late in `X[]` and `[X]`, but not inside an optional or rest element of a tuple: with
+/// cycles, `type X = [(string | X[])?]` is an error (TS2456). An item that is itself an array gets a name there.
+fn name_items(graph: &Graph, made: &Type, named: &mut [bool]) {
+    let tuples = made
+        .arrays
+        .iter()
+        .filter(|shape| !shape.prefix.is_empty() || shape.least > 0 || shape.most.is_some());
+    for item in tuples.flat_map(|shape| shape.children()).filter(|id| *id > TypeId::TOO_LARGE) {
+        let mut alternatives = vec![item];
+        let mut next = 0;
+        while let Some(id) = alternatives.get(next).copied() {
+            let alternative = graph.get(id);
+            if !alternative.arrays.is_empty() {
+                named[item.index()] = true;
+                break;
+            }
+            for other in alternative.others.iter().filter(|id| !named[id.index()]) {
+                if !alternatives.contains(other) {
+                    alternatives.push(*other);
+                }
+            }
+            next += 1;
+        }
+    }
 }
 
 /// Children before parents; counts the uses and marks where a cycle closes. Without recursion.

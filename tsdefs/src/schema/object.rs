@@ -180,8 +180,9 @@ impl<'a> Context<'a> {
         if patterns.is_empty() {
             return (Vec::new(), rest);
         }
-        // What a key under a pattern of one schema has to meet besides, for the others that have no pattern.
-        let mut typed = Vec::new();
+        // What a key under a pattern of one schema has to meet besides, for the others that have no pattern. The same
+        // template from two schemas is one condition.
+        let mut conditions: Vec<(&Keys, Vec<Atom<'a>>)> = Vec::new();
         for (at, keys, schema) in &patterns {
             let mut atoms = vec![Atom::Is(self.document.enter(schema, speakers[*at].node.resource))];
             atoms.extend(any_key.iter().copied());
@@ -194,8 +195,16 @@ impl<'a> Context<'a> {
                     );
                 }
             }
-            typed.push((keys, self.intern(&atoms, Hint::Key("value".to_owned()))));
+            match conditions.iter_mut().find(|(known, _)| matches!(keys, Keys::Exactly(_)) && *known == keys)
+            {
+                Some((_, known)) => known.extend(atoms),
+                None => conditions.push((keys, atoms)),
+            }
         }
+        let typed: Vec<(&Keys, TypeId)> = conditions
+            .into_iter()
+            .map(|(keys, atoms)| (keys, self.intern(&atoms, Hint::Key("value".to_owned()))))
+            .collect();
         let exact = typed.iter().all(|(keys, _)| matches!(keys, Keys::Exactly(_)));
         let lone = typed.len() == 1 && rest == TypeId::NEVER && matches!(typed[0].0, Keys::Within(_));
         if exact || lone {

@@ -2,6 +2,7 @@
 #![allow(dead_code, reason = "each test binary uses a part")]
 
 pub mod compiler;
+pub mod generate;
 
 use std::fs;
 use std::path::{Path, PathBuf};

@@ -1,0 +1,201 @@
+//! Declarations against a JSON Schema validator: what is valid has to type-check, and what is invalid should not.
+//!
+//! Schemas and values are made by chance, the same in every run; a validator judges each value, and one run of the
+//! compiler judges all. `DIFFERENTIAL_SEED` and `DIFFERENTIAL_SCHEMAS` make other and longer runs.
+
+mod support;
+
+use std::collections::{HashMap, HashSet};
+
+use isolet_tsdefs::{Detail, ServerDefinition, declare};
+use serde_json::{Value, json};
+use support::compiler::compile;
+use support::generate::{Chance, any_document, any_value, likely_value, mutated};
+use support::{answering, expression, real_servers, result_type};
+
+/// A value with the validator's judgement.
+struct Judged {
+    schema: usize,
+    value: Value,
+    valid: bool,
+    /// Valid but for the waived keywords.
+    waived: bool,
+}
+
+/// Keywords about which a type says nothing, as TypeScript has no ranges, lengths, formats or integers. An invalid value
+/// that breaks only these is waived.
+const WAIVED: [&str; 12] = [
+    "minimum",
+    "maximum",
+    "exclusiveMinimum",
+    "exclusiveMaximum",
+    "multipleOf",
+    "minLength",
+    "maxLength",
+    "pattern",
+    "format",
+    "uniqueItems",
+    "minProperties",
+    "maxProperties",
+];
+
+/// What came of a run.
+struct Outcome {
+    valid: usize,
+    invalid: usize,
+    waived: usize,
+    refused: Vec<String>,
+    accepted: Vec<String>,
+}
+
+impl Outcome {
+    fn rejected_share(&self) -> f64 {
+        1.0 - self.accepted.len() as f64 / self.invalid.max(1) as f64
+    }
+
+    fn report(&self, what: &str) {
+        println!(
+            "{what}: {} valid values, {} refused; {} invalid ones, {:.2}% rejected; {} waived",
+            self.valid,
+            self.refused.len(),
+            self.invalid,
+            self.rejected_share() * 100.0,
+            self.waived,
+        );
+        if std::env::var_os("DIFFERENTIAL_LIST").is_some() {
+            self.accepted.iter().for_each(|line| println!("accepted though invalid: {line}"));
+        }
+        assert!(self.refused.is_empty(), "valid values are refused:\n{}", self.refused.join("\n"));
+    }
+}
+
+#[test]
+fn real_schemas() {
+    let mut schemas = Vec::new();
+    for tool in real_servers().into_iter().flat_map(|server| server.tools) {
+        schemas.push(tool.input_schema);
+        schemas.extend(tool.output_schema);
+    }
+    let mut chance = Chance::new(seed());
+    let values = judged(&schemas, 24, &mut chance);
+    let outcome = run(&schemas, &values);
+    outcome.report("real schemas");
+    assert!(outcome.rejected_share() >= 0.995, "{:#?}", outcome.accepted);
+}
+
+#[test]
+fn any_schemas() {
+    let mut chance = Chance::new(seed());
+    let count = std::env::var("DIFFERENTIAL_SCHEMAS").ok().and_then(|text| text.parse().ok()).unwrap_or(600);
+    let schemas: Vec<Value> = (0..count).map(|at| any_document(&mut chance, 2 + at % 3)).collect();
+    let values = judged(&schemas, 12, &mut chance);
+    let outcome = run(&schemas, &values);
+    outcome.report("schemas by chance");
+    assert!(outcome.rejected_share() >= 0.8, "{:.3}", outcome.rejected_share());
+}
+
+fn seed() -> u64 {
+    std::env::var("DIFFERENTIAL_SEED").ok().and_then(|text| text.parse().ok()).unwrap_or(1)
+}
+
+fn judged(schemas: &[Value], each: usize, chance: &mut Chance) -> Vec<Judged> {
+    let mut all = Vec::new();
+    for (at, schema) in schemas.iter().enumerate() {
+        let Ok(validator) = jsonschema::validator_for(schema) else { continue };
+        let lenient = jsonschema::validator_for(&without_waived(schema)).ok();
+        let mut seen = HashSet::new();
+        let mut valid: Vec<Value> = Vec::new();
+        for round in 0..each {
+            let value = match round % 4 {
+                0 | 1 => likely_value(chance, schema, schema, 6),
+                2 if !valid.is_empty() => {
+                    let original = chance.pick(&valid).clone();
+                    mutated(chance, &original)
+                }
+                _ => any_value(chance, 2),
+            };
+            if seen.insert(value.to_string()) {
+                let is_valid = validator.is_valid(&value);
+                if is_valid {
+                    valid.push(value.clone());
+                }
+                let waived = !is_valid && lenient.as_ref().is_none_or(|lenient| lenient.is_valid(&value));
+                all.push(Judged { schema: at, value, valid: is_valid, waived });
+            }
+        }
+    }
+    all
+}
+
+/// The schema without the waived keywords, and with `number` for `integer`.
+fn without_waived(schema: &Value) -> Value {
+    match schema {
+        Value::Object(map) => map
+            .iter()
+            .filter(|(key, value)| !WAIVED.contains(&key.as_str()) || value.is_object())
+            .map(|(key, value)| (key.clone(), without_waived(value)))
+            .collect::<serde_json::Map<_, _>>()
+            .into(),
+        Value::Array(items) => items.iter().map(without_waived).collect(),
+        Value::String(text) if text == "integer" => json!("number"),
+        other => other.clone(),
+    }
+}
+
+fn run(schemas: &[Value], values: &[Judged]) -> Outcome {
+    let tools = schemas.iter().enumerate().map(|(at, schema)| answering(&format!("t{at}"), schema)).collect();
+    let server = ServerDefinition::new("s", tools);
+    let mut files = vec![("s.d.ts".to_owned(), declare(&[server], Detail::Brief).text)];
+    // Files of a thousand lines: the compiler checks files in parallel.
+    for (part, chunk) in values.chunks(1000).enumerate() {
+        let lines: String = chunk
+            .iter()
+            .map(|judged| {
+                let wanted = result_type("s", &format!("t{}", judged.schema));
+                format!("{{ const value: {wanted} = {}; }}\n", expression(&judged.value))
+            })
+            .collect();
+        files.push((format!("v{part}.ts"), lines + "export {};\n"));
+    }
+    let complaints = compile(&files);
+    let broken: Vec<_> = complaints.iter().filter(|complaint| complaint.file == "s.d.ts").collect();
+    assert!(
+        broken.is_empty(),
+        "declarations do not compile: {broken:#?}\n{}",
+        files[0].1.lines().nth(broken[0].line - 1).unwrap_or_default()
+    );
+    let messages: HashMap<usize, String> = complaints
+        .into_iter()
+        .filter_map(|complaint| {
+            let part: usize = complaint.file.strip_prefix('v')?.strip_suffix(".ts")?.parse().ok()?;
+            Some((part * 1000 + complaint.line - 1, complaint.message))
+        })
+        .collect();
+    let mut outcome = Outcome { valid: 0, invalid: 0, waived: 0, refused: Vec::new(), accepted: Vec::new() };
+    for (at, judged) in values.iter().enumerate() {
+        let line = || format!("{}\n    under {}", judged.value, schemas[judged.schema]);
+        if judged.valid {
+            outcome.valid += 1;
+            outcome.refused.extend(messages.get(&at).map(|message| format!("{}\n    {message}", line())));
+        } else if judged.waived {
+            outcome.waived += 1;
+        } else {
+            outcome.invalid += 1;
+            if !messages.contains_key(&at) {
+                outcome.accepted.push(line());
+            }
+        }
+    }
+    outcome
+}
+
+#[test]
+fn the_values_say_something() {
+    // A differential test that generates nothing valid would pass for no reason.
+    let mut chance = Chance::new(seed());
+    let schemas: Vec<Value> = (0..100).map(|_| any_document(&mut chance, 3)).collect();
+    let values = judged(&schemas, 12, &mut chance);
+    let valid = values.iter().filter(|judged| judged.valid).count();
+    assert!(valid * 5 > values.len() && valid * 5 < values.len() * 4, "{valid} of {}", values.len());
+    assert!(schemas.iter().any(|schema| *schema != json!(true)));
+}
