@@ -1,0 +1,80 @@
+// A hand-written MCP server that does what well-behaved libraries do not.
+// node odd.mjs FOLDER [WAY…]; every message it gets is appended to FOLDER/seen.jsonl. The ways:
+//   exits      ends at once, with a word on standard error
+//   mute       never answers anything
+//   garbage    prints text on standard output that is no message, before and between its answers
+//   child      starts a process in a session of its own that would live for ever
+//   stubborn   ignores SIGTERM and the end of its input
+import { spawn } from "node:child_process";
+import { appendFileSync } from "node:fs";
+import { createInterface } from "node:readline";
+
+const [folder, ...ways] = process.argv.slice(2);
+const is = (way) => ways.includes(way);
+
+if (is("exits")) {
+  console.error("cannot open the ledger");
+  process.exit(7);
+}
+if (is("child")) {
+  const forever = ["-e", "setInterval(() => {}, 1000000)", "grandchild", folder];
+  spawn(process.execPath, forever, { detached: true, stdio: "ignore" }).unref();
+}
+if (is("stubborn")) {
+  for (const signal of ["SIGTERM", "SIGINT", "SIGHUP"]) process.on(signal, () => {});
+  setInterval(() => {}, 1000000);
+}
+const garbage = () => is("garbage") && console.log("Loading \u001b[31m{{{ not JSON\n\n[1, 2\n{\"jsonrpc\": 7}");
+garbage();
+
+const tool = (name, description) => ({ name, description, inputSchema: { type: "object" } });
+const tools = [
+  tool("pid", "Answers with its process id and how many calls it has seen."),
+  tool("die", "Ends the process in the middle of the call."),
+  tool("hang", "Never answers."),
+  tool("late", "Answers after `ms` milliseconds."),
+  tool("refuse", "Answers with a JSON-RPC error."),
+  tool("isError", "Answers with a result that says it failed."),
+  tool("give", "Answers with the result in its argument `result`, whatever that is."),
+];
+let calls = 0;
+const text = (value) => ({ content: [{ type: "text", text: typeof value === "string" ? value : JSON.stringify(value) }] });
+const send = (message) => {
+  garbage();
+  process.stdout.write(JSON.stringify({ jsonrpc: "2.0", ...message }) + "\n");
+};
+
+function call(id, { name, arguments: given = {} }) {
+  calls += 1;
+  const reply = (result) => send({ id, result });
+  switch (name) {
+    case "pid": return reply(text({ pid: process.pid, calls }));
+    case "die": console.error("the ledger is on fire"); return process.exit(3);
+    case "hang": return;
+    case "late": return setTimeout(() => reply(text("late")), given.ms);
+    case "refuse":
+      return send({ id, error: { code: -32602, message: "`when` must be a date, not a mood", data: { field: "when" } } });
+    case "isError": return reply({ ...text("the ledger is closed on Sundays"), isError: true });
+    case "give": return reply(given.result);
+    default: return reply({ ...text(`there is no tool ${name}`), isError: true });
+  }
+}
+
+const input = createInterface({ input: process.stdin });
+input.on("line", (line) => {
+  appendFileSync(`${folder}/seen.jsonl`, line + "\n");
+  if (is("mute")) return;
+  const { id, method, params } = JSON.parse(line);
+  switch (method) {
+    case "initialize":
+      return send({
+        id,
+        result: { protocolVersion: "2025-06-18", capabilities: { tools: {} }, serverInfo: { name: "odd", version: "1.0" } },
+      });
+    case "tools/list": return send({ id, result: { tools } });
+    case "tools/call": return call(id, params);
+    case "ping": return send({ id, result: {} });
+    default: if (id !== undefined) send({ id, error: { code: -32601, message: `no method ${method}` } });
+  }
+});
+input.on("close", () => is("stubborn") || process.exit(0));

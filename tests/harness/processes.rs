@@ -1,0 +1,99 @@
+//! Who is alive, from `/proc`.
+
+use std::fs;
+use std::thread;
+use std::time::{Duration, Instant};
+
+use rustix::process::Pid;
+
+use super::PATIENCE;
+
+/// One process at one moment.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Process {
+    /// Its number.
+    pub pid: i32,
+    /// Its parent's.
+    pub parent: i32,
+    /// When it was started, in ticks since the boot: with the number, it names one process for ever.
+    pub started: u64,
+    /// Its arguments.
+    pub command: String,
+}
+
+impl Process {
+    /// The process with this number; `None` if there is none, or only what is left until its parent takes note.
+    pub fn read(pid: i32) -> Option<Self> {
+        let stat = fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
+        // The name in parentheses can hold anything; what follows the last one are numbers.
+        let fields: Vec<&str> = stat.rsplit_once(')')?.1.split_whitespace().collect();
+        if matches!(*fields.first()?, "Z" | "X") {
+            return None;
+        }
+        let command = fs::read(format!("/proc/{pid}/cmdline")).ok()?;
+        Some(Self {
+            pid,
+            parent: fields.get(1)?.parse().ok()?,
+            started: fields.get(19)?.parse().ok()?,
+            command: String::from_utf8_lossy(&command).replace('\0', " ").trim_end().to_owned(),
+        })
+    }
+
+    /// Whether it is still there.
+    pub fn is_alive(&self) -> bool {
+        Self::read(self.pid).is_some_and(|now| now.started == self.started)
+    }
+}
+
+fn all() -> Vec<Process> {
+    let entries = fs::read_dir("/proc").expect("/proc");
+    let numbers = entries.flatten().filter_map(|entry| entry.file_name().to_str()?.parse().ok());
+    numbers.filter_map(Process::read).collect()
+}
+
+/// Every process below `pid`.
+pub fn descendants(pid: Pid) -> Vec<Process> {
+    let all = all();
+    let mut found: Vec<Process> = Vec::new();
+    let mut parents = vec![pid.as_raw_nonzero().get()];
+    while let Some(parent) = parents.pop() {
+        for process in all.iter().filter(|process| process.parent == parent) {
+            parents.push(process.pid);
+            found.push(process.clone());
+        }
+    }
+    found
+}
+
+/// Every process with `text` among its arguments.
+pub fn mentioning(text: &str) -> Vec<Process> {
+    all().into_iter().filter(|process| process.command.contains(text)).collect()
+}
+
+/// Waits until `find` finds at least one process, and gives all it finds.
+#[track_caller]
+pub fn wait_for(what: &str, find: impl Fn() -> Vec<Process>) -> Vec<Process> {
+    let deadline = Instant::now() + PATIENCE;
+    loop {
+        let found = find();
+        if !found.is_empty() {
+            return found;
+        }
+        assert!(Instant::now() < deadline, "no process appeared: {what}");
+        thread::sleep(Duration::from_millis(10));
+    }
+}
+
+/// Waits until `find` finds nothing any more.
+#[track_caller]
+pub fn wait_until_gone(what: &str, within: Duration, find: impl Fn() -> Vec<Process>) {
+    let deadline = Instant::now() + within;
+    loop {
+        let left = find();
+        if left.is_empty() {
+            return;
+        }
+        assert!(Instant::now() < deadline, "{what}: still alive after {within:?}: {left:#?}");
+        thread::sleep(Duration::from_millis(10));
+    }
+}
