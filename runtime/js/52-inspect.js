@@ -30,6 +30,11 @@ const unusual = /['\\\x00-\x1f\x7f-\x9f\u2028\u2029]|[\ud800-\udbff](?![\udc00-\
 // Classes of the host that show something better than their (empty) own properties: { is, show }, see `inspectable`.
 const shown = list();
 isolet.inspectable = (is, show) => ArrayPrototypePush(shown, { __proto__: null, is, show });
+// Whether an object is of one of them.
+isolet.isOfHost = (value) => {
+  for (let i = 0; i < shown.length; i++) if (shown[i].is(value)) return true;
+  return false;
+};
 
 function quote(text, limit) {
   const cut = text.length > limit;

@@ -214,6 +214,7 @@ function handler(Class, type) {
 // An error that nobody caught and that ends nothing: a line in the log.
 const report = (error) => natives.log(4, `Uncaught ${isolet.inspect(error)}`);
 
+isolet.inspectable(isolet.events.is, (event) => ({ __proto__: null, fields: { __proto__: null, type: event.type } }));
 isolet.handler = handler;
 isolet.report = report;
 isolet.expose({ Event, CustomEvent, MessageEvent, ErrorEvent, EventTarget, reportError: (error) => report(error) });
