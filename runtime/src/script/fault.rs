@@ -87,7 +87,7 @@ pub(super) fn from_diagnostics<'d>(
     if !message.ends_with('.') {
         message.push('.');
     }
-    let opening = first.labels.iter().nth(1).map(|label| label.offset() as usize);
+    let opening = first.labels.get(1).map(|label| label.offset() as usize);
     let hint = hint(text, at, &message, opening)
         .or_else(|| missing_semicolon.then(|| UNFINISHED.into()))
         .or_else(|| first.help.as_ref().map(|help| sentence(help)));

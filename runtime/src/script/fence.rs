@@ -49,7 +49,7 @@ pub(super) fn open(source: &str) -> Result<Cow<'_, str>, Flaw> {
 /// The text with a byte order mark and a hashbang line blanked.
 pub(super) fn blank_preamble(source: &str) -> Cow<'_, str> {
     let end = preamble(source, true);
-    if !source[..end].contains(|c: char| c == '\u{feff}' || c == '#') {
+    if !source[..end].contains(['\u{feff}', '#']) {
         return Cow::Borrowed(source);
     }
     let mut text = String::with_capacity(source.len());

@@ -15,9 +15,17 @@
 //! under it (enums, namespaces with values, parameter properties, decorators) is a fault that says what to write.
 //! Three characters may move, all parentheses: see `erase`.
 //!
-//! Cost in a release build on the 2-core machine this was written on, scan, parse, blanking and output together
+//! Cost in a release build on two shared cores, everything included, of dense TypeScript and of the JavaScript under it
 //! (`cargo test --release -p isolet-runtime script::tests::cost -- --ignored --nocapture`):
-//! see the end of this comment.
+//!
+//! | text | TypeScript | JavaScript | of which the scan |
+//! |---|---|---|---|
+//! | 300 bytes | 5 µs | 5 µs | 1 µs |
+//! | 3 KB | 45 µs | 30 µs | 10 to 18 µs |
+//! | 100 KB | 2.0 ms | 1.0 ms | 0.3 ms |
+//!
+//! Checked once against `tsc` 5.9: 832 source files of rxjs, zod and effect and 6,137 pairs of snippets that tempt
+//! semicolon insertion came out as the same program.
 
 mod edits;
 mod erase;

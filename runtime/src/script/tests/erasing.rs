@@ -51,7 +51,7 @@ fn annotations() {
 fn assertions_and_arguments() {
     check(
         "a = b as C; d = e satisfies F as G; h = i! + j!.k!(); l! = 1",
-        "a = b ; d = e ; h = i  + j .k (); l  = 1".replace("e ", "e ").as_str(),
+        "a = b ; d = e ; h = i  + j .k (); l  = 1",
     );
     check("a = <B>c; d = <E><F>g; h = i<J>(k)", "a =  c; d =  g; h = i (k)");
     check(
@@ -131,10 +131,7 @@ fn statements_do_not_join_over_blanks() {
     check("let a = b\ntype C = 1\nd()", "let a = b\n \nd()");
     check("a = b as C\n(d)()", "a = b ; \n(d)()");
     check("a = b as C;\n(d)()", "a = b ;\n(d)()");
-    check(
-        "a = b as C as D\n`e`\nf = g satisfies H\n[i]",
-        "a = b ; \n`e`\nf = g ; \n[i]".replace("b ; ", "b ; ").as_str(),
-    );
+    check("a = b as C as D\n`e`\nf = g satisfies H\n[i]", "a = b ; \n`e`\nf = g ; \n[i]");
     check("if (a) b = c as D\n(e)()", "if (a) b = c ; \n(e)()");
     check("a\ninterface B {}\n/e/.test(f)", "a\n; \n/e/.test(f)");
     check("function f() {\n'use strict'\ntype A = 1\n(b)() }", "function f() {\n'use strict'\n; \n(b)() }");
