@@ -61,7 +61,7 @@ isolet.fetch = (id, method, url, headersText, body) => {
 
 async function answer(id, method, url, headersText, body) {
   try {
-    const request = new isolet.web.Request(url, { method, headers: JSONParse(headersText), body });
+    const request = isolet.requests.received(method, url, headersText, body);
     const response = await worker.fetch(request, isolet.env, isolet.executionContext());
     const { status, headers, bytes } = await isolet.responseParts(response);
     natives.respond(id, status, headers, bytes);
@@ -83,7 +83,7 @@ isolet.fetchOnce = async (entry, env, input) => {
 
 // The third argument of fetch(): work handed to waitUntil is awaited by nobody, as the run ends with its result.
 isolet.executionContext = () => ({
-  waitUntil(promise) { isolet.primordials.PromisePrototypeThen(isolet.primordials.PromiseResolve(promise), undefined, () => {}); },
+  waitUntil(promise) { isolet.primordials.PromisePrototypeThen(new Promise((resolve) => resolve(promise)), undefined, () => {}); },
   passThroughOnException() {},
   props: {},
 });

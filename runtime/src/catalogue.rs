@@ -3,17 +3,18 @@
 use std::collections::HashMap;
 
 use indexmap::IndexMap;
+use serde::{Deserialize, Serialize};
 
 /// The servers and tools that one run can see. Immutable and shared: a run holds an `Arc` of it, so a server with
 /// 3,000 tools costs a run nothing.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
 pub struct Catalogue {
     servers: IndexMap<String, ServerTools>,
     aliases: HashMap<String, String>,
 }
 
 /// One server's tools.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
 pub struct ServerTools {
     /// Exact names in the order of the list; `None` while the server has not listed them yet, and then every name is
     /// let through to the host, which waits for the list.

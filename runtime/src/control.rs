@@ -66,6 +66,11 @@ impl Control {
         }
     }
 
+    /// Hands something to the isolate's thread.
+    pub(crate) fn send(&self, inbound: Inbound) {
+        let _ = self.inbound.send(inbound);
+    }
+
     pub(crate) fn stopped(&self) -> Option<StopReason> {
         StopReason::from_u8(self.reason.load(Ordering::Acquire))
     }

@@ -1,19 +1,25 @@
 //! What the rest of isolet sees: an engine that takes jobs and gives runs.
 
-use std::sync::Arc;
+use std::path::PathBuf;
+use std::sync::{Arc, OnceLock};
+use std::time::Duration;
 
 use tokio::sync::mpsc;
 
 use crate::control::{Control, StopReason};
 use crate::job::WorkerJob;
 use crate::outlet::LocalOutlet;
-use crate::pool::{Pool, Queued, Text};
+use crate::pool::{Pool, PoolOptions, Queued, Text};
+use crate::process::broker::{Broker, ProcessOptions};
 use crate::report::Outcome;
 use crate::state::Names;
+use crate::turns::Inbound;
 use crate::worker::Worker;
-use crate::{Entry, Environment, ErrorCode, Job, Report, RunError, RunEvent, Stats, v8_process};
+use crate::{
+    Entry, Environment, ErrorCode, Job, Report, RunError, RunEvent, RunnerStatus, Stats, v8_process,
+};
 
-/// How many isolates to keep ready and to let live, and how large they may grow.
+/// How many isolates to keep ready and to let live, how large they may grow, and where they live.
 #[derive(Debug, Clone)]
 pub struct EngineOptions {
     /// Isolates ready before a request comes.
@@ -22,66 +28,161 @@ pub struct EngineOptions {
     pub live: usize,
     /// Heap and array buffers of each, in bytes: it is fixed when an isolate is made, before its job is known.
     pub heap_bytes: usize,
+    /// Where isolates live.
+    pub isolation: Isolation,
+}
+
+/// Where isolates live.
+#[derive(Debug, Clone)]
+pub enum Isolation {
+    /// On threads of this process: for embedding, for platforms without a jail, for code that is trusted.
+    Thread,
+    /// In jailed runner processes.
+    Process(RunnerProcesses),
+}
+
+/// How runner processes are started.
+#[derive(Debug, Clone)]
+pub struct RunnerProcesses {
+    /// An executable that calls [`runner::main`](crate::process::runner::main) when its first argument is `subcommand`.
+    pub executable: PathBuf,
+    /// That argument.
+    pub subcommand: String,
+    /// How many. The isolates of the engine are spread over them.
+    pub count: usize,
 }
 
 impl Default for EngineOptions {
     fn default() -> Self {
-        Self { warm: 8, live: 256, heap_bytes: crate::Limits::default().heap_bytes }
+        let heap_bytes = crate::Limits::default().heap_bytes;
+        Self { warm: 8, live: 256, heap_bytes, isolation: Isolation::Thread }
     }
 }
 
-/// Runs jobs in fresh isolates on threads of this process. Cheap to clone.
+/// Runs jobs in fresh isolates. Cheap to clone.
 #[derive(Clone)]
 pub struct Engine {
     handle: Arc<Handle>,
 }
 
-/// The last clone of an engine takes its threads along. They hold the pool too, so its own count never comes to nothing.
 struct Handle {
-    pool: Arc<Pool>,
+    options: EngineOptions,
+    tokio: tokio::runtime::Handle,
+    place: Place,
+    /// Isolates of this process: all of them, or with process isolation only those of Workers, made when asked for.
+    threads: OnceLock<Arc<Pool>>,
 }
 
+enum Place {
+    Threads,
+    Processes(Arc<Broker>),
+}
+
+/// The last clone of an engine takes its threads and processes along. Threads hold the pool too, so its own count never
+/// comes to nothing.
 impl Drop for Handle {
     fn drop(&mut self) {
-        self.pool.close();
+        if let Some(pool) = self.threads.get() {
+            pool.close();
+        }
+        if let Place::Processes(broker) = &self.place {
+            broker.close();
+        }
+    }
+}
+
+impl Handle {
+    fn threads(&self) -> &Arc<Pool> {
+        self.threads.get_or_init(|| {
+            v8_process::start();
+            let EngineOptions { warm, live, heap_bytes, .. } = self.options;
+            let warm = if matches!(self.place, Place::Threads) { warm } else { 0 };
+            Pool::start(PoolOptions { warm, live, heap_bytes })
+        })
     }
 }
 
 impl Engine {
-    /// Starts V8 (once in a process) and fills the pool. Tool calls are driven on `tokio`.
+    /// Fills the pool, in this process or in runners. Tool calls are driven on `tokio`.
     pub fn new(options: EngineOptions, tokio: tokio::runtime::Handle) -> Self {
-        v8_process::start();
-        Self { handle: Arc::new(Handle { pool: Pool::start(options, tokio) }) }
+        let place = match &options.isolation {
+            Isolation::Thread => Place::Threads,
+            Isolation::Process(processes) => {
+                Place::Processes(Broker::start(ProcessOptions::new(processes, &options), tokio.clone()))
+            }
+        };
+        let engine = Self { handle: Arc::new(Handle { options, tokio, place, threads: OnceLock::new() }) };
+        if matches!(engine.handle.place, Place::Threads) {
+            engine.handle.threads();
+        }
+        engine
     }
 
     /// Hands `job` to a warm isolate, or queues it until there is one.
     pub fn run(&self, job: Job) -> Run {
         let (sender, events) = mpsc::unbounded_channel();
-        let ticket = Arc::new(Ticket::default());
-        let Job { code, language, entry: Entry::Script { input }, environment, limits } = job;
-        let Environment { vars, catalogue, host } = environment;
-        let outlet = LocalOutlet { events: sender, host, tokio: self.handle.pool.tokio.clone() };
-        self.handle.pool.push(Queued::new(
-            Text { code, language, input },
-            Names { vars, catalogue },
-            limits,
-            Box::new(outlet),
-            ticket.clone(),
-        ));
-        Run { events, ticket, done: false }
+        let cancel = match &self.handle.place {
+            Place::Processes(broker) => {
+                let run = broker.push(job, sender);
+                Cancel::Broker(broker.clone(), run)
+            }
+            Place::Threads => {
+                let ticket = Arc::new(Ticket::default());
+                let Job { code, language, entry: Entry::Script { input }, environment, limits } = job;
+                let Environment { vars, catalogue, host } = environment;
+                let outlet = LocalOutlet { events: sender, host, tokio: self.handle.tokio.clone() };
+                self.handle.threads().push(Queued::new(
+                    Text { code, language, input },
+                    Names { vars, catalogue },
+                    limits,
+                    Box::new(outlet),
+                    ticket.clone(),
+                ));
+                Cancel::Ticket(ticket)
+            }
+        };
+        Run { events, cancel, done: false }
     }
 
-    /// Starts a Worker: a long-lived isolate that answers requests.
+    /// Starts a Worker: a long-lived isolate that answers requests. It lives in this process, whatever the isolation of
+    /// scripts.
     ///
     /// # Errors
     /// When its modules do not compile or its top level throws.
     pub async fn worker(&self, job: WorkerJob) -> Result<Worker, RunError> {
-        Worker::start(self.handle.pool.clone(), job).await
+        Worker::start(self.handle.threads().clone(), self.handle.tokio.clone(), job).await
     }
 
     /// Isolates that are ready now.
     pub fn warm(&self) -> usize {
-        self.handle.pool.idle()
+        match &self.handle.place {
+            Place::Threads => self.handle.threads().idle(),
+            Place::Processes(broker) => broker.warm(),
+        }
+    }
+
+    /// Waits until work is taken, for at most `within`; `false` if it is not by then.
+    pub async fn ready(&self, within: Duration) -> bool {
+        match &self.handle.place {
+            Place::Threads => true,
+            Place::Processes(broker) => broker.settled(within).await,
+        }
+    }
+
+    /// The runner processes and their jails; empty with thread isolation.
+    pub fn runners(&self) -> Vec<RunnerStatus> {
+        match &self.handle.place {
+            Place::Threads => Vec::new(),
+            Place::Processes(broker) => broker.statuses(),
+        }
+    }
+
+    /// How many runner processes died and were replaced.
+    pub fn runner_restarts(&self) -> usize {
+        match &self.handle.place {
+            Place::Threads => 0,
+            Place::Processes(broker) => broker.restarts(),
+        }
     }
 }
 
@@ -117,7 +218,16 @@ impl Ticket {
         )
     }
 
-    fn cancel(&self) {
+    /// Hands something to the run, if it runs.
+    pub(crate) fn send(&self, inbound: Inbound) {
+        if let TicketState::Running(control) =
+            &*self.inner.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
+        {
+            control.send(inbound);
+        }
+    }
+
+    pub(crate) fn cancel(&self) {
         let mut state = self.inner.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
         if let TicketState::Running(control) = std::mem::replace(&mut *state, TicketState::Cancelled) {
             control.stop(StopReason::Cancelled);
@@ -125,10 +235,16 @@ impl Ticket {
     }
 }
 
+/// How a run is cancelled where it runs.
+enum Cancel {
+    Ticket(Arc<Ticket>),
+    Broker(Arc<Broker>, u64),
+}
+
 /// A run in progress. Dropping it cancels the run and its calls.
 pub struct Run {
     events: mpsc::UnboundedReceiver<RunEvent>,
-    ticket: Arc<Ticket>,
+    cancel: Cancel,
     done: bool,
 }
 
@@ -165,7 +281,10 @@ impl Run {
 impl Drop for Run {
     fn drop(&mut self) {
         if !self.done {
-            self.ticket.cancel();
+            match &self.cancel {
+                Cancel::Ticket(ticket) => ticket.cancel(),
+                Cancel::Broker(broker, run) => broker.cancel(*run),
+            }
         }
     }
 }

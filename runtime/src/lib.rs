@@ -12,6 +12,7 @@
 //! | [`report`] | what came of a run: result or error, logs, calls, figures |
 //! | `script` | source text → prepared JavaScript: fences, shapes, TypeScript blanked in place |
 //! | [`engine`] | takes jobs, gives runs |
+//! | [`process`] | jailed runner processes behind a broker |
 //! | `pool` | warm threads, one isolate each, and the queue before them |
 //! | `isolate` | a fresh isolate and context from the snapshot that build.rs makes of `js/` |
 //! | `turns` | a run, turn by turn |
@@ -40,6 +41,7 @@ mod modules;
 mod natives;
 mod outlet;
 mod pool;
+pub mod process;
 pub mod report;
 mod script;
 mod state;
@@ -52,9 +54,10 @@ mod watchdog;
 pub mod worker;
 
 pub use catalogue::{Catalogue, ServerTools};
-pub use engine::{Engine, EngineOptions, Run};
+pub use engine::{Engine, EngineOptions, Isolation, Run, RunnerProcesses};
 pub use job::{Entry, Environment, HttpRequest, HttpResponse, Job, Language, Module, WorkerJob};
 pub use limits::Limits;
+pub use process::broker::RunnerStatus;
 pub use report::{CallRecord, ErrorCode, LogLevel, LogLine, Outcome, Report, RunError, RunEvent, Stats};
 pub use tools::{Operation, ToolFailure, ToolFuture, ToolHost, ToolRequest};
 pub use worker::{FetchReport, Worker};

@@ -5,7 +5,7 @@ use std::time::Duration;
 const MIB: usize = 1024 * 1024;
 
 /// The limits of one run. The defaults are the product's (design, section 7).
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 pub struct Limits {
     /// CPU time of the run's thread: JavaScript, garbage collection and compilation, not waiting.
     pub cpu: Duration,

@@ -116,8 +116,8 @@ fn call(scope: &mut PinScope, arguments: Arguments, mut result: ReturnValue) {
 /// `server(name)` → the exact name, or undefined.
 fn server(scope: &mut PinScope, arguments: Arguments, mut result: ReturnValue) {
     let name = text(scope, &arguments, 0);
-    let exact = state(scope)
-        .and_then(|state| state.environment.catalogue.server(&name).map(|(exact, _)| exact.to_owned()));
+    let exact =
+        state(scope).and_then(|state| state.names.catalogue.server(&name).map(|(exact, _)| exact.to_owned()));
     if let Some(exact) = exact {
         set_text(scope, &mut result, &exact);
     }
@@ -127,7 +127,7 @@ fn server(scope: &mut PinScope, arguments: Arguments, mut result: ReturnValue) {
 fn names(scope: &mut PinScope, arguments: Arguments, mut result: ReturnValue) {
     let name = text(scope, &arguments, 0);
     let Some(state) = state(scope) else { return };
-    let catalogue = &state.environment.catalogue;
+    let catalogue = &state.names.catalogue;
     let names: Vec<&str> = if name.is_empty() {
         catalogue.names().collect()
     } else {
@@ -141,7 +141,7 @@ fn names(scope: &mut PinScope, arguments: Arguments, mut result: ReturnValue) {
 fn lists(scope: &mut PinScope, arguments: Arguments, mut result: ReturnValue) {
     let (server, tool) = (text(scope, &arguments, 0), text(scope, &arguments, 1));
     let found = state(scope).is_some_and(|state| {
-        state.environment.catalogue.server(&server).is_some_and(|(_, tools)| tools.lists(&tool))
+        state.names.catalogue.server(&server).is_some_and(|(_, tools)| tools.lists(&tool))
     });
     result.set_bool(found);
 }
@@ -150,7 +150,7 @@ fn lists(scope: &mut PinScope, arguments: Arguments, mut result: ReturnValue) {
 fn unknown(scope: &mut PinScope, arguments: Arguments, mut result: ReturnValue) {
     let name = text(scope, &arguments, 0);
     let Some(state) = state(scope) else { return };
-    let json = crate::unknown::server(&state.environment.catalogue, &name).to_json();
+    let json = crate::unknown::server(&state.names.catalogue, &name).to_json();
     set_text(scope, &mut result, &json);
 }
 

@@ -14,7 +14,7 @@ use std::sync::mpsc::{Sender, channel};
 use std::sync::{Arc, Condvar, Mutex, PoisonError};
 use std::time::Instant;
 
-use crate::engine::{EngineOptions, Ticket};
+use crate::engine::Ticket;
 use crate::isolate::FreshIsolate;
 use crate::outlet::Outlet;
 use crate::state::{Names, RunState, milliseconds};
@@ -55,13 +55,21 @@ impl Queued {
     }
 }
 
+/// How many isolates to keep ready and to let live, and how large they may grow.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct PoolOptions {
+    pub(crate) warm: usize,
+    pub(crate) live: usize,
+    pub(crate) heap_bytes: usize,
+}
+
 /// The threads and the queue before them.
 pub(crate) struct Pool {
-    options: EngineOptions,
-    pub(crate) tokio: tokio::runtime::Handle,
+    options: PoolOptions,
     pub(crate) watchdog: Watchdog,
     state: Mutex<State>,
     arrived: Condvar,
+    warmed: Condvar,
     spawner: Sender<Spawn>,
 }
 
@@ -82,7 +90,7 @@ pub(crate) type Spawn = Box<dyn FnOnce() + Send>;
 
 impl Pool {
     /// Fills the pool in the background. V8 must be running.
-    pub(crate) fn start(options: EngineOptions, tokio: tokio::runtime::Handle) -> Arc<Self> {
+    pub(crate) fn start(options: PoolOptions) -> Arc<Self> {
         let (spawner, requests) = channel::<Spawn>();
         // All threads that enter isolates descend from this one, which was made after V8 was started: see
         // `v8_process::start`. The caller's thread may be one of tokio's, made before.
@@ -100,10 +108,10 @@ impl Pool {
             })
             .expect("a thread for the spawner");
         let pool = Arc::new(Self {
-            tokio,
             watchdog: Watchdog::start(),
             state: Mutex::default(),
             arrived: Condvar::new(),
+            warmed: Condvar::new(),
             spawner,
             options,
         });
@@ -125,6 +133,14 @@ impl Pool {
     /// Threads that wait for a job.
     pub(crate) fn idle(&self) -> usize {
         self.lock().idle
+    }
+
+    /// Waits until as many isolates are ready as were asked for.
+    pub(crate) fn wait_until_warm(&self) {
+        let mut state = self.lock();
+        while state.idle < self.options.warm && !state.closed {
+            state = self.warmed.wait(state).unwrap_or_else(PoisonError::into_inner);
+        }
     }
 
     /// Starts a thread outside of the pool, for a Worker.
@@ -167,6 +183,7 @@ impl Pool {
         let mut state = self.lock();
         state.making -= 1;
         state.idle += 1;
+        self.warmed.notify_all();
         loop {
             if let Some(queued) = state.queue.pop_front() {
                 if queued.ticket.cancelled() {
@@ -206,11 +223,13 @@ impl Pool {
         let clock = ThreadClock::of_this_thread();
         let cpu_before = clock.read().unwrap_or_default();
         let queued_ms = milliseconds(since);
+        let (condemned, of_run) = (outlet.condemned(), limits.clone());
+        let condemned = Box::new(move |reason| condemned(fault::stopped(reason, &of_run)));
         let state = RunState::new(names, limits.clone(), fresh.control.clone(), outlet, fresh.sender());
         let started = state.started();
         let wall_until = started + limits.wall;
         fresh.isolate.set_slot(state);
-        let watch = self.watchdog.watch(fresh.control.clone(), limits.cpu, wall_until);
+        let watch = self.watchdog.watch(fresh.control.clone(), limits.cpu, wall_until, condemned);
         let result = script::prepare(&code, language == Language::TypeScript)
             .map_err(RunError::from)
             .and_then(|prepared| turns::run(&mut fresh, &prepared, input.as_deref(), wall_until))

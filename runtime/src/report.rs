@@ -14,7 +14,7 @@ pub enum RunEvent {
 }
 
 /// How a run ended: the part of a [`Report`] that is known only at the end.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct Outcome {
     /// The result's JSON text (`null` for `undefined`), or what went wrong.
     pub result: Result<String, RunError>,

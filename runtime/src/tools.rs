@@ -28,7 +28,7 @@ pub struct ToolRequest {
 }
 
 /// What is asked of a server.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 pub enum Operation {
     /// `env.server.tool(args)`: the answer is the unwrapped value (structured content, else text), as JSON.
     Call {
@@ -79,7 +79,7 @@ impl Operation {
 }
 
 /// Why a call has no answer. The script sees it as `ToolError`.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize, thiserror::Error)]
 #[error("{message}")]
 pub struct ToolFailure {
     /// For the reader of the script: the upstream's own words, or what happened to the upstream.

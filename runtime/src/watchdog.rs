@@ -3,6 +3,9 @@
 //! No timer and no thread per run: the watchdog reads the CPU clocks of the threads that run something, when the first
 //! of them can have reached its limit at the earliest, which is never before the remaining CPU time has passed on the
 //! wall. With nothing near its limit it sleeps.
+//!
+//! A run that was stopped and goes on is condemned: V8 cannot be interrupted in some of its C++ (a multiplication of huge
+//! BigInts, for one), and then only the end of the process helps.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Condvar, Mutex, PoisonError};
@@ -42,10 +45,26 @@ struct Watched {
     /// Reading of `clock` at which the run is out of CPU.
     cpu_until: Duration,
     wall_until: Instant,
+    /// Reading of `clock` when the run was first seen to be stopped.
+    stopped_at: Option<Duration>,
+    condemned: Option<Condemned>,
 }
+
+/// What to do with a run that was stopped and goes on.
+pub(crate) type Condemned = Box<dyn FnOnce(StopReason) + Send>;
 
 /// The watchdog looks at least this much later, so that a run that hovers at its limit does not make it spin.
 const SHORTEST_SLEEP: Duration = Duration::from_millis(1);
+
+/// While something runs, the watchdog looks this often whether it was stopped by something else than the watchdog itself.
+const LOOK: Duration = Duration::from_millis(50);
+
+/// After so long without runs the watchdog sleeps without a date. Before that a new run costs no system call.
+const LINGER: Duration = Duration::from_secs(1);
+
+/// CPU that a run may use after it was stopped before it is condemned: time for V8 to reach a check, for a garbage
+/// collection to end. Counted on the run's own clock, as on a busy machine its thread may get no turn for long.
+const AFTER_STOP: Duration = Duration::from_millis(50);
 
 impl Watchdog {
     pub(crate) fn start() -> Self {
@@ -60,14 +79,21 @@ impl Watchdog {
     }
 
     /// Watches the calling thread from now on.
-    pub(crate) fn watch(&self, control: Arc<Control>, cpu: Duration, wall_until: Instant) -> Watch {
+    pub(crate) fn watch(
+        &self,
+        control: Arc<Control>,
+        cpu: Duration,
+        wall_until: Instant,
+        condemned: Condemned,
+    ) -> Watch {
         let clock = ThreadClock::of_this_thread();
         let cpu_until = clock.read().unwrap_or_default() + cpu;
         let check_at = (Instant::now() + cpu).min(wall_until);
         let mut table = self.shared.table.lock().unwrap_or_else(PoisonError::into_inner);
         let id = table.next_id;
         table.next_id += 1;
-        table.runs.insert(id, Watched { control, clock, cpu_until, wall_until });
+        let condemned = Some(condemned);
+        table.runs.insert(id, Watched { control, clock, cpu_until, wall_until, stopped_at: None, condemned });
         if table.wakes_at.is_none_or(|wakes_at| check_at < wakes_at) {
             table.wakes_at = Some(check_at);
             self.shared.earlier.notify_one();
@@ -84,31 +110,62 @@ impl Drop for Watch {
 
 fn watch(shared: &Shared) {
     let mut table = shared.table.lock().unwrap_or_else(PoisonError::into_inner);
+    let mut busy_at = Instant::now();
     loop {
         let now = Instant::now();
-        let mut next: Option<Instant> = None;
-        for run in table.runs.values() {
-            if run.control.stopped().is_some() {
-                continue;
-            }
+        let mut condemned = Vec::new();
+        let mut next = now + LOOK;
+        for run in table.runs.values_mut() {
+            busy_at = now;
             // A thread that has ended has no clock; it takes its watch along, so this is only a race at the end.
             let Some(used) = run.clock.read() else { continue };
-            if used >= run.cpu_until {
-                run.control.stop(StopReason::Cpu);
-            } else if now >= run.wall_until {
-                run.control.stop(StopReason::Wall);
-            } else {
-                let earliest = (now + (run.cpu_until - used)).min(run.wall_until);
-                next = Some(next.map_or(earliest, |next| next.min(earliest)));
-            }
+            let look_in = run.look(used, now, &mut condemned);
+            next = next.min(now + look_in.max(SHORTEST_SLEEP));
         }
-        table.wakes_at = next;
-        table = match next {
+        table.wakes_at = (busy_at + LINGER > now).then_some(next);
+        if !condemned.is_empty() {
+            // Not under the lock: condemning writes to a socket.
+            drop(table);
+            condemned.into_iter().for_each(|(condemn, reason): (Condemned, _)| condemn(reason));
+            table = shared.table.lock().unwrap_or_else(PoisonError::into_inner);
+            continue;
+        }
+        table = match table.wakes_at {
             None => shared.earlier.wait(table).unwrap_or_else(PoisonError::into_inner),
             Some(next) => {
-                let sleep = next.saturating_duration_since(now).max(SHORTEST_SLEEP);
+                let sleep = next.saturating_duration_since(now);
                 shared.earlier.wait_timeout(table, sleep).unwrap_or_else(PoisonError::into_inner).0
             }
         };
+    }
+}
+
+impl Watched {
+    /// Stops or condemns the run if it is time, and says when to look again.
+    fn look(
+        &mut self,
+        used: Duration,
+        now: Instant,
+        condemned: &mut Vec<(Condemned, StopReason)>,
+    ) -> Duration {
+        if self.control.stopped().is_none() {
+            if used >= self.cpu_until {
+                self.control.stop(StopReason::Cpu);
+            } else if now >= self.wall_until {
+                self.control.stop(StopReason::Wall);
+            } else {
+                return (self.cpu_until - used).min(self.wall_until - now);
+            }
+        }
+        let Some(reason) = self.control.stopped() else { return LOOK };
+        let stopped_at = *self.stopped_at.get_or_insert(used);
+        let since = used.saturating_sub(stopped_at);
+        if since < AFTER_STOP {
+            return AFTER_STOP - since;
+        }
+        if let Some(condemn) = self.condemned.take() {
+            condemned.push((condemn, reason));
+        }
+        LOOK
     }
 }

@@ -38,6 +38,7 @@ pub struct FetchReport {
 /// A Worker that answers requests in one warm isolate. Dropping it ends the isolate.
 pub struct Worker {
     pool: Arc<Pool>,
+    tokio: tokio::runtime::Handle,
     job: Arc<WorkerJob>,
     instance: tokio::sync::Mutex<Option<Instance>>,
 }
@@ -54,10 +55,14 @@ impl Drop for Instance {
 }
 
 impl Worker {
-    pub(crate) async fn start(pool: Arc<Pool>, job: WorkerJob) -> Result<Self, RunError> {
+    pub(crate) async fn start(
+        pool: Arc<Pool>,
+        tokio: tokio::runtime::Handle,
+        job: WorkerJob,
+    ) -> Result<Self, RunError> {
         let job = Arc::new(job);
-        let instance = Instance::start(&pool, &job).await?;
-        Ok(Self { pool, job, instance: tokio::sync::Mutex::new(Some(instance)) })
+        let instance = Instance::start(&pool, &tokio, &job).await?;
+        Ok(Self { pool, tokio, job, instance: tokio::sync::Mutex::new(Some(instance)) })
     }
 
     /// Sends one request through the Worker's `fetch`.
@@ -67,7 +72,7 @@ impl Worker {
         {
             let mut instance = self.instance.lock().await;
             if instance.as_ref().is_none_or(|instance| instance.control.stopped().is_some()) {
-                *instance = match Instance::start(&self.pool, &self.job).await {
+                *instance = match Instance::start(&self.pool, &self.tokio, &self.job).await {
                     Ok(instance) => Some(instance),
                     Err(error) => return failed(error),
                 };
@@ -85,10 +90,14 @@ impl Worker {
 }
 
 impl Instance {
-    async fn start(pool: &Arc<Pool>, job: &Arc<WorkerJob>) -> Result<Self, RunError> {
+    async fn start(
+        pool: &Arc<Pool>,
+        tokio: &tokio::runtime::Handle,
+        job: &Arc<WorkerJob>,
+    ) -> Result<Self, RunError> {
         let (ready, started) = oneshot::channel();
-        let (of_thread, job) = (pool.clone(), job.clone());
-        pool.spawn(Box::new(move || serve(&of_thread, &job, ready)));
+        let (of_thread, tokio, job) = (pool.clone(), tokio.clone(), job.clone());
+        pool.spawn(Box::new(move || serve(&of_thread, tokio, &job, ready)));
         started.await.unwrap_or_else(|_| {
             Err(RunError::new(
                 ErrorCode::Crashed,
@@ -100,11 +109,16 @@ impl Instance {
 }
 
 /// The thread of one instance.
-fn serve(pool: &Arc<Pool>, job: &WorkerJob, ready: oneshot::Sender<Result<Instance, RunError>>) {
+fn serve(
+    pool: &Arc<Pool>,
+    tokio: tokio::runtime::Handle,
+    job: &WorkerJob,
+    ready: oneshot::Sender<Result<Instance, RunError>>,
+) {
     let mut fresh = FreshIsolate::new(pool.heap_bytes());
     let (events, mut logs) = mpsc::unbounded_channel();
     let Environment { vars, catalogue, host } = job.environment.clone();
-    let outlet = LocalOutlet { events, host, tokio: pool.tokio.clone() };
+    let outlet = LocalOutlet { events, host, tokio };
     let names = Names { vars, catalogue };
     let state =
         RunState::new(names, job.limits.clone(), fresh.control.clone(), Box::new(outlet), fresh.sender());
@@ -117,7 +131,7 @@ fn serve(pool: &Arc<Pool>, job: &WorkerJob, ready: oneshot::Sender<Result<Instan
     let scope = &mut v8::ContextScope::new(scope, context);
 
     let loading_until = Instant::now() + job.limits.wall;
-    let watch = pool.watchdog.watch(control.clone(), job.limits.cpu, loading_until);
+    let watch = pool.watchdog.watch(control.clone(), job.limits.cpu, loading_until, condemned());
     let loaded = turns::prepare(scope, entries, None, false).and_then(|()| load(scope, entries, job));
     drop(watch);
     if let Err(error) = loaded {
@@ -164,7 +178,8 @@ fn serve(pool: &Arc<Pool>, job: &WorkerJob, ready: oneshot::Sender<Result<Instan
                 Err(RecvTimeoutError::Disconnected) => return,
             }
         };
-        let watch = pool.watchdog.watch(control.clone(), job.limits.cpu, Instant::now() + job.limits.wall);
+        let wall_until = Instant::now() + job.limits.wall;
+        let watch = pool.watchdog.watch(control.clone(), job.limits.cpu, wall_until, condemned());
         match received {
             None => turns::tick(scope, entries),
             Some(Inbound::Answer { id, answer }) => turns::deliver(scope, entries, id, &answer),
@@ -181,6 +196,11 @@ fn serve(pool: &Arc<Pool>, job: &WorkerJob, ready: oneshot::Sender<Result<Instan
         drop(watch);
         settle_responses(scope, &mut logs);
     }
+}
+
+/// A Worker's isolate shares the process with its server, so one that does not stop can only be reported.
+fn condemned() -> crate::watchdog::Condemned {
+    Box::new(|reason| tracing::error!(?reason, "a Worker does not stop"))
 }
 
 /// Sends answers that the turn produced, with the lines logged so far.

@@ -1,0 +1,565 @@
+//! Starts runners, places runs, carries out their calls, replaces what dies.
+//!
+//! One task reads from each runner and one writes to it. A run lives in exactly one runner; when that dies, its runs end
+//! with `crashed` and a new runner is started at once.
+
+use std::collections::{HashMap, VecDeque};
+use std::io;
+use std::os::fd::OwnedFd;
+use std::path::PathBuf;
+use std::process::Stdio;
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
+use std::time::{Duration, Instant};
+
+use tokio::io::{AsyncReadExt, AsyncWriteExt, BufReader};
+use tokio::net::UnixStream;
+use tokio::net::unix::{OwnedReadHalf, OwnedWriteHalf};
+use tokio::sync::{mpsc, watch};
+
+use super::frames::{self, FromRunner, RunFrame, ToRunner, VERSION};
+use super::jail::Layers;
+use super::runner::RunnerOptions;
+use crate::engine::{EngineOptions, RunnerProcesses};
+use crate::outlet::AbortOnDrop;
+use crate::report::Outcome;
+use crate::{
+    Catalogue, Entry, Environment, ErrorCode, Job, Language, Limits, RunError, RunEvent, Stats, ToolHost,
+    ToolRequest,
+};
+
+/// The engine's options, divided among runners.
+#[derive(Debug, Clone)]
+pub(crate) struct ProcessOptions {
+    executable: PathBuf,
+    subcommand: String,
+    runners: usize,
+    each: RunnerOptions,
+}
+
+impl ProcessOptions {
+    pub(crate) fn new(processes: &RunnerProcesses, options: &EngineOptions) -> Self {
+        let runners = processes.count.max(1);
+        let live = options.live.div_ceil(runners).max(1);
+        let each = RunnerOptions {
+            warm: options.warm.div_ceil(runners).min(live),
+            live,
+            heap_bytes: options.heap_bytes,
+            memory_bytes: memory_bound(live, options.heap_bytes),
+        };
+        Self {
+            executable: processes.executable.clone(),
+            subcommand: processes.subcommand.clone(),
+            runners,
+            each,
+        }
+    }
+}
+
+/// A bound on a runner's private memory: what all its isolates may have, or three quarters of the machine, whichever is
+/// less. Isolates are bounded one by one; this is for what escapes their accounts.
+fn memory_bound(live: usize, heap_bytes: usize) -> u64 {
+    const OWN: u64 = 512 << 20;
+    let asked = OWN + live as u64 * (heap_bytes as u64 + (8 << 20));
+    let machine = std::fs::read_to_string("/proc/meminfo").ok().and_then(|text| {
+        let total = text.lines().find(|line| line.starts_with("MemTotal:"))?;
+        total.split_whitespace().nth(1)?.parse::<u64>().ok()
+    });
+    machine.map_or(asked, |kib| asked.min(kib * 1024 / 4 * 3))
+}
+
+/// What is known of the runners, for `GET /v1/runtime`.
+#[derive(Debug, Clone, serde::Serialize)]
+pub struct RunnerStatus {
+    /// Process id.
+    pub pid: u32,
+    /// Whether it takes work.
+    pub ready: bool,
+    /// Runs in it now.
+    pub runs: usize,
+    /// What its jail is made of, once it is ready.
+    pub layers: Option<Layers>,
+}
+
+/// How long after the wall limit the broker waits for a runner to end a run before it ends the runner. The runner's own
+/// watchdog is far quicker; this is for a runner that does not keep its promises.
+const OVERDUE: Duration = Duration::from_secs(2);
+
+/// Catalogues that runners are told to keep. One is current; others belong to runs with a filter of their own.
+const CATALOGUES: usize = 16;
+
+pub(crate) struct Broker {
+    options: ProcessOptions,
+    tokio: tokio::runtime::Handle,
+    state: Mutex<State>,
+    next_run: AtomicU64,
+    next_runner: AtomicU64,
+    restarts: AtomicUsize,
+    ready: watch::Sender<usize>,
+}
+
+#[derive(Default)]
+struct State {
+    runners: Vec<Arc<Runner>>,
+    /// Runs that wait for a runner with room.
+    waiting: VecDeque<(u64, Box<Placed>)>,
+    catalogues: VecDeque<(Arc<Catalogue>, u64)>,
+    next_catalogue: u64,
+    closed: bool,
+}
+
+struct Runner {
+    id: u64,
+    pid: u32,
+    frames: mpsc::UnboundedSender<Vec<u8>>,
+    kill: mpsc::UnboundedSender<()>,
+    state: Mutex<RunnerState>,
+}
+
+#[derive(Default)]
+struct RunnerState {
+    layers: Option<Layers>,
+    dead: bool,
+    runs: HashMap<u64, Live>,
+    /// Numbers of the catalogues that it has.
+    catalogues: Vec<u64>,
+}
+
+/// A run that is on its way to a runner.
+struct Placed {
+    job: Job,
+    events: mpsc::UnboundedSender<RunEvent>,
+    since: Instant,
+}
+
+/// A run in a runner, from the broker's side.
+struct Live {
+    events: mpsc::UnboundedSender<RunEvent>,
+    host: Arc<dyn ToolHost>,
+    limits: Limits,
+    queued_ms: f64,
+    overdue_at: Instant,
+    calls: HashMap<u32, AbortOnDrop>,
+    called: u32,
+    logged: usize,
+    condemned: Option<RunError>,
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+impl Broker {
+    pub(crate) fn start(options: ProcessOptions, tokio: tokio::runtime::Handle) -> Arc<Self> {
+        let broker = Arc::new(Self {
+            tokio,
+            state: Mutex::default(),
+            next_run: AtomicU64::new(1),
+            next_runner: AtomicU64::new(1),
+            restarts: AtomicUsize::new(0),
+            ready: watch::Sender::new(0),
+            options,
+        });
+        for _ in 0..broker.options.runners.max(1) {
+            broker.clone().add_runner(Duration::ZERO);
+        }
+        broker.tokio.spawn(overdue(Arc::downgrade(&broker)));
+        broker
+    }
+
+    /// Queues a job; its number is for [`cancel`](Self::cancel).
+    pub(crate) fn push(&self, job: Job, events: mpsc::UnboundedSender<RunEvent>) -> u64 {
+        let run = self.next_run.fetch_add(1, Ordering::Relaxed);
+        let placed = Box::new(Placed { job, events, since: Instant::now() });
+        let mut state = lock(&self.state);
+        if let Some(placed) = self.place(&mut state, run, placed) {
+            state.waiting.push_back((run, placed));
+        }
+        run
+    }
+
+    /// Ends a run whose caller has gone.
+    pub(crate) fn cancel(&self, run: u64) {
+        let mut state = lock(&self.state);
+        state.waiting.retain(|(waiting, _)| *waiting != run);
+        for runner in &state.runners {
+            if lock(&runner.state).runs.remove(&run).is_some() {
+                runner.say(&ToRunner::Stop { run });
+            }
+        }
+    }
+
+    /// Isolates that are ready, as far as the broker knows: what was asked for, less what runs.
+    pub(crate) fn warm(&self) -> usize {
+        let state = lock(&self.state);
+        let idle = |runner: &Arc<Runner>| {
+            let runner = lock(&runner.state);
+            if runner.layers.is_some() { self.options.each.warm.saturating_sub(runner.runs.len()) } else { 0 }
+        };
+        state.runners.iter().map(idle).sum()
+    }
+
+    pub(crate) fn statuses(&self) -> Vec<RunnerStatus> {
+        let state = lock(&self.state);
+        let status = |runner: &Arc<Runner>| {
+            let inner = lock(&runner.state);
+            RunnerStatus {
+                pid: runner.pid,
+                ready: inner.layers.is_some(),
+                runs: inner.runs.len(),
+                layers: inner.layers.clone(),
+            }
+        };
+        state.runners.iter().map(status).collect()
+    }
+
+    /// How many runners were replaced.
+    pub(crate) fn restarts(&self) -> usize {
+        self.restarts.load(Ordering::Relaxed)
+    }
+
+    /// Waits until every runner takes work, or the time is up; `true` in the first case.
+    pub(crate) async fn settled(&self, within: Duration) -> bool {
+        let mut ready = self.ready.subscribe();
+        let all = ready.wait_for(|ready| *ready >= self.options.runners.max(1));
+        tokio::time::timeout(within, all).await.is_ok_and(|result| result.is_ok())
+    }
+
+    /// Takes no more runs and ends the runners.
+    pub(crate) fn close(&self) {
+        let mut state = lock(&self.state);
+        state.closed = true;
+        state.waiting.clear();
+        for runner in state.runners.drain(..) {
+            let _ = runner.kill.send(());
+        }
+    }
+
+    /// Gives the run to the ready runner with the fewest runs; gives it back if none has room.
+    fn place(&self, state: &mut State, run: u64, placed: Box<Placed>) -> Option<Box<Placed>> {
+        let load = |runner: &Arc<Runner>| {
+            let inner = lock(&runner.state);
+            (inner.layers.is_some() && !inner.dead && inner.runs.len() < self.options.each.live)
+                .then_some(inner.runs.len())
+        };
+        let best = state
+            .runners
+            .iter()
+            .filter_map(|runner| Some((load(runner)?, runner.clone())))
+            .min_by_key(|(n, _)| *n);
+        let Some((_, runner)) = best else { return Some(placed) };
+
+        let Placed { job, events, since } = *placed;
+        let Job { code, language, entry: Entry::Script { input }, environment, limits } = job;
+        let Environment { vars, catalogue, host } = environment;
+        let catalogue_id = state.number(&catalogue);
+        let mut inner = lock(&runner.state);
+        if !inner.catalogues.contains(&catalogue_id) {
+            inner.catalogues.push(catalogue_id);
+            runner.say(&ToRunner::Catalogue { id: catalogue_id, catalogue: (*catalogue).clone() });
+            if inner.catalogues.len() > CATALOGUES {
+                let id = inner.catalogues.remove(0);
+                runner.say(&ToRunner::Forget { id });
+            }
+        }
+        let frame = RunFrame {
+            run,
+            catalogue: catalogue_id,
+            code,
+            typescript: language == Language::TypeScript,
+            input,
+            vars: if vars.is_empty() { String::new() } else { serde_json::Value::Object(vars).to_string() },
+            limits: limits.clone(),
+        };
+        inner.runs.insert(
+            run,
+            Live {
+                events,
+                host,
+                queued_ms: since.elapsed().as_secs_f64() * 1000.0,
+                overdue_at: Instant::now() + limits.wall + OVERDUE,
+                limits,
+                calls: HashMap::new(),
+                called: 0,
+                logged: 0,
+                condemned: None,
+            },
+        );
+        runner.say(&ToRunner::Run(Box::new(frame)));
+        None
+    }
+
+    fn place_waiting(&self) {
+        let mut state = lock(&self.state);
+        while let Some((run, placed)) = state.waiting.pop_front() {
+            if let Some(placed) = self.place(&mut state, run, placed) {
+                state.waiting.push_front((run, placed));
+                break;
+            }
+        }
+    }
+
+    fn add_runner(self: Arc<Self>, after: Duration) {
+        let broker = self.clone();
+        self.tokio.spawn(async move {
+            tokio::time::sleep(after).await;
+            if let Err(error) = broker.clone().run_runner().await {
+                tracing::error!(%error, "a runner process could not be started");
+            }
+            if !lock(&broker.state).closed {
+                broker.restarts.fetch_add(1, Ordering::Relaxed);
+                // At once, unless runners die as they start.
+                let started = *broker.ready.borrow() > 0;
+                broker.add_runner(if started { Duration::ZERO } else { Duration::from_millis(200) });
+            }
+        });
+    }
+
+    /// One runner from start to end.
+    async fn run_runner(self: Arc<Self>) -> io::Result<()> {
+        let (ours, theirs) = std::os::unix::net::UnixStream::pair()?;
+        ours.set_nonblocking(true)?;
+        let mut child = tokio::process::Command::new(&self.options.executable)
+            .arg(&self.options.subcommand)
+            .args(self.options.each.to_words())
+            .env_clear()
+            .current_dir("/")
+            .stdin(Stdio::from(OwnedFd::from(theirs)))
+            .stdout(Stdio::null())
+            .stderr(Stdio::piped())
+            .kill_on_drop(true)
+            .spawn()?;
+        if let Some(stderr) = child.stderr.take() {
+            self.tokio.spawn(log_stderr(stderr, child.id().unwrap_or(0)));
+        }
+        let (reader, writer) = UnixStream::from_std(ours)?.into_split();
+        let (frames, outgoing) = mpsc::unbounded_channel();
+        let (kill, mut killed) = mpsc::unbounded_channel();
+        let runner = Arc::new(Runner {
+            id: self.next_runner.fetch_add(1, Ordering::Relaxed),
+            pid: child.id().unwrap_or(0),
+            frames,
+            kill,
+            state: Mutex::default(),
+        });
+        {
+            let mut state = lock(&self.state);
+            if state.closed {
+                return Ok(());
+            }
+            state.runners.push(runner.clone());
+        }
+        let writing = AbortOnDrop(self.tokio.spawn(write(writer, outgoing)).abort_handle());
+        let ended = tokio::select! {
+            ended = self.read(reader, &runner) => ended,
+            _ = killed.recv() => Ok(()),
+        };
+        if let Err(error) = &ended {
+            tracing::warn!(pid = runner.pid, %error, "a runner said something wrong; it is replaced");
+        }
+        let _ = child.start_kill();
+        drop(writing);
+        self.bury(&runner);
+        let _ = child.wait().await;
+        Ok(())
+    }
+
+    async fn read(&self, reader: OwnedReadHalf, runner: &Arc<Runner>) -> io::Result<()> {
+        let mut reader = BufReader::with_capacity(64 << 10, reader);
+        let mut bytes = Vec::new();
+        loop {
+            let mut head = [0; 4];
+            match reader.read_exact(&mut head).await {
+                Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => return Ok(()),
+                Err(error) if error.kind() == io::ErrorKind::ConnectionReset => return Ok(()),
+                other => other?,
+            };
+            let length = frames::announced(head)?;
+            bytes.clear();
+            if (&mut reader).take(length as u64).read_to_end(&mut bytes).await? < length {
+                return Ok(());
+            }
+            self.hear(runner, frames::decode(&bytes)?)?;
+            // One large answer must not keep its memory for the runner's life.
+            if bytes.capacity() > 1 << 20 {
+                bytes = Vec::new();
+            }
+        }
+    }
+
+    fn hear(&self, runner: &Arc<Runner>, message: FromRunner) -> io::Result<()> {
+        match message {
+            FromRunner::Ready { version, layers } => {
+                if version != VERSION {
+                    return Err(io::Error::other("the executable on disk is of another version"));
+                }
+                lock(&runner.state).layers = Some(layers);
+                self.ready.send_modify(|ready| *ready += 1);
+                self.place_waiting();
+            }
+            FromRunner::Log { run, line } => runner.with(run, |live| {
+                live.logged = live.logged.saturating_add(line.text.len());
+                if live.logged > live.limits.log_bytes {
+                    return Err(broken("more logs than the limit"));
+                }
+                let _ = live.events.send(RunEvent::Log(line));
+                Ok(())
+            })?,
+            FromRunner::Call { run, call, server, operation } => {
+                let weak = Arc::downgrade(runner);
+                let tokio = &self.tokio;
+                runner.with(run, |live| {
+                    live.called += 1;
+                    if live.called > live.limits.calls
+                        || live.calls.len() >= live.limits.parallel_calls as usize
+                    {
+                        return Err(broken("more calls than the limit"));
+                    }
+                    let request = ToolRequest { server, operation, timeout: live.limits.call };
+                    let host = live.host.clone();
+                    let task = tokio.spawn(async move {
+                        let answer = host.call(request).await;
+                        if let Some(runner) = weak.upgrade() {
+                            lock(&runner.state).runs.get_mut(&run).map(|live| live.calls.remove(&call));
+                            runner.say(&ToRunner::Answer { run, call, answer });
+                        }
+                    });
+                    live.calls.insert(call, AbortOnDrop(task.abort_handle()));
+                    Ok(())
+                })?;
+            }
+            FromRunner::Cancel { run, call } => runner.with(run, |live| {
+                live.calls.remove(&call);
+                Ok(())
+            })?,
+            FromRunner::Called { run, record } => runner.with(run, |live| {
+                let _ = live.events.send(RunEvent::Call(record.into()));
+                Ok(())
+            })?,
+            FromRunner::Condemned { run, error } => {
+                runner.with(run, |live| {
+                    live.condemned = Some(error);
+                    Ok(())
+                })?;
+                let _ = runner.kill.send(());
+            }
+            FromRunner::Done { run, mut outcome } => {
+                let live = lock(&runner.state).runs.remove(&run);
+                if let Some(live) = live {
+                    if outcome.result.as_ref().is_ok_and(|json| json.len() > live.limits.result_bytes) {
+                        return Err(broken("a result over the limit"));
+                    }
+                    outcome.stats.queued_ms += live.queued_ms;
+                    let _ = live.events.send(RunEvent::Done(Box::new(outcome)));
+                }
+                if !lock(&self.state).waiting.is_empty() {
+                    self.place_waiting();
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Tells the callers of a dead runner's runs.
+    fn bury(&self, runner: &Arc<Runner>) {
+        lock(&self.state).runners.retain(|other| other.id != runner.id);
+        let (runs, was_ready) = {
+            let mut inner = lock(&runner.state);
+            inner.dead = true;
+            (std::mem::take(&mut inner.runs), inner.layers.is_some())
+        };
+        if was_ready {
+            self.ready.send_modify(|ready| *ready = ready.saturating_sub(1));
+        }
+        for (_, live) in runs {
+            let error = live.condemned.unwrap_or_else(|| {
+                RunError::new(ErrorCode::Crashed, "CrashedError", "The process that ran the script ended before the script did.")
+                    .with_hint(
+                        "Either this script or one beside it ended the process, most often by using memory in one piece. \
+                         Run it again; if it crashes again, make it use less memory at once.",
+                    )
+            });
+            let _ = live
+                .events
+                .send(RunEvent::Done(Box::new(Outcome { result: Err(error), stats: Stats::default() })));
+        }
+    }
+}
+
+impl State {
+    /// The number of a catalogue; the same `Arc` has the same number for as long as it is remembered.
+    fn number(&mut self, catalogue: &Arc<Catalogue>) -> u64 {
+        if let Some((_, id)) = self.catalogues.iter().find(|(known, _)| Arc::ptr_eq(known, catalogue)) {
+            return *id;
+        }
+        self.next_catalogue += 1;
+        self.catalogues.push_back((catalogue.clone(), self.next_catalogue));
+        if self.catalogues.len() > CATALOGUES {
+            self.catalogues.pop_front();
+        }
+        self.next_catalogue
+    }
+}
+
+impl Runner {
+    fn say(&self, message: &ToRunner) {
+        match frames::encode(message) {
+            Ok(frame) => {
+                let _ = self.frames.send(frame);
+            }
+            Err(error) => tracing::warn!(%error, "a message to a runner was not sent"),
+        }
+    }
+
+    /// Does something with a run that is there; messages about runs that have ended are late, not wrong.
+    fn with(&self, run: u64, act: impl FnOnce(&mut Live) -> io::Result<()>) -> io::Result<()> {
+        lock(&self.state).runs.get_mut(&run).map_or(Ok(()), act)
+    }
+}
+
+fn broken(what: &str) -> io::Error {
+    io::Error::new(io::ErrorKind::InvalidData, format!("it sent {what}"))
+}
+
+async fn write(mut writer: OwnedWriteHalf, mut outgoing: mpsc::UnboundedReceiver<Vec<u8>>) {
+    while let Some(frame) = outgoing.recv().await {
+        if writer.write_all(&frame).await.is_err() {
+            return;
+        }
+    }
+}
+
+/// A runner that dies says why on stderr; what V8 prints when it aborts is worth a line in the log, not a megabyte.
+async fn log_stderr(mut stderr: tokio::process::ChildStderr, pid: u32) {
+    let mut text = vec![0; 4096];
+    let mut logged = 0;
+    while let Ok(read) = stderr.read(&mut text).await {
+        if read == 0 {
+            return;
+        }
+        if logged < 16 << 10 {
+            logged += read;
+            tracing::warn!(
+                pid,
+                "runner: {}",
+                String::from_utf8_lossy(&text[..read]).trim_end().escape_debug()
+            );
+        }
+    }
+}
+
+/// Ends runners that let a run go on long after its wall limit.
+async fn overdue(broker: Weak<Broker>) {
+    loop {
+        tokio::time::sleep(Duration::from_millis(250)).await;
+        let Some(broker) = broker.upgrade() else { return };
+        let now = Instant::now();
+        for runner in &lock(&broker.state).runners {
+            let mut inner = lock(&runner.state);
+            for live in inner.runs.values_mut().filter(|live| live.overdue_at <= now) {
+                live.condemned = Some(crate::fault::stopped(crate::control::StopReason::Wall, &live.limits));
+                let _ = runner.kill.send(());
+            }
+        }
+    }
+}

@@ -1,0 +1,261 @@
+//! What broker and runner say to each other, and how it is cut into frames.
+//!
+//! A frame is a length (four bytes, little-endian) and as many bytes of [postcard](https://postcard.jamesmunns.com). Both
+//! ends come from the same executable, so there is one version and no negotiation; it is still said first, so that a
+//! binary replaced on disk between two starts of runners is noticed.
+//!
+//! The broker believes nothing that a runner says: a runner may be owned by its script. Lengths are capped before
+//! anything is allocated, run and call numbers are looked up, and a frame that does not parse costs the runner its life.
+
+use std::io::{self, Read};
+
+use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
+
+use super::jail::Layers;
+use crate::report::Outcome;
+use crate::{CallRecord, Catalogue, Limits, LogLine, Operation, RunError, ToolFailure};
+
+/// Of the frames; a runner that says another one is not used.
+pub const VERSION: u32 = 1;
+
+/// The longest frame. Inputs are capped at 8 MiB by default and tool answers at 64 MiB by the upstream's transport.
+pub const LONGEST: usize = 80 << 20;
+
+/// From the broker.
+#[derive(Debug, Serialize, Deserialize)]
+pub enum ToRunner {
+    /// Names that runs will refer to by number. Sent when upstreams' lists change, not with each run.
+    Catalogue {
+        /// Its number.
+        id: u64,
+        /// Servers and tools.
+        catalogue: Catalogue,
+    },
+    /// No further run will refer to this catalogue.
+    Forget {
+        /// Its number.
+        id: u64,
+    },
+    /// Run this.
+    Run(Box<RunFrame>),
+    /// The answer to a call.
+    Answer {
+        /// The run's number.
+        run: u64,
+        /// The call's number within the run.
+        call: u32,
+        /// JSON text, or why there is none.
+        answer: Result<Vec<u8>, ToolFailure>,
+    },
+    /// Stop a run: its caller has gone.
+    Stop {
+        /// The run's number.
+        run: u64,
+    },
+}
+
+/// A job for a runner.
+#[derive(Debug, Serialize, Deserialize)]
+pub struct RunFrame {
+    /// The run's number, chosen by the broker.
+    pub run: u64,
+    /// The catalogue's number.
+    pub catalogue: u64,
+    /// The script.
+    pub code: String,
+    /// TypeScript, or JavaScript.
+    pub typescript: bool,
+    /// JSON text.
+    pub input: Option<String>,
+    /// JSON object, or empty.
+    pub vars: String,
+    /// How much it may use.
+    pub limits: Limits,
+}
+
+/// From a runner.
+#[derive(Debug, Serialize, Deserialize)]
+pub enum FromRunner {
+    /// The first frame: the pool is filled and the jail is shut.
+    Ready {
+        /// [`VERSION`] of the runner.
+        version: u32,
+        /// What the jail is made of.
+        layers: Layers,
+    },
+    /// A run logged a line.
+    Log {
+        /// The run's number.
+        run: u64,
+        /// The line.
+        line: LogLine,
+    },
+    /// A run asks for a call.
+    Call {
+        /// The run's number.
+        run: u64,
+        /// The call's number within the run.
+        call: u32,
+        /// Exact name of the server.
+        server: String,
+        /// What is asked.
+        operation: Operation,
+    },
+    /// A run does not want an answer any more.
+    Cancel {
+        /// The run's number.
+        run: u64,
+        /// The call's number within the run.
+        call: u32,
+    },
+    /// A call ended.
+    Called {
+        /// The run's number.
+        run: u64,
+        /// What is reported of it.
+        record: Called,
+    },
+    /// A run ended.
+    Done {
+        /// The run's number.
+        run: u64,
+        /// How.
+        outcome: Outcome,
+    },
+    /// A run passed a limit and does not stop: V8 is in code that it cannot interrupt. Only the process's end helps.
+    Condemned {
+        /// The run's number.
+        run: u64,
+        /// What its caller is to be told.
+        error: RunError,
+    },
+}
+
+/// A [`CallRecord`] for a format that cannot leave fields out.
+#[derive(Debug, Serialize, Deserialize)]
+pub struct Called {
+    server: String,
+    tool: String,
+    ms: f64,
+    error: Option<String>,
+}
+
+impl From<CallRecord> for Called {
+    fn from(CallRecord { server, tool, ms, error, .. }: CallRecord) -> Self {
+        Self { server, tool, ms, error }
+    }
+}
+
+impl From<Called> for CallRecord {
+    fn from(Called { server, tool, ms, error }: Called) -> Self {
+        Self { server, tool, ms, ok: error.is_none(), error }
+    }
+}
+
+/// A frame of `message`, length included.
+///
+/// # Errors
+/// When it would be longer than [`LONGEST`].
+pub fn encode<T: Serialize>(message: &T) -> io::Result<Vec<u8>> {
+    let mut frame = postcard::to_extend(message, vec![0; 4]).map_err(io::Error::other)?;
+    let length = frame.len() - 4;
+    if length > LONGEST {
+        return Err(io::Error::new(io::ErrorKind::InvalidData, "a frame longer than allowed"));
+    }
+    frame[..4].copy_from_slice(&(length as u32).to_le_bytes());
+    Ok(frame)
+}
+
+/// The length that a frame's first four bytes announce.
+///
+/// # Errors
+/// When it is longer than [`LONGEST`].
+pub fn announced(head: [u8; 4]) -> io::Result<usize> {
+    let length = u32::from_le_bytes(head) as usize;
+    if length > LONGEST {
+        return Err(io::Error::new(io::ErrorKind::InvalidData, "a frame longer than allowed"));
+    }
+    Ok(length)
+}
+
+/// What a frame's bytes, without the length, say.
+///
+/// # Errors
+/// When they say nothing, or more than one thing.
+pub fn decode<T: DeserializeOwned>(bytes: &[u8]) -> io::Result<T> {
+    let (message, rest) = postcard::take_from_bytes(bytes).map_err(io::Error::other)?;
+    if rest.is_empty() {
+        Ok(message)
+    } else {
+        Err(io::Error::new(io::ErrorKind::InvalidData, "bytes after the end of a message"))
+    }
+}
+
+/// Reads one frame. `Ok(None)` at a clean end.
+///
+/// # Errors
+/// When the connection ends inside a frame or the frame says nothing.
+pub fn read<T: DeserializeOwned>(from: &mut impl Read) -> io::Result<Option<T>> {
+    let mut head = [0; 4];
+    match from.read_exact(&mut head) {
+        Ok(()) => {}
+        Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => return Ok(None),
+        Err(error) => return Err(error),
+    }
+    let length = announced(head)?;
+    // Grows with what arrives: an announcement alone allocates nothing.
+    let mut bytes = Vec::with_capacity(length.min(64 << 10));
+    from.take(length as u64).read_to_end(&mut bytes)?;
+    if bytes.len() < length {
+        return Err(io::ErrorKind::UnexpectedEof.into());
+    }
+    decode(&bytes).map(Some)
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    #[test]
+    fn a_frame_comes_back_as_it_went() {
+        let stop = encode(&ToRunner::Stop { run: 7 }).unwrap();
+        let mut both = stop.clone();
+        both.extend(&stop);
+        let mut reader = &both[..];
+        for _ in 0..2 {
+            assert!(matches!(read(&mut reader).unwrap(), Some(ToRunner::Stop { run: 7 })));
+        }
+        assert!(read::<ToRunner>(&mut reader).unwrap().is_none());
+    }
+
+    #[test]
+    fn a_cut_frame_and_a_huge_announcement_are_errors() {
+        let frame = encode(&ToRunner::Stop { run: 7 }).unwrap();
+        assert!(read::<ToRunner>(&mut &frame[..frame.len() - 1]).is_err());
+        assert!(read::<ToRunner>(&mut &[255, 255, 255, 255, 0][..]).is_err());
+        assert!(read::<ToRunner>(&mut &[1, 0, 0, 0, 200][..]).is_err(), "no such message");
+    }
+
+    proptest! {
+        /// A runner that is owned by its script can send anything.
+        #[test]
+        fn any_bytes_are_a_message_or_an_error(bytes in prop::collection::vec(any::<u8>(), 0..512)) {
+            let _ = decode::<FromRunner>(&bytes);
+            let _ = decode::<ToRunner>(&bytes);
+        }
+
+        #[test]
+        fn a_changed_frame_does_no_harm(at in 0usize..64, to in any::<u8>()) {
+            let mut frame = encode(&FromRunner::Call {
+                run: 1, call: 2, server: "demo".into(),
+                operation: Operation::Call { tool: "add".into(), arguments: "{}".into() },
+            }).unwrap();
+            let at = at % frame.len();
+            frame[at] = to;
+            let _ = read::<FromRunner>(&mut &frame[..]);
+        }
+    }
+}

@@ -1,0 +1,248 @@
+//! What a runner gives up before it takes work.
+//!
+//! Layers that do not depend on each other, so that a hole in one leads to the next: no new privileges, no files
+//! (landlock), own and empty namespaces, a bound on memory, and a short list of system calls. A layer that the kernel or
+//! the container refuses is reported, not hidden; the operator decides with `--require-jail` whether to go on without.
+
+use serde::{Deserialize, Serialize};
+
+/// What a runner's jail is made of, for `GET /v1/runtime`.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Layers {
+    /// `execve` gains nothing, and the other layers need no privilege.
+    pub no_new_privs: Layer,
+    /// No path can be opened, made or looked at.
+    pub landlock: Layer,
+    /// User, network, IPC, mount and host name namespaces of its own.
+    pub namespaces: Layer,
+    /// Private memory is bounded (`RLIMIT_DATA`), no core dumps, no file grows, few descriptors.
+    pub limits: Layer,
+    /// Only the system calls that running JavaScript needs.
+    pub seccomp: Layer,
+}
+
+/// One layer of a jail.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Layer {
+    /// It holds.
+    Set,
+    /// It does not, and why.
+    Missing(String),
+    /// Not tried yet.
+    #[default]
+    Untried,
+}
+
+impl Layer {
+    fn from<T, E: std::fmt::Display>(result: Result<T, E>) -> Self {
+        match result {
+            Ok(_) => Self::Set,
+            Err(error) => Self::Missing(error.to_string()),
+        }
+    }
+
+    /// Whether it holds.
+    pub fn is_set(&self) -> bool {
+        *self == Self::Set
+    }
+}
+
+impl Layers {
+    /// Name and state of each layer.
+    pub fn each(&self) -> [(&'static str, &Layer); 5] {
+        [
+            ("no_new_privs", &self.no_new_privs),
+            ("landlock", &self.landlock),
+            ("namespaces", &self.namespaces),
+            ("limits", &self.limits),
+            ("seccomp", &self.seccomp),
+        ]
+    }
+
+    /// Whether every layer holds.
+    pub fn complete(&self) -> bool {
+        self.each().iter().all(|(_, layer)| layer.is_set())
+    }
+}
+
+#[cfg(target_os = "linux")]
+pub(crate) use linux::{before_threads, shut};
+
+#[cfg(not(target_os = "linux"))]
+pub(crate) fn before_threads(_memory_bytes: u64) -> Layers {
+    let missing = || Layer::Missing("only on Linux".into());
+    Layers {
+        no_new_privs: missing(),
+        landlock: missing(),
+        namespaces: missing(),
+        limits: missing(),
+        seccomp: missing(),
+    }
+}
+
+#[cfg(not(target_os = "linux"))]
+pub(crate) fn shut(_layers: &mut Layers) {}
+
+#[cfg(target_os = "linux")]
+mod linux {
+    use std::io;
+
+    use landlock::{
+        ABI, Access, AccessFs, AccessNet, CompatLevel, Compatible, Ruleset, RulesetAttr, RulesetStatus, Scope,
+    };
+    use rustix::process::{Resource, Rlimit, setrlimit};
+    use seccompiler::{
+        BpfProgram, SeccompAction, SeccompCmpArgLen, SeccompCmpOp, SeccompCondition, SeccompFilter,
+        SeccompRule,
+    };
+
+    use super::{Layer, Layers};
+
+    /// The layers that must or can be set while the process has one thread: namespaces cannot be left later, and
+    /// landlock binds only the calling thread and what descends from it.
+    pub(crate) fn before_threads(memory_bytes: u64) -> Layers {
+        Layers {
+            no_new_privs: Layer::from(rustix::thread::set_no_new_privs(true)),
+            namespaces: Layer::from(namespaces()),
+            landlock: Layer::from(landlock()),
+            limits: Layer::from(limits(memory_bytes)),
+            seccomp: Layer::Untried,
+        }
+    }
+
+    /// The last layer, for all threads at once; from here on the process only computes and talks to its broker.
+    pub(crate) fn shut(layers: &mut Layers) {
+        layers.seccomp = Layer::from(seccomp());
+    }
+
+    fn namespaces() -> io::Result<()> {
+        let alone = libc::CLONE_NEWNET | libc::CLONE_NEWIPC | libc::CLONE_NEWUTS | libc::CLONE_NEWNS;
+        // SAFETY: unshare with these flags changes no memory and no descriptor of this single-threaded process.
+        let unshare = |flags| unsafe {
+            if libc::unshare(flags) == 0 { Ok(()) } else { Err(io::Error::last_os_error()) }
+        };
+        // A user namespace lets an ordinary user have the others. Where it is forbidden, root may still have them.
+        unshare(libc::CLONE_NEWUSER | alone).or_else(|error| unshare(alone).map_err(|_| error))
+    }
+
+    fn landlock() -> Result<(), String> {
+        let abi = ABI::V6;
+        let status = Ruleset::default()
+            .set_compatibility(CompatLevel::BestEffort)
+            .handle_access(AccessFs::from_all(abi))
+            .and_then(|ruleset| ruleset.handle_access(AccessNet::from_all(abi)))
+            .and_then(|ruleset| ruleset.scope(Scope::from_all(abi)))
+            .and_then(Ruleset::create)
+            .and_then(landlock::RulesetCreated::restrict_self)
+            .map_err(|error| error.to_string())?;
+        match status.ruleset {
+            RulesetStatus::NotEnforced => Err("the kernel has no landlock".into()),
+            RulesetStatus::PartiallyEnforced | RulesetStatus::FullyEnforced => Ok(()),
+        }
+    }
+
+    fn limits(memory_bytes: u64) -> io::Result<()> {
+        let set = |resource, most: u64| {
+            setrlimit(resource, Rlimit { current: Some(most), maximum: Some(most) }).map_err(io::Error::from)
+        };
+        // V8 reserves a terabyte for its sandbox, so RLIMIT_AS cannot bound it; RLIMIT_DATA counts what is writable.
+        set(Resource::Data, memory_bytes)?;
+        set(Resource::Core, 0)?;
+        set(Resource::Fsize, 0)?;
+        set(Resource::Nofile, 16)
+    }
+
+    /// What V8, Rust's standard library and the C library call in a process that computes, allocates, starts threads
+    /// and talks over descriptors that it has. Found by running the tests under `strace -f -c` and by failing without.
+    const CALLS: &[libc::c_long] = &[
+        // The socket. No socket can be made or connected.
+        libc::SYS_read,
+        libc::SYS_write,
+        libc::SYS_readv,
+        libc::SYS_writev,
+        libc::SYS_recvfrom,
+        libc::SYS_recvmsg,
+        libc::SYS_sendto,
+        libc::SYS_sendmsg,
+        libc::SYS_close,
+        libc::SYS_fstat,
+        libc::SYS_lseek,
+        // Memory.
+        libc::SYS_brk,
+        libc::SYS_mmap,
+        libc::SYS_munmap,
+        libc::SYS_mremap,
+        libc::SYS_madvise,
+        libc::SYS_mincore,
+        // Threads and waiting.
+        libc::SYS_clone3,
+        libc::SYS_exit,
+        libc::SYS_exit_group,
+        libc::SYS_futex,
+        libc::SYS_set_robust_list,
+        libc::SYS_get_robust_list,
+        libc::SYS_rseq,
+        libc::SYS_sched_yield,
+        libc::SYS_sched_getaffinity,
+        libc::SYS_sched_getparam,
+        libc::SYS_sched_getscheduler,
+        libc::SYS_gettid,
+        libc::SYS_getpid,
+        libc::SYS_restart_syscall,
+        // Signals of its own.
+        libc::SYS_rt_sigaction,
+        libc::SYS_rt_sigprocmask,
+        libc::SYS_rt_sigreturn,
+        libc::SYS_sigaltstack,
+        // Clocks and chance.
+        libc::SYS_clock_gettime,
+        libc::SYS_clock_getres,
+        libc::SYS_clock_nanosleep,
+        libc::SYS_nanosleep,
+        libc::SYS_gettimeofday,
+        libc::SYS_getrandom,
+        libc::SYS_getrusage,
+        libc::SYS_uname,
+        libc::SYS_getcpu,
+        libc::SYS_membarrier,
+    ];
+
+    fn seccomp() -> Result<(), String> {
+        let argument = |index, operator, value: u64| {
+            SeccompCondition::new(index, SeccompCmpArgLen::Dword, operator, value)
+                .map_err(|error| error.to_string())
+        };
+        let rule = |conditions| SeccompRule::new(conditions).map_err(|error| error.to_string());
+        let mut rules: std::collections::BTreeMap<_, Vec<_>> =
+            CALLS.iter().map(|call| (*call, Vec::new())).collect();
+        // Memory can become executable (compiled code), and protection keys are V8's.
+        rules.insert(libc::SYS_mprotect, Vec::new());
+        rules.insert(libc::SYS_pkey_mprotect, Vec::new());
+        // Threads, not processes.
+        let threads = SeccompCmpOp::MaskedEq(libc::CLONE_THREAD as u64);
+        rules.insert(libc::SYS_clone, vec![rule(vec![argument(0, threads, libc::CLONE_THREAD as u64)?])?]);
+        // Names of threads and of mappings.
+        let mut prctl = Vec::new();
+        for option in [libc::PR_SET_NAME, libc::PR_GET_NAME, 0x5356_4d41] {
+            prctl.push(rule(vec![argument(0, SeccompCmpOp::Eq, option as u64)?])?);
+        }
+        rules.insert(libc::SYS_prctl, prctl);
+        // Signals to itself only: abort() after a failed check.
+        let own = u64::from(std::process::id());
+        rules.insert(libc::SYS_tgkill, vec![rule(vec![argument(0, SeccompCmpOp::Eq, own)?])?]);
+        // Everything else fails as if it were forbidden, which code that merely probes can handle.
+        let architecture = std::env::consts::ARCH
+            .try_into()
+            .map_err(|error: seccompiler::BackendError| error.to_string())?;
+        let filter = SeccompFilter::new(
+            rules,
+            SeccompAction::Errno(libc::EPERM as u32),
+            SeccompAction::Allow,
+            architecture,
+        )
+        .map_err(|error| error.to_string())?;
+        let program: BpfProgram =
+            filter.try_into().map_err(|error: seccompiler::BackendError| error.to_string())?;
+        seccompiler::apply_filter_all_threads(&program).map_err(|error| error.to_string())
+    }
+}
