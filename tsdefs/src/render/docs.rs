@@ -27,7 +27,7 @@ pub(super) fn property(name: &str, sources: &[&Value], budget: usize) -> String 
     if let Some(value) = find("default").and_then(default_text) {
         let _ = write!(tags, " @default {value}");
     }
-    if let Some(Value::Object(schema)) = sources.iter().find(|schema| has_limits(schema)) {
+    if let Some(Value::Object(schema)) = sources.iter().find(has_limits) {
         limits(schema, &mut tags);
     }
     let tags = comment(tags.trim_start(), budget);

@@ -82,6 +82,7 @@ impl<'a> Graph<'a> {
         let Context { mut types, hints, .. } = context;
         remove_empty(&mut types);
         break_alias_cycles(&mut types);
+        absorb(&mut types);
         Self { types, hints, root }
     }
 
@@ -307,5 +308,32 @@ fn break_alias_cycles(types: &mut [Type]) {
             merged.others.clear();
             types[at] = merged;
         }
+    }
+}
+
+/// `{ [k: string]: unknown } | Page` says no more than its first half: alternatives that are only objects go where
+/// another allows every object, and arrays likewise.
+fn absorb(types: &mut [Type]) {
+    for at in 0..types.len() {
+        let others = &types[at].others;
+        let all: Vec<&Type> = others.iter().map(|id| &types[id.index()]).chain([&types[at]]).collect();
+        let objects = all.iter().any(|made| made.objects.iter().any(ObjectShape::is_anything));
+        let arrays = all.iter().any(|made| made.arrays.iter().any(ArrayShape::is_anything));
+        if !objects && !arrays {
+            continue;
+        }
+        let superfluous = |made: &Type| {
+            made.scalar_kinds().is_empty()
+                && made.strings.is_empty()
+                && made.numbers.is_empty()
+                && made.others.is_empty()
+                && (objects || made.objects.is_empty())
+                && (arrays || made.arrays.is_empty())
+                && !made.objects.iter().any(ObjectShape::is_anything)
+                && !made.arrays.iter().any(ArrayShape::is_anything)
+        };
+        let kept: Vec<TypeId> =
+            others.iter().copied().filter(|id| !superfluous(&types[id.index()])).collect();
+        types[at].others = kept;
     }
 }

@@ -103,7 +103,8 @@ impl<'a> Document<'a> {
 
     fn starts_resource(&self, child: &Value, id: &str, parent: Resource) -> bool {
         // In draft-07 `$id: "#name"` is an anchor, and `$ref` hides an `$id` beside it.
-        !id.starts_with('#') && !(self.dialect(parent) == Dialect::Draft7 && child.get("$ref").is_some())
+        let hidden = self.dialect(parent) == Dialect::Draft7 && child.get("$ref").is_some();
+        !hidden && !id.starts_with('#')
     }
 
     fn add_resource(&mut self, root: &'a Value, above: Option<Url>, inherited: Dialect) -> Resource {
