@@ -34,7 +34,7 @@ fn every_shape_of_script_gives_its_result() {
             "import { env as e } from \"cloudflare:workers\";\nexport default (await e.demo.add({ a: 1, b: 2 })).sum"
                 .to_owned(),
         ),
-        ("fenced.md", format!("Here it is:\n\n```ts\nreturn {add};\n```\n")),
+        ("fenced.md", format!("\n```ts\nreturn {add};\n```\n\n")),
         ("fence.ts", format!("```typescript\nreturn {add};\n```")),
     ];
     for (name, code) in shapes {
