@@ -71,6 +71,8 @@ pub struct Module {
     pub source: String,
     /// What the text is written in.
     pub language: Language,
+    /// What its import specifiers mean: specifier to module name. Others are resolved as relative paths.
+    pub imports: std::collections::HashMap<String, String>,
 }
 
 /// An HTTP request on its way into a Worker.

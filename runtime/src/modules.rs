@@ -17,11 +17,21 @@ pub(crate) struct ModuleMap {
     names: Vec<(v8::Global<v8::Module>, String)>,
     /// Sources not compiled yet.
     sources: HashMap<String, String>,
+    /// What specifiers mean in each module, where a project says so.
+    imports: HashMap<String, HashMap<String, String>>,
 }
 
 impl ModuleMap {
-    pub(crate) fn new(sources: HashMap<String, String>) -> Self {
-        Self { sources, ..Self::default() }
+    pub(crate) fn new(
+        sources: HashMap<String, String>,
+        imports: HashMap<String, HashMap<String, String>>,
+    ) -> Self {
+        Self { sources, imports, ..Self::default() }
+    }
+
+    fn resolve(&self, referrer: &str, specifier: &str) -> Option<String> {
+        let named = self.imports.get(referrer).and_then(|imports| imports.get(specifier));
+        named.cloned().or_else(|| resolve_specifier(referrer, specifier))
     }
 }
 
@@ -71,7 +81,7 @@ pub(crate) fn load<'s>(
                 error.column = u32::try_from(location.get_column_number() + 1).ok();
                 error
             };
-            let Some(target) = resolve_specifier(&referrer, &specifier) else {
+            let Some(target) = map(scope).resolve(&referrer, &specifier) else {
                 return Err(fault(format!("Cannot import {specifier:?}.")).with_hint(
                     "Scripts import only \"cloudflare:workers\"; tools are on env, packages are not available.",
                 ));
@@ -183,7 +193,7 @@ fn resolve<'s>(
         .iter()
         .find(|(known, _)| Local::new(scope, known).get_identity_hash() == wanted)
         .map(|(_, name)| name.as_str())?;
-    let target = resolve_specifier(name, &specifier)?;
+    let target = map.resolve(name, &specifier)?;
     let module = map.by_name.get(&target)?;
     Some(Local::new(scope, module))
 }
@@ -201,7 +211,7 @@ pub(crate) fn import_dynamically<'s, 'i>(
         .map(|name| name.to_rust_string_lossy(scope))
         .unwrap_or_default();
     let resolver = v8::PromiseResolver::new(scope)?;
-    let target = resolve_specifier(&referrer, &specifier);
+    let target = map(scope).resolve(&referrer, &specifier);
     if let Some((name, exports)) = BUILT_IN.iter().find(|(name, _)| Some(*name) == target.as_deref())
         && !map(scope).by_name.contains_key(*name)
     {

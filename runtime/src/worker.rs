@@ -226,16 +226,17 @@ fn drain(logs: &mut mpsc::UnboundedReceiver<RunEvent>) -> Vec<LogLine> {
 /// Compiles the project and evaluates its main module.
 fn load(scope: &mut PinScope, entries: &crate::isolate::Entries, job: &WorkerJob) -> Result<(), RunError> {
     v8::scope!(let scope, scope);
-    let mut sources = HashMap::new();
+    let (mut sources, mut imports) = (HashMap::new(), HashMap::new());
     for module in &job.modules {
         let prepared = script::prepare_module(&module.source, module.language == Language::TypeScript)
             .map_err(|fault| in_module(RunError::from(fault), &module.name, &module.source))?;
         sources.insert(module.name.clone(), prepared.text);
+        imports.insert(module.name.clone(), module.imports.clone());
     }
     let main = sources.remove(&job.main).ok_or_else(|| {
         RunError::new(ErrorCode::Syntax, "ImportError", format!("There is no module {:?}.", job.main))
     })?;
-    scope.set_slot(ModuleMap::new(sources));
+    scope.set_slot(ModuleMap::new(sources, imports));
     let module = modules::load(scope, &job.main, &main)?;
     let evaluation = {
         v8::tc_scope!(let scope, scope);

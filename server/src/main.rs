@@ -12,6 +12,7 @@
 //! | [`toolset`] | all tools at one moment: names, aliases, declarations |
 //! | [`filter`] | which tools a run may use |
 //! | [`host`] | the way from a run to the servers: rules, answers, failures |
+//! | [`isolation`] | where isolates live |
 //! | [`config`] | which MCP servers there are |
 //! | [`demo`] | the built-in MCP server |
 //! | [`document`], [`complaint`] | a report for programs, an error for people |
@@ -30,6 +31,7 @@ mod exit;
 mod filter;
 mod host;
 mod http;
+mod isolation;
 mod pretty;
 mod tokens;
 mod tools;
@@ -45,6 +47,9 @@ fn main() -> ExitCode {
     let mut arguments = std::env::args_os().skip(1);
     match arguments.next() {
         Some(first) if first == GUARD => isolet_bindings::guard::main(arguments),
+        Some(first) if first == isolation::RUNNER => {
+            isolet_runtime::process::runner::main(arguments.map(|word| word.to_string_lossy().into_owned()))
+        }
         _ => cmd::dispatch(),
     }
 }

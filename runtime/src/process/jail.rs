@@ -47,6 +47,16 @@ impl Layer {
     }
 }
 
+impl std::fmt::Display for Layer {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Set => formatter.write_str("set"),
+            Self::Missing(why) => write!(formatter, "missing: {why}"),
+            Self::Untried => formatter.write_str("not tried"),
+        }
+    }
+}
+
 impl Layers {
     /// Name and state of each layer.
     pub fn each(&self) -> [(&'static str, &Layer); 5] {

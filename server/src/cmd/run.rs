@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use isolet_runtime::{
-    Engine, EngineOptions, Entry, ErrorCode, Job, Language, Limits, LogLevel, LogLine, Report, RunError,
+    Entry, ErrorCode, Job, Language, Limits, LogLevel, LogLine, Report, RunError,
     RunEvent,
 };
 use isolet_tsdefs::Detail;
@@ -41,6 +41,8 @@ pub struct Args {
     /// The MCP servers; without it ./mcp.json, ./.mcp.json or ./.vscode/mcp.json, else the built-in demo
     #[arg(long, value_name = "FILE")]
     mcp_config: Option<PathBuf>,
+    #[command(flatten)]
+    isolation: crate::isolation::Choice,
 }
 
 /// Runs the script.
@@ -63,9 +65,8 @@ pub fn run(args: Args) -> Result<(), Failure> {
 }
 
 async fn execute(args: &Args, script: Script, limits: Limits, tools: &Arc<Tools>) -> Result<(), Failure> {
-    let options =
-        EngineOptions { warm: 1, live: 1, heap_bytes: limits.heap_bytes, ..EngineOptions::default() };
-    let engine = Engine::new(options, tokio::runtime::Handle::current());
+    let engine = args.isolation.engine(1, 1, limits.heap_bytes)?;
+    args.isolation.check(&engine).await?;
     // Whoever wants the figures is a person; programs get the report alone.
     let meter = (!args.json && !args.quiet).then(Arc::<Meter>::default);
     let mut run = engine.run(Job {

@@ -3,7 +3,7 @@
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
-use isolet_runtime::{Engine, EngineOptions, Limits};
+use isolet_runtime::{EngineOptions, Limits};
 use tokio::net::TcpListener;
 
 use super::Signals;
@@ -37,6 +37,8 @@ pub struct Args {
     /// Runs that may wait; one more is answered with 429
     #[arg(long, value_name = "N", default_value_t = 1024)]
     max_waiting: usize,
+    #[command(flatten)]
+    isolation: crate::isolation::Choice,
 }
 
 fn at_least_one(text: &str) -> Result<usize, String> {
@@ -60,14 +62,12 @@ pub fn run(args: Args) -> Result<(), Failure> {
         let mut signals = Signals::listen()?;
         let tools = Tools::start(servers);
         let limits = Limits::default();
-        let defaults = EngineOptions::default();
-        let options = EngineOptions {
-            warm: defaults.warm.min(args.max_running),
-            live: args.max_running,
-            heap_bytes: limits.heap_bytes,
-            ..defaults
-        };
-        let engine = Engine::new(options, tokio::runtime::Handle::current());
+        let warm = EngineOptions::default().warm.min(args.max_running);
+        let engine = args.isolation.engine(warm, args.max_running, limits.heap_bytes)?;
+        if let Err(failure) = args.isolation.check(&engine).await {
+            tools.shutdown().await;
+            return Err(failure);
+        }
         let admission = Admission::new(args.max_running, args.max_waiting);
         let server = Server::new(engine, tools.clone(), access, admission, limits);
         if let Ok(address) = listener.local_addr() {

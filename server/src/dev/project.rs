@@ -77,6 +77,11 @@ impl Workshop {
                 ModuleKind::TypeScript => Language::TypeScript,
                 ModuleKind::JavaScript | ModuleKind::Json | ModuleKind::Text => Language::JavaScript,
             },
+            imports: module
+                .imports
+                .iter()
+                .map(|import| (import.specifier.clone(), import.module.clone()))
+                .collect(),
         });
         let job = WorkerJob {
             main: project.main.clone(),

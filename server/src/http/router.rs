@@ -46,6 +46,10 @@ async fn route(server: &Arc<Server>, request: Request<Incoming>) -> Result<Reply
             only_get(&request)?;
             Ok(reply::json(server.tools.servers_json()))
         }
+        "/v1/runtime" => {
+            only_get(&request)?;
+            Ok(reply::json(runtime_json(server)))
+        }
         "/metrics" => {
             only_get(&request)?;
             Ok(reply::text(server.metrics.text(&gauges(server))))
@@ -56,7 +60,7 @@ async fn route(server: &Arc<Server>, request: Request<Incoming>) -> Result<Reply
                 declarations::types(server, &request, Some(rest)).await
             }
             None => Err(Problem::not_found(format!("There is nothing at `{path}`.")).with_hint(
-                "There are POST /v1/run, GET /v1/types, /v1/servers, /healthz, /readyz and /metrics.",
+                "There are POST /v1/run, GET /v1/types, /v1/servers, /v1/runtime, /healthz, /readyz and /metrics.",
             )),
         },
     }
@@ -83,6 +87,33 @@ fn ready(server: &Server) -> Result<Reply, Problem> {
         return Err(Problem::unavailable("No isolate is ready yet."));
     }
     Ok(reply::text("ready\n"))
+}
+
+/// Where isolates live, and what holds the runners in.
+fn runtime_json(server: &Server) -> Vec<u8> {
+    let runners: Vec<serde_json::Value> = server
+        .engine
+        .runners()
+        .into_iter()
+        .map(|runner| {
+            let layers = runner.layers.map(|layers| {
+                let each = layers.each().map(|(name, layer)| (name.to_owned(), layer.to_string().into()));
+                serde_json::Map::from_iter(each)
+            });
+            serde_json::json!({
+                "pid": runner.pid, "ready": runner.ready, "runs": runner.runs, "jail": layers,
+            })
+        })
+        .collect();
+    let isolation = if runners.is_empty() { "thread" } else { "process" };
+    serde_json::json!({
+        "isolation": isolation,
+        "warm": server.engine.warm(),
+        "runner_restarts": server.engine.runner_restarts(),
+        "runners": runners,
+    })
+    .to_string()
+    .into_bytes()
 }
 
 fn gauges(server: &Server) -> metrics::Gauges {

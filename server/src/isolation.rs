@@ -1,0 +1,86 @@
+//! Where isolates live: what the command line says, and the engine that comes of it.
+
+use std::time::Duration;
+
+use isolet_runtime::{Engine, EngineOptions, Isolation, RunnerProcesses};
+
+use crate::exit::Failure;
+
+/// The hidden first argument that makes this program a runner.
+pub const RUNNER: &str = "runner";
+
+/// How long runners may take to start where somebody waits for them. They take some 50 ms on a quiet machine.
+const START: Duration = Duration::from_secs(20);
+
+/// Options of every command that runs scripts.
+#[derive(clap::Args, Clone, Debug)]
+pub struct Choice {
+    /// Where scripts run: jailed processes, or threads of this one (for code that is trusted)
+    #[arg(long, value_name = "LEVEL", default_value = DEFAULT)]
+    isolation: Level,
+    /// Refuse to start unless every layer of the runners' jail holds
+    #[arg(long)]
+    require_jail: bool,
+    /// Runner processes; without it one for each core, at most 8
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=256))]
+    runners: Option<u16>,
+}
+
+#[derive(clap::ValueEnum, Clone, Copy, Debug, PartialEq, Eq)]
+enum Level {
+    Process,
+    Thread,
+}
+
+/// The jail is made of what Linux offers.
+const DEFAULT: &str = if cfg!(target_os = "linux") { "process" } else { "thread" };
+
+impl Choice {
+    /// Starts the engine with `warm` isolates ready and at most `live`.
+    pub fn engine(&self, warm: usize, live: usize, heap_bytes: usize) -> Result<Engine, Failure> {
+        if self.require_jail && self.isolation == Level::Thread {
+            return Err(Failure::Usage("--require-jail needs --isolation process".to_owned()));
+        }
+        let isolation = match self.isolation {
+            Level::Thread => Isolation::Thread,
+            Level::Process => {
+                let executable = std::env::current_exe()
+                    .map_err(|error| Failure::Setup(format!("cannot find the program itself: {error}")))?;
+                let cores = std::thread::available_parallelism().map_or(1, usize::from);
+                let count = self.runners.map_or(cores.min(8), usize::from).min(live);
+                Isolation::Process(RunnerProcesses { executable, subcommand: RUNNER.to_owned(), count })
+            }
+        };
+        let options = EngineOptions { warm, live, heap_bytes, isolation };
+        Ok(Engine::new(options, tokio::runtime::Handle::current()))
+    }
+
+    /// Waits for the runners, says which layers of their jail are missing, and refuses them if all are required.
+    pub async fn check(&self, engine: &Engine) -> Result<(), Failure> {
+        if !engine.ready(START).await {
+            return Err(Failure::Setup(format!(
+                "the runner processes did not start within {} s; the log says why, --isolation thread does without them",
+                START.as_secs()
+            )));
+        }
+        let runners = engine.runners();
+        let Some(layers) = runners.iter().find_map(|runner| runner.layers.as_ref()) else { return Ok(()) };
+        let missing: Vec<String> = layers
+            .each()
+            .iter()
+            .filter_map(|(name, layer)| match layer {
+                isolet_runtime::process::jail::Layer::Set => None,
+                other => Some(format!("{name}: {other}")),
+            })
+            .collect();
+        if missing.is_empty() {
+            return Ok(());
+        }
+        let missing = missing.join("; ");
+        if self.require_jail {
+            return Err(Failure::Setup(format!("the jail is not complete, and --require-jail asks for it ({missing})")));
+        }
+        eprintln!("isolet: warning: the runners' jail is not complete ({missing})");
+        Ok(())
+    }
+}
