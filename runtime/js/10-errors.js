@@ -43,6 +43,9 @@ isolet.describe = (thrown) => {
       described.message = read(thrown, "message");
       described.stack = read(thrown, "stack");
       described.hint = read(thrown, isolet.hint);
+      // The await that the error passed through is the better place; where the call was made is the next best.
+      const site = read(thrown, isolet.site);
+      if (site !== undefined) described.stack = `${described.stack ?? ""}\n    at ${site}`;
       if (described.message === undefined) described.message = isolet.inspect ? isolet.inspect(thrown) : ErrorPrototypeToString(thrown);
       if (thrown instanceof ToolError) described.kind = "tool_error";
     } else {
@@ -58,6 +61,7 @@ isolet.describe = (thrown) => {
 
 // Errors carry their hint under a symbol, so that it is in the report but not in the script's way.
 isolet.hint = isolet.primordials.Symbol("hint");
+isolet.site = isolet.primordials.Symbol("site");
 isolet.withHint = (error, hint) => {
   if (hint !== undefined) hide(error, isolet.hint, hint);
   return error;

@@ -50,8 +50,9 @@ async function request(kind, server, name, text) {
   const reply = await send(kind, server, name, text);
   if (reply.ok) return JSONParse(reply.text);
   const failure = JSONParse(reply.text);
-  if (reply.unknown) throw isolet.withHint(new UnknownNameError(failure.message), failure.hint);
-  throw isolet.withHint(new ToolError(server, name, failure.message, failure.result), failure.hint);
+  const error = reply.unknown ? new UnknownNameError(failure.message) : new ToolError(server, name, failure.message, failure.result);
+  if (failure.site) isolet.hide(error, isolet.site, `script.ts:${failure.site[0]}:${failure.site[1]}`);
+  throw isolet.withHint(error, failure.hint);
 }
 
 function argumentsText(args, what) {

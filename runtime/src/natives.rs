@@ -7,7 +7,7 @@ use v8::{FunctionCallbackArguments as Arguments, MapFnTo, PinScope, ReturnValue}
 
 use crate::control::StopReason;
 use crate::report::{LogLevel, RunError};
-use crate::state::RunState;
+use crate::state::{RunState, Site};
 use crate::tools::Operation;
 use crate::{ErrorCode, HttpResponse, fault};
 
@@ -97,6 +97,7 @@ fn call(scope: &mut PinScope, arguments: Arguments, mut result: ReturnValue) {
     let server = text(scope, &arguments, 1);
     let name = text(scope, &arguments, 2);
     let input = text(scope, &arguments, 3);
+    let site = site(scope);
     let Some(state) = state(scope) else { return };
     let operation = match kind {
         0 => Operation::Call { tool: name, arguments: input },
@@ -107,10 +108,21 @@ fn call(scope: &mut PinScope, arguments: Arguments, mut result: ReturnValue) {
         5 => Operation::ListPrompts,
         _ => Operation::GetPrompt { name, arguments: input },
     };
-    match state.call(server, operation) {
+    match state.call(server, operation, site) {
         Ok(id) => result.set_uint32(id),
-        Err(unknown) => set_text(scope, &mut result, &unknown.to_json()),
+        Err(unknown) => set_text(scope, &mut result, &unknown.to_json(site)),
     }
+}
+
+/// Where the script is now: its topmost frame. The stack of an error that arrives later has it only if the call was
+/// awaited, so it is noted when the call is made (2 µs).
+fn site(scope: &PinScope) -> Option<Site> {
+    const FRAMES: usize = 8;
+    let stack = v8::StackTrace::current_stack_trace(scope, FRAMES)?;
+    (0..stack.get_frame_count()).filter_map(|index| stack.get_frame(scope, index)).find_map(|frame| {
+        let name = frame.get_script_name(scope)?.to_rust_string_lossy(scope);
+        (name == fault::SCRIPT).then_some((frame.get_line_number() as u32, frame.get_column() as u32))
+    })
 }
 
 /// `server(name)` → the exact name, or undefined.
@@ -150,7 +162,7 @@ fn lists(scope: &mut PinScope, arguments: Arguments, mut result: ReturnValue) {
 fn unknown(scope: &mut PinScope, arguments: Arguments, mut result: ReturnValue) {
     let name = text(scope, &arguments, 0);
     let Some(state) = state(scope) else { return };
-    let json = crate::unknown::server(&state.names.catalogue, &name).to_json();
+    let json = crate::unknown::server(&state.names.catalogue, &name).to_json(None);
     set_text(scope, &mut result, &json);
 }
 
@@ -192,9 +204,10 @@ fn thrown(scope: &PinScope, arguments: &Arguments, first: i32) -> RunError {
         Some((line, column)) => (error.line, error.column) = (Some(line), Some(column)),
         // A Worker's modules have names of their own, so the frame itself is the position.
         None => {
-            if let Some(frame) =
-                stack.lines().map(str::trim).find(|line| line.starts_with("at ") && !line.contains("isolet:"))
-            {
+            let own = |line: &&str| {
+                line.starts_with("at ") && !line.contains("isolet:") && !line.contains("<anonymous>)")
+            };
+            if let Some(frame) = stack.lines().map(str::trim).find(own) {
                 error.message = format!("{} ({frame})", error.message);
             }
         }

@@ -17,7 +17,7 @@ use std::time::Instant;
 use crate::engine::Ticket;
 use crate::isolate::FreshIsolate;
 use crate::outlet::Outlet;
-use crate::state::{Names, RunState, milliseconds};
+use crate::state::{Names, RunState, milliseconds, to_ms};
 use crate::thread_clock::ThreadClock;
 use crate::watchdog::Watchdog;
 use crate::{Language, Limits, Outcome, RunError, Stats, fault, script, turns};
@@ -240,7 +240,7 @@ impl Pool {
         }
         let stats = Stats {
             wall_ms: milliseconds(started),
-            cpu_ms: (clock.read().unwrap_or_default() - cpu_before).as_secs_f64() * 1000.0,
+            cpu_ms: to_ms(clock.read().unwrap_or_default() - cpu_before),
             heap_bytes: fresh.memory() as u64,
             queued_ms,
         };

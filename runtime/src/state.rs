@@ -4,7 +4,7 @@ use std::any::Any;
 use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
 use std::sync::mpsc::Sender;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use crate::control::{Control, StopReason};
 use crate::outlet::Outlet;
@@ -39,14 +39,18 @@ pub(crate) struct RunState {
     calls: u32,
     next_id: u32,
     in_flight: HashMap<u32, Flight>,
-    waiting: VecDeque<(u32, ToolRequest)>,
+    waiting: VecDeque<(u32, ToolRequest, Option<Site>)>,
 }
+
+/// Where in the script a call was made: line and column from 1.
+pub(crate) type Site = (u32, u32);
 
 /// A call that has been sent.
 struct Flight {
     server: String,
     tool: String,
     sent: Instant,
+    site: Option<Site>,
     /// Dropping it cancels the call.
     _cancel: Box<dyn Any + Send>,
 }
@@ -87,7 +91,12 @@ impl RunState {
     }
 
     /// Sends a call, or lines it up behind those in flight.
-    pub(crate) fn call(&mut self, server: String, operation: Operation) -> Result<u32, Unknown> {
+    pub(crate) fn call(
+        &mut self,
+        server: String,
+        operation: Operation,
+        site: Option<Site>,
+    ) -> Result<u32, Unknown> {
         let catalogue = &self.names.catalogue;
         let Some((exact, tools)) = catalogue.server(&server) else {
             return Err(unknown::server(catalogue, &server));
@@ -112,30 +121,32 @@ impl RunState {
         }
         let request = ToolRequest { server: exact.to_owned(), operation, timeout: self.limits.call };
         if self.in_flight.len() < self.limits.parallel_calls as usize {
-            self.send(id, request);
+            self.send(id, request, site);
         } else {
-            self.waiting.push_back((id, request));
+            self.waiting.push_back((id, request, site));
         }
         Ok(id)
     }
 
-    fn send(&mut self, id: u32, request: ToolRequest) {
+    fn send(&mut self, id: u32, request: ToolRequest, site: Option<Site>) {
         let server = request.server.clone();
         let tool = request.operation.label().to_owned();
         let cancel = self.outlet.call(id, request, &self.inbound);
-        self.in_flight.insert(id, Flight { server, tool, sent: Instant::now(), _cancel: cancel });
+        self.in_flight.insert(id, Flight { server, tool, sent: Instant::now(), site, _cancel: cancel });
     }
 
-    /// Notes that a call has its answer, and sends the next in line.
-    pub(crate) fn answered(&mut self, id: u32, answer: &Result<Vec<u8>, ToolFailure>) {
-        if let Some(flight) = self.in_flight.remove(&id) {
-            self.record(&flight, answer.as_ref().err().map(|failure| failure.message.clone()));
+    /// Notes that a call has its answer, and sends the next in line. Says where the call was made.
+    pub(crate) fn answered(&mut self, id: u32, answer: &Result<Vec<u8>, ToolFailure>) -> Option<Site> {
+        let flight = self.in_flight.remove(&id);
+        if let Some(flight) = &flight {
+            self.record(flight, answer.as_ref().err().map(|failure| failure.message.clone()));
         }
         while self.in_flight.len() < self.limits.parallel_calls as usize
-            && let Some((id, request)) = self.waiting.pop_front()
+            && let Some((id, request, site)) = self.waiting.pop_front()
         {
-            self.send(id, request);
+            self.send(id, request, site);
         }
+        flight.and_then(|flight| flight.site)
     }
 
     fn record(&self, flight: &Flight, error: Option<String>) {
@@ -196,5 +207,10 @@ impl RunState {
 
 /// Milliseconds since `from`, with microseconds as fraction.
 pub(crate) fn milliseconds(from: Instant) -> f64 {
-    from.elapsed().as_micros() as f64 / 1000.0
+    to_ms(from.elapsed())
+}
+
+/// A duration in milliseconds, with microseconds as fraction.
+pub(crate) fn to_ms(duration: Duration) -> f64 {
+    duration.as_micros() as f64 / 1000.0
 }

@@ -8,7 +8,7 @@ use v8::{Local, PinScope};
 use crate::control::StopReason;
 use crate::isolate::{Entries, FreshIsolate};
 use crate::script::{Prepared, Shape, Wrapped};
-use crate::state::RunState;
+use crate::state::{RunState, Site};
 use crate::{ErrorCode, HttpRequest, RunError, ToolFailure, fault, modules};
 
 /// What reaches a thread that waits between two turns.
@@ -191,12 +191,10 @@ pub(crate) fn deliver(
     answer: &Result<Vec<u8>, ToolFailure>,
 ) {
     v8::scope!(let scope, scope);
-    if let Some(state) = scope.get_slot_mut::<RunState>() {
-        state.answered(id, answer);
-    }
+    let site = scope.get_slot_mut::<RunState>().and_then(|state| state.answered(id, answer));
     let text = match answer {
         Ok(json) => v8::String::new_from_utf8(scope, json, v8::NewStringType::Normal),
-        Err(failure) => v8::String::new(scope, &failure_json(failure)),
+        Err(failure) => v8::String::new(scope, &failure_json(failure, site)),
     };
     // Longer than any string V8 can hold (512 MiB): the limit on memory would have been next.
     let Some(text) = text else {
@@ -210,7 +208,7 @@ pub(crate) fn deliver(
     enter(scope, entries, &entries.deliver, &[id, ok, text.into()]);
 }
 
-fn failure_json(failure: &ToolFailure) -> String {
+fn failure_json(failure: &ToolFailure, site: Option<Site>) -> String {
     let raw = failure.result.as_deref().and_then(|bytes| std::str::from_utf8(bytes).ok());
     let raw = raw.and_then(|text| serde_json::from_str::<&serde_json::value::RawValue>(text).ok());
     #[derive(serde::Serialize)]
@@ -220,8 +218,10 @@ fn failure_json(failure: &ToolFailure) -> String {
         hint: Option<&'a str>,
         #[serde(skip_serializing_if = "Option::is_none")]
         result: Option<&'a serde_json::value::RawValue>,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        site: Option<Site>,
     }
-    let failure = Failure { message: &failure.message, hint: failure.hint.as_deref(), result: raw };
+    let failure = Failure { message: &failure.message, hint: failure.hint.as_deref(), result: raw, site };
     serde_json::to_string(&failure).unwrap_or_else(|_| r#"{"message":"The call failed."}"#.into())
 }
 

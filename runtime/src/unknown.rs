@@ -1,5 +1,6 @@
 //! What to say of a server or a tool that does not exist: the nearest names, so that a model can correct itself at once.
 
+use crate::state::Site;
 use crate::{Catalogue, ServerTools};
 
 /// How many names a message lists.
@@ -13,8 +14,8 @@ pub(crate) struct Unknown {
 }
 
 impl Unknown {
-    pub(crate) fn to_json(&self) -> String {
-        serde_json::json!({ "message": self.message, "hint": self.hint }).to_string()
+    pub(crate) fn to_json(&self, site: Option<Site>) -> String {
+        serde_json::json!({ "message": self.message, "hint": self.hint, "site": site }).to_string()
     }
 }
 

@@ -23,6 +23,7 @@ use super::runner::RunnerOptions;
 use crate::engine::{EngineOptions, RunnerProcesses};
 use crate::outlet::AbortOnDrop;
 use crate::report::Outcome;
+use crate::state::milliseconds;
 use crate::{
     Catalogue, Entry, Environment, ErrorCode, Job, Language, Limits, RunError, RunEvent, Stats, ToolHost,
     ToolRequest,
@@ -276,7 +277,7 @@ impl Broker {
             Live {
                 events,
                 host,
-                queued_ms: since.elapsed().as_secs_f64() * 1000.0,
+                queued_ms: milliseconds(since),
                 overdue_at: Instant::now() + limits.wall + OVERDUE,
                 limits,
                 calls: HashMap::new(),
@@ -449,7 +450,9 @@ impl Broker {
                     if outcome.result.as_ref().is_ok_and(|json| json.len() > live.limits.result_bytes) {
                         return Err(broken("a result over the limit"));
                     }
-                    outcome.stats.queued_ms += live.queued_ms;
+                    // Whole microseconds again, as a sum of floats is not.
+                    let queued_ms = outcome.stats.queued_ms + live.queued_ms;
+                    outcome.stats.queued_ms = (queued_ms * 1000.0).round() / 1000.0;
                     let _ = live.events.send(RunEvent::Done(Box::new(outcome)));
                 }
                 if !lock(&self.state).waiting.is_empty() {

@@ -152,6 +152,12 @@ fn an_uncaught_tool_error_names_the_awaiting_line() {
 }
 
 #[test]
+fn a_failed_call_that_was_not_awaited_still_has_its_place() {
+    let error = error("const x = 1;\nreturn env.demo.fail({});");
+    assert_eq!((error.line, error.column), (Some(2), Some(17)), "{error:?}");
+}
+
+#[test]
 fn exceptions_have_the_callers_position() {
     let error = error("const a = undefined;\nreturn a.b;");
     assert_eq!(error.code, ErrorCode::Exception);
