@@ -1,0 +1,197 @@
+//! `isolet dev`: a wrangler project, its variables and MCP bindings, loaded again when it changes.
+
+mod harness;
+
+use harness::http::Request;
+use harness::*;
+
+const HELLO: &str =
+    "export default { async fetch(request, env, ctx) { return new Response('Hello from ' + env.WHO) } }";
+
+/// A project with this configuration and entry module.
+fn project(config_name: &str, config: &str, entry: &str) -> Folder {
+    let folder = Folder::new();
+    folder.write(config_name, config);
+    folder.write("src/index.ts", entry);
+    folder
+}
+
+const JSONC: &str = "{
+  // comments are fine
+  \"name\": \"hello\", \"main\": \"src/index.ts\", \"compatibility_date\": \"2026-11-01\",
+  \"vars\": { \"WHO\": \"isolet\", \"LIST\": [1, { \"a\": 2 }], \"SECRET\": \"public\" },
+}";
+
+#[tokio::test]
+async fn hello_world_from_each_kind_of_configuration() {
+    let toml = "name = \"hello\"\nmain = \"src/index.ts\"\ncompatibility_date = \"2026-11-01\"\n\n[vars]\nWHO = \"isolet\"\n";
+    let json = JSONC.replace("  // comments are fine\n", "").replace(" },\n}", " }\n}");
+    for (name, config) in
+        [("wrangler.jsonc", JSONC), ("wrangler.json", json.as_str()), ("wrangler.toml", toml)]
+    {
+        let project = project(name, config, HELLO);
+        let worker = Daemon::dev(project.path(), &[]);
+        let answer = worker.get("/").await.expect(200);
+        assert_eq!(answer.text(), "Hello from isolet", "{name}");
+        assert_says(answer.header("content-type"), &["text/plain"]);
+        assert_says(&worker.said(), &["hello"]);
+    }
+}
+
+#[tokio::test]
+async fn json_in_and_json_out() {
+    let entry = "import { total, type Line } from './total.ts';
+        interface Order { lines: Line[] }
+        export default {
+          async fetch(request: Request, env: any): Promise<Response> {
+            const url = new URL(request.url);
+            if (url.pathname !== '/order') return new Response('no', { status: 404, headers: { 'x-path': url.pathname } });
+            const order = (await request.json()) as Order;
+            return Response.json(
+              { total: total(order.lines), q: url.searchParams.getAll('q'), method: request.method,
+                host: url.host, agent: request.headers.get('user-agent') },
+              { status: 201, headers: { 'x-a': '1' } });
+          },
+        };";
+    let project = project("wrangler.jsonc", JSONC, entry);
+    project.write(
+        "src/total.ts",
+        "export interface Line { count: number; price: number }
+         export const total = (lines: Line[]): number => lines.reduce((sum, l) => sum + l.count * l.price, 0);",
+    );
+    let worker = Daemon::dev(project.path(), &[]);
+    let order =
+        json!({ "lines": [{ "count": 2, "price": 10.25 }, { "count": 1, "price": 4 }], "note": "grüße" });
+    let request = Request::post("/order?q=a%20b&q=%C3%BC", "application/json", order.to_string());
+    let answer = worker.send(request.header("user-agent", "e2e")).await.expect(201);
+    let host = worker.address().to_string();
+    assert_eq!(
+        answer.json(),
+        json!({ "total": 24.5, "q": ["a b", "ü"], "method": "POST", "host": host, "agent": "e2e" })
+    );
+    assert_eq!(answer.header("x-a"), "1");
+    assert_eq!(worker.get("/else").await.expect(404).header("x-path"), "/else");
+
+    // A mistake of one request is that request's alone, and shown.
+    let broken = worker.send(Request::post("/order", "application/json", "{")).await.expect(500);
+    assert_says(&broken.text(), &["SyntaxError"]);
+    worker.wait_for_words(&["POST /order", "SyntaxError"]);
+    let request = Request::post("/order", "application/json", "{\"lines\": []}");
+    assert_eq!(worker.send(request).await.expect(201).json()["total"], 0);
+}
+
+#[tokio::test]
+async fn variables_and_mcp_servers_are_in_env() {
+    let entry = "export default { async fetch(request: Request, env: any) {
+        const { sum } = await env.demo.add({ a: 20, b: 22 });
+        return Response.json({ who: env.WHO, list: env.LIST, secret: env.SECRET, sum, keys: typeof env.nothing });
+    } }";
+    let project = project("wrangler.jsonc", JSONC, entry);
+    project.write(".dev.vars", "SECRET=\"hunter2\"\n# a comment\nWHO=you\n");
+    let worker = Daemon::dev(project.path(), &[]);
+    let value = worker.get("/").await.expect(200).json();
+    assert_eq!(
+        (&value["who"], &value["secret"], &value["list"], &value["sum"]),
+        (&json!("you"), &json!("hunter2"), &json!([1, { "a": 2 }]), &json!(42)),
+        "{value:#}"
+    );
+
+    // Its own servers, from the project's folder.
+    project.mcp_json(json!({ "mine": { "command": ISOLET, "args": ["demo-mcp"] } }));
+    project.write("src/index.ts", entry.replace("env.demo", "env.mine"));
+    let worker = Daemon::dev(project.path(), &[]);
+    assert_eq!(worker.get("/").await.expect(200).json()["sum"], 42);
+}
+
+#[tokio::test]
+async fn the_isolate_stays_warm_between_requests() {
+    let entry = "let count = 0; export default { fetch: () => Response.json({ count: ++count }) }";
+    let project = project("wrangler.jsonc", JSONC, entry);
+    let worker = Daemon::dev(project.path(), &[]);
+    for expected in 1..=3 {
+        assert_eq!(worker.get("/").await.expect(200).json()["count"], expected);
+    }
+}
+
+/// Asks until the Worker answers with this text.
+async fn answers(worker: &Daemon, expected: &str) {
+    eventually(&format!("the answer `{expected}`"), || async {
+        (worker.get("/").await.text() == expected).then_some(())
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_change_is_loaded_and_a_broken_one_is_not() {
+    let project = project("wrangler.jsonc", JSONC, HELLO);
+    let worker = Daemon::dev(project.path(), &[]);
+    answers(&worker, "Hello from isolet").await;
+
+    project.write("src/index.ts", HELLO.replace("Hello", "Goodbye"));
+    answers(&worker, "Goodbye from isolet").await;
+    worker.wait_for_words(&["loaded again"]);
+
+    project.write("src/index.ts", "export default {\n  fetch() { return new Response('x' }\n}");
+    worker.wait_for_words(&["does not load", "src/index.ts:2:"]);
+    assert_eq!(worker.get("/").await.expect(200).text(), "Goodbye from isolet", "the version before goes on");
+
+    project.write("src/index.ts", HELLO.replace("Hello", "Back"));
+    answers(&worker, "Back from isolet").await;
+
+    // Variables and the configuration are watched too.
+    project.write(".dev.vars", "WHO=them");
+    answers(&worker, "Back from them").await;
+    project.write("wrangler.jsonc", "{ \"main\": \"src/index.ts\", ");
+    worker.wait_for_words(&["wrangler.jsonc:1:"]);
+    assert_eq!(worker.get("/").await.expect(200).text(), "Back from them");
+}
+
+#[tokio::test]
+async fn limits_end_a_request_and_the_next_one_works() {
+    let entry = "export default { async fetch(request) {
+        const url = new URL(request.url);
+        if (url.pathname === '/memory') { const a = []; for (;;) a.push(new Array(1000).fill(1.5)) }
+        if (url.pathname === '/throw') throw new Error('on purpose');
+        if (url.pathname === '/nothing') return;
+        return new Response('fine');
+    } }";
+    let project = project("wrangler.jsonc", JSONC, entry);
+    let worker = Daemon::dev(project.path(), &[]);
+    for (path, words) in [("/memory", "memory"), ("/throw", "on purpose"), ("/nothing", "Response")] {
+        let answer = worker.get(path).await.expect(500);
+        assert_says(&answer.text(), &[words]);
+        assert_eq!(worker.get("/").await.expect(200).text(), "fine");
+    }
+}
+
+#[test]
+fn a_project_that_cannot_start_says_where() {
+    let start =
+        |folder: &Folder| isolet(["dev", folder.text(), "--listen", "127.0.0.1:0"]).output().exits(3).stderr;
+    assert_says(&start(&Folder::new()), &["wrangler.jsonc"]);
+    let broken =
+        project("wrangler.jsonc", "{\n  \"main\": \"src/index.ts\",\n  \"vars\": { \"A\" 1 }\n}", HELLO);
+    assert_says(&start(&broken), &["wrangler.jsonc:3:"]);
+    let broken = project("wrangler.toml", "main = \"src/index.ts\"\nname = [\n", HELLO);
+    assert_says(&start(&broken), &["wrangler.toml:2:"]);
+    let broken = project("wrangler.jsonc", "{\n  \"main\": \"src/gone.ts\"\n}", HELLO);
+    assert_says(&start(&broken), &["src/gone.ts"]);
+    let broken = project("wrangler.jsonc", JSONC, "const a = 1;\nexport default { fetch( }");
+    assert_says(&start(&broken), &["src/index.ts:2:"]);
+    let broken = project("wrangler.jsonc", JSONC, "export const a = 1;");
+    assert!(!start(&broken).is_empty());
+    let broken =
+        project("wrangler.jsonc", JSONC, "import { a } from './gone.ts';\nexport default { fetch() {} }");
+    assert_says(&start(&broken), &["gone.ts"]);
+}
+
+#[tokio::test]
+async fn the_example_works() {
+    let worker = Daemon::dev(&repository().join("examples/worker"), &[]);
+    assert_says(&worker.get("/").await.expect(200).text(), &["Hello"]);
+    assert_eq!(worker.get("/add?a=1&b=2").await.expect(200).json(), json!({ "sum": 3 }));
+    let order = json!({ "customer": "Halden", "lines": [{ "item": "scanner", "count": 3, "price": 5 }] });
+    let answer =
+        worker.send(Request::post("/order", "application/json", order.to_string())).await.expect(200);
+    assert_eq!(answer.json()["total"], 15);
+}
