@@ -1,10 +1,10 @@
 // What Web IDL asks of every interface: conversions of arguments, the shape of classes, the kinds of values.
 
 const {
-  ArrayIsArray, FunctionPrototype, MathTrunc, Number, NumberIsFinite, ObjectDefineProperty, ObjectSetPrototypeOf, ReflectOwnKeys,
-  ReflectGetOwnPropertyDescriptor, StringPrototypeToWellFormed, StringPrototypeCharCodeAt, SymbolToStringTag, SymbolIterator, TypeError,
-  TypedArrayPrototypeGetBuffer, TypedArrayPrototypeGetByteLength, TypedArrayPrototypeGetByteOffset, TypedArrayPrototypeSet,
-  DataViewPrototypeGetBuffer, DataViewPrototypeGetByteLength, DataViewPrototypeGetByteOffset, Uint8Array, ReflectApply,
+  ArrayBufferPrototypeGetDetached, ArrayIsArray, DataViewPrototypeGetBuffer, DataViewPrototypeGetByteLength, DataViewPrototypeGetByteOffset,
+  MathTrunc, Number, NumberIsFinite, ObjectDefineProperty, ObjectSetPrototypeOf, ReflectApply, ReflectGetOwnPropertyDescriptor, ReflectOwnKeys,
+  StringPrototypeCharCodeAt, StringPrototypeToWellFormed, SymbolIterator, SymbolToStringTag, TypeError, TypedArrayPrototypeGetBuffer,
+  TypedArrayPrototypeGetByteLength, TypedArrayPrototypeGetByteOffset, TypedArrayPrototypeSet, Uint8Array,
 } = isolet.primordials;
 const { natives } = isolet;
 
@@ -18,6 +18,12 @@ const kinds = {
 
 // An array without a prototype: `list[i] = x` and push meet no setter that a script put on Array.prototype.
 const list = () => ObjectSetPrototypeOf([], null);
+
+// A property's descriptor without a prototype: `get` of a data property must not be found on Object.prototype.
+function own(object, key) {
+  const descriptor = ReflectGetOwnPropertyDescriptor(object, key);
+  return descriptor === undefined ? undefined : ObjectSetPrototypeOf(descriptor, null);
+}
 
 // Methods and accessors enumerable, a toStringTag: what `class` does not do and Web IDL wants. Runs at build time.
 function define(Class, tag = Class.name) {
@@ -48,7 +54,7 @@ function byteString(value, what) {
   const text = `${value}`;
   for (let i = 0; i < text.length; i++) {
     if (StringPrototypeCharCodeAt(text, i) > 255) {
-      throw new TypeError(`${what} holds a character that is no byte: ${natives.encodingName === undefined ? "" : isolet.inspect(text)}. Encode it, for example with encodeURIComponent.`);
+      throw new TypeError(`${what} holds a character that is no byte: ${isolet.inspect(text)}. Encode it, for example with encodeURIComponent.`);
     }
   }
   return text;
@@ -87,23 +93,22 @@ function isBuffer(value) {
 function view(value, what) {
   switch (natives.kind(value)) {
     case kinds.ARRAY_BUFFER:
-      return isDetached(value) ? new Uint8Array(0) : new Uint8Array(value);
+      return ArrayBufferPrototypeGetDetached(value) ? new Uint8Array(0) : new Uint8Array(value);
     case kinds.TYPED_ARRAY: {
       const buffer = TypedArrayPrototypeGetBuffer(value);
       if (natives.kind(buffer) !== kinds.ARRAY_BUFFER) break;
-      if (isDetached(buffer)) return new Uint8Array(0);
+      if (ArrayBufferPrototypeGetDetached(buffer)) return new Uint8Array(0);
       return new Uint8Array(buffer, TypedArrayPrototypeGetByteOffset(value), TypedArrayPrototypeGetByteLength(value));
     }
     case kinds.DATA_VIEW: {
       const buffer = DataViewPrototypeGetBuffer(value);
       if (natives.kind(buffer) !== kinds.ARRAY_BUFFER) break;
-      if (isDetached(buffer)) return new Uint8Array(0);
+      if (ArrayBufferPrototypeGetDetached(buffer)) return new Uint8Array(0);
       return new Uint8Array(buffer, DataViewPrototypeGetByteOffset(value), DataViewPrototypeGetByteLength(value));
     }
   }
   throw new TypeError(`${what} must be an ArrayBuffer or a view of one.`);
 }
-const { ArrayBufferPrototypeGetDetached: isDetached } = isolet.primordials;
 
 // A copy of the bytes that nothing else refers to.
 function copy(value, what) {
@@ -149,12 +154,11 @@ function pairIterator(tag) {
   }
   Object.setPrototypeOf(PairIterator.prototype, IteratorPrototype);
   define(PairIterator, `${tag} Iterator`);
-  const make = PairIterator;
   delete PairIterator.prototype.constructor;
-  return (at, what) => new make(at, what);
+  return (at, what) => new PairIterator(at, what);
 }
 
 isolet.kinds = kinds;
 isolet.idl = {
-  __proto__: null, alias, byteString, copy, define, dictionary, integer, isBuffer, isObject, iterate, list, need, pairIterator, string, usv, view,
+  __proto__: null, alias, byteString, copy, define, dictionary, integer, isBuffer, isObject, iterate, list, need, own, pairIterator, string, usv, view,
 };

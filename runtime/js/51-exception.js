@@ -1,6 +1,6 @@
 // DOMException: what Web APIs throw where no error of the language fits.
 
-const { Error, ObjectDefineProperty, TypeError } = isolet.primordials;
+const { Error, ObjectDefineProperty } = isolet.primordials;
 const { define, string } = isolet.idl;
 
 // Numbers from before exceptions had names. Index is the code; holes are codes that no exception uses any more.

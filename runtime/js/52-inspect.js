@@ -4,17 +4,17 @@
 // runs only for proxies and for `stack`, within the run's limits, and what it throws is caught.
 
 const {
-  ArrayBufferPrototypeGetByteLength, ArrayPrototypeIndexOf, ArrayPrototypePop, ArrayPrototypePush, BigIntPrototypeToString, BooleanPrototypeValueOf,
-  DatePrototypeGetTime, DatePrototypeToISOString, ErrorPrototypeToString, FunctionPrototypeToString, JSONParse,
-  MapPrototypeForEach, MapPrototypeGetSize, MathMin, NumberPrototypeValueOf, NumberIsNaN, Object, ObjectIs,
-  ReflectGetOwnPropertyDescriptor, ReflectGetPrototypeOf, ReflectOwnKeys, RegExpPrototypeExec, RegExpPrototypeToString, SetPrototypeForEach,
-  SetPrototypeGetSize, String, StringPrototypeEndsWith, StringPrototypeIncludes, StringPrototypeIndexOf, StringPrototypeRepeat,
-  StringPrototypeSlice, StringPrototypeStartsWith, StringPrototypeValueOf, SymbolPrototypeToString, SymbolPrototypeValueOf, SymbolToStringTag,
-  BigIntPrototypeValueOf, TypedArrayPrototypeGetLength, TypedArrayPrototypeGetSymbolToStringTag, DataViewPrototypeGetByteLength,
-  StringPrototypeCharCodeAt, NumberPrototypeToString, StringPrototypePadStart, ObjectPrototypePropertyIsEnumerable,
+  ArrayBufferPrototypeGetByteLength, ArrayPrototypeIndexOf, ArrayPrototypePop, ArrayPrototypePush, BigIntPrototypeValueOf,
+  BooleanPrototypeValueOf, DataViewPrototypeGetByteLength, DatePrototypeGetTime, DatePrototypeToISOString,
+  ErrorPrototypeToString, FunctionPrototypeToString, JSONParse, MapPrototypeForEach, MapPrototypeGetSize, MathMin,
+  NumberIsNaN, NumberPrototypeValueOf, Object, ObjectPrototypePropertyIsEnumerable, ReflectGetPrototypeOf, ReflectOwnKeys,
+  RegExpPrototypeExec, RegExpPrototypeToString, SetPrototypeForEach, SetPrototypeGetSize, String, StringPrototypeEndsWith,
+  StringPrototypeIncludes, StringPrototypeIndexOf, StringPrototypeRepeat, StringPrototypeSlice, StringPrototypeStartsWith,
+  StringPrototypeValueOf, SymbolPrototypeToString, SymbolPrototypeValueOf, SymbolToStringTag, TypedArrayPrototypeGetLength,
+  TypedArrayPrototypeGetSymbolToStringTag,
 } = isolet.primordials;
-const { natives, kinds } = isolet;
-const { list } = isolet.idl;
+const { natives, kinds, primitive, quote } = isolet;
+const { list, own } = isolet.idl;
 
 const DEPTH = 4;
 const ENTRIES = 100;
@@ -25,7 +25,6 @@ const ObjectPrototype = Object.prototype;
 const ArrayPrototype = isolet.primordials.Array.prototype;
 
 const identifier = /^[A-Za-z_$][\w$]*$/;
-const unusual = /['\\\x00-\x1f\x7f-\x9f\u2028\u2029]|[\ud800-\udbff](?![\udc00-\udfff])|(?<![\ud800-\udbff])[\udc00-\udfff]/;
 
 // Classes of the host that show something better than their (empty) own properties: { is, show }, see `inspectable`.
 const shown = list();
@@ -36,55 +35,13 @@ isolet.isOfHost = (value) => {
   return false;
 };
 
-function quote(text, limit) {
-  const cut = text.length > limit;
-  if (cut) text = StringPrototypeSlice(text, 0, limit);
-  let quoted;
-  if (RegExpPrototypeExec(unusual, text) === null) {
-    quoted = `'${text}'`;
-  } else {
-    const mark = !StringPrototypeIncludes(text, "'") ? "'" : !StringPrototypeIncludes(text, '"') ? '"' : !StringPrototypeIncludes(text, "`") ? "`" : "'";
-    quoted = mark;
-    for (let i = 0; i < text.length; i++) quoted += escape(text, i, mark);
-    quoted += mark;
-  }
-  return cut ? `${quoted}…` : quoted;
-}
-
-const escapes = { __proto__: null, "\n": "\\n", "\t": "\\t", "\r": "\\r", "\b": "\\b", "\f": "\\f", "\v": "\\v", "\\": "\\\\" };
-function escape(text, at, mark) {
-  const character = text[at];
-  if (character === mark) return `\\${mark}`;
-  if (escapes[character] !== undefined) return escapes[character];
-  const code = StringPrototypeCharCodeAt(text, at);
-  if (code < 0x20 || (code >= 0x7f && code < 0xa0)) return `\\x${StringPrototypePadStart(NumberPrototypeToString(code, 16), 2, "0")}`;
-  if (code === 0x2028 || code === 0x2029 || (code >= 0xd800 && code < 0xe000 && isLone(text, at, code))) {
-    return `\\u${NumberPrototypeToString(code, 16)}`;
-  }
-  return character;
-}
-function isLone(text, at, code) {
-  const other = StringPrototypeCharCodeAt(text, code < 0xdc00 ? at + 1 : at - 1);
-  return code < 0xdc00 ? !(other >= 0xdc00 && other < 0xe000) : !(other >= 0xd800 && other < 0xdc00);
-}
-
-function primitive(value, limit) {
-  switch (typeof value) {
-    case "string": return quote(value, limit);
-    case "number": return ObjectIs(value, -0) ? "-0" : `${value}`;
-    case "bigint": return `${StringPrototypeSlice(BigIntPrototypeToString(value), 0, limit)}n`;
-    case "symbol": return SymbolPrototypeToString(value);
-    default: return String(value);
-  }
-}
-
 // The name of the class, from `constructor.name` as found on the prototypes, without calling getters.
 function className(value) {
   let object = value;
   for (let i = 0; i < 16 && object !== null; i++) {
-    const constructor = ReflectGetOwnPropertyDescriptor(object, "constructor")?.value;
+    const constructor = own(object, "constructor")?.value;
     if (typeof constructor === "function") {
-      const name = ReflectGetOwnPropertyDescriptor(constructor, "name")?.value;
+      const name = own(constructor, "name")?.value;
       if (typeof name === "string" && name !== "") return StringPrototypeSlice(name, 0, 200);
     }
     object = ReflectGetPrototypeOf(object);
@@ -95,7 +52,7 @@ function className(value) {
 function tagOf(value) {
   let object = value;
   for (let i = 0; i < 16 && object !== null; i++) {
-    const descriptor = ReflectGetOwnPropertyDescriptor(object, SymbolToStringTag);
+    const descriptor = own(object, SymbolToStringTag);
     if (descriptor !== undefined) return typeof descriptor.value === "string" ? StringPrototypeSlice(descriptor.value, 0, 200) : undefined;
     object = ReflectGetPrototypeOf(object);
   }
@@ -223,12 +180,12 @@ const unboxers = [NumberPrototypeValueOf, StringPrototypeValueOf, BooleanPrototy
 const withProperties = (text) => ({ __proto__: null, label: text, open: "{", close: "}", bare: true });
 
 function functionText(value) {
-  const own = ReflectGetOwnPropertyDescriptor(value, "name")?.value;
-  const name = typeof own === "string" && own !== "" ? StringPrototypeSlice(own, 0, 200) : undefined;
+  const given = own(value, "name")?.value;
+  const name = typeof given === "string" && given !== "" ? StringPrototypeSlice(given, 0, 200) : undefined;
   const source = FunctionPrototypeToString(value);
   if (StringPrototypeStartsWith(source, "class") && StringPrototypeEndsWith(source, "}")) {
     const parent = ReflectGetPrototypeOf(value);
-    const parentName = typeof parent === "function" ? ReflectGetOwnPropertyDescriptor(parent, "name")?.value : undefined;
+    const parentName = typeof parent === "function" ? own(parent, "name")?.value : undefined;
     return `[class ${name ?? "(anonymous)"}${typeof parentName === "string" && parentName !== "" ? ` extends ${StringPrototypeSlice(parentName, 0, 200)}` : ""}]`;
   }
   const kind = tagOf(value) ?? "Function";
@@ -243,8 +200,8 @@ function errorText(value, state, depth) {
   stack = StringPrototypeSlice(stack, 0, CHARACTERS);
   const frames = StringPrototypeIndexOf(stack, "\n    at ");
   // The stack's head is of the moment when the error was made; its name or message may have changed since.
-  const own = frames === -1 ? stack : StringPrototypeSlice(stack, 0, frames);
-  const text = StringPrototypeIncludes(own, head) ? own : head;
+  const first = frames === -1 ? stack : StringPrototypeSlice(stack, 0, frames);
+  const text = StringPrototypeIncludes(first, head) ? first : head;
   return frames === -1 ? text : text + withoutHostFrames(StringPrototypeSlice(stack, frames));
 }
 
@@ -285,7 +242,7 @@ function items(array, entries, state, depth) {
   let count = 0;
   let i = 0;
   for (; i < array.length && count < ENTRIES && state.left > 0; i++) {
-    const descriptor = ReflectGetOwnPropertyDescriptor(array, i);
+    const descriptor = own(array, i);
     if (descriptor === undefined) {
       // A sparse array can be four billion holes long: skip them by the keys that exist.
       const next = nextIndex(array, i);
@@ -302,7 +259,7 @@ function items(array, entries, state, depth) {
 
 function nextIndex(array, from) {
   for (let i = from + 1; i < array.length && i < from + 1000; i++) {
-    if (ReflectGetOwnPropertyDescriptor(array, i) !== undefined) return i;
+    if (own(array, i) !== undefined) return i;
   }
   if (array.length <= from + 1000) return array.length;
   // Integer keys come first and in order.
@@ -336,7 +293,7 @@ function properties(value, kind, entries, state, depth) {
       ArrayPrototypePush(entries, `… ${keys.length - i} more`);
       return;
     }
-    const descriptor = ReflectGetOwnPropertyDescriptor(value, key);
+    const descriptor = own(value, key);
     if (descriptor === undefined) continue;
     count++;
     const name = isCause ? `[${key}]` : typeof key === "symbol" ? `[${SymbolPrototypeToString(key)}]` : keyText(key);

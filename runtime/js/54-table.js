@@ -1,9 +1,9 @@
 // console.table: rows and columns as plain text.
 
-const { MathMax, ReflectGetOwnPropertyDescriptor, ReflectOwnKeys, MapPrototypeForEach, SetPrototypeForEach, ArrayPrototypePush,
+const { MathMax, ReflectOwnKeys, MapPrototypeForEach, SetPrototypeForEach, ArrayPrototypePush,
   ArrayPrototypeIndexOf, StringPrototypePadEnd, StringPrototypeRepeat, StringPrototypeSlice, StringPrototypeTrimEnd } = isolet.primordials;
 const { natives, kinds, inspect } = isolet;
-const { isObject, iterate, list } = isolet.idl;
+const { isObject, iterate, list, own } = isolet.idl;
 
 const ROWS = 100;
 const COLUMNS = 20;
@@ -16,7 +16,7 @@ const cell = (value) => StringPrototypeSlice(inspect(value, true), 0, CELL);
 function fields(value, visit) {
   const keys = ReflectOwnKeys(value);
   for (let i = 0; i < keys.length; i++) {
-    const descriptor = typeof keys[i] === "string" ? ReflectGetOwnPropertyDescriptor(value, keys[i]) : undefined;
+    const descriptor = typeof keys[i] === "string" ? own(value, keys[i]) : undefined;
     if (descriptor?.enumerable) visit(keys[i], descriptor.value);
   }
 }

@@ -1,11 +1,11 @@
 // URLSearchParams, alone or as a URL's live `searchParams`.
 
 const {
-  ArrayPrototypePush, ArrayPrototypeSort, FunctionPrototypeCall, ReflectGetOwnPropertyDescriptor, ReflectOwnKeys, RegExpPrototypeExec,
+  ArrayPrototypePush, ArrayPrototypeSort, FunctionPrototypeCall, ReflectOwnKeys, RegExpPrototypeExec,
   StringPrototypeIndexOf, StringPrototypeSlice, SymbolIterator, TypeError,
 } = isolet.primordials;
 const { natives } = isolet;
-const { alias, define, isObject, iterate, list, need, pairIterator, usv } = isolet.idl;
+const { alias, define, isObject, iterate, list, need, own, pairIterator, usv } = isolet.idl;
 
 const plain = /^[A-Za-z0-9*._-]*$/;
 const coded = /[+%]/;
@@ -59,7 +59,7 @@ class URLSearchParams {
         this.#pairs = list();
         const keys = ReflectOwnKeys(init);
         for (let i = 0; i < keys.length; i++) {
-          if (!ReflectGetOwnPropertyDescriptor(init, keys[i])?.enumerable) continue;
+          if (!own(init, keys[i])?.enumerable) continue;
           const key = usv(keys[i]);
           this.#put(key, usv(init[keys[i]]));
         }

@@ -47,7 +47,8 @@ class TextEncoder {
     const buffer = new ArrayBuffer(whole < room ? whole : room);
     const read = natives.encodeUtf8(text, buffer);
     const written = read === text.length ? whole : natives.utf8Length(StringPrototypeSlice(text, 0, read));
-    TypedArrayPrototypeSet(destination, new Uint8Array(buffer, 0, written));
+    // A detached one has no room, and cannot even be given nothing.
+    if (written > 0) TypedArrayPrototypeSet(destination, new Uint8Array(buffer, 0, written));
     return { read, written };
   }
 }

@@ -6,7 +6,7 @@ const {
   TypedArrayPrototypeSet, Uint8Array,
 } = isolet.primordials;
 const { natives, kinds, DOMException, inspect } = isolet;
-const { copy, define, isObject, iterate, list, need, view } = isolet.idl;
+const { copy, define, isObject, iterate, need, view } = isolet.idl;
 
 const token = {};
 // As natives.digest numbers them; `block` is the size of a generated HMAC key.

@@ -4,7 +4,7 @@
 // abstract operations where those say it best.
 
 const { PromisePrototypeThen, RangeError, TypeError } = isolet.primordials;
-const { define, dictionary, isObject, need } = isolet.idl;
+const { define, isObject, need } = isolet.idl;
 const { clear, deferred, method, nothing, promised, promiseReject, promiseResolve, push, queue, shift, sizeOf, strategy } = isolet.streaming;
 
 const token = {};

@@ -1,7 +1,7 @@
 // Blob and File: bytes with a type, held in one piece.
 
 const {
-  ArrayBuffer, ArrayPrototypePush, DateNow, MathMax, MathMin, MathTrunc, Number, NumberIsNaN, RegExpPrototypeExec, StringPrototypeToLowerCase,
+  ArrayPrototypePush, DateNow, MathMax, MathMin, MathTrunc, Number, NumberIsNaN, RegExpPrototypeExec, StringPrototypeToLowerCase,
   TypeError, TypedArrayPrototypeGetLength, TypedArrayPrototypeSet, TypedArrayPrototypeSubarray, Uint8Array,
 } = isolet.primordials;
 const { utf8 } = isolet;

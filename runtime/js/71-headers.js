@@ -1,11 +1,11 @@
 // Headers, by the Fetch standard.
 
 const {
-  ArrayPrototypePush, ArrayPrototypeSort, FunctionPrototypeCall, ReflectGetOwnPropertyDescriptor, ReflectOwnKeys, RegExpPrototypeExec,
+  ArrayPrototypePush, ArrayPrototypeSort, FunctionPrototypeCall, ReflectOwnKeys, RegExpPrototypeExec,
   StringPrototypeCharCodeAt, StringPrototypeSlice, StringPrototypeToLowerCase, SymbolIterator, TypeError,
 } = isolet.primordials;
 const { inspect } = isolet;
-const { alias, byteString, define, isObject, iterate, list, need, pairIterator } = isolet.idl;
+const { alias, byteString, define, isObject, iterate, list, need, own, pairIterator } = isolet.idl;
 
 const token = /^[!#$%&'*+\-.^_`|~0-9A-Za-z]+$/;
 const forbidden = /[\0\r\n]/;
@@ -54,7 +54,7 @@ class Headers {
     } else {
       const keys = ReflectOwnKeys(init);
       for (let i = 0; i < keys.length; i++) {
-        if (ReflectGetOwnPropertyDescriptor(init, keys[i])?.enumerable) this.#add(keys[i], init[keys[i]]);
+        if (own(init, keys[i])?.enumerable) this.#add(keys[i], init[keys[i]]);
       }
     }
   }

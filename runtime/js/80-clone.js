@@ -9,13 +9,13 @@ const {
   ArrayBufferPrototypeGetResizable, ArrayBufferPrototypeSlice, ArrayBufferPrototypeTransfer, ArrayPrototypePush, BigIntPrototypeValueOf,
   BooleanPrototypeValueOf, DataView, DataViewPrototypeGetBuffer, DataViewPrototypeGetByteLength, DataViewPrototypeGetByteOffset, Date,
   DatePrototypeGetTime, Error, EvalError, Map, MapPrototypeForEach, MapPrototypeGet, MapPrototypeHas, MapPrototypeSet, NumberPrototypeValueOf, Object,
-  ObjectDefineProperty, RangeError, ReferenceError, ReflectGetOwnPropertyDescriptor, ReflectOwnKeys, RegExp, RegExpPrototypeGetFlags,
+  ObjectDefineProperty, RangeError, ReferenceError, ReflectOwnKeys, RegExp, RegExpPrototypeGetFlags,
   RegExpPrototypeGetSource, Set, SetPrototypeAdd, SetPrototypeForEach, StringPrototypeSlice, StringPrototypeValueOf, SyntaxError, TypeError,
   TypedArrayPrototypeGetBuffer, TypedArrayPrototypeGetByteOffset, TypedArrayPrototypeGetLength, TypedArrayPrototypeGetSymbolToStringTag,
   TypedArrayPrototypeSet, Uint8Array, URIError,
 } = isolet.primordials;
 const { natives, kinds, blobs, DOMException, files, inspect } = isolet;
-const { dictionary, isObject, iterate, list, need } = isolet.idl;
+const { dictionary, isObject, iterate, list, need, own } = isolet.idl;
 
 const typedArrays = { __proto__: null };
 for (const name of [
@@ -88,7 +88,7 @@ function fields(value, made, seen) {
   for (let i = 0; i < keys.length; i++) {
     const key = keys[i];
     if (typeof key !== "string") continue;
-    const descriptor = ReflectGetOwnPropertyDescriptor(value, key);
+    const descriptor = own(value, key);
     // Gone since: a getter before it deleted it.
     if (descriptor === undefined || !descriptor.enumerable) continue;
     ObjectDefineProperty(made, key, { __proto__: null, value: clone(value[key], seen), writable: true, configurable: true, enumerable: true });
@@ -117,10 +117,10 @@ function error(value, keep, seen) {
   }
   const name = value.name;
   const Class = errors[`${name}`] ?? Error;
-  const message = ReflectGetOwnPropertyDescriptor(value, "message");
+  const message = own(value, "message");
   const made = keep(message === undefined || !("value" in message) ? new Class() : new Class(`${message.value}`));
   isolet.hide(made, "stack", typeof value.stack === "string" ? value.stack : undefined);
-  if (ReflectGetOwnPropertyDescriptor(value, "cause") !== undefined) isolet.hide(made, "cause", clone(value.cause, seen));
+  if (own(value, "cause") !== undefined) isolet.hide(made, "cause", clone(value.cause, seen));
   return made;
 }
 

@@ -1,0 +1,450 @@
+//! The Web APIs, in real isolates. What can be said in JavaScript is in `web/*.js`, one file an API; here is what needs
+//! the outside: log lines, scripts that poison prototypes, Workers.
+
+use std::sync::{Arc, OnceLock};
+use std::time::Duration;
+
+use isolet_runtime::*;
+use serde_json::{Map, Value, json};
+
+struct Host;
+
+impl ToolHost for Host {
+    fn call(&self, request: ToolRequest) -> ToolFuture {
+        Box::pin(async move {
+            match request.operation {
+                Operation::Call { arguments, .. } => Ok(arguments.into_bytes()),
+                _ => Ok(b"[]".to_vec()),
+            }
+        })
+    }
+}
+
+fn environment() -> Environment {
+    let mut catalogue = Catalogue::default();
+    catalogue.insert("demo", "demo", ServerTools::new([("echo", "echo".to_owned())]));
+    catalogue.insert("my-server", "my_server", ServerTools::unknown());
+    let vars = json!({ "GREETING": "hello", "LIST": [1, 2] });
+    let vars = vars.as_object().cloned().unwrap_or_else(Map::new);
+    Environment { vars, catalogue: Arc::new(catalogue), host: Arc::new(Host) }
+}
+
+fn engine() -> &'static (tokio::runtime::Runtime, Engine) {
+    static ENGINE: OnceLock<(tokio::runtime::Runtime, Engine)> = OnceLock::new();
+    ENGINE.get_or_init(|| {
+        let runtime = tokio::runtime::Runtime::new().unwrap();
+        let options = EngineOptions { warm: 2, live: 64, heap_bytes: 64 << 20, ..EngineOptions::default() };
+        let engine = Engine::new(options, runtime.handle().clone());
+        (runtime, engine)
+    })
+}
+
+fn limits() -> Limits {
+    Limits { cpu: Duration::from_secs(2), wall: Duration::from_secs(5), heap_bytes: 64 << 20, ..Limits::default() }
+}
+
+fn run(code: &str) -> Report {
+    run_with(code, None)
+}
+
+fn run_with(code: &str, input: Option<Value>) -> Report {
+    let (runtime, engine) = engine();
+    let job = Job {
+        code: code.into(),
+        language: Language::JavaScript,
+        entry: Entry::Script { input: input.map(|input| input.to_string()) },
+        environment: environment(),
+        limits: limits(),
+    };
+    runtime.block_on(engine.run(job).report())
+}
+
+fn value(code: &str) -> Value {
+    let report = run(code);
+    serde_json::from_str(&report.result.unwrap_or_else(|error| panic!("{code}: {error:#?}"))).unwrap()
+}
+
+/// The lines that a script logs.
+fn logged(code: &str) -> Vec<String> {
+    let report = run(code);
+    report.result.unwrap_or_else(|error| panic!("{code}: {error:#?}"));
+    report.logs.into_iter().map(|line| line.text).collect()
+}
+
+/// What failed in a file of tests, and how many tests it has.
+fn failures(tests: &str) -> (Vec<Value>, u64) {
+    let outcome = value(&format!("{}\n{tests}\nreturn await finish();", include_str!("web/harness.js")));
+    (outcome["failures"].as_array().unwrap().clone(), outcome["count"].as_u64().unwrap())
+}
+
+fn pass(tests: &str) {
+    let (failures, count) = failures(tests);
+    assert!(count > 15, "only {count} tests were found");
+    assert!(failures.is_empty(), "{} of {count} failed:\n{}", failures.len(), failures.iter().map(|f| format!("  {f}\n")).collect::<String>());
+}
+
+#[test]
+fn the_harness_notices_failures() {
+    let (failures, count) = failures("test('right', () => 1, 1); test('wrong', () => 1, 2); test('throws', () => x, 1);");
+    assert_eq!(count, 3);
+    assert_eq!(failures.len(), 2, "{failures:?}");
+}
+
+#[test]
+fn url() {
+    pass(include_str!("web/url.js"));
+}
+
+#[test]
+fn encoding() {
+    pass(include_str!("web/encoding.js"));
+}
+
+#[test]
+fn fetch() {
+    pass(include_str!("web/fetch.js"));
+}
+
+#[test]
+fn streams() {
+    pass(include_str!("web/streams.js"));
+}
+
+#[test]
+fn platform() {
+    pass(include_str!("web/platform.js"));
+}
+
+#[test]
+fn values_are_shown_for_people() {
+    for (expression, expected) in [
+        ("'text'", "text"),
+        ("['text', 1, -0, null, undefined, true, 10n, Symbol('s')]", "[ 'text', 1, -0, null, undefined, true, 10n, Symbol(s) ]"),
+        ("['text', -0, 10n]", "[ 'text', -0, 10n ]"),
+        ("({ a: 1, 'b-c': \"it's\", [Symbol('k')]: 'a\\nb' })", "{ a: 1, 'b-c': \"it's\", [Symbol(k)]: 'a\\nb' }"),
+        ("({ get g() { throw 1 }, set s(v) {}, get b() {}, set b(v) {} })", "{ g: [Getter], s: [Setter], b: [Getter/Setter] }"),
+        ("({ a: { b: { c: { d: { e: { f: 1 } } } } } })", "{ a: { b: { c: { d: { e: [Object] } } } } }"),
+        ("new Map([[1, { a: 2 }]])", "Map(1) { 1 => { a: 2 } }"),
+        ("new Set(['a', [1]])", "Set(2) { 'a', [ 1 ] }"),
+        ("[1, , , 4]", "[ 1, <2 empty items>, 4 ]"),
+        ("new Array(4e9)", "[ <4000000000 empty items> ]"),
+        ("new Date(0)", "1970-01-01T00:00:00.000Z"),
+        ("new Date(NaN)", "Invalid Date"),
+        ("/a/g", "/a/g"),
+        ("class A {}", "[class A]"),
+        ("class A extends Map {}", "[class A extends Map]"),
+        ("function f() {}", "[Function: f]"),
+        ("(() => {})", "[Function (anonymous)]"),
+        ("async function* g() {}", "[AsyncGeneratorFunction: g]"),
+        ("new (class Point { x = 1 })()", "Point { x: 1 }"),
+        ("Object.create(null)", "[Object: null prototype] {}"),
+        ("new Uint8Array([1, 2])", "Uint8Array(2) [ 1, 2 ]"),
+        ("new ArrayBuffer(3)", "ArrayBuffer { byteLength: 3 }"),
+        ("Promise.resolve(1)", "Promise {}"),
+        ("[Object(1), Object('s')]", "[ [Number: 1], [String: 's'] ]"),
+        ("new Proxy({ a: 1 }, {})", "Object { a: 1 }"),
+        ("new Proxy({}, { get() { throw 1 }, getPrototypeOf() { throw 1 } })", "[an object that cannot be shown]"),
+        ("env", "[env]"),
+        ("env.demo", "[server demo: echo]"),
+        ("({ s: env.demo })", "{ s: [server demo: echo] }"),
+        ("new URL('http://a/b')", "URL 'http://a/b'"),
+        ("new Headers({ a: 'b' })", "Headers { a: 'b' }"),
+        ("new URLSearchParams('a=b')", "URLSearchParams { a: 'b' }"),
+        ("new Request('http://a')", "Request { method: 'GET', url: 'http://a/', headers: Headers {} }"),
+        ("(() => { const a = { n: 1 }; a.a = a; return a })()", "{ n: 1, a: [Circular] }"),
+        ("Object.assign(() => {}, { x: 1 })", "[Function (anonymous)] { x: 1 }"),
+        ("(function () { return arguments })(1)", "{ '0': 1 }"),
+        ("'\\ud800'.length", "1"),
+        ("['\\ud800', '\\u2028', '\\x07']", "[ '\\ud800', '\\u2028', '\\x07' ]"),
+    ] {
+        assert_eq!(logged(&format!("console.log({expression});return 1")), [expected], "{expression}");
+    }
+}
+
+#[test]
+fn errors_are_shown_with_the_frames_of_the_script_only() {
+    let lines = logged("const e = new TypeError('bad', { cause: new Error('inner') }); e.code = 'E';\nconsole.log(e);return 1");
+    assert!(lines[0].starts_with("TypeError: bad\n    at script.ts:1:11"), "{lines:?}");
+    assert!(lines[0].contains("[cause]: Error: inner") && lines[0].contains("code: 'E'"), "{lines:?}");
+    assert!(!lines[0].contains("isolet:"), "{lines:?}");
+    let lines = logged("try { new URL('x') } catch (e) { console.log(e) }\nreturn 1");
+    assert!(lines[0].starts_with("TypeError: Invalid URL: 'x'.") && !lines[0].contains("isolet:"), "{lines:?}");
+    let lines = logged("const e = new Error('old'); e.message = 'new'; console.log(e);return 1");
+    assert!(lines[0].starts_with("Error: new\n    at script.ts"), "{lines:?}");
+}
+
+#[test]
+fn console_methods_and_formats() {
+    for (code, expected) in [
+        ("console.log('%s is %d, %i, %f', 'Bob', 42.5, 42.9, '1.5', { a: 1 })", vec!["Bob is 42.5, 42, 1.5 { a: 1 }"]),
+        ("console.log('%j %o %O %% %x %c.', { a: 1 }, [1], { b: 2 }, 'css')", vec!["{\"a\":1} [ 1 ] { b: 2 } % %x ."]),
+        ("console.log('%s'); console.log('100%'); console.log('%d', 5n)", vec!["%s", "100%", "5n"]),
+        ("console.log(); console.log('')", vec!["", ""]),
+        ("console.group('a'); console.log('b\\nc'); console.group(); console.log('d'); console.groupEnd(); console.groupEnd(); console.groupEnd(); console.log('e')",
+         vec!["a", "  b\n  c", "    d", "e"]),
+        ("console.count(); console.count('x'); console.count(); console.countReset(); console.count(); console.countReset('no')",
+         vec!["default: 1", "x: 1", "default: 2", "default: 1", "There is no count \"no\"."]),
+        ("console.assert(true, 'no'); console.assert(false); console.assert(0, 'x %s', 'y'); console.assert(0, { a: 1 })",
+         vec!["Assertion failed", "Assertion failed: x y", "Assertion failed: { a: 1 }"]),
+        ("console.table([{ a: 1, b: 'x' }, { a: 2, c: true }])",
+         vec!["(index) | a | b | c\n--------|---|---|-----\n0       | 1 | x |\n1       | 2 |   | true"]),
+        ("console.table([{ a: 1, b: 2 }], ['b']); console.table(5)", vec!["(index) | b\n--------|--\n0       | 2", "5"]),
+        ("const { log } = console; log('free'); console.dir({ a: 1 }); console.clear()", vec!["free", "{ a: 1 }"]),
+        ("reportError(new RangeError('r').message)", vec!["Uncaught 'r'"]),
+        ("const t = new EventTarget(); t.addEventListener('x', () => { throw 5 }); t.addEventListener('x', () => console.log('next')); t.dispatchEvent(new Event('x'))",
+         vec!["Uncaught 5", "next"]),
+    ] {
+        assert_eq!(logged(&format!("{code};return 1")), expected, "{code}");
+    }
+    let report = run("console.debug(1); console.log(1); console.info(1); console.warn(1); console.error(1); console.trace('t');return 1");
+    let levels: Vec<LogLevel> = report.logs.iter().map(|line| line.level).collect();
+    assert_eq!(levels, [LogLevel::Debug, LogLevel::Log, LogLevel::Info, LogLevel::Warn, LogLevel::Error, LogLevel::Debug]);
+    assert!(report.logs[5].text.starts_with("Trace: t\n    at script.ts:1:"), "{:?}", report.logs[5]);
+    assert_eq!(logged("console.time('t'); console.timeEnd('t'); console.timeEnd('t');return 1")[1], "There is no timer \"t\": start it with console.time.");
+}
+
+#[test]
+fn what_is_logged_is_bounded() {
+    for (value, most) in [
+        ("'x'.repeat(1e6)", 17_000),
+        ("({ a: 'x'.repeat(1e6) })", 17_000),
+        ("Array.from({ length: 1e5 }, (_, i) => i)", 2_000),
+        ("Object.fromEntries(Array.from({ length: 1e4 }, (_, i) => ['k' + i, i]))", 4_000),
+        ("new Map(Array.from({ length: 1e5 }, (_, i) => [i, i]))", 4_000),
+        ("new Set(Array.from({ length: 5000 }, (_, i) => 'x'.repeat(1000) + i))", 20_000),
+        ("(() => { let o = {}; for (let i = 0; i < 1e5; i++) o = { o }; return o })()", 200),
+        ("(() => { const a = () => Array.from({ length: 50 }, (_, i) => i); return [a(), a(), a()].map(() => [a(), a(), a()].map(() => [a(), a(), [a()]])) })()", 20_000),
+        ("10n ** 20000n", 17_000),
+        ("new Error('x'.repeat(1e6))", 40_000),
+        ("Object.assign([], { length: 4e9, 3999999999: 1 })", 200),
+    ] {
+        let lines = logged(&format!("console.log({value});return 1"));
+        assert!(lines[0].len() < most, "{value}: {}", lines[0].len());
+    }
+}
+
+/// Replaces what host code might reach for, then uses the host: the script may get nonsense where it asked for it, but
+/// logs, calls and the result must be right.
+#[test]
+fn poisoned_prototypes_confuse_nobody_but_the_script() {
+    const POISONS: &[&str] = &[
+        "{ const keys = Reflect.ownKeys(Array.prototype); for (let i = 0; i < keys.length; i++) if (typeof Array.prototype[keys[i]] === 'function') Array.prototype[keys[i]] = () => { throw 'poison' }; }",
+        "Object.defineProperty(Array.prototype, 0, { set() { throw 'poison' }, get() { return 'poison' }, configurable: true });",
+        "{ const keys = Reflect.ownKeys(String.prototype); for (let i = 0; i < keys.length; i++) if (typeof String.prototype[keys[i]] === 'function') String.prototype[keys[i]] = () => { throw 'poison' }; }",
+        "{ const keys = Reflect.ownKeys(RegExp.prototype); for (let i = 0; i < keys.length; i++) if (keys[i] !== 'constructor') Reflect.defineProperty(RegExp.prototype, keys[i], { value() { throw 'poison' } }); }",
+        "Map.prototype.get = Map.prototype.set = Map.prototype.has = Map.prototype.forEach = () => { throw 'poison' };",
+        "Promise.prototype.then = () => { throw 'poison' }; Promise.resolve = Promise.all = () => { throw 'poison' };",
+        "JSON.stringify = JSON.parse = () => 'poison'; Object.keys = Reflect.ownKeys = Object.defineProperty = () => { throw 'poison' };",
+        "Object.prototype.toJSON = () => 'poison'; Array.prototype.toJSON = () => 'poison'; String.prototype.toJSON = () => 'poison';",
+        "Object.prototype.get = Object.prototype.set = () => { throw 'poison' };",
+        "Function.prototype.call = Function.prototype.apply = Function.prototype.bind = () => { throw 'poison' };",
+        "globalThis.Uint8Array = globalThis.Map = globalThis.Error = globalThis.TypeError = globalThis.Promise = globalThis.Headers = class { constructor() { throw 'poison' } };",
+        "Object.getPrototypeOf(Uint8Array.prototype).set = () => { throw 'poison' };",
+        "Error.prepareStackTrace = () => { throw 'poison' };",
+        "Symbol.prototype.toString = Number.prototype.toString = () => { throw 'poison' };",
+    ];
+    // All at once, but for those that change what the script itself gives away.
+    let poison: Vec<&str> = POISONS.iter().copied().filter(|poison| !poison.contains("toJSON")).collect();
+    let poison = poison.join("\n");
+    for poison in POISONS.iter().copied().chain([poison.as_str()]) {
+        // Everything that the checks below use of the language is taken before.
+        let report = run(&format!(
+            "const {{ stringify }} = JSON; const S = Symbol.iterator; const next = [][S];
+             {poison}
+             console.log('logged %s', 'well', {{ a: {{ b: 'c' }} }});
+             const answer = await env.demo.echo({{ text: 'ä' }});
+             const url = new URL('http://a/b?x=1'); url.searchParams.set('y', 'z w');
+             const response = new Response('body', {{ status: 201, headers: {{ a: 'b' }} }});
+             const text = await response.text();
+             return {{ answer, href: url.href, text, status: response.status, type: response.headers.get('content-type') }};"
+        ));
+        assert_eq!(report.logs.first().map(|line| line.text.as_str()), Some("logged well { a: { b: 'c' } }"), "{poison}: {report:#?}");
+        // What its objects are as JSON is the script's own affair.
+        if poison.contains("toJSON") {
+            continue;
+        }
+        let result = report.result.unwrap_or_else(|error| panic!("{poison}: {error:#?}"));
+        let expected = json!({ "answer": { "text": "ä" }, "href": "http://a/b?x=1&y=z+w", "text": "body", "status": 201,
+            "type": "text/plain;charset=UTF-8" });
+        assert_eq!(serde_json::from_str::<Value>(&result).unwrap(), expected, "{poison}");
+    }
+}
+
+#[test]
+fn a_then_on_every_object_ends_in_an_error_or_a_result_but_not_in_a_hang() {
+    let report = run("Object.prototype.then = function (resolve) { resolve('poison') }; console.log('x'); return { a: 1 };");
+    assert_eq!(report.logs[0].text, "x");
+    // The script's own promise was resolved with an object that says it is a promise: its word counts.
+    assert_eq!(report.result.unwrap(), "\"poison\"");
+}
+
+fn worker(code: &str) -> Result<Worker, RunError> {
+    let (runtime, engine) = engine();
+    let modules = vec![Module { name: "main.js".into(), source: code.into(), language: Language::JavaScript, imports: Default::default() }];
+    runtime.block_on(engine.worker(WorkerJob { main: "main.js".into(), modules, environment: environment(), limits: limits() }))
+}
+
+fn request(method: &str, url: &str, body: &str) -> HttpRequest {
+    let headers = vec![("Content-Type".into(), "application/json".into()), ("X-Two".into(), "1".into()), ("x-two".into(), "2".into())];
+    HttpRequest { method: method.into(), url: url.into(), headers, body: body.into() }
+}
+
+fn answer(worker: &Worker, request: HttpRequest) -> Result<(u16, Vec<(String, String)>, String), RunError> {
+    let report = engine().0.block_on(worker.fetch(request));
+    report.result.map(|response| (response.status, response.headers, String::from_utf8_lossy(&response.body).into_owned()))
+}
+
+fn get(worker: &Worker, url: &str) -> String {
+    answer(worker, request("GET", url, "")).unwrap_or_else(|error| panic!("{url}: {error:#?}")).2
+}
+
+#[test]
+fn a_worker_says_hello() {
+    let worker = worker("export default { async fetch(request, env, ctx) { ctx.waitUntil(Promise.resolve()); return new Response('Hello World!'); } }").unwrap();
+    let (status, headers, body) = answer(&worker, request("GET", "http://localhost/", "")).unwrap();
+    assert_eq!((status, body.as_str()), (200, "Hello World!"));
+    assert_eq!(headers, [("content-type".to_owned(), "text/plain;charset=UTF-8".to_owned())]);
+}
+
+#[test]
+fn a_worker_takes_and_gives_json() {
+    let worker = worker(
+        "export default { async fetch(request, env) {
+            const url = new URL(request.url);
+            const { n } = await request.json();
+            const called = await env.demo.echo({ n });
+            return Response.json({
+                method: request.method, path: url.pathname, q: url.searchParams.get('q'), n: n + 1, called,
+                two: request.headers.get('X-Two'), greeting: env.GREETING, list: env.LIST, missing: env.NOPE === undefined,
+            }, { status: 201, headers: [['Set-Cookie', 'a=1'], ['Set-Cookie', 'b=2']] });
+        } }",
+    )
+    .unwrap();
+    let (status, headers, body) = answer(&worker, request("POST", "http://localhost/a%20b?q=%C3%A4", r#"{"n":1}"#)).unwrap();
+    assert_eq!(status, 201);
+    let expected = json!({ "method": "POST", "path": "/a%20b", "q": "ä", "n": 2, "called": { "n": 1 }, "two": "1, 2",
+        "greeting": "hello", "list": [1, 2], "missing": true });
+    assert_eq!(serde_json::from_str::<Value>(&body).unwrap(), expected);
+    let names: Vec<&str> = headers.iter().map(|(name, _)| name.as_str()).collect();
+    assert_eq!(names, ["set-cookie", "set-cookie", "content-type"]);
+}
+
+#[test]
+fn a_worker_sends_bytes_streams_and_nothing() {
+    let worker = worker(
+        "export default { async fetch(request) { switch (new URL(request.url).pathname) {
+            case '/bytes': return new Response(new Uint8Array([0, 255, 10]).subarray(1));
+            case '/stream': return new Response(new ReadableStream({ async pull(c) { c.enqueue(new TextEncoder().encode('ab')); await scheduler.wait(1); c.close(); } }));
+            case '/echo': return new Response(request.body, { headers: request.headers });
+            case '/empty': return new Response(null, { status: 204 });
+            case '/redirect': return Response.redirect(new URL('/x', request.url));
+            case '/immutable': request.headers.set('a', 'b'); break;
+            case '/copy': { const h = new Headers(request.headers); h.set('a', 'b'); return new Response(h.get('a')); }
+            case '/form': return new Response(new FormData());
+        } } }",
+    )
+    .unwrap();
+    let at = |path: &str| answer(&worker, request("GET", &format!("http://localhost{path}"), ""));
+    assert_eq!(engine().0.block_on(worker.fetch(request("GET", "http://localhost/bytes", ""))).result.unwrap().body, [255, 10]);
+    assert_eq!(at("/stream").unwrap().2, "ab");
+    assert_eq!(answer(&worker, request("POST", "http://localhost/echo", "bödy")).unwrap().2, "bödy");
+    assert_eq!((at("/empty").unwrap().0, at("/empty").unwrap().2.len()), (204, 0));
+    let (status, headers, _) = at("/redirect").unwrap();
+    assert_eq!((status, headers[0].1.as_str()), (302, "http://localhost/x"));
+    assert_eq!(at("/copy").unwrap().2, "b");
+    assert!(at("/form").unwrap().1[0].1.starts_with("multipart/form-data; boundary="));
+    assert!(at("/immutable").unwrap_err().message.contains("immutable"));
+    let nothing = at("/other").unwrap_err();
+    assert!(nothing.message.starts_with("fetch must return a Response, but returned nothing."), "{nothing:?}");
+    assert!(nothing.hint.unwrap().contains("new Response"));
+}
+
+#[test]
+fn a_worker_keeps_its_state_between_requests() {
+    let worker = worker("let n = 0; const seen = new Map(); export default { fetch(r) { seen.set(r.url, 1); return new Response(`${++n} ${seen.size}`); } }").unwrap();
+    assert_eq!(get(&worker, "http://a/"), "1 1");
+    assert_eq!(get(&worker, "http://a/"), "2 1");
+    assert_eq!(get(&worker, "http://b/"), "3 2");
+}
+
+#[test]
+fn a_worker_that_throws_or_runs_away_answers_the_next_request() {
+    let worker = worker(
+        "let n = 0; export default { async fetch(request) { n++; switch (new URL(request.url).pathname) {
+            case '/throw': throw new RangeError('broken');
+            case '/loop': for (;;);
+            case '/hang': return new Promise(() => {});
+            case '/object': return { status: 200 };
+            case '/heap': { const a = []; for (;;) a.push(new Array(1000).fill(n)); }
+            case '/body': return new Response(new ReadableStream({ pull() { throw new TypeError('no body'); } }));
+            case '/error': return Response.error();
+        } return new Response(`${n}`); } }",
+    )
+    .unwrap();
+    let error = |path: &str| answer(&worker, request("GET", &format!("http://localhost{path}"), "")).unwrap_err();
+    let thrown = error("/throw");
+    assert_eq!((thrown.code, thrown.name.as_str()), (ErrorCode::Exception, "RangeError"));
+    assert_eq!(error("/object").name, "TypeError");
+    assert!(error("/body").message.contains("no body"));
+    assert_eq!(error("/error").name, "TypeError");
+    // A thrown error keeps the isolate and its state; a limit does not.
+    assert_eq!(get(&worker, "http://localhost/"), "5");
+    assert_eq!(error("/loop").code, ErrorCode::CpuLimit);
+    assert_eq!(get(&worker, "http://localhost/"), "1");
+    assert_eq!(error("/heap").code, ErrorCode::MemoryLimit);
+    assert_eq!(get(&worker, "http://localhost/"), "1");
+    assert_eq!(error("/hang").code, ErrorCode::WallLimit);
+}
+
+#[test]
+fn a_worker_whose_start_fails_says_so() {
+    for (code, expected) in [
+        ("export default 5", "default export with a fetch function"),
+        ("throw new Error('at the top')", "at the top"),
+        ("export default { fetch( }", "main.js"),
+    ] {
+        let Err(error) = worker(code) else { panic!("{code}") };
+        assert!(error.message.contains(expected), "{code}: {error:?}");
+    }
+}
+
+#[test]
+fn a_worker_with_poisoned_prototypes_answers_right() {
+    let worker = worker(
+        "const classes = [Promise, RegExp, Map, String, Array];
+         for (let i = 0; i < 5; i++) {
+            const { prototype } = classes[i];
+            const keys = Reflect.ownKeys(prototype);
+            for (let j = 0; j < keys.length; j++) {
+                const { value } = Reflect.getOwnPropertyDescriptor(prototype, keys[j]);
+                if (typeof value === 'function' && keys[j] !== 'constructor') prototype[keys[j]] = () => { throw 'poison' };
+            }
+         }
+         Array.prototype.toJSON = () => 'poison'; JSON.stringify = () => 'poison';
+         export default { async fetch(request) { return new Response(await request.text(), { headers: { a: 'b' } }); } }",
+    )
+    .unwrap();
+    let (_, headers, body) = answer(&worker, request("POST", "http://a/", "fine")).unwrap();
+    assert_eq!(body, "fine");
+    assert_eq!(headers[0], ("a".to_owned(), "b".to_owned()));
+}
+
+#[test]
+fn a_module_worker_as_a_script_gives_its_response_as_the_result() {
+    for (body, input, expected) in [
+        ("Response.json({ a: [1] }, { status: 201 })", json!(null), json!({ "status": 201, "headers": { "content-type": "application/json" }, "body": { "a": [1] } })),
+        ("new Response('text')", json!(null), json!({ "status": 200, "headers": { "content-type": "text/plain;charset=UTF-8" }, "body": "text" })),
+        ("new Response('{', { headers: { 'content-type': 'a/b+json', 'set-cookie': 'x' } })", json!(null), json!({ "status": 200, "headers": { "content-type": "a/b+json", "set-cookie": ["x"] }, "body": "{" })),
+        ("new Response(new Uint8Array([255, 0]))", json!(null), json!({ "status": 200, "headers": {}, "body": "/wA=", "encoding": "base64" })),
+        ("new Response(null, { status: 204 })", json!(null), json!({ "status": 204, "headers": {}, "body": null })),
+        ("new Response(`${request.method} ${request.url} ${await request.text()}`)", json!({ "url": "http://a/b", "method": "POST", "body": { "x": 1 } }),
+         json!({ "status": 200, "headers": { "content-type": "text/plain;charset=UTF-8" }, "body": "POST http://a/b {\"x\":1}" })),
+    ] {
+        let report = run_with(&format!("export default {{ async fetch(request, env, ctx) {{ return {body}; }} }}"), Some(input));
+        let result = report.result.unwrap_or_else(|error| panic!("{body}: {error:#?}"));
+        assert_eq!(serde_json::from_str::<Value>(&result).unwrap(), expected, "{body}");
+    }
+    let error = run("export default { fetch() { return 'text'; } }").result.unwrap_err();
+    assert_eq!(error.name, "TypeError");
+    assert!(error.message.contains("returned 'text'"), "{error:?}");
+}
