@@ -551,7 +551,7 @@ async fn log_stderr(mut stderr: tokio::process::ChildStderr, pid: u32) {
     }
 }
 
-/// Ends runners that let a run go on long after its wall limit.
+/// Ends runners that let a run go on long after its wall limit, or that hold more memory than their runs may.
 async fn overdue(broker: Weak<Broker>) {
     loop {
         tokio::time::sleep(Duration::from_millis(250)).await;
@@ -563,6 +563,26 @@ async fn overdue(broker: Weak<Broker>) {
                 live.condemned = Some(crate::fault::stopped(crate::control::StopReason::Wall, &live.limits));
                 let _ = runner.kill.send(());
             }
+            let allowed = broker.options.each.allowed_memory(inner.runs.len());
+            if resident_bytes(runner.pid).is_some_and(|resident| resident > allowed) {
+                tracing::warn!(pid = runner.pid, "a runner holds more memory than its runs may; it is replaced");
+                // With one run there is no doubt whose memory it is; with several, none can be told apart.
+                let mut runs = inner.runs.values_mut();
+                if let (Some(live), None) = (runs.next(), runs.next()) {
+                    let reason = crate::control::StopReason::Memory;
+                    live.condemned = Some(crate::fault::stopped(reason, &live.limits));
+                }
+                let _ = runner.kill.send(());
+            }
         }
     }
+}
+
+/// Memory of a process that is not shared with files: what its isolates hold. `None` where it cannot be told.
+fn resident_bytes(pid: u32) -> Option<u64> {
+    const PAGE: u64 = 4096;
+    let statm = std::fs::read_to_string(format!("/proc/{pid}/statm")).ok()?;
+    let mut pages = statm.split_whitespace().skip(1).map_while(|number| number.parse::<u64>().ok());
+    let (resident, shared) = (pages.next()?, pages.next()?);
+    Some(resident.saturating_sub(shared) * PAGE)
 }

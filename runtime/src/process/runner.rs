@@ -37,6 +37,15 @@ pub struct RunnerOptions {
 }
 
 impl RunnerOptions {
+    /// What a runner with so many runs may hold before the broker ends it: its own, its warm isolates, and what each run
+    /// may reach before V8 acts on its limit. Checked four times a second, as no cgroup can be counted on.
+    pub(crate) fn allowed_memory(&self, runs: usize) -> u64 {
+        const OWN: u64 = 256 << 20;
+        const WARM: u64 = 8 << 20;
+        let run = (self.heap_bytes + crate::isolate::GRACE) as u64 + WARM;
+        OWN + self.warm as u64 * WARM + (runs as u64 + 1) * run
+    }
+
     /// As command line words.
     pub(crate) fn to_words(self) -> [String; 4] {
         [
