@@ -153,6 +153,19 @@ impl Daemon {
             .wait(&format!("{parts:?}"), |text| parts.iter().all(|part| text.contains(part)).then_some(()));
     }
 
+    /// Its process as `/proc` shows it.
+    #[track_caller]
+    pub fn process(&self) -> Process {
+        Process::read(self.pid().as_raw_nonzero().get()).expect("it is alive")
+    }
+
+    /// The processes that run scripts.
+    pub fn runners(&self) -> Vec<Process> {
+        let mut runners = self.descendants();
+        runners.retain(|process| process.command.starts_with(&format!("{ISOLET} runner")));
+        runners
+    }
+
     /// Every process below it.
     pub fn descendants(&self) -> Vec<Process> {
         processes::descendants(self.pid())

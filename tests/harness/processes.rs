@@ -39,6 +39,14 @@ impl Process {
         })
     }
 
+    /// The most memory that it ever had, in MiB.
+    #[track_caller]
+    pub fn peak_mib(&self) -> u64 {
+        let status = fs::read_to_string(format!("/proc/{}/status", self.pid)).expect("it is alive");
+        let peak = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).expect("the largest size");
+        peak.trim().trim_end_matches(" kB").parse::<u64>().expect("a number") / 1024
+    }
+
     /// Whether it is still there.
     pub fn is_alive(&self) -> bool {
         Self::read(self.pid).is_some_and(|now| now.started == self.started)
