@@ -9,6 +9,8 @@
 //! | `schema` | JSON Schema → a graph of types: conjunctions of schema nodes |
 //! | `render` | a graph of types → TypeScript, within a budget |
 //! | `tool` | one tool's types, and the namespace that a server's tools share |
+//! | [`search`] | finding the right tool among thousands: BM25 over weighted fields |
+//! | `tokens` | what a text costs in a prompt (feature `tokens`) |
 //! | `text` | foreign text inside TypeScript: comments, literals, member names |
 #![deny(missing_docs)]
 
@@ -18,11 +20,15 @@ pub mod detail;
 pub mod names;
 mod render;
 mod schema;
+pub mod search;
 mod text;
+#[cfg(feature = "tokens")]
+pub mod tokens;
 mod tool;
 
 pub use declare::{Declarations, Section, assemble, declare, declare_server, declare_tool, declare_where};
 pub use definition::{ServerDefinition, SkippedTool, ToolDefinition, ToolsListError};
 pub use detail::{Detail, UnknownDetail};
 pub use names::{aliases, is_identifier};
+pub use search::{Hit, SearchIndex};
 pub use tool::signature;

@@ -140,11 +140,16 @@ fn accepts_nothing(graph: &Graph) -> bool {
 
 /// One line that says how a tool is called, for a search hit: at most about 400 bytes, whatever the schemas.
 pub fn signature(tool: &ToolDefinition) -> String {
+    format!("{}{}", member_name(&tool.name), parameters(tool))
+}
+
+/// [`signature`] without the name.
+pub(crate) fn parameters(tool: &ToolDefinition) -> String {
     let input = Graph::new(&tool.input_schema, true);
     let optional = if accepts_nothing(&input) { "?" } else { "" };
     let output = tool
         .output_schema
         .as_ref()
         .map_or_else(|| "unknown".to_owned(), |schema| one_line(&Graph::new(schema, false), 120));
-    format!("{}(input{optional}: {}): Promise<{output}>", member_name(&tool.name), one_line(&input, 240))
+    format!("(input{optional}: {}): Promise<{output}>", one_line(&input, 240))
 }
