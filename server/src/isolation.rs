@@ -78,7 +78,9 @@ impl Choice {
         }
         let missing = missing.join("; ");
         if self.require_jail {
-            return Err(Failure::Setup(format!("the jail is not complete, and --require-jail asks for it ({missing})")));
+            return Err(Failure::Setup(format!(
+                "the jail is not complete, and --require-jail asks for it ({missing})"
+            )));
         }
         eprintln!("isolet: warning: the runners' jail is not complete ({missing})");
         Ok(())

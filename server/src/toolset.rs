@@ -1,9 +1,11 @@
 //! All servers and tools at one moment, and what a run with a filter sees of them.
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use isolet_runtime::{Catalogue, ServerTools};
-use isolet_tsdefs::{Declarations, Detail, ServerDefinition, aliases, declare_tool, declare_where};
+use isolet_tsdefs::{
+    Declarations, Detail, Hit, SearchIndex, ServerDefinition, aliases, declare_tool, declare_where,
+};
 
 use crate::filter::{Named, ToolFilter};
 
@@ -12,6 +14,8 @@ pub struct Toolset {
     /// Which moment; grows with each change.
     pub generation: u64,
     servers: Vec<Listed>,
+    /// Made at the first search.
+    index: OnceLock<SearchIndex>,
 }
 
 /// One server.
@@ -85,7 +89,7 @@ impl Toolset {
             });
             Listed { name, alias, tools }
         });
-        Self { generation, servers: servers.collect() }
+        Self { generation, servers: servers.collect(), index: OnceLock::new() }
     }
 
     /// The names that a run with `filter` sees.
@@ -145,6 +149,11 @@ impl Toolset {
         self.servers.iter().filter_map(|server| Some((*server.tools.as_ref()?.definition).clone())).collect()
     }
 
+    /// The tools that answer `question`, best first.
+    pub fn search(&self, question: &str, limit: usize) -> Vec<Hit> {
+        self.index.get_or_init(|| SearchIndex::new(&self.definitions())).search(question, limit)
+    }
+
     /// A server's name and alias, by either.
     pub fn server<'a>(&'a self, name: &str) -> Option<Named<'a>> {
         self.find(name).ok().map(Listed::named)
@@ -201,6 +210,12 @@ mod tests {
         assert!(catalogue.server("late").is_none());
         let (_, tools) = catalogue.server("my-hub").unwrap();
         assert_eq!(tools.names().collect::<Vec<_>>(), ["get-user"]);
+    }
+
+    #[test]
+    fn a_search_finds_exact_names() {
+        let hits = toolset().search("create an issue", 3);
+        assert_eq!((hits[0].server.as_str(), hits[0].tool.as_str()), ("my-hub", "create_issue"));
     }
 
     #[test]

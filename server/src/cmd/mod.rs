@@ -5,6 +5,7 @@
 //! | [`run`] | `isolet run FILE` |
 //! | [`serve`] | `isolet serve` |
 //! | [`types`] | `isolet types` |
+//! | [`search`] | `isolet search` |
 //! | [`dev`] | `isolet dev DIR` |
 //! | [`demo_mcp`] | `isolet demo-mcp` |
 
@@ -12,6 +13,7 @@ mod demo_mcp;
 mod dev;
 mod output;
 mod run;
+mod search;
 mod serve;
 mod types;
 
@@ -45,6 +47,8 @@ enum Command {
     Serve(serve::Args),
     /// Print TypeScript declarations of the tools
     Types(types::Args),
+    /// Find tools by what they do
+    Search(search::Args),
     /// Serve a wrangler project, and load it again when it changes
     Dev(dev::Args),
     /// The built-in MCP server, on standard input and output
@@ -59,6 +63,7 @@ pub fn dispatch() -> ExitCode {
         Command::Run(args) => run::run(args),
         Command::Serve(args) => serve::run(args),
         Command::Types(args) => types::run(args),
+        Command::Search(args) => search::run(args),
         Command::Dev(args) => dev::run(args),
         Command::DemoMcp(args) => demo_mcp::run(args),
     };

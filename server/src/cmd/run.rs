@@ -6,8 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use isolet_runtime::{
-    Entry, ErrorCode, Job, Language, Limits, LogLevel, LogLine, Report, RunError,
-    RunEvent,
+    Entry, ErrorCode, Job, Language, Limits, LogLevel, LogLine, Report, RunError, RunEvent,
 };
 use isolet_tsdefs::Detail;
 

@@ -13,7 +13,7 @@ use crate::tools::Tools;
 use crate::toolset::{Missing, Toolset};
 
 /// How long servers may take to start: `npx` and `uvx` download what they run.
-const START: Duration = Duration::from_secs(35);
+pub const START: Duration = Duration::from_secs(35);
 
 /// A saved list is text from a server. The largest known has 2 MB.
 const LARGEST_FILE: u64 = 64 * 1024 * 1024;
@@ -82,7 +82,7 @@ fn print(toolset: &Toolset, which: Option<&str>, detail: Detail) -> Result<(), F
 }
 
 /// The servers of saved lists.
-fn saved(files: &[PathBuf]) -> Result<Toolset, Failure> {
+pub fn saved(files: &[PathBuf]) -> Result<Toolset, Failure> {
     let mut servers: Vec<(String, Option<Arc<ServerDefinition>>)> = Vec::new();
     for file in files {
         let shown = file.display();

@@ -9,6 +9,7 @@
 //! | [`body`] | reading bodies within bounds |
 //! | [`run`] | `POST /v1/run` |
 //! | [`declarations`] | `GET /v1/types` |
+//! | [`search`] | `GET /v1/search` |
 //! | [`metrics`] | figures for Prometheus |
 //! | [`reply`], [`problem`] | answers, and refusals |
 
@@ -21,4 +22,7 @@ mod problem;
 mod reply;
 mod router;
 mod run;
+mod search;
 pub mod server;
+
+pub use search::HITS;

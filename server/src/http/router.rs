@@ -8,7 +8,7 @@ use hyper::body::Incoming;
 use super::problem::Problem;
 use super::reply::{self, Reply};
 use super::server::Server;
-use super::{declarations, metrics, run};
+use super::{declarations, metrics, run, search};
 
 /// Answers one request, whatever it is.
 pub async fn answer(server: &Arc<Server>, request: Request<Incoming>) -> Reply {
@@ -42,6 +42,10 @@ async fn route(server: &Arc<Server>, request: Request<Incoming>) -> Result<Reply
             only_get(&request)?;
             declarations::types(server, &request, None).await
         }
+        "/v1/search" => {
+            only_get(&request)?;
+            search::answer(server, &request).await
+        }
         "/v1/servers" => {
             only_get(&request)?;
             Ok(reply::json(server.tools.servers_json()))
@@ -60,7 +64,7 @@ async fn route(server: &Arc<Server>, request: Request<Incoming>) -> Result<Reply
                 declarations::types(server, &request, Some(rest)).await
             }
             None => Err(Problem::not_found(format!("There is nothing at `{path}`.")).with_hint(
-                "There are POST /v1/run, GET /v1/types, /v1/servers, /v1/runtime, /healthz, /readyz and /metrics.",
+                "There are POST /v1/run, GET /v1/types, /v1/search, /v1/servers, /v1/runtime, /healthz, /readyz and /metrics.",
             )),
         },
     }
