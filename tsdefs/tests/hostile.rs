@@ -113,12 +113,9 @@ fn all_cases() {
         }),
         (
             "nesting of objects",
-            nested(
-                3000,
-                |inner| json!({ "type": "object", "properties": { "p": inner }, "required": ["p"] }),
-            ),
+            nested(250, |inner| json!({ "type": "object", "properties": { "p": inner }, "required": ["p"] })),
         ),
-        ("nesting of arrays", nested(120, |inner| json!({ "type": "array", "items": inner }))),
+        ("nesting of arrays", nested(250, |inner| json!({ "type": "array", "items": inner }))),
         ("nesting of choices", nested(250, |inner| json!({ "anyOf": [inner, { "type": "null" }] }))),
         ("nesting of negations", nested(250, |inner| json!({ "not": inner }))),
         ("nesting of allOf", nested(250, |inner| json!({ "allOf": [inner] }))),

@@ -78,10 +78,13 @@ impl<'a> Writer<'_, 'a> {
             return None;
         }
         let mut common = (*first).clone();
+        // A key that none may have is no common property: alone, it would close the base to all keys.
         common.properties.retain(|key, a| {
-            others.iter().all(|shape| {
-                shape.properties.get(key).is_some_and(|b| a.required == b.required && a.value == b.value)
-            })
+            a.value != TypeId::NEVER && {
+                others.iter().all(|shape| {
+                    shape.properties.get(key).is_some_and(|b| a.required == b.required && a.value == b.value)
+                })
+            }
         });
         let worth =
             common.properties.len() >= WORTH_SHARING && common.properties.len() <= self.caps.properties;
