@@ -111,6 +111,7 @@ mod linux {
     /// The layers that must or can be set while the process has one thread: namespaces cannot be left later, and
     /// landlock binds only the calling thread and what descends from it.
     pub(crate) fn before_threads(memory_bytes: u64) -> Layers {
+        close_inherited();
         Layers {
             no_new_privs: Layer::from(rustix::thread::set_no_new_privs(true)),
             namespaces: Layer::from(namespaces()),
@@ -123,6 +124,16 @@ mod linux {
     /// The last layer, for all threads at once; from here on the process only computes and talks to its broker.
     pub(crate) fn shut(layers: &mut Layers) {
         layers.seccomp = Layer::from(seccomp());
+    }
+
+    /// The broker's own descriptors close on exec; those that whoever started the broker left open do not.
+    fn close_inherited() {
+        // SAFETY: this process has opened nothing yet, so nothing in it owns a descriptor past the first three.
+        if unsafe { libc::syscall(libc::SYS_close_range, 3, libc::c_uint::MAX, 0) } != 0 {
+            // Linux before 5.9. Descriptors are given out from below, so the first thousand are all there are.
+            // SAFETY: as above.
+            (3..1024).for_each(|number| _ = unsafe { libc::close(number) });
+        }
     }
 
     fn namespaces() -> io::Result<()> {
@@ -171,20 +182,17 @@ mod linux {
         libc::SYS_readv,
         libc::SYS_writev,
         libc::SYS_recvfrom,
-        libc::SYS_recvmsg,
         libc::SYS_sendto,
-        libc::SYS_sendmsg,
         libc::SYS_close,
         libc::SYS_fstat,
         libc::SYS_lseek,
         // Memory.
         libc::SYS_brk,
-        libc::SYS_mmap,
         libc::SYS_munmap,
         libc::SYS_mremap,
         libc::SYS_madvise,
         libc::SYS_mincore,
-        // Threads and waiting.
+        // Threads and waiting; threads are made by `clone`, see `without_clone3`.
         libc::SYS_clone3,
         libc::SYS_exit,
         libc::SYS_exit_group,
@@ -228,6 +236,9 @@ mod linux {
         // Memory can become executable (compiled code), and protection keys are V8's.
         rules.insert(libc::SYS_mprotect, Vec::new());
         rules.insert(libc::SYS_pkey_mprotect, Vec::new());
+        // Private memory, which RLIMIT_DATA counts: neither shared mappings nor growing stacks are in it.
+        let private = SeccompCmpOp::MaskedEq((libc::MAP_SHARED | libc::MAP_GROWSDOWN) as u64);
+        rules.insert(libc::SYS_mmap, vec![rule(vec![argument(3, private, 0)?])?]);
         // Threads, not processes.
         let threads = SeccompCmpOp::MaskedEq(libc::CLONE_THREAD as u64);
         rules.insert(libc::SYS_clone, vec![rule(vec![argument(0, threads, libc::CLONE_THREAD as u64)?])?]);
@@ -253,6 +264,23 @@ mod linux {
         .map_err(|error| error.to_string())?;
         let program: BpfProgram =
             filter.try_into().map_err(|error: seccompiler::BackendError| error.to_string())?;
+        without_clone3(architecture)?;
+        seccompiler::apply_filter_all_threads(&program).map_err(|error| error.to_string())
+    }
+
+    /// `clone3` has its flags in memory, where no filter can tell a thread from a process. If the kernel seems not to
+    /// have it, C libraries make threads with `clone`. A filter of its own, since each has one way to refuse, and set
+    /// first: afterwards there is no call to set it with.
+    fn without_clone3(architecture: seccompiler::TargetArch) -> Result<(), String> {
+        let filter = SeccompFilter::new(
+            [(libc::SYS_clone3, Vec::new())].into(),
+            SeccompAction::Allow,
+            SeccompAction::Errno(libc::ENOSYS as u32),
+            architecture,
+        );
+        let program: BpfProgram = filter
+            .and_then(TryInto::try_into)
+            .map_err(|error: seccompiler::BackendError| error.to_string())?;
         seccompiler::apply_filter_all_threads(&program).map_err(|error| error.to_string())
     }
 }

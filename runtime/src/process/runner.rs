@@ -84,9 +84,10 @@ pub fn main(words: impl Iterator<Item = String>) -> ExitCode {
 }
 
 fn serve(options: RunnerOptions) -> io::Result<()> {
-    let socket = UnixStream::from(io::stdin().as_fd().try_clone_to_owned()?);
-    // Namespaces can be left only while there is one thread, system calls only given up when all threads exist.
+    // Namespaces can be left only while there is one thread, system calls only given up when all threads exist. First of
+    // all, as it closes all descriptors but the first three.
     let mut layers = jail::before_threads(options.memory_bytes);
+    let socket = UnixStream::from(io::stdin().as_fd().try_clone_to_owned()?);
     v8_process::start();
     let pool =
         Pool::start(PoolOptions { warm: options.warm, live: options.live, heap_bytes: options.heap_bytes });
