@@ -296,3 +296,20 @@ fn a_configuration_is_found_in_the_usual_places() {
         assert_eq!(run.output().exits(0).json(), json!({ "sum": 3 }), "{place}");
     }
 }
+
+#[test]
+fn search_finds_tools_by_what_they_do() {
+    let output = isolet(["search", "update", "a", "customer", "--limit", "1"]).output().exits(0);
+    assert_says(&output.stdout, &["update_record("]);
+    assert!(!output.stdout.contains("search_records("), "one hit was asked for: {}", output.stdout);
+    let document = isolet(["search", "update a customer", "--limit", "3", "--json"]).output().exits(0).json();
+    let hits = document["hits"].as_array().unwrap_or_else(|| panic!("{document:#}"));
+    assert!((1..=3).contains(&hits.len()), "{document:#}");
+    assert_eq!(hits[0]["tool"], "update_record", "{document:#}");
+    let scores: Vec<f64> = hits.iter().filter_map(|hit| hit["score"].as_f64()).collect();
+    assert!(scores.len() == hits.len() && scores.is_sorted_by(|a, b| a >= b), "best first: {document:#}");
+
+    let nothing = isolet(["search", "zzzzzz"]).output().exits(0);
+    assert_eq!(nothing.stdout, "");
+    assert_says(&nothing.stderr, &["zzzzzz"]);
+}

@@ -202,6 +202,23 @@ async fn declarations_that_do_not_exist_are_404_with_the_nearest_names() {
 }
 
 #[tokio::test]
+async fn tools_are_found_by_what_they_do() {
+    let server = Daemon::serve();
+    let found = server.get("/v1/search?q=plan+a+journey&limit=2").await.expect(200).json();
+    let hits = found["hits"].as_array().unwrap_or_else(|| panic!("{found:#}"));
+    assert!((1..=2).contains(&hits.len()), "{found:#}");
+    let best = &hits[0];
+    assert_eq!((&best["server"], &best["tool"]), (&json!("demo"), &json!("plan_trip")), "{found:#}");
+    assert_says(text(&best["signature"]), &["plan_trip(", "Promise<"]);
+    assert!(!text(&best["signature"]).contains('\n') && best["score"].is_number(), "{found:#}");
+    assert_says(text(&best["description"]), &["journey"]);
+    assert_eq!(server.get("/v1/search?q=zzzzzz").await.expect(200).json()["hits"], json!([]));
+    for wrong in ["", "?q=", "?q=%20", "?q=a&limit=0", "?q=a&limit=many", "?q=a&limits=3"] {
+        server.get(&format!("/v1/search{wrong}")).await.problem(400);
+    }
+}
+
+#[tokio::test]
 async fn servers_health_and_readiness() {
     let server = Daemon::serve();
     let answer = server.get("/healthz").await.expect(200);
