@@ -1,19 +1,58 @@
 // What Web IDL asks of every interface: conversions of arguments, the shape of classes, the kinds of values.
 
 const {
-  ArrayBufferPrototypeGetDetached, ArrayIsArray, DataViewPrototypeGetBuffer, DataViewPrototypeGetByteLength, DataViewPrototypeGetByteOffset,
-  MathTrunc, Number, NumberIsFinite, ObjectDefineProperty, ObjectSetPrototypeOf, ReflectApply, ReflectGetOwnPropertyDescriptor, ReflectOwnKeys,
-  StringPrototypeCharCodeAt, StringPrototypeToWellFormed, SymbolIterator, SymbolToStringTag, TypeError, TypedArrayPrototypeGetBuffer,
-  TypedArrayPrototypeGetByteLength, TypedArrayPrototypeGetByteOffset, TypedArrayPrototypeSet, Uint8Array,
+  ArrayBufferPrototypeGetDetached,
+  ArrayIsArray,
+  ArrayPrototypePush,
+  DataViewPrototypeGetBuffer,
+  DataViewPrototypeGetByteLength,
+  DataViewPrototypeGetByteOffset,
+  MathTrunc,
+  Number,
+  NumberIsFinite,
+  ObjectDefineProperty,
+  ObjectSetPrototypeOf,
+  ReflectApply,
+  ReflectGetOwnPropertyDescriptor,
+  ReflectOwnKeys,
+  StringPrototypeCharCodeAt,
+  StringPrototypeToWellFormed,
+  SymbolIterator,
+  SymbolToStringTag,
+  TypeError,
+  TypedArrayPrototypeGetBuffer,
+  TypedArrayPrototypeGetByteLength,
+  TypedArrayPrototypeGetByteOffset,
+  TypedArrayPrototypeGetLength,
+  TypedArrayPrototypeSet,
+  Uint8Array,
 } = isolet.primordials;
 const { natives } = isolet;
 
 // natives.kind(value), by internal slots: no code of the script runs, and no prototype it changed can lie.
 const kinds = {
   __proto__: null,
-  PRIMITIVE: 0, OBJECT: 1, ARRAY: 2, PROXY: 3, FUNCTION: 4, ERROR: 5, MAP: 6, SET: 7, DATE: 8, REGEXP: 9, PROMISE: 10,
-  ARRAY_BUFFER: 11, TYPED_ARRAY: 12, DATA_VIEW: 13, BOXED: 14, BOXED_BIGINT: 15, BOXED_SYMBOL: 16, WEAK: 17, ITERATOR: 18,
-  NAMESPACE: 19, SHARED: 20,
+  PRIMITIVE: 0,
+  OBJECT: 1,
+  ARRAY: 2,
+  PROXY: 3,
+  FUNCTION: 4,
+  ERROR: 5,
+  MAP: 6,
+  SET: 7,
+  DATE: 8,
+  REGEXP: 9,
+  PROMISE: 10,
+  ARRAY_BUFFER: 11,
+  TYPED_ARRAY: 12,
+  DATA_VIEW: 13,
+  BOXED: 14,
+  BOXED_BIGINT: 15,
+  BOXED_SYMBOL: 16,
+  WEAK: 17,
+  ITERATOR: 18,
+  NAMESPACE: 19,
+  SHARED: 20,
 };
 
 // An array without a prototype: `list[i] = x` and push meet no setter that a script put on Array.prototype.
@@ -25,12 +64,15 @@ function own(object, key) {
   return descriptor === undefined ? undefined : ObjectSetPrototypeOf(descriptor, null);
 }
 
-// Methods and accessors enumerable, a toStringTag: what `class` does not do and Web IDL wants. Runs at build time.
+// Methods and accessors enumerable, a toStringTag: what `class` does not do and Web IDL wants.
 function define(Class, tag = Class.name) {
-  for (const object of [Class, Class.prototype]) {
-    for (const key of ReflectOwnKeys(object)) {
-      if (typeof key !== "string" || key === "constructor" || key === "prototype" || key === "name" || key === "length") continue;
-      const descriptor = ReflectGetOwnPropertyDescriptor(object, key);
+  for (let object = Class; object !== undefined; object = object === Class ? Class.prototype : undefined) {
+    const keys = ReflectOwnKeys(object);
+    for (let i = 0; i < keys.length; i++) {
+      const key = keys[i];
+      if (typeof key !== "string" || key === "constructor" || key === "prototype" || key === "name" || key === "length")
+        continue;
+      const descriptor = own(object, key);
       descriptor.enumerable = true;
       ObjectDefineProperty(object, key, descriptor);
     }
@@ -42,7 +84,11 @@ function define(Class, tag = Class.name) {
 // Another name for a method: the same function, as the standards ask of entries and [Symbol.iterator].
 function alias(Class, name, of, enumerable = false) {
   ObjectDefineProperty(Class.prototype, name, {
-    __proto__: null, value: Class.prototype[of], writable: true, configurable: true, enumerable,
+    __proto__: null,
+    value: Class.prototype[of],
+    writable: true,
+    configurable: true,
+    enumerable,
   });
 }
 
@@ -54,7 +100,9 @@ function byteString(value, what) {
   const text = `${value}`;
   for (let i = 0; i < text.length; i++) {
     if (StringPrototypeCharCodeAt(text, i) > 255) {
-      throw new TypeError(`${what} holds a character that is no byte: ${isolet.inspect(text)}. Encode it, for example with encodeURIComponent.`);
+      throw new TypeError(
+        `${what} holds a character that is no byte: ${isolet.inspect(text)}. Encode it, for example with encodeURIComponent.`,
+      );
     }
   }
   return text;
@@ -62,7 +110,10 @@ function byteString(value, what) {
 
 // Fewer arguments than a function needs.
 function need(count, least, what) {
-  if (count < least) throw new TypeError(`${what} needs ${least === 1 ? "1 argument" : `${least} arguments`}, but got ${count === 0 ? "none" : count}.`);
+  if (count < least)
+    throw new TypeError(
+      `${what} needs ${least === 1 ? "1 argument" : `${least} arguments`}, but got ${count === 0 ? "none" : count}.`,
+    );
 }
 
 // A dictionary argument: undefined and null are the empty one.
@@ -137,13 +188,36 @@ function iterate(value, what, each) {
   }
 }
 
+const prototypeOf = Object.getPrototypeOf;
+const IteratorPrototype = prototypeOf(prototypeOf([][Symbol.iterator]()));
+const AsyncIteratorPrototype = prototypeOf(prototypeOf(prototypeOf((async function* () {})())));
+const promiseResolve = Promise.resolve.bind(Promise);
+const promiseReject = Promise.reject.bind(Promise);
+
+// Parts in one piece. The result shares memory with nothing.
+function concatenate(parts) {
+  let length = 0;
+  for (let i = 0; i < parts.length; i++) length += TypedArrayPrototypeGetLength(parts[i]);
+  const whole = new Uint8Array(length);
+  let at = 0;
+  for (let i = 0; i < parts.length; i++) {
+    TypedArrayPrototypeSet(whole, parts[i], at);
+    at += TypedArrayPrototypeGetLength(parts[i]);
+  }
+  return whole;
+}
+
 // The iterator that keys(), values() and entries() of pair collections return. `at(index)` gives { key, value } of the
 // moment or undefined, so that changes while iterating are seen as the standards say.
 function pairIterator(tag) {
-  const IteratorPrototype = Object.getPrototypeOf(Object.getPrototypeOf([][Symbol.iterator]()));
   class PairIterator {
-    #at; #what; #index = 0;
-    constructor(at, what) { this.#at = at; this.#what = what; }
+    #at;
+    #what;
+    #index = 0;
+    constructor(at, what) {
+      this.#at = at;
+      this.#what = what;
+    }
     next() {
       const pair = this.#at(this.#index);
       if (pair === undefined) return { value: undefined, done: true };
@@ -152,13 +226,64 @@ function pairIterator(tag) {
       return { value, done: false };
     }
   }
-  Object.setPrototypeOf(PairIterator.prototype, IteratorPrototype);
+  ObjectSetPrototypeOf(PairIterator.prototype, IteratorPrototype);
   define(PairIterator, `${tag} Iterator`);
   delete PairIterator.prototype.constructor;
   return (at, what) => new PairIterator(at, what);
 }
 
+// Classes of the host show something better than their own properties, of which they have none: `is(value)` tells
+// whether a value is of the class, `show(value, label)` gives { fields } or a finished { text }.
+const shown = list();
+isolet.shown = shown;
+isolet.inspectable = (is, show) => ArrayPrototypePush(shown, { __proto__: null, is, show });
+// Whether an object is of one of them.
+isolet.isOfHost = (value) => {
+  for (let i = 0; i < shown.length; i++) if (shown[i].is(value)) return true;
+  return false;
+};
+
+// Globals that are loaded later must not come from what a script made of globalThis by then.
+isolet.setTimeout = globalThis.setTimeout;
+isolet.captureStackTrace = Error.captureStackTrace;
+isolet.typedArrays = { __proto__: null };
+for (const name of [
+  "Int8Array",
+  "Uint8Array",
+  "Uint8ClampedArray",
+  "Int16Array",
+  "Uint16Array",
+  "Int32Array",
+  "Uint32Array",
+  "Float16Array",
+  "Float32Array",
+  "Float64Array",
+  "BigInt64Array",
+  "BigUint64Array",
+])
+  isolet.typedArrays[name] = globalThis[name];
+
 isolet.kinds = kinds;
 isolet.idl = {
-  __proto__: null, alias, byteString, copy, define, dictionary, integer, isBuffer, isObject, iterate, list, need, own, pairIterator, string, usv, view,
+  __proto__: null,
+  AsyncIteratorPrototype,
+  alias,
+  byteString,
+  concatenate,
+  copy,
+  define,
+  dictionary,
+  integer,
+  isBuffer,
+  isObject,
+  iterate,
+  list,
+  need,
+  own,
+  pairIterator,
+  promiseReject,
+  promiseResolve,
+  string,
+  usv,
+  view,
 };

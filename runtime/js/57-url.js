@@ -1,120 +1,182 @@
 // URL. Parsing and setting are the host's; here is what a script holds.
 
 const { StringPrototypeIndexOf, StringPrototypeSlice, TypeError } = isolet.primordials;
-const { natives, inspect } = isolet;
-const { define, list, need, usv } = isolet.idl;
 
-// Lines of what natives.parseUrl gives.
-const HREF = 0, ORIGIN = 1, PROTOCOL = 2, USERNAME = 3, PASSWORD = 4, HOST = 5, HOSTNAME = 6, PORT = 7, PATHNAME = 8, SEARCH = 9, HASH = 10;
+isolet.lazy(["URL"], ["urls"], (host) => {
+  const { natives } = isolet;
+  const { define, list, need, usv } = isolet.idl;
 
-// undefined if it is no URL.
-const parse = (url, base) => natives.parseUrl(usv(url), base === undefined ? undefined : usv(base));
+  // Lines of what natives.parseUrl gives.
+  const HREF = 0,
+    ORIGIN = 1,
+    PROTOCOL = 2,
+    USERNAME = 3,
+    PASSWORD = 4,
+    HOST = 5,
+    HOSTNAME = 6,
+    PORT = 7,
+    PATHNAME = 8,
+    SEARCH = 9,
+    HASH = 10;
 
-class URL {
-  #text;
-  #parts;
-  #params;
+  // undefined if it is no URL.
+  const parse = (url, base) => natives.parseUrl(usv(url), base === undefined ? undefined : usv(base));
 
-  constructor(url, base = undefined) {
-    need(arguments.length, 1, "new URL");
-    const text = parse(url, base);
-    if (text === undefined) {
-      throw new TypeError(`Invalid URL: ${inspect(usv(url))}${base === undefined ? "" : `, relative to ${inspect(usv(base))}`}.`);
-    }
-    this.#text = text;
-  }
+  class URL {
+    #text;
+    #parts;
+    #params;
 
-  static canParse(url, base = undefined) {
-    need(arguments.length, 1, "URL.canParse");
-    return parse(url, base) !== undefined;
-  }
-
-  static parse(url, base = undefined) {
-    need(arguments.length, 1, "URL.parse");
-    try {
-      return new URL(url, base);
-    } catch (error) {
-      if (parse(url, base) === undefined) return null;
-      throw error;
-    }
-  }
-
-  #part(index) {
-    if (this.#parts === undefined) {
-      this.#parts = list();
-      let from = 0;
-      for (let i = 0; i < HASH; i++) {
-        const to = StringPrototypeIndexOf(this.#text, "\n", from);
-        this.#parts[i] = StringPrototypeSlice(this.#text, from, to);
-        from = to + 1;
+    constructor(url, base = undefined) {
+      need(arguments.length, 1, "new URL");
+      const text = parse(url, base);
+      if (text === undefined) {
+        throw new TypeError(
+          `Invalid URL: ${isolet.inspect(usv(url))}${base === undefined ? "" : `, relative to ${isolet.inspect(usv(base))}`}.`,
+        );
       }
-      this.#parts[HASH] = StringPrototypeSlice(this.#text, from);
+      this.#text = text;
     }
-    return this.#parts[index];
-  }
 
-  #become(text) {
-    this.#text = text;
-    this.#parts = undefined;
-  }
+    static canParse(url, base = undefined) {
+      need(arguments.length, 1, "URL.canParse");
+      return parse(url, base) !== undefined;
+    }
 
-  #set(index, value) {
-    this.#become(natives.setUrl(this.#part(HREF), index, usv(value)));
-  }
+    static parse(url, base = undefined) {
+      need(arguments.length, 1, "URL.parse");
+      try {
+        return new URL(url, base);
+      } catch (error) {
+        if (parse(url, base) === undefined) return null;
+        throw error;
+      }
+    }
 
-  #query() {
-    const search = this.#part(SEARCH);
-    return search === "" ? "" : StringPrototypeSlice(search, 1);
-  }
+    #part(index) {
+      if (this.#parts === undefined) {
+        this.#parts = list();
+        let from = 0;
+        for (let i = 0; i < HASH; i++) {
+          const to = StringPrototypeIndexOf(this.#text, "\n", from);
+          this.#parts[i] = StringPrototypeSlice(this.#text, from, to);
+          from = to + 1;
+        }
+        this.#parts[HASH] = StringPrototypeSlice(this.#text, from);
+      }
+      return this.#parts[index];
+    }
 
-  get href() { return this.#part(HREF); }
-  set href(value) {
-    const text = parse(value);
-    if (text === undefined) throw new TypeError(`Invalid URL: ${inspect(usv(value))}.`);
-    this.#become(text);
-    if (this.#params !== undefined) isolet.params.reset(this.#params, this.#query());
-  }
-  get origin() { return this.#part(ORIGIN); }
-  get protocol() { return this.#part(PROTOCOL); }
-  set protocol(value) { this.#set(PROTOCOL, value); }
-  get username() { return this.#part(USERNAME); }
-  set username(value) { this.#set(USERNAME, value); }
-  get password() { return this.#part(PASSWORD); }
-  set password(value) { this.#set(PASSWORD, value); }
-  get host() { return this.#part(HOST); }
-  set host(value) { this.#set(HOST, value); }
-  get hostname() { return this.#part(HOSTNAME); }
-  set hostname(value) { this.#set(HOSTNAME, value); }
-  get port() { return this.#part(PORT); }
-  set port(value) { this.#set(PORT, value); }
-  get pathname() { return this.#part(PATHNAME); }
-  set pathname(value) { this.#set(PATHNAME, value); }
-  get search() { return this.#part(SEARCH); }
-  set search(value) {
-    this.#set(SEARCH, value);
-    if (this.#params !== undefined) isolet.params.reset(this.#params, this.#query());
-  }
-  get searchParams() {
-    return this.#params ??= isolet.params.attached(this.#query(), (query) => this.#set(SEARCH, query));
-  }
-  get hash() { return this.#part(HASH); }
-  set hash(value) { this.#set(HASH, value); }
-  toString() { return this.#part(HREF); }
-  toJSON() { return this.#part(HREF); }
+    #become(text) {
+      this.#text = text;
+      this.#parts = undefined;
+    }
 
-  static {
-    isolet.urls = {
-      __proto__: null,
-      is: (value) => #text in value,
-      href: (url) => url.#part(HREF),
-      // The href of a text, or undefined.
-      resolve(text) {
-        const parsed = parse(text);
-        return parsed === undefined ? undefined : StringPrototypeSlice(parsed, 0, StringPrototypeIndexOf(parsed, "\n"));
-      },
-    };
+    #set(index, value) {
+      this.#become(natives.setUrl(this.#part(HREF), index, usv(value)));
+    }
+
+    #query() {
+      const search = this.#part(SEARCH);
+      return search === "" ? "" : StringPrototypeSlice(search, 1);
+    }
+
+    get href() {
+      return this.#part(HREF);
+    }
+    set href(value) {
+      const text = parse(value);
+      if (text === undefined) throw new TypeError(`Invalid URL: ${isolet.inspect(usv(value))}.`);
+      this.#become(text);
+      if (this.#params !== undefined) isolet.params.reset(this.#params, this.#query());
+    }
+    get origin() {
+      return this.#part(ORIGIN);
+    }
+    get protocol() {
+      return this.#part(PROTOCOL);
+    }
+    set protocol(value) {
+      this.#set(PROTOCOL, value);
+    }
+    get username() {
+      return this.#part(USERNAME);
+    }
+    set username(value) {
+      this.#set(USERNAME, value);
+    }
+    get password() {
+      return this.#part(PASSWORD);
+    }
+    set password(value) {
+      this.#set(PASSWORD, value);
+    }
+    get host() {
+      return this.#part(HOST);
+    }
+    set host(value) {
+      this.#set(HOST, value);
+    }
+    get hostname() {
+      return this.#part(HOSTNAME);
+    }
+    set hostname(value) {
+      this.#set(HOSTNAME, value);
+    }
+    get port() {
+      return this.#part(PORT);
+    }
+    set port(value) {
+      this.#set(PORT, value);
+    }
+    get pathname() {
+      return this.#part(PATHNAME);
+    }
+    set pathname(value) {
+      this.#set(PATHNAME, value);
+    }
+    get search() {
+      return this.#part(SEARCH);
+    }
+    set search(value) {
+      this.#set(SEARCH, value);
+      if (this.#params !== undefined) isolet.params.reset(this.#params, this.#query());
+    }
+    get searchParams() {
+      return (this.#params ??= isolet.params.attached(this.#query(), (query) => this.#set(SEARCH, query)));
+    }
+    get hash() {
+      return this.#part(HASH);
+    }
+    set hash(value) {
+      this.#set(HASH, value);
+    }
+    toString() {
+      return this.#part(HREF);
+    }
+    toJSON() {
+      return this.#part(HREF);
+    }
+
+    static {
+      host.urls = {
+        __proto__: null,
+        is: (value) => #text in value,
+        href: (url) => url.#part(HREF),
+        // The href of a text, or undefined.
+        resolve(text) {
+          const parsed = parse(text);
+          return parsed === undefined
+            ? undefined
+            : StringPrototypeSlice(parsed, 0, StringPrototypeIndexOf(parsed, "\n"));
+        },
+      };
+    }
   }
-}
-define(URL);
-isolet.inspectable(isolet.urls.is, (url, label) => ({ __proto__: null, text: `${label} '${isolet.urls.href(url)}'` }));
-isolet.expose({ URL });
+  define(URL);
+  isolet.inspectable(isolet.urls.is, (url, label) => ({
+    __proto__: null,
+    text: `${label} '${isolet.urls.href(url)}'`,
+  }));
+  return { URL };
+});

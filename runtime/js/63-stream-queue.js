@@ -1,113 +1,154 @@
 // What all streams share: queues with sizes, strategies, promises with their handles.
 
-const { FunctionPrototypeCall, Number, NumberIsNaN, Promise, PromisePrototypeThen, RangeError, TypeError } = isolet.primordials;
-const { define, dictionary, need } = isolet.idl;
-const promiseResolve = Promise.resolve.bind(Promise);
-const promiseReject = Promise.reject.bind(Promise);
+const { FunctionPrototypeCall, Number, NumberIsNaN, Promise, PromisePrototypeThen, RangeError, TypeError } =
+  isolet.primordials;
 
-const nothing = () => {};
+isolet.lazy(["CountQueuingStrategy", "ByteLengthQueuingStrategy"], ["streaming"], (host) => {
+  const { define, dictionary, need, promiseReject, promiseResolve } = isolet.idl;
 
-// A promise with its resolve and reject. `handled`: its rejection is nobody's oversight.
-function deferred(handled = false) {
-  const made = { __proto__: null, promise: undefined, resolve: undefined, reject: undefined, settled: false };
-  made.promise = new Promise((resolve, reject) => {
-    made.resolve = (value) => { made.settled = true; resolve(value); };
-    made.reject = (reason) => { made.settled = true; reject(reason); };
-  });
-  if (handled) PromisePrototypeThen(made.promise, undefined, nothing);
-  return made;
-}
+  const nothing = () => {};
 
-// First in, first out, as a linked list: taking from the front of an array would move the rest.
-function queue() {
-  return { __proto__: null, first: undefined, last: undefined, size: 0, length: 0 };
-}
-function push(queue, value, size) {
-  const item = { __proto__: null, value, size, next: undefined };
-  if (queue.last === undefined) queue.first = item;
-  else queue.last.next = item;
-  queue.last = item;
-  queue.size += size;
-  queue.length++;
-}
-function shift(queue) {
-  const item = queue.first;
-  queue.first = item.next;
-  if (queue.first === undefined) queue.last = undefined;
-  queue.length--;
-  // Sizes are the script's numbers: what is left of rounding must not keep an empty queue from being empty.
-  queue.size = queue.length === 0 ? 0 : queue.size - item.size;
-  if (queue.size < 0) queue.size = 0;
-  return item.value;
-}
-function clear(queue) {
-  queue.first = queue.last = undefined;
-  queue.size = queue.length = 0;
-}
-
-// The size of a chunk by the strategy, checked.
-function sizeOf(size, chunk) {
-  if (size === undefined) return 1;
-  const number = Number(FunctionPrototypeCall(size, undefined, chunk));
-  if (NumberIsNaN(number) || number < 0 || number === Infinity) throw new RangeError("The size of a chunk must be a finite number that is not negative.");
-  return number;
-}
-
-// { highWaterMark, size } of a strategy argument.
-function strategy(value, fallback, what) {
-  const { highWaterMark, size } = dictionary(value, what);
-  if (size !== undefined && typeof size !== "function") throw new TypeError(`${what} must have a function as \`size\`.`);
-  const mark = highWaterMark === undefined ? fallback : Number(highWaterMark);
-  if (NumberIsNaN(mark) || mark < 0) throw new RangeError(`${what} must have a \`highWaterMark\` that is not negative.`);
-  return { __proto__: null, highWaterMark: mark, size };
-}
-
-// A method of the script's source, sink or transformer: looked up once, called on its object; undefined if there is none.
-function method(object, name, what) {
-  const found = object[name];
-  if (found === undefined) return undefined;
-  if (typeof found !== "function") throw new TypeError(`${what} has a \`${name}\` that is no function.`);
-  return (a, b) => FunctionPrototypeCall(found, object, a, b);
-}
-
-// Calls it; what it throws is a rejection.
-function promised(call) {
-  try {
-    return promiseResolve(call());
-  } catch (error) {
-    return promiseReject(error);
+  // A promise with its resolve and reject. `handled`: its rejection is nobody's oversight.
+  function deferred(handled = false) {
+    const made = { __proto__: null, promise: undefined, resolve: undefined, reject: undefined, settled: false };
+    made.promise = new Promise((resolve, reject) => {
+      made.resolve = (value) => {
+        made.settled = true;
+        resolve(value);
+      };
+      made.reject = (reason) => {
+        made.settled = true;
+        reject(reason);
+      };
+    });
+    if (handled) PromisePrototypeThen(made.promise, undefined, nothing);
+    return made;
   }
-}
 
-class CountQueuingStrategy {
-  #mark;
-  constructor(init) {
-    need(arguments.length, 1, "new CountQueuingStrategy");
-    this.#mark = markOf(init, "CountQueuingStrategy");
+  // First in, first out, as a linked list: taking from the front of an array would move the rest.
+  function queue() {
+    return { __proto__: null, first: undefined, last: undefined, size: 0, length: 0 };
   }
-  get highWaterMark() { return this.#mark; }
-  get size() { this.#mark; return one; }
-}
-class ByteLengthQueuingStrategy {
-  #mark;
-  constructor(init) {
-    need(arguments.length, 1, "new ByteLengthQueuingStrategy");
-    this.#mark = markOf(init, "ByteLengthQueuingStrategy");
+  function push(queue, value, size) {
+    const item = { __proto__: null, value, size, next: undefined };
+    if (queue.last === undefined) queue.first = item;
+    else queue.last.next = item;
+    queue.last = item;
+    queue.size += size;
+    queue.length++;
   }
-  get highWaterMark() { return this.#mark; }
-  get size() { this.#mark; return byteLength; }
-}
-function markOf(init, what) {
-  const { highWaterMark } = dictionary(init, `The argument of ${what}`);
-  if (highWaterMark === undefined) throw new TypeError(`The argument of ${what} must have a highWaterMark.`);
-  return Number(highWaterMark);
-}
-const { size: one } = { size() { return 1; } };
-const { size: byteLength } = { size(chunk) { return chunk.byteLength; } };
-define(CountQueuingStrategy);
-define(ByteLengthQueuingStrategy);
+  function shift(queue) {
+    const item = queue.first;
+    queue.first = item.next;
+    if (queue.first === undefined) queue.last = undefined;
+    queue.length--;
+    // Sizes are the script's numbers: what is left of rounding must not keep an empty queue from being empty.
+    queue.size = queue.length === 0 ? 0 : queue.size - item.size;
+    if (queue.size < 0) queue.size = 0;
+    return item.value;
+  }
+  function clear(queue) {
+    queue.first = queue.last = undefined;
+    queue.size = queue.length = 0;
+  }
 
-isolet.streaming = {
-  __proto__: null, clear, deferred, method, nothing, promised, promiseReject, promiseResolve, push, queue, shift, sizeOf, strategy,
-};
-isolet.expose({ CountQueuingStrategy, ByteLengthQueuingStrategy });
+  // The size of a chunk by the strategy, checked.
+  function sizeOf(size, chunk) {
+    if (size === undefined) return 1;
+    const number = Number(FunctionPrototypeCall(size, undefined, chunk));
+    if (NumberIsNaN(number) || number < 0 || number === Infinity)
+      throw new RangeError("The size of a chunk must be a finite number that is not negative.");
+    return number;
+  }
+
+  // { highWaterMark, size } of a strategy argument.
+  function strategy(value, fallback, what) {
+    const { highWaterMark, size } = dictionary(value, what);
+    if (size !== undefined && typeof size !== "function")
+      throw new TypeError(`${what} must have a function as \`size\`.`);
+    const mark = highWaterMark === undefined ? fallback : Number(highWaterMark);
+    if (NumberIsNaN(mark) || mark < 0)
+      throw new RangeError(`${what} must have a \`highWaterMark\` that is not negative.`);
+    return { __proto__: null, highWaterMark: mark, size };
+  }
+
+  // A method of the script's source, sink or transformer: looked up once, called on its object; undefined if there is none.
+  function method(object, name, what) {
+    const found = object[name];
+    if (found === undefined) return undefined;
+    if (typeof found !== "function") throw new TypeError(`${what} has a \`${name}\` that is no function.`);
+    return (a, b) => FunctionPrototypeCall(found, object, a, b);
+  }
+
+  // Calls it; what it throws is a rejection.
+  function promised(call) {
+    try {
+      return promiseResolve(call());
+    } catch (error) {
+      return promiseReject(error);
+    }
+  }
+
+  class CountQueuingStrategy {
+    #mark;
+    constructor(init) {
+      need(arguments.length, 1, "new CountQueuingStrategy");
+      this.#mark = markOf(init, "CountQueuingStrategy");
+    }
+    get highWaterMark() {
+      return this.#mark;
+    }
+    get size() {
+      this.#mark;
+      return one;
+    }
+  }
+  class ByteLengthQueuingStrategy {
+    #mark;
+    constructor(init) {
+      need(arguments.length, 1, "new ByteLengthQueuingStrategy");
+      this.#mark = markOf(init, "ByteLengthQueuingStrategy");
+    }
+    get highWaterMark() {
+      return this.#mark;
+    }
+    get size() {
+      this.#mark;
+      return byteLength;
+    }
+  }
+  function markOf(init, what) {
+    const { highWaterMark } = dictionary(init, `The argument of ${what}`);
+    if (highWaterMark === undefined) throw new TypeError(`The argument of ${what} must have a highWaterMark.`);
+    return Number(highWaterMark);
+  }
+  const { size: one } = {
+    size() {
+      return 1;
+    },
+  };
+  const { size: byteLength } = {
+    size(chunk) {
+      return chunk.byteLength;
+    },
+  };
+  define(CountQueuingStrategy);
+  define(ByteLengthQueuingStrategy);
+
+  host.streaming = {
+    __proto__: null,
+    clear,
+    deferred,
+    method,
+    nothing,
+    promised,
+    promiseReject,
+    promiseResolve,
+    push,
+    queue,
+    shift,
+    sizeOf,
+    strategy,
+  };
+  return { CountQueuingStrategy, ByteLengthQueuingStrategy };
+});

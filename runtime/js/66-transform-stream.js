@@ -1,219 +1,279 @@
 // TransformStream: a writable side whose chunks, transformed, come out of a readable side.
 
 const { PromisePrototypeThen, RangeError, TypeError } = isolet.primordials;
-const { streams, writables } = isolet;
-const { define, isObject } = isolet.idl;
-const { deferred, method, nothing, promised, strategy } = isolet.streaming;
 
-const token = {};
+isolet.lazy(
+  ["TransformStream", "TransformStreamDefaultController", "IdentityTransformStream"],
+  ["transforms"],
+  (host) => {
+    const { streams, writables } = isolet;
+    const { define, isObject } = isolet.idl;
+    const { deferred, method, nothing, promised, strategy } = isolet.streaming;
 
-// `t`: { readable, writable: their states; backpressure, changed: its promise; transform, flush, cancel; finished }.
-function create({ transform, flush, cancel, readableMark, readableSize, writableMark, writableSize }) {
-  const t = {
-    __proto__: null, readable: undefined, writable: undefined, backpressure: true, changed: deferred(), transform, flush, cancel,
-    finished: undefined,
-  };
-  t.writable = writables.create({
-    __proto__: null, highWaterMark: writableMark, size: writableSize,
-    write: (chunk) => sinkWrite(t, chunk),
-    close: () => sinkClose(t),
-    abort: (reason) => sinkAbort(t, reason),
-  });
-  t.readable = streams.create({
-    __proto__: null, highWaterMark: readableMark, size: readableSize,
-    pull() {
+    const token = {};
+
+    // `t`: { readable, writable: their states; backpressure, changed: its promise; transform, flush, cancel; finished }.
+    function create({ transform, flush, cancel, readableMark, readableSize, writableMark, writableSize }) {
+      const t = {
+        __proto__: null,
+        readable: undefined,
+        writable: undefined,
+        backpressure: true,
+        changed: deferred(),
+        transform,
+        flush,
+        cancel,
+        finished: undefined,
+      };
+      t.writable = writables.create({
+        __proto__: null,
+        highWaterMark: writableMark,
+        size: writableSize,
+        write: (chunk) => sinkWrite(t, chunk),
+        close: () => sinkClose(t),
+        abort: (reason) => sinkAbort(t, reason),
+      });
+      t.readable = streams.create({
+        __proto__: null,
+        highWaterMark: readableMark,
+        size: readableSize,
+        pull() {
+          setBackpressure(t, false);
+          return t.changed.promise;
+        },
+        cancel: (reason) => sourceCancel(t, reason),
+      });
+      return t;
+    }
+
+    // Both sides start when the transformer has.
+    function begin(t, started) {
+      streams.begin(t.readable, started);
+      writables.begin(t.writable, started);
+    }
+
+    function setBackpressure(t, backpressure) {
+      if (t.backpressure === backpressure) return;
+      t.changed.resolve(undefined);
+      t.changed = deferred();
+      t.backpressure = backpressure;
+    }
+
+    function forget(t) {
+      t.transform = t.flush = t.cancel = nothing;
+    }
+
+    function fail(t, error) {
+      streams.fail(t.readable, error);
+      failWritable(t, error);
+    }
+    function failWritable(t, error) {
+      forget(t);
+      writables.fail(t.writable, error);
+      // A write that waits for room would wait for ever.
       setBackpressure(t, false);
-      return t.changed.promise;
-    },
-    cancel: (reason) => sourceCancel(t, reason),
-  });
-  return t;
-}
+    }
 
-// Both sides start when the transformer has.
-function begin(t, started) {
-  streams.begin(t.readable, started);
-  writables.begin(t.writable, started);
-}
+    function enqueue(t, chunk) {
+      if (!streams.canEnqueue(t.readable)) throw new TypeError("The readable side is closed: nothing can be enqueued.");
+      try {
+        streams.enqueue(t.readable, chunk);
+      } catch (error) {
+        failWritable(t, error);
+        throw t.readable.error;
+      }
+      const { readable } = t;
+      const full =
+        !(readable.reader !== undefined && readable.reader.requests.length > 0) && !(streams.desiredSize(readable) > 0);
+      if (full !== t.backpressure) setBackpressure(t, true);
+    }
 
-function setBackpressure(t, backpressure) {
-  if (t.backpressure === backpressure) return;
-  t.changed.resolve(undefined);
-  t.changed = deferred();
-  t.backpressure = backpressure;
-}
-
-function forget(t) {
-  t.transform = t.flush = t.cancel = nothing;
-}
-
-function fail(t, error) {
-  streams.fail(t.readable, error);
-  failWritable(t, error);
-}
-function failWritable(t, error) {
-  forget(t);
-  writables.fail(t.writable, error);
-  // A write that waits for room would wait for ever.
-  setBackpressure(t, false);
-}
-
-function enqueue(t, chunk) {
-  if (!streams.canEnqueue(t.readable)) throw new TypeError("The readable side is closed: nothing can be enqueued.");
-  try {
-    streams.enqueue(t.readable, chunk);
-  } catch (error) {
-    failWritable(t, error);
-    throw t.readable.error;
-  }
-  const { readable } = t;
-  const full = !(readable.reader !== undefined && readable.reader.requests.length > 0) && !(streams.desiredSize(readable) > 0);
-  if (full !== t.backpressure) setBackpressure(t, true);
-}
-
-function terminate(t) {
-  if (streams.canEnqueue(t.readable)) streams.requestClose(t.readable);
-  failWritable(t, new TypeError("The transform was terminated."));
-}
-
-function sinkWrite(t, chunk) {
-  const perform = () => PromisePrototypeThen(promised(() => t.transform(chunk)), undefined, (error) => {
-    fail(t, error);
-    throw error;
-  });
-  if (!t.backpressure) return perform();
-  return PromisePrototypeThen(t.changed.promise, () => {
-    if (t.writable.state === writables.ERRORING) throw t.writable.error;
-    return perform();
-  });
-}
-
-function sinkClose(t) {
-  if (t.finished !== undefined) return t.finished.promise;
-  t.finished = deferred(true);
-  const { finished } = t;
-  const flushed = promised(t.flush);
-  forget(t);
-  PromisePrototypeThen(flushed, () => {
-    if (t.readable.state === "errored") {
-      finished.reject(t.readable.error);
-    } else {
+    function terminate(t) {
       if (streams.canEnqueue(t.readable)) streams.requestClose(t.readable);
-      finished.resolve(undefined);
+      failWritable(t, new TypeError("The transform was terminated."));
     }
-  }, (error) => {
-    streams.fail(t.readable, error);
-    finished.reject(error);
-  });
-  return finished.promise;
-}
 
-function sinkAbort(t, reason) {
-  if (t.finished !== undefined) return t.finished.promise;
-  t.finished = deferred(true);
-  const { finished } = t;
-  const { cancel } = t;
-  const cancelled = promised(() => cancel(reason));
-  forget(t);
-  PromisePrototypeThen(cancelled, () => {
-    if (t.readable.state === "errored") {
-      finished.reject(t.readable.error);
-    } else {
-      streams.fail(t.readable, reason);
-      finished.resolve(undefined);
+    function sinkWrite(t, chunk) {
+      const perform = () =>
+        PromisePrototypeThen(
+          promised(() => t.transform(chunk)),
+          undefined,
+          (error) => {
+            fail(t, error);
+            throw error;
+          },
+        );
+      if (!t.backpressure) return perform();
+      return PromisePrototypeThen(t.changed.promise, () => {
+        if (t.writable.state === writables.ERRORING) throw t.writable.error;
+        return perform();
+      });
     }
-  }, (error) => {
-    streams.fail(t.readable, error);
-    finished.reject(error);
-  });
-  return finished.promise;
-}
 
-function sourceCancel(t, reason) {
-  if (t.finished !== undefined) return t.finished.promise;
-  t.finished = deferred(true);
-  const { finished } = t;
-  const { cancel } = t;
-  const cancelled = promised(() => cancel(reason));
-  forget(t);
-  PromisePrototypeThen(cancelled, () => {
-    if (t.writable.state === writables.ERRORED) {
-      finished.reject(t.writable.error);
-    } else {
-      writables.fail(t.writable, reason);
-      setBackpressure(t, false);
-      finished.resolve(undefined);
+    function sinkClose(t) {
+      if (t.finished !== undefined) return t.finished.promise;
+      t.finished = deferred(true);
+      const { finished } = t;
+      const flushed = promised(t.flush);
+      forget(t);
+      PromisePrototypeThen(
+        flushed,
+        () => {
+          if (t.readable.state === "errored") {
+            finished.reject(t.readable.error);
+          } else {
+            if (streams.canEnqueue(t.readable)) streams.requestClose(t.readable);
+            finished.resolve(undefined);
+          }
+        },
+        (error) => {
+          streams.fail(t.readable, error);
+          finished.reject(error);
+        },
+      );
+      return finished.promise;
     }
-  }, (error) => {
-    writables.fail(t.writable, error);
-    setBackpressure(t, false);
-    finished.reject(error);
-  });
-  return finished.promise;
-}
 
-class TransformStreamDefaultController {
-  #t;
-  constructor(key, t) {
-    if (key !== token) throw new TypeError("Illegal constructor.");
-    this.#t = t;
-  }
-  get desiredSize() { return streams.desiredSize(this.#t.readable); }
-  enqueue(chunk = undefined) { enqueue(this.#t, chunk); }
-  error(reason = undefined) { fail(this.#t, reason); }
-  terminate() { terminate(this.#t); }
-}
-define(TransformStreamDefaultController);
+    function sinkAbort(t, reason) {
+      if (t.finished !== undefined) return t.finished.promise;
+      t.finished = deferred(true);
+      const { finished } = t;
+      const { cancel } = t;
+      const cancelled = promised(() => cancel(reason));
+      forget(t);
+      PromisePrototypeThen(
+        cancelled,
+        () => {
+          if (t.readable.state === "errored") {
+            finished.reject(t.readable.error);
+          } else {
+            streams.fail(t.readable, reason);
+            finished.resolve(undefined);
+          }
+        },
+        (error) => {
+          streams.fail(t.readable, error);
+          finished.reject(error);
+        },
+      );
+      return finished.promise;
+    }
 
-class TransformStream {
-  #readable; #writable;
-  constructor(transformer = undefined, writableStrategy = undefined, readableStrategy = undefined) {
-    const by = transformer === undefined ? { __proto__: null } : transformer;
-    if (!isObject(by)) throw new TypeError("The transformer of a TransformStream must be an object.");
-    const what = "The transformer of a TransformStream";
-    if (by.readableType !== undefined || by.writableType !== undefined) throw new RangeError(`${what} must have no \`readableType\` and no \`writableType\`.`);
-    const cancelled = method(by, "cancel", what);
-    const flushed = method(by, "flush", what);
-    const start = method(by, "start", what);
-    const transformed = method(by, "transform", what);
-    const into = strategy(writableStrategy, 1, "The writable strategy of a TransformStream");
-    const out = strategy(readableStrategy, 0, "The readable strategy of a TransformStream");
-    const t = create({
+    function sourceCancel(t, reason) {
+      if (t.finished !== undefined) return t.finished.promise;
+      t.finished = deferred(true);
+      const { finished } = t;
+      const { cancel } = t;
+      const cancelled = promised(() => cancel(reason));
+      forget(t);
+      PromisePrototypeThen(
+        cancelled,
+        () => {
+          if (t.writable.state === writables.ERRORED) {
+            finished.reject(t.writable.error);
+          } else {
+            writables.fail(t.writable, reason);
+            setBackpressure(t, false);
+            finished.resolve(undefined);
+          }
+        },
+        (error) => {
+          writables.fail(t.writable, error);
+          setBackpressure(t, false);
+          finished.reject(error);
+        },
+      );
+      return finished.promise;
+    }
+
+    class TransformStreamDefaultController {
+      #t;
+      constructor(key, t) {
+        if (key !== token) throw new TypeError("Illegal constructor.");
+        this.#t = t;
+      }
+      get desiredSize() {
+        return streams.desiredSize(this.#t.readable);
+      }
+      enqueue(chunk = undefined) {
+        enqueue(this.#t, chunk);
+      }
+      error(reason = undefined) {
+        fail(this.#t, reason);
+      }
+      terminate() {
+        terminate(this.#t);
+      }
+    }
+    define(TransformStreamDefaultController);
+
+    class TransformStream {
+      #readable;
+      #writable;
+      constructor(transformer = undefined, writableStrategy = undefined, readableStrategy = undefined) {
+        const by = transformer === undefined ? { __proto__: null } : transformer;
+        if (!isObject(by)) throw new TypeError("The transformer of a TransformStream must be an object.");
+        const what = "The transformer of a TransformStream";
+        if (by.readableType !== undefined || by.writableType !== undefined)
+          throw new RangeError(`${what} must have no \`readableType\` and no \`writableType\`.`);
+        const cancelled = method(by, "cancel", what);
+        const flushed = method(by, "flush", what);
+        const start = method(by, "start", what);
+        const transformed = method(by, "transform", what);
+        const into = strategy(writableStrategy, 1, "The writable strategy of a TransformStream");
+        const out = strategy(readableStrategy, 0, "The readable strategy of a TransformStream");
+        const t = create({
+          __proto__: null,
+          transform:
+            transformed === undefined ? (chunk) => enqueue(t, chunk) : (chunk) => transformed(chunk, controller),
+          flush: flushed === undefined ? nothing : () => flushed(controller),
+          cancel: cancelled === undefined ? nothing : (reason) => cancelled(reason),
+          readableMark: out.highWaterMark,
+          readableSize: out.size,
+          writableMark: into.highWaterMark,
+          writableSize: into.size,
+        });
+        const controller = new TransformStreamDefaultController(token, t);
+        this.#readable = streams.wrap(t.readable);
+        this.#writable = writables.wrap(t.writable);
+        begin(t, start === undefined ? undefined : start(controller));
+      }
+
+      get readable() {
+        return this.#readable;
+      }
+      get writable() {
+        return this.#writable;
+      }
+    }
+    define(TransformStream);
+
+    // Workers' TransformStream that passes bytes on as they are.
+    class IdentityTransformStream extends TransformStream {
+      constructor(queuing = undefined) {
+        super(undefined, queuing);
+      }
+    }
+    define(IdentityTransformStream);
+
+    // A pair of streams for classes of the host that transform.
+    host.transforms = {
       __proto__: null,
-      transform: transformed === undefined ? (chunk) => enqueue(t, chunk) : (chunk) => transformed(chunk, controller),
-      flush: flushed === undefined ? nothing : () => flushed(controller),
-      cancel: cancelled === undefined ? nothing : (reason) => cancelled(reason),
-      readableMark: out.highWaterMark, readableSize: out.size, writableMark: into.highWaterMark, writableSize: into.size,
-    });
-    const controller = new TransformStreamDefaultController(token, t);
-    this.#readable = streams.wrap(t.readable);
-    this.#writable = writables.wrap(t.writable);
-    begin(t, start === undefined ? undefined : start(controller));
-  }
-
-  get readable() { return this.#readable; }
-  get writable() { return this.#writable; }
-}
-define(TransformStream);
-
-// Workers' TransformStream that passes bytes on as they are.
-class IdentityTransformStream extends TransformStream {
-  constructor(queuing = undefined) { super(undefined, queuing); }
-}
-define(IdentityTransformStream);
-
-// A pair of streams for classes of the host that transform.
-isolet.transforms = {
-  __proto__: null,
-  make(transform, flush) {
-    const t = create({
-      __proto__: null,
-      transform: (chunk) => transform(chunk, (out) => enqueue(t, out)),
-      flush: () => flush((out) => enqueue(t, out)),
-      cancel: nothing, readableMark: 0, readableSize: undefined, writableMark: 1, writableSize: undefined,
-    });
-    begin(t, undefined);
-    return { __proto__: null, readable: streams.wrap(t.readable), writable: writables.wrap(t.writable) };
+      make(transform, flush) {
+        const t = create({
+          __proto__: null,
+          transform: (chunk) => transform(chunk, (out) => enqueue(t, out)),
+          flush: () => flush((out) => enqueue(t, out)),
+          cancel: nothing,
+          readableMark: 0,
+          readableSize: undefined,
+          writableMark: 1,
+          writableSize: undefined,
+        });
+        begin(t, undefined);
+        return { __proto__: null, readable: streams.wrap(t.readable), writable: writables.wrap(t.writable) };
+      },
+    };
+    return { TransformStream, TransformStreamDefaultController, IdentityTransformStream };
   },
-};
-isolet.expose({ TransformStream, TransformStreamDefaultController, IdentityTransformStream });
+);

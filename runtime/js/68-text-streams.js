@@ -1,64 +1,98 @@
 // TextEncoderStream and TextDecoderStream; compression, which is not there.
 
 const { FunctionPrototypeCall, StringPrototypeCharCodeAt, StringPrototypeSlice } = isolet.primordials;
-const { DOMException, transforms, utf8 } = isolet;
-const { define, string } = isolet.idl;
-const { TextDecoder } = globalThis;
-const { decode } = TextDecoder.prototype;
 
-class TextEncoderStream {
-  #pair;
-  constructor() {
-    // A surrogate at the end of a chunk waits for its other half in the next.
-    let half = "";
-    this.#pair = transforms.make((chunk, enqueue) => {
-      let text = half + string(chunk);
-      half = "";
-      const last = StringPrototypeCharCodeAt(text, text.length - 1);
-      if (last >= 0xd800 && last < 0xdc00) {
-        half = text[text.length - 1];
-        text = StringPrototypeSlice(text, 0, text.length - 1);
-      }
-      if (text !== "") enqueue(utf8.encode(text));
-    }, (enqueue) => {
-      if (half !== "") enqueue(utf8.encode(half));
-    });
+isolet.lazy(["TextEncoderStream", "TextDecoderStream", "CompressionStream", "DecompressionStream"], [], () => {
+  const { TextDecoder, transforms, utf8 } = isolet;
+  const { define, string } = isolet.idl;
+  const { decode } = TextDecoder.prototype;
+
+  class TextEncoderStream {
+    #pair;
+    constructor() {
+      // A surrogate at the end of a chunk waits for its other half in the next.
+      let half = "";
+      this.#pair = transforms.make(
+        (chunk, enqueue) => {
+          let text = half + string(chunk);
+          half = "";
+          const last = StringPrototypeCharCodeAt(text, text.length - 1);
+          if (last >= 0xd800 && last < 0xdc00) {
+            half = text[text.length - 1];
+            text = StringPrototypeSlice(text, 0, text.length - 1);
+          }
+          if (text !== "") enqueue(utf8.encode(text));
+        },
+        (enqueue) => {
+          if (half !== "") enqueue(utf8.encode(half));
+        },
+      );
+    }
+    get encoding() {
+      this.#pair;
+      return "utf-8";
+    }
+    get readable() {
+      return this.#pair.readable;
+    }
+    get writable() {
+      return this.#pair.writable;
+    }
   }
-  get encoding() { this.#pair; return "utf-8"; }
-  get readable() { return this.#pair.readable; }
-  get writable() { return this.#pair.writable; }
-}
-define(TextEncoderStream);
+  define(TextEncoderStream);
 
-const more = { __proto__: null, stream: true };
+  const more = { __proto__: null, stream: true };
 
-class TextDecoderStream {
-  #pair; #decoder;
-  constructor(label = "utf-8", options = undefined) {
-    const decoder = new TextDecoder(label, options);
-    this.#decoder = decoder;
-    this.#pair = transforms.make((chunk, enqueue) => {
-      const text = FunctionPrototypeCall(decode, decoder, chunk, more);
-      if (text !== "") enqueue(text);
-    }, (enqueue) => {
-      const text = FunctionPrototypeCall(decode, decoder);
-      if (text !== "") enqueue(text);
-    });
+  class TextDecoderStream {
+    #pair;
+    #decoder;
+    constructor(label = "utf-8", options = undefined) {
+      const decoder = new TextDecoder(label, options);
+      this.#decoder = decoder;
+      this.#pair = transforms.make(
+        (chunk, enqueue) => {
+          const text = FunctionPrototypeCall(decode, decoder, chunk, more);
+          if (text !== "") enqueue(text);
+        },
+        (enqueue) => {
+          const text = FunctionPrototypeCall(decode, decoder);
+          if (text !== "") enqueue(text);
+        },
+      );
+    }
+    get encoding() {
+      return this.#decoder.encoding;
+    }
+    get fatal() {
+      return this.#decoder.fatal;
+    }
+    get ignoreBOM() {
+      return this.#decoder.ignoreBOM;
+    }
+    get readable() {
+      return this.#pair.readable;
+    }
+    get writable() {
+      return this.#pair.writable;
+    }
   }
-  get encoding() { return this.#decoder.encoding; }
-  get fatal() { return this.#decoder.fatal; }
-  get ignoreBOM() { return this.#decoder.ignoreBOM; }
-  get readable() { return this.#pair.readable; }
-  get writable() { return this.#pair.writable; }
-}
-define(TextDecoderStream);
+  define(TextDecoderStream);
 
-function unsupported() {
-  throw new DOMException("isolet has no CompressionStream and no DecompressionStream.", "NotSupportedError");
-}
-class CompressionStream { constructor() { unsupported(); } }
-class DecompressionStream { constructor() { unsupported(); } }
-define(CompressionStream);
-define(DecompressionStream);
+  function unsupported() {
+    throw new isolet.DOMException("isolet has no CompressionStream and no DecompressionStream.", "NotSupportedError");
+  }
+  class CompressionStream {
+    constructor() {
+      unsupported();
+    }
+  }
+  class DecompressionStream {
+    constructor() {
+      unsupported();
+    }
+  }
+  define(CompressionStream);
+  define(DecompressionStream);
 
-isolet.expose({ TextEncoderStream, TextDecoderStream, CompressionStream, DecompressionStream });
+  return { TextEncoderStream, TextDecoderStream, CompressionStream, DecompressionStream };
+});

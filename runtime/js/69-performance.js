@@ -1,34 +1,59 @@
 // What scripts ask about where they run: performance, navigator; and scheduler, Workers' way to wait.
 
 const { DateNow, Number, Promise } = isolet.primordials;
-const { natives } = isolet;
-const { define } = isolet.idl;
-const { EventTarget, setTimeout } = globalThis;
 
-let origin;
+isolet.lazy(["Performance", "Navigator", "Scheduler", "performance", "navigator", "scheduler"], [], () => {
+  const { natives } = isolet;
+  const { define } = isolet.idl;
+  const { setTimeout } = isolet;
 
-class Performance extends EventTarget {
-  #brand;
-  // Whole milliseconds: no clock that is fine enough to measure caches with.
-  now() { this.#brand; return natives.now(); }
-  get timeOrigin() { this.#brand; return origin ??= DateNow() - natives.now(); }
-  toJSON() { return { timeOrigin: this.timeOrigin }; }
-}
-define(Performance);
+  let origin;
 
-class Navigator {
-  #brand;
-  get userAgent() { this.#brand; return "isolet"; }
-  get language() { this.#brand; return "en"; }
-}
-define(Navigator);
+  class Performance {
+    #brand;
+    // Whole milliseconds: no clock that is fine enough to measure caches with.
+    now() {
+      this.#brand;
+      return natives.now();
+    }
+    get timeOrigin() {
+      this.#brand;
+      return (origin ??= DateNow() - natives.now());
+    }
+    toJSON() {
+      return { timeOrigin: this.timeOrigin };
+    }
+  }
+  define(Performance);
 
-class Scheduler {
-  #brand;
-  wait(milliseconds) { this.#brand; return new Promise((resolve) => setTimeout(() => resolve(undefined), Number(milliseconds))); }
-}
-define(Scheduler);
+  class Navigator {
+    #brand;
+    get userAgent() {
+      this.#brand;
+      return "isolet";
+    }
+    get language() {
+      this.#brand;
+      return "en";
+    }
+  }
+  define(Navigator);
 
-isolet.expose({
-  Performance, Navigator, Scheduler, performance: new Performance(), navigator: new Navigator(), scheduler: new Scheduler(),
+  class Scheduler {
+    #brand;
+    wait(milliseconds) {
+      this.#brand;
+      return new Promise((resolve) => setTimeout(() => resolve(undefined), Number(milliseconds)));
+    }
+  }
+  define(Scheduler);
+
+  return {
+    Performance,
+    Navigator,
+    Scheduler,
+    performance: new Performance(),
+    navigator: new Navigator(),
+    scheduler: new Scheduler(),
+  };
 });

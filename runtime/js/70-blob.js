@@ -1,119 +1,150 @@
 // Blob and File: bytes with a type, held in one piece.
 
 const {
-  ArrayPrototypePush, DateNow, MathMax, MathMin, MathTrunc, Number, NumberIsNaN, RegExpPrototypeExec, StringPrototypeToLowerCase,
-  TypeError, TypedArrayPrototypeGetLength, TypedArrayPrototypeSet, TypedArrayPrototypeSubarray, Uint8Array,
+  ArrayPrototypePush,
+  DateNow,
+  MathMax,
+  MathMin,
+  MathTrunc,
+  Number,
+  NumberIsNaN,
+  RegExpPrototypeExec,
+  StringPrototypeToLowerCase,
+  TypeError,
+  TypedArrayPrototypeGetLength,
+  TypedArrayPrototypeSubarray,
 } = isolet.primordials;
-const { utf8 } = isolet;
-const { copy, define, dictionary, isBuffer, isObject, iterate, list, need, usv } = isolet.idl;
 
-// A type is kept if it is printable ASCII.
-const printable = /^[\x20-\x7e]*$/;
-const typeOf = (value) => value === undefined ? "" : RegExpPrototypeExec(printable, `${value}`) === null ? "" : StringPrototypeToLowerCase(`${value}`);
+isolet.lazy(["Blob", "File"], ["blobs", "files"], (host) => {
+  const { utf8 } = isolet;
+  const { concatenate, copy, define, dictionary, isBuffer, isObject, iterate, list, need, usv } = isolet.idl;
 
-// Parts in one piece. The result shares memory with nothing.
-function concatenate(parts) {
-  let length = 0;
-  for (let i = 0; i < parts.length; i++) length += TypedArrayPrototypeGetLength(parts[i]);
-  const whole = new Uint8Array(length);
-  let at = 0;
-  for (let i = 0; i < parts.length; i++) {
-    TypedArrayPrototypeSet(whole, parts[i], at);
-    at += TypedArrayPrototypeGetLength(parts[i]);
+  // A type is kept if it is printable ASCII.
+  const printable = /^[\x20-\x7e]*$/;
+  const typeOf = (value) =>
+    value === undefined
+      ? ""
+      : RegExpPrototypeExec(printable, `${value}`) === null
+        ? ""
+        : StringPrototypeToLowerCase(`${value}`);
+
+  // `slice(start, end)` as arrays have it.
+  function clamp(value, size, fallback) {
+    if (value === undefined) return fallback;
+    const number = MathTrunc(Number(value));
+    if (NumberIsNaN(number)) return 0;
+    return number < 0 ? MathMax(size + number, 0) : MathMin(number, size);
   }
-  return whole;
-}
 
-// `slice(start, end)` as arrays have it.
-function clamp(value, size, fallback) {
-  if (value === undefined) return fallback;
-  const number = MathTrunc(Number(value));
-  if (NumberIsNaN(number)) return 0;
-  return number < 0 ? MathMax(size + number, 0) : MathMin(number, size);
-}
+  class Blob {
+    // Never written to once it is here.
+    #bytes;
+    #type;
 
-class Blob {
-  // Never written to once it is here.
-  #bytes;
-  #type;
-
-  constructor(parts = undefined, options = undefined) {
-    if (parts !== undefined && !isObject(parts)) throw new TypeError("The parts of a Blob must be an array.");
-    const { endings, type } = dictionary(options, "The options of Blob");
-    if (endings !== undefined && `${endings}` !== "transparent" && `${endings}` !== "native") {
-      throw new TypeError("`endings` must be \"transparent\" or \"native\".");
+    constructor(parts = undefined, options = undefined) {
+      if (parts !== undefined && !isObject(parts)) throw new TypeError("The parts of a Blob must be an array.");
+      const { endings, type } = dictionary(options, "The options of Blob");
+      if (endings !== undefined && `${endings}` !== "transparent" && `${endings}` !== "native") {
+        throw new TypeError('`endings` must be "transparent" or "native".');
+      }
+      const pieces = list();
+      if (parts !== undefined) {
+        iterate(parts, "The parts of a Blob", (part) => {
+          if (isBuffer(part)) ArrayPrototypePush(pieces, copy(part));
+          else if (isObject(part) && #bytes in part) ArrayPrototypePush(pieces, part.#bytes);
+          else ArrayPrototypePush(pieces, utf8.encode(usv(part)));
+        });
+      }
+      this.#bytes = concatenate(pieces);
+      this.#type = typeOf(type);
     }
-    const pieces = list();
-    if (parts !== undefined) {
-      iterate(parts, "The parts of a Blob", (part) => {
-        if (isBuffer(part)) ArrayPrototypePush(pieces, copy(part));
-        else if (isObject(part) && #bytes in part) ArrayPrototypePush(pieces, part.#bytes);
-        else ArrayPrototypePush(pieces, utf8.encode(usv(part)));
-      });
+
+    get size() {
+      return TypedArrayPrototypeGetLength(this.#bytes);
     }
-    this.#bytes = concatenate(pieces);
-    this.#type = typeOf(type);
+    get type() {
+      return this.#type;
+    }
+
+    slice(start = undefined, end = undefined, type = undefined) {
+      const from = clamp(start, this.size, 0);
+      const to = MathMax(from, clamp(end, this.size, this.size));
+      return isolet.blobs.of(TypedArrayPrototypeSubarray(this.#bytes, from, to), typeOf(type));
+    }
+
+    async arrayBuffer() {
+      return copy(this.#bytes).buffer;
+    }
+    async bytes() {
+      return copy(this.#bytes);
+    }
+    async text() {
+      return utf8.decode(this.#bytes);
+    }
+    stream() {
+      return isolet.pipes.ofBytes(this.#bytes);
+    }
+
+    static {
+      host.blobs = {
+        __proto__: null,
+        is: (value) => #bytes in value,
+        bytes: (blob) => blob.#bytes,
+        type: (blob) => blob.#type,
+        // Bytes that nobody writes to any more.
+        of(bytes, type) {
+          const blob = new Blob();
+          blob.#bytes = bytes;
+          blob.#type = type;
+          return blob;
+        },
+        fileOf(bytes, name, type, lastModified) {
+          const file = new File([], name, { __proto__: null, lastModified });
+          file.#bytes = bytes;
+          file.#type = typeOf(type);
+          return file;
+        },
+        isFile: (value) => isObject(value) && isolet.files.is(value),
+      };
+    }
   }
 
-  get size() { return TypedArrayPrototypeGetLength(this.#bytes); }
-  get type() { return this.#type; }
-
-  slice(start = undefined, end = undefined, type = undefined) {
-    const from = clamp(start, this.size, 0);
-    const to = MathMax(from, clamp(end, this.size, this.size));
-    return isolet.blobs.of(TypedArrayPrototypeSubarray(this.#bytes, from, to), typeOf(type));
+  class File extends Blob {
+    #name;
+    #lastModified;
+    constructor(parts, name, options = undefined) {
+      need(arguments.length, 2, "new File");
+      super(parts, options);
+      this.#name = usv(name);
+      const { lastModified } = dictionary(options, "The options of File");
+      this.#lastModified = lastModified === undefined ? DateNow() : MathTrunc(Number(lastModified)) || 0;
+    }
+    get name() {
+      return this.#name;
+    }
+    get lastModified() {
+      return this.#lastModified;
+    }
+    get webkitRelativePath() {
+      this.#name;
+      return "";
+    }
+    static {
+      host.files = {
+        __proto__: null,
+        is: (value) => #name in value,
+        name: (file) => file.#name,
+        modified: (file) => file.#lastModified,
+      };
+    }
   }
-
-  async arrayBuffer() { return copy(this.#bytes).buffer; }
-  async bytes() { return copy(this.#bytes); }
-  async text() { return utf8.decode(this.#bytes); }
-  stream() { return isolet.streams.ofBytes(this.#bytes); }
-
-  static {
-    isolet.blobs = {
-      __proto__: null,
-      is: (value) => #bytes in value,
-      bytes: (blob) => blob.#bytes,
-      type: (blob) => blob.#type,
-      // Bytes that nobody writes to any more.
-      of(bytes, type) {
-        const blob = new Blob();
-        blob.#bytes = bytes;
-        blob.#type = type;
-        return blob;
-      },
-      fileOf(bytes, name, type, lastModified) {
-        const file = new File([], name, { __proto__: null, lastModified });
-        file.#bytes = bytes;
-        file.#type = typeOf(type);
-        return file;
-      },
-      isFile: (value) => isObject(value) && isolet.files.is(value),
-      concatenate,
-    };
-  }
-}
-
-class File extends Blob {
-  #name;
-  #lastModified;
-  constructor(parts, name, options = undefined) {
-    need(arguments.length, 2, "new File");
-    super(parts, options);
-    this.#name = usv(name);
-    const { lastModified } = dictionary(options, "The options of File");
-    this.#lastModified = lastModified === undefined ? DateNow() : MathTrunc(Number(lastModified)) || 0;
-  }
-  get name() { return this.#name; }
-  get lastModified() { return this.#lastModified; }
-  get webkitRelativePath() { this.#name; return ""; }
-  static {
-    isolet.files = { __proto__: null, is: (value) => #name in value, name: (file) => file.#name, modified: (file) => file.#lastModified };
-  }
-}
-define(Blob);
-define(File);
-isolet.inspectable(isolet.blobs.is, (blob) => ({ __proto__: null, fields: isolet.files.is(blob)
-  ? { __proto__: null, name: blob.name, size: blob.size, type: blob.type }
-  : { __proto__: null, size: blob.size, type: blob.type } }));
-isolet.expose({ Blob, File });
+  define(Blob);
+  define(File);
+  isolet.inspectable(isolet.blobs.is, (blob) => ({
+    __proto__: null,
+    fields: isolet.files.is(blob)
+      ? { __proto__: null, name: blob.name, size: blob.size, type: blob.type }
+      : { __proto__: null, size: blob.size, type: blob.type },
+  }));
+  return { Blob, File };
+});

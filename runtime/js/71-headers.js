@@ -1,202 +1,238 @@
 // Headers, by the Fetch standard.
 
 const {
-  ArrayPrototypePush, ArrayPrototypeSort, FunctionPrototypeCall, ReflectOwnKeys, RegExpPrototypeExec,
-  StringPrototypeCharCodeAt, StringPrototypeSlice, StringPrototypeToLowerCase, SymbolIterator, TypeError,
+  ArrayPrototypePush,
+  ArrayPrototypeSort,
+  FunctionPrototypeCall,
+  ReflectOwnKeys,
+  RegExpPrototypeExec,
+  StringPrototypeCharCodeAt,
+  StringPrototypeSlice,
+  StringPrototypeToLowerCase,
+  SymbolIterator,
+  TypeError,
 } = isolet.primordials;
-const { inspect } = isolet;
-const { alias, byteString, define, isObject, iterate, list, need, own, pairIterator } = isolet.idl;
 
-const token = /^[!#$%&'*+\-.^_`|~0-9A-Za-z]+$/;
-const forbidden = /[\0\r\n]/;
+isolet.lazy(["Headers"], ["headers", "httpToken", "Headers"], (host) => {
+  const { alias, byteString, define, isObject, iterate, list, need, own, pairIterator } = isolet.idl;
 
-function nameOf(value) {
-  const name = `${value}`;
-  if (RegExpPrototypeExec(token, name) === null) throw new TypeError(`${inspect(name)} is no name of a header.`);
-  return StringPrototypeToLowerCase(name);
-}
+  const token = /^[!#$%&'*+\-.^_`|~0-9A-Za-z]+$/;
+  const forbidden = /[\0\r\n]/;
 
-const isSpace = (code) => code === 0x20 || code === 0x09 || code === 0x0a || code === 0x0d;
-function valueOf(value) {
-  const text = byteString(value, "The value of a header");
-  let from = 0;
-  let to = text.length;
-  while (from < to && isSpace(StringPrototypeCharCodeAt(text, from))) from++;
-  while (to > from && isSpace(StringPrototypeCharCodeAt(text, to - 1))) to--;
-  const trimmed = StringPrototypeSlice(text, from, to);
-  if (RegExpPrototypeExec(forbidden, trimmed) !== null) throw new TypeError(`${inspect(trimmed)} is no value of a header: it holds a line break or a NUL.`);
-  return trimmed;
-}
-
-const iterator = pairIterator("Headers");
-
-class Headers {
-  // { key, value } in the order of appending; keys in lower case.
-  #pairs = list();
-  #immutable = false;
-  #sorted;
-
-  constructor(init = undefined) {
-    if (init !== undefined) this.#fill(init);
+  function nameOf(value) {
+    const name = `${value}`;
+    if (RegExpPrototypeExec(token, name) === null)
+      throw new TypeError(`${isolet.inspect(name)} is no name of a header.`);
+    return StringPrototypeToLowerCase(name);
   }
 
-  #fill(init) {
-    if (!isObject(init)) throw new TypeError("The argument of Headers must be an object, an array of pairs or Headers.");
-    if (#pairs in init) {
-      for (let i = 0; i < init.#pairs.length; i++) ArrayPrototypePush(this.#pairs, init.#pairs[i]);
-    } else if (typeof init[SymbolIterator] === "function") {
-      iterate(init, "The argument of Headers", (item) => {
-        const pair = list();
-        iterate(item, "An item of Headers' argument", (part) => ArrayPrototypePush(pair, part));
-        if (pair.length !== 2) throw new TypeError("Each item of Headers' argument must be a pair of name and value.");
-        this.#add(pair[0], pair[1]);
-      });
-    } else {
-      const keys = ReflectOwnKeys(init);
-      for (let i = 0; i < keys.length; i++) {
-        if (own(init, keys[i])?.enumerable) this.#add(keys[i], init[keys[i]]);
-      }
+  const isSpace = (code) => code === 0x20 || code === 0x09 || code === 0x0a || code === 0x0d;
+  function valueOf(value) {
+    const text = byteString(value, "The value of a header");
+    let from = 0;
+    let to = text.length;
+    while (from < to && isSpace(StringPrototypeCharCodeAt(text, from))) from++;
+    while (to > from && isSpace(StringPrototypeCharCodeAt(text, to - 1))) to--;
+    const trimmed = StringPrototypeSlice(text, from, to);
+    if (RegExpPrototypeExec(forbidden, trimmed) !== null)
+      throw new TypeError(`${isolet.inspect(trimmed)} is no value of a header: it holds a line break or a NUL.`);
+    return trimmed;
+  }
+
+  const iterator = pairIterator("Headers");
+
+  class Headers {
+    // { key, value } in the order of appending; keys in lower case.
+    #pairs = list();
+    #immutable = false;
+    #sorted;
+
+    constructor(init = undefined) {
+      if (init !== undefined) this.#fill(init);
     }
-  }
 
-  #add(name, value) {
-    ArrayPrototypePush(this.#pairs, { __proto__: null, key: nameOf(name), value: valueOf(value) });
-    this.#sorted = undefined;
-  }
-
-  #change() {
-    if (this.#immutable) throw new TypeError("These headers are immutable. Copy them: new Headers(headers), or new Response(response.body, response).");
-    this.#sorted = undefined;
-  }
-
-  #get(key) {
-    let found = null;
-    for (let i = 0; i < this.#pairs.length; i++) {
-      if (this.#pairs[i].key === key) found = found === null ? this.#pairs[i].value : `${found}, ${this.#pairs[i].value}`;
-    }
-    return found;
-  }
-
-  #remove(key) {
-    const kept = list();
-    for (let i = 0; i < this.#pairs.length; i++) if (this.#pairs[i].key !== key) ArrayPrototypePush(kept, this.#pairs[i]);
-    this.#pairs = kept;
-  }
-
-  // What iterators see: names in order, values combined, but each set-cookie alone.
-  #combined() {
-    if (this.#sorted !== undefined) return this.#sorted;
-    const combined = list();
-    const at = { __proto__: null };
-    for (let i = 0; i < this.#pairs.length; i++) {
-      const { key, value } = this.#pairs[i];
-      if (key !== "set-cookie" && at[key] !== undefined) {
-        at[key].value += `, ${value}`;
+    #fill(init) {
+      if (!isObject(init))
+        throw new TypeError("The argument of Headers must be an object, an array of pairs or Headers.");
+      if (#pairs in init) {
+        for (let i = 0; i < init.#pairs.length; i++) ArrayPrototypePush(this.#pairs, init.#pairs[i]);
+      } else if (typeof init[SymbolIterator] === "function") {
+        iterate(init, "The argument of Headers", (item) => {
+          const pair = list();
+          iterate(item, "An item of Headers' argument", (part) => ArrayPrototypePush(pair, part));
+          if (pair.length !== 2)
+            throw new TypeError("Each item of Headers' argument must be a pair of name and value.");
+          this.#add(pair[0], pair[1]);
+        });
       } else {
-        ArrayPrototypePush(combined, at[key] = { __proto__: null, key, value });
+        const keys = ReflectOwnKeys(init);
+        for (let i = 0; i < keys.length; i++) {
+          if (own(init, keys[i])?.enumerable) this.#add(keys[i], init[keys[i]]);
+        }
       }
     }
-    return this.#sorted = ArrayPrototypeSort(combined, (a, b) => a.key < b.key ? -1 : a.key > b.key ? 1 : 0);
-  }
 
-  append(name, value) {
-    need(arguments.length, 2, "Headers.append");
-    this.#change();
-    this.#add(name, value);
-  }
-
-  delete(name) {
-    need(arguments.length, 1, "Headers.delete");
-    const key = nameOf(name);
-    this.#change();
-    this.#remove(key);
-  }
-
-  get(name) {
-    need(arguments.length, 1, "Headers.get");
-    return this.#get(nameOf(name));
-  }
-
-  getAll(name) {
-    // Workers have it for this one name, from before getSetCookie.
-    if (nameOf(name) !== "set-cookie") throw new TypeError("Headers.getAll is for \"Set-Cookie\" only; use get.");
-    return this.getSetCookie();
-  }
-
-  getSetCookie() {
-    const values = [];
-    for (let i = 0; i < this.#pairs.length; i++) if (this.#pairs[i].key === "set-cookie") ArrayPrototypePush(values, this.#pairs[i].value);
-    return values;
-  }
-
-  has(name) {
-    need(arguments.length, 1, "Headers.has");
-    return this.#get(nameOf(name)) !== null;
-  }
-
-  set(name, value) {
-    need(arguments.length, 2, "Headers.set");
-    const key = nameOf(name);
-    const text = valueOf(value);
-    this.#change();
-    // In the place of the first of that name.
-    let found = false;
-    const kept = list();
-    for (let i = 0; i < this.#pairs.length; i++) {
-      if (this.#pairs[i].key !== key) ArrayPrototypePush(kept, this.#pairs[i]);
-      else if (!found) found = ArrayPrototypePush(kept, { __proto__: null, key, value: text }) > 0;
+    #add(name, value) {
+      ArrayPrototypePush(this.#pairs, { __proto__: null, key: nameOf(name), value: valueOf(value) });
+      this.#sorted = undefined;
     }
-    if (!found) ArrayPrototypePush(kept, { __proto__: null, key, value: text });
-    this.#pairs = kept;
-  }
 
-  forEach(callback, self = undefined) {
-    need(arguments.length, 1, "Headers.forEach");
-    if (typeof callback !== "function") throw new TypeError("Headers.forEach takes a function.");
-    for (let i = 0; i < this.#combined().length; i++) {
-      const { key, value } = this.#combined()[i];
-      FunctionPrototypeCall(callback, self, value, key, this);
+    #change() {
+      if (this.#immutable)
+        throw new TypeError(
+          "These headers are immutable. Copy them: new Headers(headers), or new Response(response.body, response).",
+        );
+      this.#sorted = undefined;
     }
-  }
 
-  keys() { this.#pairs; return iterator((i) => this.#combined()[i], "key"); }
-  values() { this.#pairs; return iterator((i) => this.#combined()[i], "value"); }
-  entries() { this.#pairs; return iterator((i) => this.#combined()[i], "pair"); }
+    #get(key) {
+      let found = null;
+      for (let i = 0; i < this.#pairs.length; i++) {
+        if (this.#pairs[i].key === key)
+          found = found === null ? this.#pairs[i].value : `${found}, ${this.#pairs[i].value}`;
+      }
+      return found;
+    }
 
-  static {
-    isolet.headers = {
-      __proto__: null,
-      is: (value) => isObject(value) && #pairs in value,
-      get: (headers, key) => headers.#get(key),
-      pairs: (headers) => headers.#pairs,
-      combined: (headers) => headers.#combined(),
-      // For names and values that need no check.
-      add(headers, key, value) {
-        ArrayPrototypePush(headers.#pairs, { __proto__: null, key, value });
-        headers.#sorted = undefined;
-      },
-      freeze(headers) {
-        headers.#immutable = true;
-        return headers;
-      },
-      // [[name, value], …] from the wire, where names may be in any case.
-      received(pairs) {
-        const headers = new Headers();
-        for (let i = 0; i < pairs.length; i++) {
-          ArrayPrototypePush(headers.#pairs, { __proto__: null, key: StringPrototypeToLowerCase(pairs[i][0]), value: pairs[i][1] });
+    #remove(key) {
+      const kept = list();
+      for (let i = 0; i < this.#pairs.length; i++)
+        if (this.#pairs[i].key !== key) ArrayPrototypePush(kept, this.#pairs[i]);
+      this.#pairs = kept;
+    }
+
+    // What iterators see: names in order, values combined, but each set-cookie alone.
+    #combined() {
+      if (this.#sorted !== undefined) return this.#sorted;
+      const combined = list();
+      const at = { __proto__: null };
+      for (let i = 0; i < this.#pairs.length; i++) {
+        const { key, value } = this.#pairs[i];
+        if (key !== "set-cookie" && at[key] !== undefined) {
+          at[key].value += `, ${value}`;
+        } else {
+          ArrayPrototypePush(combined, (at[key] = { __proto__: null, key, value }));
         }
-        return headers;
-      },
-    };
+      }
+      return (this.#sorted = ArrayPrototypeSort(combined, (a, b) => (a.key < b.key ? -1 : a.key > b.key ? 1 : 0)));
+    }
+
+    append(name, value) {
+      need(arguments.length, 2, "Headers.append");
+      this.#change();
+      this.#add(name, value);
+    }
+
+    delete(name) {
+      need(arguments.length, 1, "Headers.delete");
+      const key = nameOf(name);
+      this.#change();
+      this.#remove(key);
+    }
+
+    get(name) {
+      need(arguments.length, 1, "Headers.get");
+      return this.#get(nameOf(name));
+    }
+
+    getAll(name) {
+      // Workers have it for this one name, from before getSetCookie.
+      if (nameOf(name) !== "set-cookie") throw new TypeError('Headers.getAll is for "Set-Cookie" only; use get.');
+      return this.getSetCookie();
+    }
+
+    getSetCookie() {
+      const values = [];
+      for (let i = 0; i < this.#pairs.length; i++)
+        if (this.#pairs[i].key === "set-cookie") ArrayPrototypePush(values, this.#pairs[i].value);
+      return values;
+    }
+
+    has(name) {
+      need(arguments.length, 1, "Headers.has");
+      return this.#get(nameOf(name)) !== null;
+    }
+
+    set(name, value) {
+      need(arguments.length, 2, "Headers.set");
+      const key = nameOf(name);
+      const text = valueOf(value);
+      this.#change();
+      // In the place of the first of that name.
+      let found = false;
+      const kept = list();
+      for (let i = 0; i < this.#pairs.length; i++) {
+        if (this.#pairs[i].key !== key) ArrayPrototypePush(kept, this.#pairs[i]);
+        else if (!found) found = ArrayPrototypePush(kept, { __proto__: null, key, value: text }) > 0;
+      }
+      if (!found) ArrayPrototypePush(kept, { __proto__: null, key, value: text });
+      this.#pairs = kept;
+    }
+
+    forEach(callback, self = undefined) {
+      need(arguments.length, 1, "Headers.forEach");
+      if (typeof callback !== "function") throw new TypeError("Headers.forEach takes a function.");
+      for (let i = 0; i < this.#combined().length; i++) {
+        const { key, value } = this.#combined()[i];
+        FunctionPrototypeCall(callback, self, value, key, this);
+      }
+    }
+
+    keys() {
+      this.#pairs;
+      return iterator((i) => this.#combined()[i], "key");
+    }
+    values() {
+      this.#pairs;
+      return iterator((i) => this.#combined()[i], "value");
+    }
+    entries() {
+      this.#pairs;
+      return iterator((i) => this.#combined()[i], "pair");
+    }
+
+    static {
+      host.headers = {
+        __proto__: null,
+        is: (value) => isObject(value) && #pairs in value,
+        get: (headers, key) => headers.#get(key),
+        pairs: (headers) => headers.#pairs,
+        combined: (headers) => headers.#combined(),
+        // For names and values that need no check.
+        add(headers, key, value) {
+          ArrayPrototypePush(headers.#pairs, { __proto__: null, key, value });
+          headers.#sorted = undefined;
+        },
+        freeze(headers) {
+          headers.#immutable = true;
+          return headers;
+        },
+        // [[name, value], …] from the wire, where names may be in any case.
+        received(pairs) {
+          const headers = new Headers();
+          for (let i = 0; i < pairs.length; i++) {
+            ArrayPrototypePush(headers.#pairs, {
+              __proto__: null,
+              key: StringPrototypeToLowerCase(pairs[i][0]),
+              value: pairs[i][1],
+            });
+          }
+          return headers;
+        },
+      };
+    }
   }
-}
-define(Headers);
-alias(Headers, Symbol.iterator, "entries");
-isolet.inspectable(isolet.headers.is, (headers) => {
-  const fields = { __proto__: null };
-  const pairs = isolet.headers.combined(headers);
-  for (let i = 0; i < pairs.length; i++) fields[pairs[i].key] = fields[pairs[i].key] === undefined ? pairs[i].value : `${fields[pairs[i].key]}, ${pairs[i].value}`;
-  return { __proto__: null, fields };
+  define(Headers);
+  alias(Headers, SymbolIterator, "entries");
+  isolet.inspectable(isolet.headers.is, (headers) => {
+    const fields = { __proto__: null };
+    const pairs = isolet.headers.combined(headers);
+    for (let i = 0; i < pairs.length; i++)
+      fields[pairs[i].key] =
+        fields[pairs[i].key] === undefined ? pairs[i].value : `${fields[pairs[i].key]}, ${pairs[i].value}`;
+    return { __proto__: null, fields };
+  });
+  host.Headers = Headers;
+  host.httpToken = (text) => RegExpPrototypeExec(token, text) !== null;
+  return { Headers };
 });
-isolet.httpToken = (text) => RegExpPrototypeExec(token, text) !== null;
-isolet.expose({ Headers });

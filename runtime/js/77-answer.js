@@ -1,78 +1,100 @@
 // What a Worker answered, for the host: as parts of an HTTP response, or as the result of a run.
 
 const {
-  ArrayBufferPrototypeGetByteLength, ArrayPrototypePush, JSONParse, JSONStringify, StringPrototypeEndsWith, StringPrototypeSlice, TypeError,
-  TypedArrayPrototypeGetBuffer, TypedArrayPrototypeGetByteLength,
+  ArrayBufferPrototypeGetByteLength,
+  ArrayPrototypePush,
+  JSONParse,
+  JSONStringify,
+  StringPrototypeEndsWith,
+  StringPrototypeSlice,
+  TypeError,
+  TypedArrayPrototypeGetBuffer,
+  TypedArrayPrototypeGetByteLength,
 } = isolet.primordials;
-const { natives, bodies, headers: Heads, inspect, responses, utf8 } = isolet;
-const { copy, list } = isolet.idl;
 
-function fieldsOf(response) {
-  if (!responses.is(response)) {
-    const found = response === undefined ? "nothing" : inspect(response);
-    throw isolet.withHint(new TypeError(`fetch must return a Response, but returned ${found.length > 200 ? `${StringPrototypeSlice(found, 0, 200)}…` : found}.`),
-      "Return a Response: new Response(text), or Response.json(value).");
-  }
-  const fields = responses.fields(response);
-  if (fields.status === 0) {
-    throw isolet.withHint(new TypeError("fetch returned Response.error(), which stands for a network error."), "Return a Response with a status: new Response(\"…\", { status: 502 }).");
-  }
-  return fields;
-}
+isolet.lazy([], ["responseParts", "responseValue", "web"], (host) => {
+  const { natives, bodies, headers: Heads, responses } = isolet;
+  const { copy, list } = isolet.idl;
 
-// { status, headers: JSON text of [[name, value], …], bytes: string, ArrayBuffer or undefined }. Without prototypes, as
-// all that promises are resolved with here: a script may have put a `then` on Object.prototype.
-isolet.responseParts = async (response) => {
-  const { status, headers, body } = fieldsOf(response);
-  const pairs = Heads.pairs(headers);
-  // By hand: JSON.stringify would call a toJSON that a script put on Array.prototype.
-  let text = "[";
-  for (let i = 0; i < pairs.length; i++) text += `${i === 0 ? "" : ","}[${JSONStringify(pairs[i].key)},${JSONStringify(pairs[i].value)}]`;
-  const parts = { __proto__: null, status, headers: `${text}]`, bytes: undefined };
-  if (body !== undefined) {
-    const content = await bodies.take(body, "response");
-    parts.bytes = typeof content === "string" ? content : whole(content);
-  }
-  return parts;
-};
-
-// The buffer of a view that is all of it, else of a copy.
-function whole(bytes) {
-  const buffer = TypedArrayPrototypeGetBuffer(bytes);
-  if (ArrayBufferPrototypeGetByteLength(buffer) === TypedArrayPrototypeGetByteLength(bytes)) return buffer;
-  return TypedArrayPrototypeGetBuffer(copy(bytes));
-}
-
-// { status, headers: { name: value }, body }: the result of a module Worker that is run once. The body is the parsed
-// value if its type is JSON and it parses, else a text; bytes that are no UTF-8 are base64, and `encoding` says so.
-// No body is null. Values of a repeated header are joined by commas, those of set-cookie are an array.
-isolet.responseValue = async (response) => {
-  const { status, headers, body } = fieldsOf(response);
-  const named = { __proto__: null };
-  const pairs = Heads.combined(headers);
-  for (let i = 0; i < pairs.length; i++) {
-    const { key, value } = pairs[i];
-    if (key !== "set-cookie") named[key] = value;
-    else ArrayPrototypePush(named[key] ??= list(), value);
-  }
-  const result = { __proto__: null, status, headers: named, body: null };
-  if (body === undefined) return result;
-  let content = await bodies.take(body, "response");
-  if (typeof content !== "string") {
-    const text = natives.decode("utf-8", content, true, false);
-    if (text === 0) {
-      result.body = isolet.toBase64(content);
-      result.encoding = "base64";
-      return result;
+  function fieldsOf(response) {
+    if (!responses.is(response)) {
+      const found = response === undefined ? "nothing" : isolet.inspect(response);
+      throw isolet.withHint(
+        new TypeError(
+          `fetch must return a Response, but returned ${found.length > 200 ? `${StringPrototypeSlice(found, 0, 200)}…` : found}.`,
+        ),
+        "Return a Response: new Response(text), or Response.json(value).",
+      );
     }
-    content = text ?? utf8.decode(content);
+    const fields = responses.fields(response);
+    if (fields.status === 0) {
+      throw isolet.withHint(
+        new TypeError("fetch returned Response.error(), which stands for a network error."),
+        'Return a Response with a status: new Response("…", { status: 502 }).',
+      );
+    }
+    return fields;
   }
-  result.body = content;
-  const type = bodies.essence(Heads.get(headers, "content-type") ?? "");
-  if (type === "application/json" || StringPrototypeEndsWith(type, "+json")) {
-    try { result.body = JSONParse(content); } catch { /* it says JSON and is not: the text is what there is */ }
-  }
-  return result;
-};
 
-isolet.web = { __proto__: null, Request: globalThis.Request, Response: globalThis.Response, Headers: globalThis.Headers };
+  // { status, headers: JSON text of [[name, value], …], bytes: string, ArrayBuffer or undefined }. Without prototypes, as
+  // all that promises are resolved with here: a script may have put a `then` on Object.prototype.
+  host.responseParts = async (response) => {
+    const { status, headers, body } = fieldsOf(response);
+    const pairs = Heads.pairs(headers);
+    // By hand: JSON.stringify would call a toJSON that a script put on Array.prototype.
+    let text = "[";
+    for (let i = 0; i < pairs.length; i++)
+      text += `${i === 0 ? "" : ","}[${JSONStringify(pairs[i].key)},${JSONStringify(pairs[i].value)}]`;
+    const parts = { __proto__: null, status, headers: `${text}]`, bytes: undefined };
+    if (body !== undefined) {
+      const content = await bodies.take(body, "response");
+      parts.bytes = typeof content === "string" ? content : whole(content);
+    }
+    return parts;
+  };
+
+  // The buffer of a view that is all of it, else of a copy.
+  function whole(bytes) {
+    const buffer = TypedArrayPrototypeGetBuffer(bytes);
+    if (ArrayBufferPrototypeGetByteLength(buffer) === TypedArrayPrototypeGetByteLength(bytes)) return buffer;
+    return TypedArrayPrototypeGetBuffer(copy(bytes));
+  }
+
+  // { status, headers: { name: value }, body }: the result of a module Worker that is run once. The body is the parsed
+  // value if its type is JSON and it parses, else a text; bytes that are no UTF-8 are base64, and `encoding` says so.
+  // No body is null. Values of a repeated header are joined by commas, those of set-cookie are an array.
+  host.responseValue = async (response) => {
+    const { status, headers, body } = fieldsOf(response);
+    const named = { __proto__: null };
+    const pairs = Heads.combined(headers);
+    for (let i = 0; i < pairs.length; i++) {
+      const { key, value } = pairs[i];
+      if (key !== "set-cookie") named[key] = value;
+      else ArrayPrototypePush((named[key] ??= list()), value);
+    }
+    const result = { __proto__: null, status, headers: named, body: null };
+    if (body === undefined) return result;
+    let content = await bodies.take(body, "response");
+    if (typeof content !== "string") {
+      const text = natives.decode("utf-8", content, true, false);
+      if (text === 0) {
+        result.body = isolet.toBase64(content);
+        result.encoding = "base64";
+        return result;
+      }
+      content = text ?? isolet.utf8.decode(content);
+    }
+    result.body = content;
+    const type = bodies.essence(Heads.get(headers, "content-type") ?? "");
+    if (type === "application/json" || StringPrototypeEndsWith(type, "+json")) {
+      try {
+        result.body = JSONParse(content);
+      } catch {
+        /* it says JSON and is not: the text is what there is */
+      }
+    }
+    return result;
+  };
+
+  host.web = { __proto__: null, Request: isolet.Request, Response: isolet.Response, Headers: isolet.Headers };
+});

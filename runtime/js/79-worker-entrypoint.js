@@ -1,10 +1,12 @@
 // WorkerEntrypoint, which `cloudflare:workers` exports: a Worker as a class.
 
-class WorkerEntrypoint {
-  constructor(ctx, env) {
-    this.ctx = ctx;
-    this.env = env;
+isolet.lazy([], ["WorkerEntrypoint"], (host) => {
+  class WorkerEntrypoint {
+    constructor(ctx, env) {
+      this.ctx = ctx;
+      this.env = env;
+    }
   }
-}
 
-isolet.WorkerEntrypoint = WorkerEntrypoint;
+  host.WorkerEntrypoint = WorkerEntrypoint;
+});

@@ -5,145 +5,224 @@
 // text, and what is made is on the heap, where the limit is.
 
 const {
-  Array, ArrayBuffer, ArrayBufferPrototypeGetByteLength, ArrayBufferPrototypeGetDetached, ArrayBufferPrototypeGetMaxByteLength,
-  ArrayBufferPrototypeGetResizable, ArrayBufferPrototypeSlice, ArrayBufferPrototypeTransfer, ArrayPrototypePush, BigIntPrototypeValueOf,
-  BooleanPrototypeValueOf, DataView, DataViewPrototypeGetBuffer, DataViewPrototypeGetByteLength, DataViewPrototypeGetByteOffset, Date,
-  DatePrototypeGetTime, Error, EvalError, Map, MapPrototypeForEach, MapPrototypeGet, MapPrototypeHas, MapPrototypeSet, NumberPrototypeValueOf, Object,
-  ObjectDefineProperty, RangeError, ReferenceError, ReflectOwnKeys, RegExp, RegExpPrototypeGetFlags,
-  RegExpPrototypeGetSource, Set, SetPrototypeAdd, SetPrototypeForEach, StringPrototypeSlice, StringPrototypeValueOf, SyntaxError, TypeError,
-  TypedArrayPrototypeGetBuffer, TypedArrayPrototypeGetByteOffset, TypedArrayPrototypeGetLength, TypedArrayPrototypeGetSymbolToStringTag,
-  TypedArrayPrototypeSet, Uint8Array, URIError,
+  Array,
+  ArrayBuffer,
+  ArrayBufferPrototypeGetByteLength,
+  ArrayBufferPrototypeGetDetached,
+  ArrayBufferPrototypeGetMaxByteLength,
+  ArrayBufferPrototypeGetResizable,
+  ArrayBufferPrototypeSlice,
+  ArrayBufferPrototypeTransfer,
+  ArrayPrototypePush,
+  BigIntPrototypeValueOf,
+  BooleanPrototypeValueOf,
+  DataView,
+  DataViewPrototypeGetBuffer,
+  DataViewPrototypeGetByteLength,
+  DataViewPrototypeGetByteOffset,
+  Date,
+  DatePrototypeGetTime,
+  Error,
+  EvalError,
+  Map,
+  MapPrototypeForEach,
+  MapPrototypeGet,
+  MapPrototypeHas,
+  MapPrototypeSet,
+  NumberPrototypeValueOf,
+  Object,
+  ObjectDefineProperty,
+  RangeError,
+  ReferenceError,
+  ReflectOwnKeys,
+  RegExp,
+  RegExpPrototypeGetFlags,
+  RegExpPrototypeGetSource,
+  Set,
+  SetPrototypeAdd,
+  SetPrototypeForEach,
+  StringPrototypeSlice,
+  StringPrototypeValueOf,
+  SyntaxError,
+  TypeError,
+  TypedArrayPrototypeGetBuffer,
+  TypedArrayPrototypeGetByteOffset,
+  TypedArrayPrototypeGetLength,
+  TypedArrayPrototypeGetSymbolToStringTag,
+  TypedArrayPrototypeSet,
+  URIError,
+  Uint8Array,
 } = isolet.primordials;
-const { natives, kinds, blobs, DOMException, files, inspect } = isolet;
-const { dictionary, isObject, iterate, list, need, own } = isolet.idl;
 
-const typedArrays = { __proto__: null };
-for (const name of [
-  "Int8Array", "Uint8Array", "Uint8ClampedArray", "Int16Array", "Uint16Array", "Int32Array", "Uint32Array", "Float16Array",
-  "Float32Array", "Float64Array", "BigInt64Array", "BigUint64Array",
-]) typedArrays[name] = globalThis[name];
-const errors = { __proto__: null, Error, EvalError, RangeError, ReferenceError, SyntaxError, TypeError, URIError };
+isolet.lazy(["structuredClone"], [], (host) => {
+  const { natives, kinds, typedArrays } = isolet;
+  const { dictionary, isObject, iterate, list, need, own } = isolet.idl;
 
-function refused(value) {
-  const text = inspect(value);
-  return new DOMException(`${text.length > 200 ? `${StringPrototypeSlice(text, 0, 200)}…` : text} could not be cloned.`, "DataCloneError");
-}
+  const errors = { __proto__: null, Error, EvalError, RangeError, ReferenceError, SyntaxError, TypeError, URIError };
 
-// `seen`: originals and their clones, so that cycles and shared references come out as they went in.
-function clone(value, seen) {
-  if (!isObject(value)) {
-    if (typeof value === "symbol") throw refused(value);
-    return value;
+  function refused(value) {
+    const text = isolet.inspect(value);
+    return new isolet.DOMException(
+      `${text.length > 200 ? `${StringPrototypeSlice(text, 0, 200)}…` : text} could not be cloned.`,
+      "DataCloneError",
+    );
   }
-  if (MapPrototypeHas(seen, value)) return MapPrototypeGet(seen, value);
-  const keep = (made) => {
-    MapPrototypeSet(seen, value, made);
-    return made;
-  };
-  switch (natives.kind(value)) {
-    case kinds.ARRAY: return fields(value, keep(new Array(value.length)), seen);
-    case kinds.DATE: return keep(new Date(DatePrototypeGetTime(value)));
-    case kinds.REGEXP: return keep(new RegExp(RegExpPrototypeGetSource(value), RegExpPrototypeGetFlags(value)));
-    case kinds.MAP: {
-      const entries = list();
-      MapPrototypeForEach(value, (item, key) => ArrayPrototypePush(entries, { __proto__: null, key, item }));
-      const made = keep(new Map());
-      for (let i = 0; i < entries.length; i++) MapPrototypeSet(made, clone(entries[i].key, seen), clone(entries[i].item, seen));
+
+  // `seen`: originals and their clones, so that cycles and shared references come out as they went in.
+  function clone(value, seen) {
+    if (!isObject(value)) {
+      if (typeof value === "symbol") throw refused(value);
+      return value;
+    }
+    if (MapPrototypeHas(seen, value)) return MapPrototypeGet(seen, value);
+    const keep = (made) => {
+      MapPrototypeSet(seen, value, made);
       return made;
-    }
-    case kinds.SET: {
-      const items = list();
-      SetPrototypeForEach(value, (item) => ArrayPrototypePush(items, item));
-      const made = keep(new Set());
-      for (let i = 0; i < items.length; i++) SetPrototypeAdd(made, clone(items[i], seen));
-      return made;
-    }
-    case kinds.ERROR: return error(value, keep, seen);
-    case kinds.ARRAY_BUFFER: return keep(buffer(value));
-    case kinds.TYPED_ARRAY: {
-      const of = TypedArrayPrototypeGetBuffer(value);
-      if (natives.kind(of) !== kinds.ARRAY_BUFFER) throw refused(value);
-      const Class = typedArrays[TypedArrayPrototypeGetSymbolToStringTag(value)];
-      return keep(new Class(clone(of, seen), TypedArrayPrototypeGetByteOffset(value), TypedArrayPrototypeGetLength(value)));
-    }
-    case kinds.DATA_VIEW: {
-      const of = DataViewPrototypeGetBuffer(value);
-      if (natives.kind(of) !== kinds.ARRAY_BUFFER) throw refused(value);
-      return keep(new DataView(clone(of, seen), DataViewPrototypeGetByteOffset(value), DataViewPrototypeGetByteLength(value)));
-    }
-    case kinds.BOXED: return keep(Object(unboxed(value)));
-    case kinds.BOXED_BIGINT: return keep(Object(BigIntPrototypeValueOf(value)));
-    case kinds.OBJECT:
-      if (files.is(value)) return keep(blobs.fileOf(blobs.bytes(value), files.name(value), blobs.type(value), files.modified(value)));
-      if (blobs.is(value)) return keep(blobs.of(blobs.bytes(value), blobs.type(value)));
-      if (isolet.isOfHost(value)) throw refused(value);
-      return fields(value, keep({}), seen);
-    // Functions, proxies, promises, weak collections, iterators, namespaces, shared memory.
-    default: throw refused(value);
-  }
-}
+    };
+    switch (natives.kind(value)) {
+      case kinds.ARRAY:
+        return fields(value, keep(new Array(value.length)), seen);
+      case kinds.DATE:
+        return keep(new Date(DatePrototypeGetTime(value)));
+      case kinds.REGEXP:
+        return keep(new RegExp(RegExpPrototypeGetSource(value), RegExpPrototypeGetFlags(value)));
+      case kinds.MAP: {
+        const entries = list();
+        MapPrototypeForEach(value, (item, key) => ArrayPrototypePush(entries, { __proto__: null, key, item }));
+        const made = keep(new Map());
+        for (let i = 0; i < entries.length; i++)
+          MapPrototypeSet(made, clone(entries[i].key, seen), clone(entries[i].item, seen));
+        return made;
+      }
+      case kinds.SET: {
+        const items = list();
+        SetPrototypeForEach(value, (item) => ArrayPrototypePush(items, item));
+        const made = keep(new Set());
+        for (let i = 0; i < items.length; i++) SetPrototypeAdd(made, clone(items[i], seen));
+        return made;
+      }
+      case kinds.ERROR:
+        return error(value, keep, seen);
+      case kinds.ARRAY_BUFFER:
+        return keep(buffer(value));
+      case kinds.TYPED_ARRAY: {
+        const of = TypedArrayPrototypeGetBuffer(value);
+        if (natives.kind(of) !== kinds.ARRAY_BUFFER) throw refused(value);
+        const Class = typedArrays[TypedArrayPrototypeGetSymbolToStringTag(value)];
+        return keep(
+          new Class(clone(of, seen), TypedArrayPrototypeGetByteOffset(value), TypedArrayPrototypeGetLength(value)),
+        );
+      }
+      case kinds.DATA_VIEW: {
+        const of = DataViewPrototypeGetBuffer(value);
+        if (natives.kind(of) !== kinds.ARRAY_BUFFER) throw refused(value);
+        return keep(
+          new DataView(clone(of, seen), DataViewPrototypeGetByteOffset(value), DataViewPrototypeGetByteLength(value)),
+        );
+      }
+      case kinds.BOXED:
+        return keep(Object(unboxed(value)));
+      case kinds.BOXED_BIGINT:
+        return keep(Object(BigIntPrototypeValueOf(value)));
+      case kinds.OBJECT:
+        if (host.files?.is(value)) {
+          const { blobs, files } = host;
 
-function fields(value, made, seen) {
-  const keys = ReflectOwnKeys(value);
-  for (let i = 0; i < keys.length; i++) {
-    const key = keys[i];
-    if (typeof key !== "string") continue;
-    const descriptor = own(value, key);
-    // Gone since: a getter before it deleted it.
-    if (descriptor === undefined || !descriptor.enumerable) continue;
-    ObjectDefineProperty(made, key, { __proto__: null, value: clone(value[key], seen), writable: true, configurable: true, enumerable: true });
-  }
-  return made;
-}
-
-function unboxed(value) {
-  try { return NumberPrototypeValueOf(value); } catch { /* a string or a boolean */ }
-  try { return StringPrototypeValueOf(value); } catch { return BooleanPrototypeValueOf(value); }
-}
-
-function buffer(value) {
-  if (ArrayBufferPrototypeGetDetached(value)) throw new DOMException("A detached ArrayBuffer could not be cloned.", "DataCloneError");
-  if (!ArrayBufferPrototypeGetResizable(value)) return ArrayBufferPrototypeSlice(value, 0);
-  const made = new ArrayBuffer(ArrayBufferPrototypeGetByteLength(value), { __proto__: null, maxByteLength: ArrayBufferPrototypeGetMaxByteLength(value) });
-  TypedArrayPrototypeSet(new Uint8Array(made), new Uint8Array(value));
-  return made;
-}
-
-function error(value, keep, seen) {
-  if (value instanceof DOMException) {
-    const made = keep(new DOMException(value.message, value.name));
-    isolet.hide(made, "stack", value.stack);
-    return made;
-  }
-  const name = value.name;
-  const Class = errors[`${name}`] ?? Error;
-  const message = own(value, "message");
-  const made = keep(message === undefined || !("value" in message) ? new Class() : new Class(`${message.value}`));
-  isolet.hide(made, "stack", typeof value.stack === "string" ? value.stack : undefined);
-  if (own(value, "cause") !== undefined) isolet.hide(made, "cause", clone(value.cause, seen));
-  return made;
-}
-
-const { structuredClone } = {
-  structuredClone(value, options = undefined) {
-    need(arguments.length, 1, "structuredClone");
-    const { transfer } = dictionary(options, "The options of structuredClone");
-    const moved = list();
-    if (transfer !== undefined) {
-      iterate(transfer, "`transfer`", (item) => {
-        if (natives.kind(item) !== kinds.ARRAY_BUFFER) throw new DOMException("Only ArrayBuffers can be transferred.", "DataCloneError");
-        if (ArrayBufferPrototypeGetDetached(item)) throw new DOMException("A detached ArrayBuffer cannot be transferred.", "DataCloneError");
-        for (let i = 0; i < moved.length; i++) {
-          if (moved[i] === item) throw new DOMException("An ArrayBuffer is in `transfer` twice.", "DataCloneError");
+          return keep(blobs.fileOf(blobs.bytes(value), files.name(value), blobs.type(value), files.modified(value)));
         }
-        ArrayPrototypePush(moved, item);
+        if (host.blobs?.is(value)) return keep(host.blobs.of(host.blobs.bytes(value), host.blobs.type(value)));
+        if (isolet.isOfHost(value)) throw refused(value);
+        return fields(value, keep({}), seen);
+      // Functions, proxies, promises, weak collections, iterators, namespaces, shared memory.
+      default:
+        throw refused(value);
+    }
+  }
+
+  function fields(value, made, seen) {
+    const keys = ReflectOwnKeys(value);
+    for (let i = 0; i < keys.length; i++) {
+      const key = keys[i];
+      if (typeof key !== "string") continue;
+      const descriptor = own(value, key);
+      // Gone since: a getter before it deleted it.
+      if (descriptor === undefined || !descriptor.enumerable) continue;
+      ObjectDefineProperty(made, key, {
+        __proto__: null,
+        value: clone(value[key], seen),
+        writable: true,
+        configurable: true,
+        enumerable: true,
       });
     }
-    const made = clone(value, new Map());
-    // The clone has a copy; what remains of a transfer is that the original is gone.
-    for (let i = 0; i < moved.length; i++) if (!ArrayBufferPrototypeGetDetached(moved[i])) ArrayBufferPrototypeTransfer(moved[i], 0);
     return made;
-  },
-};
+  }
 
-isolet.expose({ structuredClone });
+  function unboxed(value) {
+    try {
+      return NumberPrototypeValueOf(value);
+    } catch {
+      /* a string or a boolean */
+    }
+    try {
+      return StringPrototypeValueOf(value);
+    } catch {
+      return BooleanPrototypeValueOf(value);
+    }
+  }
+
+  function buffer(value) {
+    if (ArrayBufferPrototypeGetDetached(value))
+      throw new isolet.DOMException("A detached ArrayBuffer could not be cloned.", "DataCloneError");
+    if (!ArrayBufferPrototypeGetResizable(value)) return ArrayBufferPrototypeSlice(value, 0);
+    const made = new ArrayBuffer(ArrayBufferPrototypeGetByteLength(value), {
+      __proto__: null,
+      maxByteLength: ArrayBufferPrototypeGetMaxByteLength(value),
+    });
+    TypedArrayPrototypeSet(new Uint8Array(made), new Uint8Array(value));
+    return made;
+  }
+
+  function error(value, keep, seen) {
+    if (value instanceof isolet.DOMException) {
+      const made = keep(new isolet.DOMException(value.message, value.name));
+      isolet.hide(made, "stack", value.stack);
+      return made;
+    }
+    const name = value.name;
+    const Class = errors[`${name}`] ?? Error;
+    const message = own(value, "message");
+    const made = keep(message === undefined || !("value" in message) ? new Class() : new Class(`${message.value}`));
+    isolet.hide(made, "stack", typeof value.stack === "string" ? value.stack : undefined);
+    if (own(value, "cause") !== undefined) isolet.hide(made, "cause", clone(value.cause, seen));
+    return made;
+  }
+
+  const { structuredClone } = {
+    structuredClone(value, options = undefined) {
+      need(arguments.length, 1, "structuredClone");
+      const { transfer } = dictionary(options, "The options of structuredClone");
+      const moved = list();
+      if (transfer !== undefined) {
+        iterate(transfer, "`transfer`", (item) => {
+          if (natives.kind(item) !== kinds.ARRAY_BUFFER)
+            throw new isolet.DOMException("Only ArrayBuffers can be transferred.", "DataCloneError");
+          if (ArrayBufferPrototypeGetDetached(item))
+            throw new isolet.DOMException("A detached ArrayBuffer cannot be transferred.", "DataCloneError");
+          for (let i = 0; i < moved.length; i++) {
+            if (moved[i] === item)
+              throw new isolet.DOMException("An ArrayBuffer is in `transfer` twice.", "DataCloneError");
+          }
+          ArrayPrototypePush(moved, item);
+        });
+      }
+      const made = clone(value, new Map());
+      // The clone has a copy; what remains of a transfer is that the original is gone.
+      for (let i = 0; i < moved.length; i++)
+        if (!ArrayBufferPrototypeGetDetached(moved[i])) ArrayBufferPrototypeTransfer(moved[i], 0);
+      return made;
+    },
+  };
+
+  return { structuredClone };
+});

@@ -40,7 +40,12 @@ fn engine() -> &'static (tokio::runtime::Runtime, Engine) {
 }
 
 fn limits() -> Limits {
-    Limits { cpu: Duration::from_secs(2), wall: Duration::from_secs(5), heap_bytes: 64 << 20, ..Limits::default() }
+    Limits {
+        cpu: Duration::from_secs(2),
+        wall: Duration::from_secs(5),
+        heap_bytes: 64 << 20,
+        ..Limits::default()
+    }
 }
 
 fn run(code: &str) -> Report {
@@ -79,13 +84,19 @@ fn failures(tests: &str) -> (Vec<Value>, u64) {
 
 fn pass(tests: &str) {
     let (failures, count) = failures(tests);
-    assert!(count > 15, "only {count} tests were found");
-    assert!(failures.is_empty(), "{} of {count} failed:\n{}", failures.len(), failures.iter().map(|f| format!("  {f}\n")).collect::<String>());
+    assert!(count >= 10, "only {count} tests were found");
+    assert!(
+        failures.is_empty(),
+        "{} of {count} failed:\n{}",
+        failures.len(),
+        failures.iter().map(|f| format!("  {f}\n")).collect::<String>()
+    );
 }
 
 #[test]
 fn the_harness_notices_failures() {
-    let (failures, count) = failures("test('right', () => 1, 1); test('wrong', () => 1, 2); test('throws', () => x, 1);");
+    let (failures, count) =
+        failures("test('right', () => 1, 1); test('wrong', () => 1, 2); test('throws', () => x, 1);");
     assert_eq!(count, 3);
     assert_eq!(failures.len(), 2, "{failures:?}");
 }
@@ -111,6 +122,16 @@ fn streams() {
 }
 
 #[test]
+fn forms() {
+    pass(include_str!("web/forms.js"));
+}
+
+#[test]
+fn pipes() {
+    pass(include_str!("web/pipes.js"));
+}
+
+#[test]
 fn platform() {
     pass(include_str!("web/platform.js"));
 }
@@ -119,10 +140,19 @@ fn platform() {
 fn values_are_shown_for_people() {
     for (expression, expected) in [
         ("'text'", "text"),
-        ("['text', 1, -0, null, undefined, true, 10n, Symbol('s')]", "[ 'text', 1, -0, null, undefined, true, 10n, Symbol(s) ]"),
+        (
+            "['text', 1, -0, null, undefined, true, 10n, Symbol('s')]",
+            "[ 'text', 1, -0, null, undefined, true, 10n, Symbol(s) ]",
+        ),
         ("['text', -0, 10n]", "[ 'text', -0, 10n ]"),
-        ("({ a: 1, 'b-c': \"it's\", [Symbol('k')]: 'a\\nb' })", "{ a: 1, 'b-c': \"it's\", [Symbol(k)]: 'a\\nb' }"),
-        ("({ get g() { throw 1 }, set s(v) {}, get b() {}, set b(v) {} })", "{ g: [Getter], s: [Setter], b: [Getter/Setter] }"),
+        (
+            "({ a: 1, 'b-c': \"it's\", [Symbol('k')]: 'a\\nb' })",
+            "{ a: 1, 'b-c': \"it's\", [Symbol(k)]: 'a\\nb' }",
+        ),
+        (
+            "({ get g() { throw 1 }, set s(v) {}, get b() {}, set b(v) {} })",
+            "{ g: [Getter], s: [Setter], b: [Getter/Setter] }",
+        ),
         ("({ a: { b: { c: { d: { e: { f: 1 } } } } } })", "{ a: { b: { c: { d: { e: [Object] } } } } }"),
         ("new Map([[1, { a: 2 }]])", "Map(1) { 1 => { a: 2 } }"),
         ("new Set(['a', [1]])", "Set(2) { 'a', [ 1 ] }"),
@@ -143,7 +173,10 @@ fn values_are_shown_for_people() {
         ("Promise.resolve(1)", "Promise {}"),
         ("[Object(1), Object('s')]", "[ [Number: 1], [String: 's'] ]"),
         ("new Proxy({ a: 1 }, {})", "Object { a: 1 }"),
-        ("new Proxy({}, { get() { throw 1 }, getPrototypeOf() { throw 1 } })", "[an object that cannot be shown]"),
+        (
+            "new Proxy({}, { get() { throw 1 }, getPrototypeOf() { throw 1 } })",
+            "[an object that cannot be shown]",
+        ),
         ("env", "[env]"),
         ("env.demo", "[server demo: echo]"),
         ("({ s: env.demo })", "{ s: [server demo: echo] }"),
@@ -163,12 +196,17 @@ fn values_are_shown_for_people() {
 
 #[test]
 fn errors_are_shown_with_the_frames_of_the_script_only() {
-    let lines = logged("const e = new TypeError('bad', { cause: new Error('inner') }); e.code = 'E';\nconsole.log(e);return 1");
+    let lines = logged(
+        "const e = new TypeError('bad', { cause: new Error('inner') }); e.code = 'E';\nconsole.log(e);return 1",
+    );
     assert!(lines[0].starts_with("TypeError: bad\n    at script.ts:1:11"), "{lines:?}");
     assert!(lines[0].contains("[cause]: Error: inner") && lines[0].contains("code: 'E'"), "{lines:?}");
     assert!(!lines[0].contains("isolet:"), "{lines:?}");
     let lines = logged("try { new URL('x') } catch (e) { console.log(e) }\nreturn 1");
-    assert!(lines[0].starts_with("TypeError: Invalid URL: 'x'.") && !lines[0].contains("isolet:"), "{lines:?}");
+    assert!(
+        lines[0].starts_with("TypeError: Invalid URL: 'x'.") && !lines[0].contains("isolet:"),
+        "{lines:?}"
+    );
     let lines = logged("const e = new Error('old'); e.message = 'new'; console.log(e);return 1");
     assert!(lines[0].starts_with("Error: new\n    at script.ts"), "{lines:?}");
 }
@@ -176,31 +214,61 @@ fn errors_are_shown_with_the_frames_of_the_script_only() {
 #[test]
 fn console_methods_and_formats() {
     for (code, expected) in [
-        ("console.log('%s is %d, %i, %f', 'Bob', 42.5, 42.9, '1.5', { a: 1 })", vec!["Bob is 42.5, 42, 1.5 { a: 1 }"]),
-        ("console.log('%j %o %O %% %x %c.', { a: 1 }, [1], { b: 2 }, 'css')", vec!["{\"a\":1} [ 1 ] { b: 2 } % %x ."]),
+        (
+            "console.log('%s is %d, %i, %f', 'Bob', 42.5, 42.9, '1.5', { a: 1 })",
+            vec!["Bob is 42.5, 42, 1.5 { a: 1 }"],
+        ),
+        (
+            "console.log('%j %o %O %% %x %c.', { a: 1 }, [1], { b: 2 }, 'css')",
+            vec!["{\"a\":1} [ 1 ] { b: 2 } % %x ."],
+        ),
         ("console.log('%s'); console.log('100%'); console.log('%d', 5n)", vec!["%s", "100%", "5n"]),
         ("console.log(); console.log('')", vec!["", ""]),
-        ("console.group('a'); console.log('b\\nc'); console.group(); console.log('d'); console.groupEnd(); console.groupEnd(); console.groupEnd(); console.log('e')",
-         vec!["a", "  b\n  c", "    d", "e"]),
-        ("console.count(); console.count('x'); console.count(); console.countReset(); console.count(); console.countReset('no')",
-         vec!["default: 1", "x: 1", "default: 2", "default: 1", "There is no count \"no\"."]),
-        ("console.assert(true, 'no'); console.assert(false); console.assert(0, 'x %s', 'y'); console.assert(0, { a: 1 })",
-         vec!["Assertion failed", "Assertion failed: x y", "Assertion failed: { a: 1 }"]),
-        ("console.table([{ a: 1, b: 'x' }, { a: 2, c: true }])",
-         vec!["(index) | a | b | c\n--------|---|---|-----\n0       | 1 | x |\n1       | 2 |   | true"]),
-        ("console.table([{ a: 1, b: 2 }], ['b']); console.table(5)", vec!["(index) | b\n--------|--\n0       | 2", "5"]),
-        ("const { log } = console; log('free'); console.dir({ a: 1 }); console.clear()", vec!["free", "{ a: 1 }"]),
+        (
+            "console.group('a'); console.log('b\\nc'); console.group(); console.log('d'); console.groupEnd(); console.groupEnd(); console.groupEnd(); console.log('e')",
+            vec!["a", "  b\n  c", "    d", "e"],
+        ),
+        (
+            "console.count(); console.count('x'); console.count(); console.countReset(); console.count(); console.countReset('no')",
+            vec!["default: 1", "x: 1", "default: 2", "default: 1", "There is no count \"no\"."],
+        ),
+        (
+            "console.assert(true, 'no'); console.assert(false); console.assert(0, 'x %s', 'y'); console.assert(0, { a: 1 })",
+            vec!["Assertion failed", "Assertion failed: x y", "Assertion failed: { a: 1 }"],
+        ),
+        (
+            "console.table([{ a: 1, b: 'x' }, { a: 2, c: true }])",
+            vec!["(index) | a | b | c\n--------|---|---|-----\n0       | 1 | x |\n1       | 2 |   | true"],
+        ),
+        (
+            "console.table([{ a: 1, b: 2 }], ['b']); console.table(5)",
+            vec!["(index) | b\n--------|--\n0       | 2", "5"],
+        ),
+        (
+            "const { log } = console; log('free'); console.dir({ a: 1 }); console.clear()",
+            vec!["free", "{ a: 1 }"],
+        ),
         ("reportError(new RangeError('r').message)", vec!["Uncaught 'r'"]),
-        ("const t = new EventTarget(); t.addEventListener('x', () => { throw 5 }); t.addEventListener('x', () => console.log('next')); t.dispatchEvent(new Event('x'))",
-         vec!["Uncaught 5", "next"]),
+        (
+            "const t = new EventTarget(); t.addEventListener('x', () => { throw 5 }); t.addEventListener('x', () => console.log('next')); t.dispatchEvent(new Event('x'))",
+            vec!["Uncaught 5", "next"],
+        ),
     ] {
         assert_eq!(logged(&format!("{code};return 1")), expected, "{code}");
     }
-    let report = run("console.debug(1); console.log(1); console.info(1); console.warn(1); console.error(1); console.trace('t');return 1");
+    let report = run(
+        "console.debug(1); console.log(1); console.info(1); console.warn(1); console.error(1); console.trace('t');return 1",
+    );
     let levels: Vec<LogLevel> = report.logs.iter().map(|line| line.level).collect();
-    assert_eq!(levels, [LogLevel::Debug, LogLevel::Log, LogLevel::Info, LogLevel::Warn, LogLevel::Error, LogLevel::Debug]);
+    assert_eq!(
+        levels,
+        [LogLevel::Debug, LogLevel::Log, LogLevel::Info, LogLevel::Warn, LogLevel::Error, LogLevel::Debug]
+    );
     assert!(report.logs[5].text.starts_with("Trace: t\n    at script.ts:1:"), "{:?}", report.logs[5]);
-    assert_eq!(logged("console.time('t'); console.timeEnd('t'); console.timeEnd('t');return 1")[1], "There is no timer \"t\": start it with console.time.");
+    assert_eq!(
+        logged("console.time('t'); console.timeEnd('t'); console.timeEnd('t');return 1")[1],
+        "There is no timer \"t\": start it with console.time."
+    );
 }
 
 #[test]
@@ -213,7 +281,10 @@ fn what_is_logged_is_bounded() {
         ("new Map(Array.from({ length: 1e5 }, (_, i) => [i, i]))", 4_000),
         ("new Set(Array.from({ length: 5000 }, (_, i) => 'x'.repeat(1000) + i))", 20_000),
         ("(() => { let o = {}; for (let i = 0; i < 1e5; i++) o = { o }; return o })()", 200),
-        ("(() => { const a = () => Array.from({ length: 50 }, (_, i) => i); return [a(), a(), a()].map(() => [a(), a(), a()].map(() => [a(), a(), [a()]])) })()", 20_000),
+        (
+            "(() => { const a = () => Array.from({ length: 50 }, (_, i) => i); return [a(), a(), a()].map(() => [a(), a(), a()].map(() => [a(), a(), [a()]])) })()",
+            20_000,
+        ),
         ("10n ** 20000n", 17_000),
         ("new Error('x'.repeat(1e6))", 40_000),
         ("Object.assign([], { length: 4e9, 3999999999: 1 })", 200),
@@ -258,7 +329,11 @@ fn poisoned_prototypes_confuse_nobody_but_the_script() {
              const text = await response.text();
              return {{ answer, href: url.href, text, status: response.status, type: response.headers.get('content-type') }};"
         ));
-        assert_eq!(report.logs.first().map(|line| line.text.as_str()), Some("logged well { a: { b: 'c' } }"), "{poison}: {report:#?}");
+        assert_eq!(
+            report.logs.first().map(|line| line.text.as_str()),
+            Some("logged well { a: { b: 'c' } }"),
+            "{poison}: {report:#?}"
+        );
         // What its objects are as JSON is the script's own affair.
         if poison.contains("toJSON") {
             continue;
@@ -272,7 +347,9 @@ fn poisoned_prototypes_confuse_nobody_but_the_script() {
 
 #[test]
 fn a_then_on_every_object_ends_in_an_error_or_a_result_but_not_in_a_hang() {
-    let report = run("Object.prototype.then = function (resolve) { resolve('poison') }; console.log('x'); return { a: 1 };");
+    let report = run(
+        "Object.prototype.then = function (resolve) { resolve('poison') }; console.log('x'); return { a: 1 };",
+    );
     assert_eq!(report.logs[0].text, "x");
     // The script's own promise was resolved with an object that says it is a promise: its word counts.
     assert_eq!(report.result.unwrap(), "\"poison\"");
@@ -280,18 +357,36 @@ fn a_then_on_every_object_ends_in_an_error_or_a_result_but_not_in_a_hang() {
 
 fn worker(code: &str) -> Result<Worker, RunError> {
     let (runtime, engine) = engine();
-    let modules = vec![Module { name: "main.js".into(), source: code.into(), language: Language::JavaScript, imports: Default::default() }];
-    runtime.block_on(engine.worker(WorkerJob { main: "main.js".into(), modules, environment: environment(), limits: limits() }))
+    let modules = vec![Module {
+        name: "main.js".into(),
+        source: code.into(),
+        language: Language::JavaScript,
+        imports: Default::default(),
+    }];
+    // Far apart, so that a busy machine does not make one limit look like the other.
+    let limits = Limits { cpu: Duration::from_millis(500), ..limits() };
+    runtime.block_on(engine.worker(WorkerJob {
+        main: "main.js".into(),
+        modules,
+        environment: environment(),
+        limits,
+    }))
 }
 
 fn request(method: &str, url: &str, body: &str) -> HttpRequest {
-    let headers = vec![("Content-Type".into(), "application/json".into()), ("X-Two".into(), "1".into()), ("x-two".into(), "2".into())];
+    let headers = vec![
+        ("Content-Type".into(), "application/json".into()),
+        ("X-Two".into(), "1".into()),
+        ("x-two".into(), "2".into()),
+    ];
     HttpRequest { method: method.into(), url: url.into(), headers, body: body.into() }
 }
 
 fn answer(worker: &Worker, request: HttpRequest) -> Result<(u16, Vec<(String, String)>, String), RunError> {
     let report = engine().0.block_on(worker.fetch(request));
-    report.result.map(|response| (response.status, response.headers, String::from_utf8_lossy(&response.body).into_owned()))
+    report.result.map(|response| {
+        (response.status, response.headers, String::from_utf8_lossy(&response.body).into_owned())
+    })
 }
 
 fn get(worker: &Worker, url: &str) -> String {
@@ -320,7 +415,8 @@ fn a_worker_takes_and_gives_json() {
         } }",
     )
     .unwrap();
-    let (status, headers, body) = answer(&worker, request("POST", "http://localhost/a%20b?q=%C3%A4", r#"{"n":1}"#)).unwrap();
+    let (status, headers, body) =
+        answer(&worker, request("POST", "http://localhost/a%20b?q=%C3%A4", r#"{"n":1}"#)).unwrap();
     assert_eq!(status, 201);
     let expected = json!({ "method": "POST", "path": "/a%20b", "q": "ä", "n": 2, "called": { "n": 1 }, "two": "1, 2",
         "greeting": "hello", "list": [1, 2], "missing": true });
@@ -345,7 +441,10 @@ fn a_worker_sends_bytes_streams_and_nothing() {
     )
     .unwrap();
     let at = |path: &str| answer(&worker, request("GET", &format!("http://localhost{path}"), ""));
-    assert_eq!(engine().0.block_on(worker.fetch(request("GET", "http://localhost/bytes", ""))).result.unwrap().body, [255, 10]);
+    assert_eq!(
+        engine().0.block_on(worker.fetch(request("GET", "http://localhost/bytes", ""))).result.unwrap().body,
+        [255, 10]
+    );
     assert_eq!(at("/stream").unwrap().2, "ab");
     assert_eq!(answer(&worker, request("POST", "http://localhost/echo", "bödy")).unwrap().2, "bödy");
     assert_eq!((at("/empty").unwrap().0, at("/empty").unwrap().2.len()), (204, 0));
@@ -355,7 +454,10 @@ fn a_worker_sends_bytes_streams_and_nothing() {
     assert!(at("/form").unwrap().1[0].1.starts_with("multipart/form-data; boundary="));
     assert!(at("/immutable").unwrap_err().message.contains("immutable"));
     let nothing = at("/other").unwrap_err();
-    assert!(nothing.message.starts_with("fetch must return a Response, but returned nothing."), "{nothing:?}");
+    assert!(
+        nothing.message.starts_with("fetch must return a Response, but returned nothing."),
+        "{nothing:?}"
+    );
     assert!(nothing.hint.unwrap().contains("new Response"));
 }
 
@@ -381,7 +483,8 @@ fn a_worker_that_throws_or_runs_away_answers_the_next_request() {
         } return new Response(`${n}`); } }",
     )
     .unwrap();
-    let error = |path: &str| answer(&worker, request("GET", &format!("http://localhost{path}"), "")).unwrap_err();
+    let error =
+        |path: &str| answer(&worker, request("GET", &format!("http://localhost{path}"), "")).unwrap_err();
     let thrown = error("/throw");
     assert_eq!((thrown.code, thrown.name.as_str()), (ErrorCode::Exception, "RangeError"));
     assert_eq!(error("/object").name, "TypeError");
@@ -432,15 +535,41 @@ fn a_worker_with_poisoned_prototypes_answers_right() {
 #[test]
 fn a_module_worker_as_a_script_gives_its_response_as_the_result() {
     for (body, input, expected) in [
-        ("Response.json({ a: [1] }, { status: 201 })", json!(null), json!({ "status": 201, "headers": { "content-type": "application/json" }, "body": { "a": [1] } })),
-        ("new Response('text')", json!(null), json!({ "status": 200, "headers": { "content-type": "text/plain;charset=UTF-8" }, "body": "text" })),
-        ("new Response('{', { headers: { 'content-type': 'a/b+json', 'set-cookie': 'x' } })", json!(null), json!({ "status": 200, "headers": { "content-type": "a/b+json", "set-cookie": ["x"] }, "body": "{" })),
-        ("new Response(new Uint8Array([255, 0]))", json!(null), json!({ "status": 200, "headers": {}, "body": "/wA=", "encoding": "base64" })),
-        ("new Response(null, { status: 204 })", json!(null), json!({ "status": 204, "headers": {}, "body": null })),
-        ("new Response(`${request.method} ${request.url} ${await request.text()}`)", json!({ "url": "http://a/b", "method": "POST", "body": { "x": 1 } }),
-         json!({ "status": 200, "headers": { "content-type": "text/plain;charset=UTF-8" }, "body": "POST http://a/b {\"x\":1}" })),
+        (
+            "Response.json({ a: [1] }, { status: 201 })",
+            json!(null),
+            json!({ "status": 201, "headers": { "content-type": "application/json" }, "body": { "a": [1] } }),
+        ),
+        (
+            "new Response('text')",
+            json!(null),
+            json!({ "status": 200, "headers": { "content-type": "text/plain;charset=UTF-8" }, "body": "text" }),
+        ),
+        (
+            "new Response('{', { headers: { 'content-type': 'a/b+json', 'set-cookie': 'x' } })",
+            json!(null),
+            json!({ "status": 200, "headers": { "content-type": "a/b+json", "set-cookie": ["x"] }, "body": "{" }),
+        ),
+        (
+            "new Response(new Uint8Array([255, 0]))",
+            json!(null),
+            json!({ "status": 200, "headers": {}, "body": "/wA=", "encoding": "base64" }),
+        ),
+        (
+            "new Response(null, { status: 204 })",
+            json!(null),
+            json!({ "status": 204, "headers": {}, "body": null }),
+        ),
+        (
+            "new Response(`${request.method} ${request.url} ${await request.text()}`)",
+            json!({ "url": "http://a/b", "method": "POST", "body": { "x": 1 } }),
+            json!({ "status": 200, "headers": { "content-type": "text/plain;charset=UTF-8" }, "body": "POST http://a/b {\"x\":1}" }),
+        ),
     ] {
-        let report = run_with(&format!("export default {{ async fetch(request, env, ctx) {{ return {body}; }} }}"), Some(input));
+        let report = run_with(
+            &format!("export default {{ async fetch(request, env, ctx) {{ return {body}; }} }}"),
+            Some(input),
+        );
         let result = report.result.unwrap_or_else(|error| panic!("{body}: {error:#?}"));
         assert_eq!(serde_json::from_str::<Value>(&result).unwrap(), expected, "{body}");
     }
