@@ -345,6 +345,24 @@ fn poisoned_prototypes_confuse_nobody_but_the_script() {
     }
 }
 
+/// APIs are loaded when they are first asked for, which must not show.
+#[test]
+fn loading_on_demand_does_not_show() {
+    for (code, expected) in [
+        ("URL = 5; return [URL, globalThis.URL]", json!([5, 5])),
+        ("globalThis.TextEncoder = 5; return [new TextDecoder().encoding, TextEncoder]", json!(["utf-8", 5])),
+        ("delete globalThis.URL; return [typeof URL, 'URL' in globalThis, new Request('http://a').url]", json!(["undefined", false, "http://a/"])),
+        ("const o = Object.create(globalThis); o.URL = 1; return [o.URL, typeof URL]", json!([1, "function"])),
+        ("return [URL === URL, URL === globalThis.URL, Object.getOwnPropertyDescriptor(globalThis, 'URL').writable]", json!([true, true, true])),
+        ("return Object.keys(globalThis).filter((name) => name !== 'env' && name !== 'input')", json!([])),
+        // Whoever asks with no stack left gets an error, the next one the API.
+        ("let errors = 0; const deep = () => { try { deep(); } catch (e) { try { new Response('x'); new URL('http://a'); } catch { errors++; } } };
+          deep(); return [await new Response('x').text(), new URL('http://a').href, await new Response(new Blob(['y'])).text()]", json!(["x", "http://a/", "y"])),
+    ] {
+        assert_eq!(value(code), expected, "{code}");
+    }
+}
+
 #[test]
 fn a_then_on_every_object_ends_in_an_error_or_a_result_but_not_in_a_hang() {
     let report = run(
@@ -382,7 +400,10 @@ fn request(method: &str, url: &str, body: &str) -> HttpRequest {
     HttpRequest { method: method.into(), url: url.into(), headers, body: body.into() }
 }
 
-fn answer(worker: &Worker, request: HttpRequest) -> Result<(u16, Vec<(String, String)>, String), RunError> {
+/// Status, headers and body as text.
+type Answer = (u16, Vec<(String, String)>, String);
+
+fn answer(worker: &Worker, request: HttpRequest) -> Result<Answer, RunError> {
     let report = engine().0.block_on(worker.fetch(request));
     report.result.map(|response| {
         (response.status, response.headers, String::from_utf8_lossy(&response.body).into_owned())

@@ -148,7 +148,7 @@ pub(super) fn decode_base64(scope: &mut PinScope, arguments: Arguments, mut resu
     let mut encoded = text(scope, &arguments, 0);
     encoded.retain(|character| !matches!(character, '\t' | '\n' | '\x0C' | '\r' | ' '));
     // Padding counts only where it completes a group of four; anywhere else it is a wrong character.
-    if encoded.len() % 4 != 0 && encoded.ends_with('=') {
+    if !encoded.len().is_multiple_of(4) && encoded.ends_with('=') {
         return;
     }
     if let Ok(bytes) = FORGIVING.decode(encoded)

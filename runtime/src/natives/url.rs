@@ -105,7 +105,6 @@ mod tests {
             "blob:https://a/\nb",
         ] {
             let url = parse(input, None).unwrap();
-            assert_eq!(joined(&url).lines().count(), joined(&url).split('\n').count(), "{input:?}");
             assert_eq!(joined(&url).split('\n').count(), 11, "{input:?}");
         }
     }
