@@ -97,7 +97,7 @@ fn snapshot(folder: &Path) -> v8::StartupData {
 /// Runs one file as a function of `isolet`, in strict mode, under a name that error positions never show.
 fn evaluate(scope: &mut v8::PinScope<'_, '_>, file: &Path, isolet: v8::Local<v8::Object>) {
     let name = file.file_name().expect("a file").to_string_lossy().into_owned();
-    let text = fs::read_to_string(file).expect("a readable file");
+    let text = lean(&fs::read_to_string(file).expect("a readable file"));
     let source = v8::String::new(scope, &format!("(function (isolet) {{ \"use strict\";\n{text}\n}})"))
         .expect("source");
     let resource = v8::String::new(scope, &format!("isolet:{name}")).expect("name");
@@ -117,4 +117,28 @@ fn evaluate(scope: &mut v8::PinScope<'_, '_>, file: &Path, isolet: v8::Local<v8:
         eprintln!("error: {}", message.unwrap_or_else(|| format!("{name} failed")));
         std::process::exit(1);
     }
+}
+
+/// The text as it goes into the snapshot, line for line: every fresh isolate copies it, as functions are compiled when
+/// they are first called. Comments go, and what is not ASCII is escaped (it stands in string literals only): one such
+/// character, and V8 keeps the whole file with two bytes for each.
+fn lean(text: &str) -> String {
+    let mut lean = String::with_capacity(text.len());
+    for line in text.lines() {
+        let code = line.trim_start();
+        if !code.starts_with("//") {
+            for character in code.chars() {
+                if character.is_ascii() {
+                    lean.push(character);
+                } else {
+                    let mut units = [0; 2];
+                    for unit in character.encode_utf16(&mut units) {
+                        lean.push_str(&format!("\\u{unit:04x}"));
+                    }
+                }
+            }
+        }
+        lean.push('\n');
+    }
+    lean
 }

@@ -3,7 +3,7 @@
 const { ArrayIsArray, JSONStringify, Map, Promise, Set, TypeError, String, ObjectGetPrototypeOf, Object, NumberIsFinite } = isolet.primordials;
 
 const isPlainKey = /^[A-Za-z_$][\w$]*$/;
-const { RegExpPrototypeExec } = isolet.primordials;
+const { RegExpPrototypeExec, StringPrototypeStartsWith } = isolet.primordials;
 
 function carry(value, what, path) {
   let problem, hint;
@@ -59,5 +59,5 @@ isolet.toJSONText = (value, what) => {
 // V8's own message for a cycle starts so; a script may forge it and only confuses itself.
 function isCycle(error) {
   return error instanceof TypeError && typeof error.message === "string"
-    && isolet.primordials.StringPrototypeStartsWith(error.message, "Converting circular structure");
+    && StringPrototypeStartsWith(error.message, "Converting circular structure");
 }

@@ -1,6 +1,8 @@
 // setTimeout and its relatives. JavaScript keeps the list; Rust is told only when the next one is due.
 
-const { FunctionPrototypeApply, NumberIsFinite, Number, TypeError, Promise, MathMax, MathMin } = isolet.primordials;
+const {
+  FunctionPrototypeApply, MathMax, Number, ObjectDefineProperty, Promise, PromisePrototypeThen, RangeError, TypeError,
+} = isolet.primordials;
 const { natives } = isolet;
 
 // Sorted by due time, ties in order of creation. A sorted list beats a heap here: scripts hold a handful of timers.
@@ -14,7 +16,7 @@ const LONGEST = 2 ** 31 - 1;
 
 function add(callback, delay, args, every) {
   if (typeof callback !== "function") throw new TypeError("The callback of a timer must be a function.");
-  if (count >= MOST) throw new isolet.primordials.RangeError(`More than ${MOST} timers at once.`);
+  if (count >= MOST) throw new RangeError(`More than ${MOST} timers at once.`);
   let wait = Number(delay);
   if (!(wait >= 0) || wait > LONGEST) wait = wait > LONGEST ? 1 : 0;
   const timer = { __proto__: null, id: nextId++, due: natives.now() + wait, every: every ? MathMax(1, wait) : undefined, callback, args };
@@ -35,7 +37,7 @@ function insert(timer) {
 
 // Assignment to an index would meet setters that a script put on Array.prototype.
 function define(at, timer) {
-  isolet.primordials.ObjectDefineProperty(timers, at, { __proto__: null, value: timer, writable: true, configurable: true, enumerable: true });
+  ObjectDefineProperty(timers, at, { __proto__: null, value: timer, writable: true, configurable: true, enumerable: true });
 }
 
 function remove(id) {
@@ -73,6 +75,6 @@ isolet.expose({
   clearImmediate: clear,
   queueMicrotask: (callback) => {
     if (typeof callback !== "function") throw new TypeError("queueMicrotask takes a function.");
-    isolet.primordials.PromisePrototypeThen(new Promise((resolve) => resolve()), () => callback());
+    PromisePrototypeThen(new Promise((resolve) => resolve()), () => callback());
   },
 });
