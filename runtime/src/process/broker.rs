@@ -12,7 +12,7 @@ use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::{Duration, Instant};
 
-use tokio::io::{AsyncReadExt, AsyncWriteExt, BufReader};
+use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
 use tokio::net::UnixStream;
 use tokio::net::unix::{OwnedReadHalf, OwnedWriteHalf};
 use tokio::sync::{mpsc, watch};
@@ -96,6 +96,8 @@ pub(crate) struct Broker {
     next_run: AtomicU64,
     next_runner: AtomicU64,
     restarts: AtomicUsize,
+    /// Runners that became ready, ever.
+    started: AtomicUsize,
     ready: watch::Sender<usize>,
 }
 
@@ -158,11 +160,12 @@ impl Broker {
             next_run: AtomicU64::new(1),
             next_runner: AtomicU64::new(1),
             restarts: AtomicUsize::new(0),
+            started: AtomicUsize::new(0),
             ready: watch::Sender::new(0),
             options,
         });
         for _ in 0..broker.options.runners.max(1) {
-            broker.clone().add_runner(Duration::ZERO);
+            broker.clone().add_runner();
         }
         broker.tokio.spawn(overdue(Arc::downgrade(&broker)));
         broker
@@ -300,18 +303,28 @@ impl Broker {
         }
     }
 
-    fn add_runner(self: Arc<Self>, after: Duration) {
-        let broker = self.clone();
-        self.tokio.spawn(async move {
-            tokio::time::sleep(after).await;
-            if let Err(error) = broker.clone().run_runner().await {
-                tracing::error!(%error, "a runner process could not be started");
-            }
-            if !lock(&broker.state).closed {
-                broker.restarts.fetch_add(1, Ordering::Relaxed);
-                // At once, unless runners die as they start.
-                let started = *broker.ready.borrow() > 0;
-                broker.add_runner(if started { Duration::ZERO } else { Duration::from_millis(200) });
+    /// Keeps one runner running: when it ends, the next takes its place at once, unless it died as it started.
+    fn add_runner(self: Arc<Self>) {
+        const SHORTEST: Duration = Duration::from_millis(200);
+        const LONGEST: Duration = Duration::from_secs(10);
+        let tokio = self.tokio.clone();
+        tokio.spawn(async move {
+            let mut pause = SHORTEST;
+            loop {
+                let ready_before = self.started.load(Ordering::Relaxed);
+                if let Err(error) = self.clone().run_runner().await {
+                    tracing::error!(%error, "a runner process could not be started");
+                }
+                if lock(&self.state).closed {
+                    return;
+                }
+                self.restarts.fetch_add(1, Ordering::Relaxed);
+                if self.started.load(Ordering::Relaxed) > ready_before {
+                    pause = SHORTEST;
+                } else {
+                    tokio::time::sleep(pause).await;
+                    pause = (pause * 2).min(LONGEST);
+                }
             }
         });
     }
@@ -395,6 +408,7 @@ impl Broker {
                     return Err(io::Error::other("the executable on disk is of another version"));
                 }
                 lock(&runner.state).layers = Some(layers);
+                self.started.fetch_add(1, Ordering::Relaxed);
                 self.ready.send_modify(|ready| *ready += 1);
                 self.place_waiting();
             }
@@ -532,23 +546,23 @@ async fn write(mut writer: OwnedWriteHalf, mut outgoing: mpsc::UnboundedReceiver
     }
 }
 
-/// A runner that dies says why on stderr; what V8 prints when it aborts is worth a line in the log, not a megabyte.
-async fn log_stderr(mut stderr: tokio::process::ChildStderr, pid: u32) {
-    let mut text = vec![0; 4096];
-    let mut logged = 0;
-    while let Ok(read) = stderr.read(&mut text).await {
-        if read == 0 {
-            return;
-        }
-        if logged < 16 << 10 {
-            logged += read;
-            tracing::warn!(
-                pid,
-                "runner: {}",
-                String::from_utf8_lossy(&text[..read]).trim_end().escape_debug()
-            );
+/// A runner that dies says why on stderr; what V8 prints when it aborts is worth some lines in the log, not a megabyte.
+/// The rest is read and dropped, so that no runner waits for it to be taken.
+async fn log_stderr(stderr: tokio::process::ChildStderr, pid: u32) {
+    const LINES: usize = 40;
+    const LONGEST: u64 = 1000;
+    let mut stderr = BufReader::new(stderr);
+    let mut line = Vec::new();
+    for _ in 0..LINES {
+        line.clear();
+        match (&mut stderr).take(LONGEST).read_until(b'\n', &mut line).await {
+            Ok(read) if read > 0 => {
+                tracing::warn!(pid, "runner: {}", String::from_utf8_lossy(&line).trim_end().escape_debug());
+            }
+            _ => return,
         }
     }
+    let _ = tokio::io::copy(&mut stderr, &mut tokio::io::sink()).await;
 }
 
 /// Ends runners that let a run go on long after its wall limit, or that hold more memory than their runs may.
