@@ -38,7 +38,7 @@ pub enum CallError {
         reason: String,
     },
     /// No answer in time. The call was cancelled upstream.
-    #[error("{operation} of server \"{server}\" did not answer within {after:?} and was cancelled")]
+    #[error("{operation} of server \"{server}\" did not answer within {:?} and was cancelled", whole_ms(*.after))]
     Timeout {
         /// The server.
         server: String,
@@ -91,6 +91,11 @@ pub enum CallError {
         /// What the parser says.
         reason: String,
     },
+}
+
+/// What is left of a deadline is 29.999985518s; people asked for 30s.
+fn whole_ms(after: Duration) -> Duration {
+    Duration::from_millis(u64::try_from(after.as_micros().div_ceil(1000)).unwrap_or(u64::MAX))
 }
 
 impl CallError {

@@ -1,9 +1,12 @@
 // Values to JSON text, refusing what JSON would drop or change without a word.
 
-const { ArrayIsArray, JSONStringify, Map, Promise, Set, TypeError, String, ObjectGetPrototypeOf, Object, NumberIsFinite } = isolet.primordials;
+const {
+  ArrayIsArray, Error, JSONStringify, Map, ObjectGetPrototypeOf, ObjectKeys, Promise, RegExpPrototypeExec, Set,
+  StringPrototypeIsWellFormed, StringPrototypeStartsWith, StringPrototypeToWellFormed, TypeError,
+} = isolet.primordials;
+const ObjectPrototype = isolet.primordials.Object.prototype;
 
 const isPlainKey = /^[A-Za-z_$][\w$]*$/;
-const { RegExpPrototypeExec, StringPrototypeStartsWith } = isolet.primordials;
 
 function carry(value, what, path) {
   let problem, hint;
@@ -30,17 +33,50 @@ function carry(value, what, path) {
       } else if (value instanceof Set) {
         problem = "a Set";
         hint = "Convert it: [...set].";
+      } else if (value !== null && !ArrayIsArray(value) && isEmptyInstance(value)) {
+        problem = isolet.isEnvironment(value) ? "env or one of its servers" : `${article(value)} without fields of its own`;
+        hint = "Take out what is wanted: `await response.json()`, `[...iterator]`, or the fields by name.";
       }
   }
   if (problem === undefined) return;
   throw isolet.withHint(new TypeError(`${what} holds ${problem}${path ? ` at ${path}` : ""}, which JSON cannot carry.`), hint);
 }
 
+// An object of a class that keeps what it knows elsewhere (Response, RegExp, WeakMap, env.server): JSON would say `{}`.
+function isEmptyInstance(value) {
+  const prototype = ObjectGetPrototypeOf(value);
+  if (prototype === ObjectPrototype) return false;
+  if (prototype === null && !isolet.isEnvironment(value)) return false;
+  return ObjectKeys(value).length === 0 || isolet.isEnvironment(value);
+}
+
+function errorFields(error) {
+  const { name, message } = error;
+  const fields = { name, message };
+  if (error instanceof isolet.ToolError) {
+    fields.server = error.server;
+    fields.tool = error.tool;
+  }
+  return fields;
+}
+
+function article(value) {
+  let name;
+  try { name = value.constructor.name; } catch { /* a proxy, or an object without one */ }
+  return typeof name === "string" && name !== "" ? `an object of class ${name}` : "an object";
+}
+
 // JSON text of `value`; `what` names it in errors ("The result", "The input of drive.get_document").
 isolet.toJSONText = (value, what) => {
   // The path is rebuilt only when something is wrong: the replacer sees holder and key, so the key is what it knows.
   const replacer = function (key, entry) {
-    if (typeof entry !== "string" && typeof entry !== "number" && typeof entry !== "boolean") {
+    if (typeof entry === "string") {
+      // Half of a surrogate pair, as `text.slice(0, n)` can leave, is no Unicode text, and most JSON parsers refuse it.
+      return StringPrototypeIsWellFormed(entry) ? entry : StringPrototypeToWellFormed(entry);
+    }
+    // Errors have no enumerable fields, and the reasons of Promise.allSettled are errors.
+    if (entry instanceof Error && ObjectKeys(entry).length === 0) return errorFields(entry);
+    if (typeof entry !== "number" && typeof entry !== "boolean") {
       carry(entry, what, key === "" ? "" : RegExpPrototypeExec(isPlainKey, key) ? `.${key}` : `[${JSONStringify(key)}]`);
     }
     return entry;

@@ -173,6 +173,12 @@ const envHandler = {
 };
 
 isolet.env = new Proxy(ObjectCreate(null), envHandler);
+// Compared with the proxies that there are: asking the value itself would run its traps.
+isolet.isEnvironment = (value) => {
+  if (value === isolet.env) return true;
+  for (const name in servers) if (servers[name] === value) return true;
+  return false;
+};
 isolet.setEnvironment = (varsText, isStrict) => {
   if (varsText !== undefined) vars = JSONParse(varsText);
   strict = isStrict;

@@ -169,6 +169,11 @@ impl Engine {
         }
     }
 
+    /// Where isolates live.
+    pub fn isolation(&self) -> &Isolation {
+        &self.handle.options.isolation
+    }
+
     /// The runner processes and their jails; empty with thread isolation.
     pub fn runners(&self) -> Vec<RunnerStatus> {
         match &self.handle.place {

@@ -94,7 +94,8 @@ pub(crate) fn stopped(reason: StopReason, limits: &Limits) -> RunError {
             ErrorCode::WallLimit,
             "WallLimitError",
             format!("The script did not end within {:?}.", limits.wall),
-            "Time spent waiting for tools counts. Run calls in parallel with Promise.all, or split the work over runs.",
+            "Computing and waiting for tools both count. Run calls in parallel with Promise.all, look for a loop without \
+             end, or split the work over runs.",
         ),
         StopReason::Memory => (
             ErrorCode::MemoryLimit,

@@ -150,6 +150,9 @@ impl RunState {
     }
 
     fn record(&self, flight: &Flight, error: Option<String>) {
+        /// An upstream's message can be long; the script gets it whole, the record its beginning.
+        const LONGEST: usize = 2000;
+        let error = error.map(|text| text.chars().take(LONGEST).collect());
         self.outlet.event(RunEvent::Call(CallRecord {
             server: flight.server.clone(),
             tool: flight.tool.clone(),
@@ -161,7 +164,15 @@ impl RunState {
 
     /// Cancels what is still in flight, upstream too, and says so in the report.
     pub(crate) fn cancel_calls(&mut self) {
-        self.waiting.clear();
+        for (_, request, _) in std::mem::take(&mut self.waiting) {
+            self.outlet.event(RunEvent::Call(CallRecord {
+                tool: request.operation.label().to_owned(),
+                server: request.server,
+                ms: 0.0,
+                ok: false,
+                error: Some("not sent: the run ended while it waited behind the calls in flight".into()),
+            }));
+        }
         for (_, flight) in std::mem::take(&mut self.in_flight) {
             self.record(&flight, Some("cancelled: the run ended before this call was answered".into()));
         }

@@ -4,7 +4,6 @@ use std::ffi::{OsStr, OsString};
 use std::path::{Path, PathBuf};
 
 use crate::config::StdioConfig;
-use crate::text::shortened;
 
 /// What every child gets of isolet's own environment: the list of the official SDKs, and what programs need to find
 /// their language, time zone, temporary files, caches, certificates and proxies. Anything else, credentials above all,
@@ -92,10 +91,11 @@ pub(super) fn resolve(config: &StdioConfig) -> Result<PathBuf, String> {
         return Err(format!("command not found: {}; PATH is not set", config.command));
     };
     find_in(&config.command, &search).ok_or_else(|| {
+        // The reason reaches scripts as a ToolError; where the operator keeps programs is none of their business.
+        tracing::info!(command = config.command, path = %search.to_string_lossy(), "command not found");
         format!(
-            "command not found: {}; looked in PATH ({}); install it, or give its full path",
-            config.command,
-            shortened(&search.to_string_lossy(), 400)
+            "command not found: {}; it is nowhere in PATH: install it, or give its full path",
+            config.command
         )
     })
 }
@@ -128,7 +128,7 @@ mod tests {
         assert!(resolve(&config("sh")).unwrap().ends_with("sh"));
         assert_eq!(resolve(&config("/bin/sh")).unwrap(), Path::new("/bin/sh"));
         let error = resolve(&config("no-such-command")).unwrap_err();
-        assert!(error.starts_with("command not found: no-such-command; looked in PATH ("), "{error}");
+        assert!(error.starts_with("command not found: no-such-command; it is nowhere in PATH"), "{error}");
         assert!(resolve(&config("./missing")).unwrap_err().contains("there is no file"));
         assert!(resolve(&config("/etc/passwd")).unwrap_err().contains("not executable"));
         let nowhere = StdioConfig { cwd: Some("/no/such/folder".into()), ..config("sh") };

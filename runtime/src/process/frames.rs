@@ -141,6 +141,13 @@ pub struct Called {
     error: Option<String>,
 }
 
+impl Called {
+    /// Whether its texts together are longer than `bytes`.
+    pub(crate) fn is_longer_than(&self, bytes: usize) -> bool {
+        self.server.len() + self.tool.len() + self.error.as_ref().map_or(0, String::len) > bytes
+    }
+}
+
 impl From<CallRecord> for Called {
     fn from(CallRecord { server, tool, ms, error, .. }: CallRecord) -> Self {
         Self { server, tool, ms, error }

@@ -206,12 +206,40 @@ fn results_that_json_cannot_carry_are_an_exception() {
         "const a = {}; a.a = a; return a",
         "return new Map([[1, 2]])",
         "return { p: env.demo.add({a:1,b:1}) }",
+        "return { r: /x/ }",
+        "return env.demo",
+        "return { e: env }",
     ] {
         let error = error(code);
         assert_eq!(error.code, ErrorCode::Exception, "{code}");
         assert_eq!(error.name, "TypeError", "{code}: {error:?}");
         assert!(error.hint.is_some(), "{code}");
     }
+}
+
+#[test]
+fn errors_and_broken_text_in_results_stay_readable() {
+    let settled = value("return await Promise.allSettled([env.demo.fail({})])");
+    assert_eq!(
+        settled[0]["reason"],
+        json!({ "name": "ToolError", "message": "it failed", "server": "demo", "tool": "fail" })
+    );
+    assert_eq!(value("return ['a\\ud800b'.slice(0, 2)]"), json!(["a\u{fffd}"]));
+    let empty = value(
+        "class P { constructor() { this.x = 1 } } return [new P(), {}, [], Object.create(null), new Date(0)]",
+    );
+    assert_eq!(empty, json!([{ "x": 1 }, {}, [], {}, "1970-01-01T00:00:00.000Z"]));
+}
+
+#[test]
+fn numbers_and_dates_are_formatted() {
+    // With the archive's own ICU data this never returned; see third_party/v8/patch-icu.py.
+    assert_eq!(
+        value(
+            "return [(1234.5).toLocaleString('en-US'), new Intl.DateTimeFormat('de', { timeZone: 'UTC' }).format(new Date(0))]"
+        ),
+        json!(["1,234.5", "1.1.1970"])
+    );
 }
 
 #[test]

@@ -44,6 +44,16 @@ pub async fn types(
         }
     };
     server.tools.started(WAIT).await;
+    // Asked for one server by name, an empty text would say that it has no tools.
+    if let (Some(_), Selection::Servers(names)) = (rest, &selection) {
+        let toolset = server.tools.toolset();
+        if let Some(name) =
+            names.iter().find(|name| toolset.server(name).is_some() && !toolset.is_listed(name))
+        {
+            return Err(Problem::unavailable(sentence(&Missing::Unlisted(name.clone()).to_string()))
+                .with_hint("GET /v1/servers says why."));
+        }
+    }
     let text = server.tools.declarations(selection, detail).map_err(|missing| {
         let sentence = sentence(&missing.to_string());
         match missing {

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use http::{Method, Request};
 use hyper::body::Incoming;
+use isolet_runtime::Isolation;
 
 use super::problem::Problem;
 use super::reply::{self, Reply};
@@ -109,7 +110,10 @@ fn runtime_json(server: &Server) -> Vec<u8> {
             })
         })
         .collect();
-    let isolation = if runners.is_empty() { "thread" } else { "process" };
+    let isolation = match server.engine.isolation() {
+        Isolation::Process(_) => "process",
+        Isolation::Thread => "thread",
+    };
     serde_json::json!({
         "isolation": isolation,
         "warm": server.engine.warm(),
