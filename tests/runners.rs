@@ -76,12 +76,16 @@ async fn a_killed_runner_costs_its_runs_alone_and_is_replaced() {
     wait_until_gone("the killed runners", PATIENCE, || {
         before.iter().filter(|runner| runner.is_alive()).cloned().collect()
     });
-    server.assert_works().await;
-    eventually("as many runners as before", || async {
-        (server.runners().len() == before.len()).then_some(())
+    // A run that is handed to the other killed runner before the broker hears of its death would end as `crashed` too, so
+    // the next run waits for the replacements.
+    eventually("as many runners as before, and other ones", || async {
+        let now = server.runners();
+        let replaced = now.iter().all(|runner| before.iter().all(|old| old.pid != runner.pid));
+        (now.len() == before.len() && replaced).then_some(())
     })
     .await;
     server.ready().await;
+    server.assert_works().await;
     // The tools went nowhere.
     assert_eq!(*result(&server.run("return (await env.demo.add({ a: 1, b: 2 })).sum").await), 3);
 }
