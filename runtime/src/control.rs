@@ -66,6 +66,14 @@ impl Control {
         }
     }
 
+    /// Stops JavaScript that goes on after [`stop`](Self::stop): V8 forgets a termination once it has unwound the stack,
+    /// and whatever is entered next runs.
+    pub(crate) fn insist(&self) {
+        if let Some(isolate) = self.isolate.get() {
+            isolate.terminate_execution();
+        }
+    }
+
     /// Hands something to the isolate's thread.
     pub(crate) fn send(&self, inbound: Inbound) {
         let _ = self.inbound.send(inbound);

@@ -250,5 +250,13 @@ pub(crate) fn enter(
         let uncaught = Local::new(scope, &entries.uncaught);
         uncaught.call(scope, undefined, &[thrown]);
     }
-    scope.perform_microtask_checkpoint();
+    microtasks(scope);
+}
+
+/// Runs microtasks until there are none. A termination ends only the JavaScript that is on the stack: V8 would start a
+/// stopped run's microtasks afresh, with nothing to end them.
+pub(crate) fn microtasks(scope: &mut PinScope) {
+    if scope.get_slot::<RunState>().is_none_or(|state| state.control.stopped().is_none()) {
+        scope.perform_microtask_checkpoint();
+    }
 }

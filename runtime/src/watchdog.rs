@@ -158,7 +158,13 @@ impl Watched {
             }
         }
         let Some(reason) = self.control.stopped() else { return LOOK };
-        let stopped_at = *self.stopped_at.get_or_insert(used);
+        let stopped_at = match self.stopped_at {
+            Some(stopped_at) => {
+                self.control.insist();
+                stopped_at
+            }
+            None => *self.stopped_at.insert(used),
+        };
         let since = used.saturating_sub(stopped_at);
         if since < AFTER_STOP {
             return AFTER_STOP - since;

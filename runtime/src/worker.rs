@@ -241,7 +241,7 @@ fn load(scope: &mut PinScope, entries: &crate::isolate::Entries, job: &WorkerJob
     let evaluation = {
         v8::tc_scope!(let scope, scope);
         let evaluation = module.evaluate(scope);
-        scope.perform_microtask_checkpoint();
+        turns::microtasks(scope);
         evaluation
     };
     let stopped = scope.get_slot::<RunState>().and_then(|state| state.control.stopped());
