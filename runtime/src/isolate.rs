@@ -100,7 +100,8 @@ impl FreshIsolate {
 
     /// V8 heap in use and array buffers, in bytes.
     pub(crate) fn memory(&mut self) -> usize {
-        self.isolate.get_heap_statistics().used_heap_size() + self.control.buffers()
+        let statistics = self.isolate.get_heap_statistics();
+        statistics.used_heap_size() + statistics.external_memory().max(self.control.buffers())
     }
 }
 
@@ -123,5 +124,8 @@ unsafe extern "C" fn after_garbage_collection(
     let (control, isolate) = unsafe {
         (&*data.cast::<Control>(), v8::Isolate::ref_from_raw_isolate_ptr_mut_unchecked(&mut isolate))
     };
-    control.heap_is(isolate.get_heap_statistics().used_heap_size());
+    let statistics = isolate.get_heap_statistics();
+    // Resizable buffers reserve pages of their own instead of asking the allocator; V8 counts them with all others.
+    let elsewhere = statistics.external_memory().saturating_sub(control.buffers());
+    control.heap_is(statistics.used_heap_size() + elsewhere);
 }
