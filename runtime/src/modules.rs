@@ -226,9 +226,21 @@ pub(crate) fn import_dynamically<'s, 'i>(
             if module.get_status() == v8::ModuleStatus::Uninstantiated {
                 module.instantiate_module(scope, resolve)?;
             }
-            module.evaluate(scope)?;
-            let namespace = module.get_module_namespace();
-            resolver.resolve(scope, namespace);
+            // One that imports itself while it runs: V8 ends the process if it is evaluated again.
+            let evaluation = match module.get_status() {
+                v8::ModuleStatus::Evaluating => None,
+                _ => Local::<v8::Promise>::try_from(module.evaluate(scope)?).ok(),
+            };
+            match evaluation.filter(|evaluation| evaluation.state() == v8::PromiseState::Rejected) {
+                Some(evaluation) => {
+                    let thrown = evaluation.result(scope);
+                    resolver.reject(scope, thrown);
+                }
+                None => {
+                    let namespace = module.get_module_namespace();
+                    resolver.resolve(scope, namespace);
+                }
+            }
         }
         None => {
             let message = format!(
