@@ -1,5 +1,14 @@
 //! A runner's executable and nothing else, for the tests of process isolation. `isolet` has this as a hidden subcommand.
+//!
+//! With `escape` as first argument it is a runner whose script has taken it over.
+
+use isolet_runtime::process;
 
 fn main() -> std::process::ExitCode {
-    isolet_runtime::process::runner::main(std::env::args().skip(2))
+    let mut words = std::env::args().skip(1);
+    match words.next().as_deref() {
+        #[cfg(target_os = "linux")]
+        Some("escape") => process::escape::main(words),
+        _ => process::runner::main(words),
+    }
 }

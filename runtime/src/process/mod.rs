@@ -6,8 +6,12 @@
 //! | `broker` | starts runners, places runs, carries out their calls, replaces what dies |
 //! | [`runner`] | the process: a pool of isolates behind one socket |
 //! | [`jail`] | what a runner gives up before it takes work |
+//! | `escape` | tests of the jail from inside |
 
 pub(crate) mod broker;
+#[cfg(target_os = "linux")]
+#[doc(hidden)]
+pub mod escape;
 pub mod frames;
 pub mod jail;
 pub mod runner;
