@@ -99,6 +99,6 @@ isolet.prepare = (varsText, inputText, strict) => {
 // SharedArrayBuffer and Atomics make clocks and shared state, WebAssembly makes native code.
 isolet.removed = ["SharedArrayBuffer", "Atomics", "WebAssembly"];
 
-// Last of all: what no file has kept is dropped before the snapshot is made, some 700 functions that each fresh context
-// would otherwise carry.
+// Last of all: what no file has kept is dropped before the snapshot is made: functions that each fresh context would
+// otherwise carry.
 isolet.primordials = undefined;

@@ -2,8 +2,8 @@
 
 use std::cell::RefCell;
 
-/// Bytes fetched from the kernel at a time. An isolate asks for about 60 bytes in eight pieces (counted with strace), so
-/// one fetch serves some sixty isolates instead of eight calls serving one.
+/// Bytes fetched from the kernel at a time. An isolate took eight calls of the kernel (counted with strace) for a few
+/// bytes each, so one fetch serves many isolates.
 const FETCHED: usize = 4096;
 
 thread_local! {

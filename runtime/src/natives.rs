@@ -115,7 +115,7 @@ fn call(scope: &mut PinScope, arguments: Arguments, mut result: ReturnValue) {
 }
 
 /// Where the script is now: its topmost frame. The stack of an error that arrives later has it only if the call was
-/// awaited, so it is noted when the call is made (2 µs).
+/// awaited, so it is noted when the call is made.
 fn site(scope: &PinScope) -> Option<Site> {
     const FRAMES: usize = 8;
     let stack = v8::StackTrace::current_stack_trace(scope, FRAMES)?;

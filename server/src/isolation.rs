@@ -9,7 +9,7 @@ use crate::exit::Failure;
 /// The hidden first argument that makes this program a runner.
 pub const RUNNER: &str = "runner";
 
-/// How long runners may take to start where somebody waits for them. They take some 50 ms on a quiet machine.
+/// How long runners may take to start where somebody waits for them. A whole `isolet run` takes 20 ms with one of them (docs/performance.md).
 const START: Duration = Duration::from_secs(20);
 
 /// Options of every command that runs scripts.

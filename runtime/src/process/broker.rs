@@ -60,7 +60,7 @@ impl ProcessOptions {
 /// A bound on a runner's private memory: what all its isolates may have, or three quarters of the machine, whichever is
 /// less. Isolates are bounded one by one; this is for what escapes their accounts.
 fn memory_bound(live: usize, heap_bytes: usize) -> u64 {
-    // A runner at rest has 524 MiB of writable mappings, most of them never touched (VmData, measured with 4 isolates).
+    // A runner at rest has 524 MiB of writable mappings, most of them never touched (VmData of the runner of an `isolet run`).
     const OWN: u64 = 1 << 30;
     let run = (heap_bytes + crate::isolate::GRACE) as u64 + (16 << 20);
     let asked = OWN + (live as u64 + 1) * run;

@@ -174,7 +174,8 @@ mod linux {
     }
 
     /// What V8, Rust's standard library and the C library call in a process that computes, allocates, starts threads
-    /// and talks over descriptors that it has. Found by running the tests under `strace -f -c` and by failing without.
+    /// and talks over descriptors that it has. The start was `strace -f -c` of isolates at work; the tests on both sides,
+    /// the corpus and `escape`, say whether it suffices and whether it is too long.
     const CALLS: &[libc::c_long] = &[
         // The socket. No socket can be made or connected.
         libc::SYS_read,
