@@ -1,12 +1,10 @@
 //! `isolet search`: the tools that answer a question, of live servers or of saved lists.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use super::{output, types};
-use crate::config;
 use crate::exit::Failure;
 use crate::pretty::printable;
-use crate::tools::Tools;
 use crate::toolset::Toolset;
 
 #[derive(clap::Args)]
@@ -33,19 +31,9 @@ pub fn run(args: Args) -> Result<(), Failure> {
     if !args.tools_file.is_empty() {
         return print(&types::saved(&args.tools_file)?, &args);
     }
-    let servers = config::load(args.mcp_config.as_deref(), Path::new("."))?;
-    super::on_runtime(Some(2), async move {
-        let tools = Tools::start(servers);
-        tools.settled(types::START).await;
-        let toolset = tools.toolset();
-        let broken = tools.all_broken();
-        tools.shutdown().await;
-        print(&toolset, &args)?;
-        let missing: Vec<String> = broken
-            .iter()
-            .map(|(name, reason)| format!("the server \"{name}\" is missing: {reason}"))
-            .collect();
-        if missing.is_empty() { Ok(()) } else { Err(Failure::Setup(missing.join("\nisolet: "))) }
+    types::live(args.mcp_config.as_deref(), |toolset, broken| {
+        print(toolset, &args)?;
+        types::missing(broken.iter())
     })
 }
 

@@ -13,7 +13,7 @@ use crate::tools::Tools;
 use crate::toolset::{Missing, Toolset};
 
 /// How long servers may take to start: `npx` and `uvx` download what they run.
-pub const START: Duration = Duration::from_secs(35);
+const START: Duration = Duration::from_secs(35);
 
 /// A saved list is text from a server. The largest known has 2 MB.
 const LARGEST_FILE: u64 = 64 * 1024 * 1024;
@@ -40,27 +40,39 @@ pub fn run(args: Args) -> Result<(), Failure> {
         let toolset = saved(&args.tools_file)?;
         return print(&toolset, args.which.as_deref(), args.detail);
     }
-    let servers = config::load(args.mcp_config.as_deref(), Path::new("."))?;
-    super::on_runtime(Some(2), async move {
-        let tools = Tools::start(servers);
-        tools.settled(START).await;
-        let toolset = tools.toolset();
-        let broken = tools.all_broken();
-        tools.shutdown().await;
-        print(&toolset, args.which.as_deref(), args.detail)?;
+    live(args.mcp_config.as_deref(), |toolset, broken| {
+        print(toolset, args.which.as_deref(), args.detail)?;
         // What was printed is right but not all: whoever pipes it into a prompt must be able to notice.
         let concerned = |name: &str| {
             args.which
                 .as_deref()
                 .is_none_or(|which| which.split('/').next().is_some_and(|server| server == name))
         };
-        let missing: Vec<String> = broken
-            .iter()
-            .filter(|(name, _)| concerned(name))
-            .map(|(name, reason)| format!("the server \"{name}\" is missing: {reason}"))
-            .collect();
-        if missing.is_empty() { Ok(()) } else { Err(Failure::Setup(missing.join("\nisolet: "))) }
+        missing(broken.iter().filter(|(name, _)| concerned(name)))
     })
+}
+
+/// Starts the servers, waits for their lists, ends them, and hands over what they listed and which are broken, and why.
+pub fn live(
+    mcp_config: Option<&Path>,
+    use_them: impl FnOnce(&Toolset, &[(String, String)]) -> Result<(), Failure>,
+) -> Result<(), Failure> {
+    let servers = config::load(mcp_config, Path::new("."))?;
+    super::on_runtime(Some(2), async move {
+        let tools = Tools::start(servers);
+        tools.settled(START).await;
+        let toolset = tools.toolset();
+        let broken = tools.all_broken();
+        tools.shutdown().await;
+        use_them(&toolset, &broken)
+    })
+}
+
+/// Fails if there are broken servers, with a line for each.
+pub fn missing<'a>(broken: impl Iterator<Item = &'a (String, String)>) -> Result<(), Failure> {
+    let lines: Vec<String> =
+        broken.map(|(name, reason)| format!("the server \"{name}\" is missing: {reason}")).collect();
+    if lines.is_empty() { Ok(()) } else { Err(Failure::Setup(lines.join("\nisolet: "))) }
 }
 
 fn print(toolset: &Toolset, which: Option<&str>, detail: Detail) -> Result<(), Failure> {
