@@ -15,13 +15,12 @@ pub(crate) enum StopReason {
     Memory,
     Calls,
     Logs,
-    Result,
     Cancelled,
 }
 
 impl StopReason {
     fn from_u8(value: u8) -> Option<Self> {
-        [Self::Cpu, Self::Wall, Self::Memory, Self::Calls, Self::Logs, Self::Result, Self::Cancelled]
+        [Self::Cpu, Self::Wall, Self::Memory, Self::Calls, Self::Logs, Self::Cancelled]
             .into_iter()
             .find(|reason| *reason as u8 == value)
     }

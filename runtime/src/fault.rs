@@ -115,7 +115,6 @@ pub(crate) fn stopped(reason: StopReason, limits: &Limits) -> RunError {
             format!("The script logged more than {}.", bytes(limits.log_bytes)),
             "Log less: summaries instead of whole values.",
         ),
-        StopReason::Result => return output_limit("result", limits.result_bytes + 1, limits.result_bytes),
         StopReason::Cancelled => (
             ErrorCode::Cancelled,
             "CancelledError",
