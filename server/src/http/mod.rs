@@ -8,6 +8,7 @@
 //! | [`admission`] | how many at once, how many wait |
 //! | [`body`] | reading bodies within bounds |
 //! | [`run`] | `POST /v1/run` |
+//! | [`going`] | a run on its way, whoever asked for it |
 //! | [`declarations`] | `GET /v1/types` |
 //! | [`search`] | `GET /v1/search` |
 //! | [`metrics`] | figures for Prometheus |
@@ -15,13 +16,14 @@
 
 pub mod access;
 pub mod admission;
-mod body;
+pub mod body;
 mod declarations;
+pub mod going;
 mod metrics;
-mod problem;
-mod reply;
+pub mod problem;
+pub mod reply;
 mod router;
-mod run;
+pub mod run;
 mod search;
 pub mod server;
 

@@ -111,6 +111,16 @@ impl Problem {
         self
     }
 
+    /// What is wrong.
+    pub fn detail(&self) -> &str {
+        &self.detail
+    }
+
+    /// What to do next.
+    pub fn hint(&self) -> Option<&str> {
+        self.hint.as_deref()
+    }
+
     /// The status, for the log.
     pub fn status(&self) -> StatusCode {
         self.status

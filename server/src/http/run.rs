@@ -4,38 +4,35 @@ use std::borrow::Cow;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use bytes::Bytes;
-use futures_util::stream;
 use http::{HeaderMap, Request, header};
-use hyper::body::{Body as _, Frame, Incoming};
-use isolet_runtime::{Entry, ErrorCode, Job, Language, Outcome, Report, Run, RunEvent};
+use hyper::body::{Body as _, Incoming};
+use isolet_runtime::{Entry, Job, Language};
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
-use super::admission::{BodyShare, Place};
 use super::body;
+use super::going::Going;
 use super::problem::Problem;
-use super::reply::{self, Frames, Reply};
+use super::reply::{self, Reply};
 use super::server::Server;
-use crate::document;
 use crate::pretty::thousands;
-
-/// How often a stream without events says that it is alive.
-const KEEP_ALIVE: Duration = Duration::from_secs(15);
 
 /// The body of a request. Unknown fields are refused: `timeoutMs` that does nothing is worse than an error.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
-struct Asked<'a> {
+pub struct Asked<'a> {
+    /// The script.
     #[serde(borrow)]
-    code: Cow<'a, str>,
+    pub code: Cow<'a, str>,
     /// Kept as text: it is checked once here and parsed once by the script's isolate.
     #[serde(borrow, default, deserialize_with = "present")]
-    input: Option<&'a RawValue>,
-    tools: Option<Vec<String>>,
-    timeout_ms: Option<u64>,
+    pub input: Option<&'a RawValue>,
+    /// Which tools it may use; without patterns all.
+    pub tools: Option<Vec<String>>,
+    /// The most time on the clock.
+    pub timeout_ms: Option<u64>,
     /// Whose run it is. All runs have isolates of their own, so it only marks the log.
-    tenant: Option<String>,
+    pub tenant: Option<String>,
 }
 
 /// `null` is an input; a missing one is not.
@@ -61,134 +58,8 @@ pub async fn answer(server: &Arc<Server>, request: Request<Incoming>) -> Result<
         None => asked(server, &body)?,
     };
     drop(body);
-    let place = server.admission.enter().await?;
-    let waited = place.waited;
-    let run = Going {
-        run: Some(server.engine.run(job)),
-        server: server.clone(),
-        arrived,
-        waited,
-        calls: 0,
-        _place: place,
-        _share: share,
-    };
+    let run = Going::begin(server, job, share, arrived).await?;
     if as_events { Ok(reply::events(run.events())) } else { Ok(reply::json(run.document().await)) }
-}
-
-/// A run on its way, with what it holds. Dropped early, when the client hangs up, it cancels the run.
-struct Going {
-    run: Option<Run>,
-    server: Arc<Server>,
-    arrived: Instant,
-    /// At the server's gate; the engine adds its own queue.
-    waited: Duration,
-    calls: usize,
-    _place: Place,
-    _share: BodyShare,
-}
-
-impl Going {
-    /// Waits for the end and writes the whole document.
-    async fn document(mut self) -> Vec<u8> {
-        let mut report = Gathered::default();
-        while let Some(event) = self.next().await {
-            if let Some(report) = report.take(event) {
-                return document::write(&report);
-            }
-        }
-        document::write(&report.lost())
-    }
-
-    /// The events as they happen; the last is the whole document.
-    fn events(self) -> Frames {
-        let state = (self, Some(Gathered::default()));
-        Box::pin(stream::unfold(state, |(mut going, report)| async move {
-            let mut report = report?;
-            let event = match tokio::time::timeout(KEEP_ALIVE, going.next()).await {
-                Err(_) => return Some((data(b": still running\n\n".to_vec()), (going, Some(report)))),
-                Ok(event) => event,
-            };
-            let (text, left) = match event {
-                None => (event_text("result", &document::write(&report.lost())), None),
-                Some(event) => {
-                    let line = match &event {
-                        RunEvent::Log(line) => Some(event_text("log", &to_json(line))),
-                        RunEvent::Call(call) => Some(event_text("call", &to_json(call))),
-                        RunEvent::Done(_) => None,
-                    };
-                    match report.take(event) {
-                        Some(report) => (event_text("result", &document::write(&report)), None),
-                        None => (line.unwrap_or_default(), Some(report)),
-                    }
-                }
-            };
-            Some((data(text), (going, left)))
-        }))
-    }
-
-    async fn next(&mut self) -> Option<RunEvent> {
-        let mut event = self.run.as_mut()?.next().await;
-        match &mut event {
-            Some(RunEvent::Call(_)) => self.calls += 1,
-            Some(RunEvent::Log(_)) => {}
-            Some(RunEvent::Done(outcome)) => {
-                // Whole microseconds, as the engine counts them.
-                let queued_ms = outcome.stats.queued_ms + self.waited.as_secs_f64() * 1e3;
-                outcome.stats.queued_ms = (queued_ms * 1e3).round() / 1e3;
-                self.end(outcome.result.as_ref().err().map(|error| error.code));
-            }
-            None => self.end(Some(ErrorCode::Crashed)),
-        }
-        event
-    }
-
-    /// Counts the run, once.
-    fn end(&mut self, failure: Option<ErrorCode>) {
-        if self.run.take().is_some() {
-            self.server.metrics.run(failure, self.arrived.elapsed(), self.calls);
-        }
-    }
-}
-
-impl Drop for Going {
-    fn drop(&mut self) {
-        self.end(Some(ErrorCode::Cancelled));
-    }
-}
-
-/// A report in the making.
-#[derive(Default)]
-struct Gathered {
-    logs: Vec<isolet_runtime::LogLine>,
-    calls: Vec<isolet_runtime::CallRecord>,
-}
-
-impl Gathered {
-    fn take(&mut self, event: RunEvent) -> Option<Report> {
-        match event {
-            RunEvent::Log(line) => self.logs.push(line),
-            RunEvent::Call(call) => self.calls.push(call),
-            RunEvent::Done(outcome) => return Some(self.report(*outcome)),
-        }
-        None
-    }
-
-    fn report(&mut self, outcome: Outcome) -> Report {
-        Report {
-            result: outcome.result,
-            logs: std::mem::take(&mut self.logs),
-            calls: std::mem::take(&mut self.calls),
-            stats: outcome.stats,
-        }
-    }
-
-    /// The engine always ends a run with an outcome; this is for the day when it does not.
-    fn lost(&mut self) -> Report {
-        let error =
-            isolet_runtime::RunError::new(ErrorCode::Crashed, "Crashed", "The run ended without a result.")
-                .with_hint("Send the request again.");
-        self.report(Outcome { result: Err(error), stats: isolet_runtime::Stats::default() })
-    }
 }
 
 /// The job of a JSON body.
@@ -205,6 +76,11 @@ fn asked(server: &Arc<Server>, body: &[u8]) -> Result<Job, Problem> {
              script with Content-Type: text/typescript.",
         )
     })?;
+    job(server, asked)
+}
+
+/// The job of a request, whichever way it came.
+pub fn job(server: &Arc<Server>, asked: Asked<'_>) -> Result<Job, Problem> {
     let mut limits = server.limits.clone();
     match asked.timeout_ms {
         Some(0) => return Err(Problem::bad_request("`timeout_ms` must be at least 1.")),
@@ -298,19 +174,6 @@ fn wants_events(headers: &HeaderMap) -> bool {
                 .is_some_and(|essence| essence.trim().eq_ignore_ascii_case("text/event-stream"))
         })
     })
-}
-
-/// One event. The data is JSON on one line: JSON strings have no raw line breaks.
-fn event_text(name: &str, json: &[u8]) -> Vec<u8> {
-    [b"event: ", name.as_bytes(), b"\ndata: ", json, b"\n\n"].concat()
-}
-
-fn to_json(value: &impl serde::Serialize) -> Vec<u8> {
-    serde_json::to_vec(value).expect("strings and numbers serialise")
-}
-
-fn data(text: Vec<u8>) -> Result<Frame<Bytes>, std::convert::Infallible> {
-    Ok(Frame::data(Bytes::from(text)))
 }
 
 #[cfg(test)]
