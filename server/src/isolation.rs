@@ -5,6 +5,7 @@ use std::time::Duration;
 use isolet_runtime::{Engine, EngineOptions, Isolation, RunnerProcesses};
 
 use crate::exit::Failure;
+use crate::settings::engine::EngineSettings;
 
 /// The hidden first argument that makes this program a runner.
 pub const RUNNER: &str = "runner";
@@ -15,9 +16,9 @@ const START: Duration = Duration::from_secs(20);
 /// Options of every command that runs scripts.
 #[derive(clap::Args, Clone, Debug)]
 pub struct Choice {
-    /// Where scripts run: jailed processes, or threads of this one (for code that is trusted)
-    #[arg(long, value_name = "LEVEL", default_value = DEFAULT)]
-    isolation: Level,
+    /// Where scripts run: jailed processes (the default on Linux), or threads of this one, for code that is trusted
+    #[arg(long, value_name = "LEVEL")]
+    isolation: Option<Level>,
     /// Refuse to start unless every layer of the runners' jail holds
     #[arg(long)]
     require_jail: bool,
@@ -27,21 +28,37 @@ pub struct Choice {
 }
 
 #[derive(clap::ValueEnum, Clone, Copy, Debug, PartialEq, Eq)]
-enum Level {
+pub enum Level {
+    /// Jailed runner processes.
     Process,
+    /// Threads of this process.
     Thread,
 }
 
 /// The jail is made of what Linux offers.
-const DEFAULT: &str = if cfg!(target_os = "linux") { "process" } else { "thread" };
+const DEFAULT: Level = if cfg!(target_os = "linux") { Level::Process } else { Level::Thread };
 
 impl Choice {
+    /// What the command line says, and where it says nothing, what the file does.
+    #[must_use]
+    pub fn or(self, settings: &EngineSettings) -> Self {
+        Self {
+            isolation: self.isolation.or(settings.isolation),
+            require_jail: self.require_jail || settings.require_jail,
+            runners: self.runners.or(settings.runners),
+        }
+    }
+
     /// Starts the engine with `warm` isolates ready and at most `live`.
     pub fn engine(&self, warm: usize, live: usize, heap_bytes: usize) -> Result<Engine, Failure> {
-        if self.require_jail && self.isolation == Level::Thread {
-            return Err(Failure::Usage("--require-jail needs --isolation process".to_owned()));
+        let level = self.isolation.unwrap_or(DEFAULT);
+        if self.require_jail && level == Level::Thread {
+            return Err(Failure::Usage(
+                "a required jail (--require-jail, or require_jail in isolet.toml) needs --isolation process"
+                    .to_owned(),
+            ));
         }
-        let isolation = match self.isolation {
+        let isolation = match level {
             Level::Thread => Isolation::Thread,
             Level::Process => {
                 let executable = std::env::current_exe()

@@ -13,6 +13,7 @@
 //! | [`filter`] | which tools a run may use |
 //! | [`host`] | the way from a run to the servers: rules, answers, failures |
 //! | [`isolation`] | where isolates live |
+//! | [`settings`] | `isolet.toml`: limits and rules of the operator |
 //! | [`config`] | which MCP servers there are |
 //! | [`demo`] | the built-in MCP server |
 //! | [`document`], [`complaint`] | a report for programs, an error for people |
@@ -33,6 +34,7 @@ mod host;
 mod http;
 mod isolation;
 mod pretty;
+mod settings;
 mod tokens;
 mod tools;
 mod toolset;

@@ -4,16 +4,16 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use isolet_runtime::{Engine, EngineOptions, Limits};
+use isolet_runtime::{Engine, EngineOptions};
 use tokio::net::TcpListener;
 use tokio::sync::watch;
 
 use super::Signals;
-use crate::config;
 use crate::dev::project::Workshop;
 use crate::dev::server;
 use crate::exit::Failure;
 use crate::tools::Tools;
+use crate::{config, settings};
 
 /// How long the first build waits for servers: a Worker's `env` has the tools of its start.
 const START: Duration = Duration::from_secs(5);
@@ -29,18 +29,21 @@ pub struct Args {
     /// The MCP servers in `env`; without it mcp.json, .mcp.json or .vscode/mcp.json in DIR, else the built-in demo
     #[arg(long, value_name = "FILE")]
     mcp_config: Option<PathBuf>,
+    #[command(flatten)]
+    settings: settings::SettingsFile,
 }
 
 /// Serves until SIGINT or SIGTERM.
 pub fn run(args: Args) -> Result<(), Failure> {
-    let servers = config::load(args.mcp_config.as_deref(), &args.folder)?;
+    let settings = args.settings.load(&args.folder)?;
+    let servers = config::load(args.mcp_config.or(settings.mcp_config).as_deref(), &args.folder)?;
     super::on_runtime(None, async move {
         let listener = TcpListener::bind(args.listen)
             .await
             .map_err(|error| Failure::Setup(format!("cannot listen on {}: {error}", args.listen)))?;
         let mut signals = Signals::listen()?;
         let tools = Tools::start(servers);
-        let limits = Limits::default();
+        let limits = settings.limits;
         // One isolate serves all requests; a second is there to try a change in.
         let options =
             EngineOptions { warm: 1, live: 4, heap_bytes: limits.heap_bytes, ..EngineOptions::default() };

@@ -103,7 +103,7 @@ fn on_runtime<T>(
 
 /// Reads an address to listen on. `localhost` is what people write; it may mean two addresses, and this takes the one
 /// that every client tries.
-fn address(text: &str) -> Result<SocketAddr, String> {
+pub(crate) fn address(text: &str) -> Result<SocketAddr, String> {
     let numeric = text.strip_prefix("localhost:").map_or(text.to_owned(), |port| format!("127.0.0.1:{port}"));
     numeric.parse().map_err(|_| "an address is an IP address and a port, such as 127.0.0.1:8787".to_owned())
 }

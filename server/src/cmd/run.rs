@@ -15,7 +15,7 @@ use crate::exit::Failure;
 use crate::pretty::{indented, printable, thousands};
 use crate::tokens::{Meter, Texts};
 use crate::tools::{Selection, Tools};
-use crate::{complaint, config, document, duration};
+use crate::{complaint, config, document, duration, isolation, settings};
 
 /// How long the tools' declarations may take to arrive once the script is done; only the token figures want them.
 const LATE_LISTS: Duration = Duration::from_secs(2);
@@ -41,12 +41,15 @@ pub struct Args {
     #[arg(long, value_name = "FILE")]
     mcp_config: Option<PathBuf>,
     #[command(flatten)]
-    isolation: crate::isolation::Choice,
+    settings: settings::SettingsFile,
+    #[command(flatten)]
+    isolation: isolation::Choice,
 }
 
 /// Runs the script.
 pub fn run(args: Args) -> Result<(), Failure> {
-    let mut limits = Limits::default();
+    let settings = args.settings.load(Path::new("."))?;
+    let mut limits = settings.limits;
     if let Some(timeout) = args.timeout {
         limits = limits.with_timeout(timeout);
     }
@@ -54,18 +57,26 @@ pub fn run(args: Args) -> Result<(), Failure> {
     if let Some(input) = &args.input {
         check_input(input, &limits)?;
     }
-    let servers = config::load(args.mcp_config.as_deref(), Path::new("."))?;
+    let servers =
+        config::load(args.mcp_config.as_deref().or(settings.mcp_config.as_deref()), Path::new("."))?;
+    let isolation = args.isolation.clone().or(&settings.engine);
     super::on_runtime(Some(2), async move {
         let tools = Tools::start(servers);
-        let ran = execute(&args, script, limits, &tools).await;
+        let ran = execute(&args, &isolation, script, limits, &tools).await;
         tools.shutdown().await;
         ran
     })
 }
 
-async fn execute(args: &Args, script: Script, limits: Limits, tools: &Arc<Tools>) -> Result<(), Failure> {
-    let engine = args.isolation.engine(1, 1, limits.heap_bytes)?;
-    args.isolation.check(&engine).await?;
+async fn execute(
+    args: &Args,
+    isolation: &isolation::Choice,
+    script: Script,
+    limits: Limits,
+    tools: &Arc<Tools>,
+) -> Result<(), Failure> {
+    let engine = isolation.engine(1, 1, limits.heap_bytes)?;
+    isolation.check(&engine).await?;
     // Whoever wants the figures is a person; programs get the report alone.
     let meter = (!args.json && !args.quiet).then(Arc::<Meter>::default);
     let mut run = engine.run(Job {

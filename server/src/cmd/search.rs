@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use super::{output, types};
 use crate::exit::Failure;
 use crate::pretty::printable;
+use crate::settings;
 use crate::toolset::Toolset;
 
 #[derive(clap::Args)]
@@ -24,6 +25,8 @@ pub struct Args {
     /// The MCP servers; without it ./mcp.json, ./.mcp.json or ./.vscode/mcp.json, else the built-in demo
     #[arg(long, value_name = "FILE", conflicts_with = "tools_file")]
     mcp_config: Option<PathBuf>,
+    #[command(flatten)]
+    settings: settings::SettingsFile,
 }
 
 /// Searches.
@@ -31,7 +34,7 @@ pub fn run(args: Args) -> Result<(), Failure> {
     if !args.tools_file.is_empty() {
         return print(&types::saved(&args.tools_file)?, &args);
     }
-    types::live(args.mcp_config.as_deref(), |toolset, broken| {
+    types::live(args.mcp_config.as_deref(), &args.settings, |toolset, broken| {
         print(toolset, &args)?;
         types::missing(broken.iter())
     })

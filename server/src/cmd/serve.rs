@@ -1,9 +1,9 @@
 //! `isolet serve`: the HTTP API.
 
-use std::net::SocketAddr;
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
 
-use isolet_runtime::{EngineOptions, Limits};
+use isolet_runtime::EngineOptions;
 use tokio::net::TcpListener;
 
 use super::Signals;
@@ -12,16 +12,25 @@ use crate::exit::Failure;
 use crate::http::access::Access;
 use crate::http::admission::Admission;
 use crate::http::server::Server;
+use crate::settings::{self, Settings};
 use crate::tools::Tools;
+
+/// Within reach of this machine only.
+const LISTEN: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 8787);
+
+/// Design, section 7.
+const MAX_WAITING: usize = 1024;
 
 #[derive(clap::Args)]
 pub struct Args {
     /// The MCP servers; without it ./mcp.json, ./.mcp.json or ./.vscode/mcp.json, else the built-in demo
     #[arg(long, value_name = "FILE")]
     mcp_config: Option<PathBuf>,
-    /// Where to listen; port 0 takes any that is free
-    #[arg(long, value_name = "ADDR", default_value = "127.0.0.1:8787", value_parser = super::address)]
-    listen: SocketAddr,
+    #[command(flatten)]
+    settings: settings::SettingsFile,
+    /// Where to listen, 127.0.0.1:8787 if nothing says otherwise; port 0 takes any that is free
+    #[arg(long, value_name = "ADDR", value_parser = super::address)]
+    listen: Option<SocketAddr>,
     /// Bearer token that every request must carry; the environment is the better place, command lines can be seen
     #[arg(long, env = "ISOLET_TOKEN", hide_env_values = true, value_name = "TOKEN")]
     token: Option<String>,
@@ -31,12 +40,12 @@ pub struct Args {
     /// Answer to this host name too, where listening on loopback (a proxy in front)
     #[arg(long, value_name = "NAME")]
     allow_host: Vec<String>,
-    /// Runs at once
-    #[arg(long, value_name = "N", default_value_t = EngineOptions::default().live, value_parser = at_least_one)]
-    max_running: usize,
-    /// Runs that may wait; one more is answered with 429
-    #[arg(long, value_name = "N", default_value_t = 1024)]
-    max_waiting: usize,
+    /// Runs at once, 256 if nothing says otherwise
+    #[arg(long, value_name = "N", value_parser = at_least_one)]
+    max_running: Option<usize>,
+    /// Runs that may wait, 1024 if nothing says otherwise; one more is answered with 429
+    #[arg(long, value_name = "N")]
+    max_waiting: Option<usize>,
     #[command(flatten)]
     isolation: crate::isolation::Choice,
 }
@@ -52,23 +61,33 @@ fn at_least_one(text: &str) -> Result<usize, String> {
 
 /// Serves until SIGINT or SIGTERM, then lets runs end. A second signal ends at once.
 pub fn run(args: Args) -> Result<(), Failure> {
-    let access = Access::new(args.listen, args.token.as_deref(), args.allow_host, args.allow_unauthenticated)
+    let folder = Path::new(".");
+    let settings = args.settings.load(folder)?;
+    let Settings { limits, queue, server: serving, engine, mcp_config } = settings;
+    let listen = args.listen.or(serving.listen).unwrap_or(LISTEN);
+    let tokens = serving.tokens.into_iter().map(|token| token.secret).chain(args.token).collect::<Vec<_>>();
+    let hosts = [serving.allow_hosts, args.allow_host].concat();
+    let unauthenticated = args.allow_unauthenticated || serving.allow_unauthenticated;
+    let access = Access::new(listen, &tokens, hosts, unauthenticated)
         .map_err(|error| Failure::Usage(error.to_string()))?;
-    let servers = config::load(args.mcp_config.as_deref(), Path::new("."))?;
+    let servers = config::load(args.mcp_config.or(mcp_config).as_deref(), folder)?;
+    let defaults = EngineOptions::default();
+    let max_running = args.max_running.or(engine.max_running).unwrap_or(defaults.live);
+    let max_waiting = args.max_waiting.or(queue).unwrap_or(MAX_WAITING);
+    let warm = engine.warm.unwrap_or(defaults.warm).min(max_running);
+    let isolation = args.isolation.or(&engine);
     super::on_runtime(None, async move {
-        let listener = TcpListener::bind(args.listen)
+        let listener = TcpListener::bind(listen)
             .await
-            .map_err(|error| Failure::Setup(format!("cannot listen on {}: {error}", args.listen)))?;
+            .map_err(|error| Failure::Setup(format!("cannot listen on {listen}: {error}")))?;
         let mut signals = Signals::listen()?;
         let tools = Tools::start(servers);
-        let limits = Limits::default();
-        let warm = EngineOptions::default().warm.min(args.max_running);
-        let engine = args.isolation.engine(warm, args.max_running, limits.heap_bytes)?;
-        if let Err(failure) = args.isolation.check(&engine).await {
+        let engine = isolation.engine(warm, max_running, limits.heap_bytes)?;
+        if let Err(failure) = isolation.check(&engine).await {
             tools.shutdown().await;
             return Err(failure);
         }
-        let admission = Admission::new(args.max_running, args.max_waiting);
+        let admission = Admission::new(max_running, max_waiting);
         let server = Server::new(engine, tools.clone(), access, admission, limits);
         if let Ok(address) = listener.local_addr() {
             eprintln!("isolet listens on http://{address}");

@@ -7,10 +7,10 @@ use std::time::Duration;
 use isolet_tsdefs::{Detail, ServerDefinition};
 
 use super::output;
-use crate::config;
 use crate::exit::Failure;
 use crate::tools::Tools;
 use crate::toolset::{Missing, Toolset};
+use crate::{config, settings};
 
 /// How long servers may take to start: `npx` and `uvx` download what they run.
 const START: Duration = Duration::from_secs(35);
@@ -32,6 +32,8 @@ pub struct Args {
     /// The MCP servers; without it ./mcp.json, ./.mcp.json or ./.vscode/mcp.json, else the built-in demo
     #[arg(long, value_name = "FILE", conflicts_with = "tools_file")]
     mcp_config: Option<PathBuf>,
+    #[command(flatten)]
+    settings: settings::SettingsFile,
 }
 
 /// Prints declarations.
@@ -40,7 +42,7 @@ pub fn run(args: Args) -> Result<(), Failure> {
         let toolset = saved(&args.tools_file)?;
         return print(&toolset, args.which.as_deref(), args.detail);
     }
-    live(args.mcp_config.as_deref(), |toolset, broken| {
+    live(args.mcp_config.as_deref(), &args.settings, |toolset, broken| {
         print(toolset, args.which.as_deref(), args.detail)?;
         // What was printed is right but not all: whoever pipes it into a prompt must be able to notice.
         let concerned = |name: &str| {
@@ -55,9 +57,12 @@ pub fn run(args: Args) -> Result<(), Failure> {
 /// Starts the servers, waits for their lists, ends them, and hands over what they listed and which are broken, and why.
 pub fn live(
     mcp_config: Option<&Path>,
+    settings: &settings::SettingsFile,
     use_them: impl FnOnce(&Toolset, &[(String, String)]) -> Result<(), Failure>,
 ) -> Result<(), Failure> {
-    let servers = config::load(mcp_config, Path::new("."))?;
+    let folder = Path::new(".");
+    let settings = settings.load(folder)?;
+    let servers = config::load(mcp_config.or(settings.mcp_config.as_deref()), folder)?;
     super::on_runtime(Some(2), async move {
         let tools = Tools::start(servers);
         tools.settled(START).await;

@@ -13,8 +13,8 @@ use super::problem::Problem;
 
 /// The rules of one server.
 pub struct Access {
-    /// Of the token; comparing digests takes the same time whatever the difference.
-    token: Option<[u8; 32]>,
+    /// Of each token; comparing digests takes the same time whatever the difference.
+    tokens: Vec<[u8; 32]>,
     /// On loopback only local names are answered. Elsewhere the token protects, and names are the operator's business.
     local_names_only: bool,
     /// Names that are answered as well: those of a proxy in front.
@@ -36,17 +36,18 @@ impl Access {
     /// Rules for a server on `listen`.
     pub fn new(
         listen: SocketAddr,
-        token: Option<&str>,
+        tokens: &[String],
         hosts: Vec<String>,
         unauthenticated: bool,
     ) -> Result<Self, Unprotected> {
-        let token = token.filter(|token| !token.is_empty());
+        let tokens = tokens.iter().filter(|token| !token.is_empty());
+        let tokens: Vec<[u8; 32]> = tokens.map(|token| Sha256::digest(token).into()).collect();
         let loopback = listen.ip().is_loopback();
-        if !loopback && token.is_none() && !unauthenticated {
+        if !loopback && tokens.is_empty() && !unauthenticated {
             return Err(Unprotected { listen });
         }
         Ok(Self {
-            token: token.map(|token| Sha256::digest(token).into()),
+            tokens,
             local_names_only: loopback,
             hosts: hosts.into_iter().map(|host| host.to_lowercase()).collect(),
         })
@@ -57,7 +58,9 @@ impl Access {
         if self.local_names_only {
             self.check_names(headers)?;
         }
-        let Some(wanted) = &self.token else { return Ok(()) };
+        if self.tokens.is_empty() {
+            return Ok(());
+        }
         let given = headers
             .get(header::AUTHORIZATION)
             .and_then(|value| value.to_str().ok())
@@ -65,11 +68,16 @@ impl Access {
             .filter(|(scheme, _)| scheme.eq_ignore_ascii_case("bearer"))
             .map(|(_, token)| token.trim());
         match given {
-            Some(token) if Sha256::digest(token).as_slice() == wanted => Ok(()),
+            Some(token) if self.is_token(token) => Ok(()),
             Some(_) => Err(Problem::unauthorized("The bearer token is not the server's.")),
             None => Err(Problem::unauthorized("This server wants a token.")
                 .with_hint("Send the header `Authorization: Bearer <token>`.")),
         }
+    }
+
+    fn is_token(&self, given: &str) -> bool {
+        let digest = Sha256::digest(given);
+        self.tokens.iter().any(|known| known == digest.as_slice())
     }
 
     fn check_names(&self, headers: &HeaderMap) -> Result<(), Problem> {
@@ -123,17 +131,21 @@ mod tests {
     }
 
     fn on(listen: &str, token: Option<&str>) -> Access {
-        Access::new(listen.parse().unwrap(), token, vec!["Proxy.example".to_owned()], true).unwrap()
+        Access::new(listen.parse().unwrap(), &tokens(token), vec!["Proxy.example".to_owned()], true).unwrap()
+    }
+
+    fn tokens(token: Option<&str>) -> Vec<String> {
+        token.map(str::to_owned).into_iter().collect()
     }
 
     #[test]
     fn an_open_address_wants_a_token() {
         let open: SocketAddr = "0.0.0.0:8787".parse().unwrap();
-        assert!(Access::new(open, None, Vec::new(), false).is_err());
-        assert!(Access::new(open, Some(""), Vec::new(), false).is_err());
-        assert!(Access::new(open, Some("secret"), Vec::new(), false).is_ok());
-        assert!(Access::new(open, None, Vec::new(), true).is_ok());
-        assert!(Access::new("[::1]:1".parse().unwrap(), None, Vec::new(), false).is_ok());
+        assert!(Access::new(open, &tokens(None), Vec::new(), false).is_err());
+        assert!(Access::new(open, &tokens(Some("")), Vec::new(), false).is_err());
+        assert!(Access::new(open, &tokens(Some("secret")), Vec::new(), false).is_ok());
+        assert!(Access::new(open, &tokens(None), Vec::new(), true).is_ok());
+        assert!(Access::new("[::1]:1".parse().unwrap(), &tokens(None), Vec::new(), false).is_ok());
     }
 
     #[test]
@@ -145,6 +157,15 @@ mod tests {
             assert!(access.check(&headers(&[("authorization", wrong)])).is_err(), "{wrong}");
         }
         assert_eq!(access.check(&HeaderMap::new()).unwrap_err().status(), 401);
+    }
+
+    #[test]
+    fn each_of_several_tokens_opens() {
+        let both = ["first".to_owned(), "second".to_owned()];
+        let access = Access::new("0.0.0.0:1".parse().unwrap(), &both, Vec::new(), false).unwrap();
+        assert!(access.check(&headers(&[("authorization", "Bearer first")])).is_ok());
+        assert!(access.check(&headers(&[("authorization", "Bearer second")])).is_ok());
+        assert!(access.check(&headers(&[("authorization", "Bearer third")])).is_err());
     }
 
     #[test]
