@@ -23,6 +23,8 @@ pub enum Command {
     Cold(ColdArgs),
     /// Print several --json reports side by side, with ratios to the first.
     Compare(CompareArgs),
+    /// Measure isolet and workerd's Worker Loader in turns and print a Markdown table.
+    Workerd(BesideArgs),
 }
 
 #[derive(Debug, Args)]
@@ -130,6 +132,64 @@ pub struct CompareArgs {
     /// Files with one or more JSON documents each; the first document is what the others are compared with.
     #[arg(required = true, value_name = "FILE")]
     pub files: Vec<PathBuf>,
+}
+
+#[derive(Debug, Args)]
+pub struct BesideArgs {
+    /// The isolet to measure; by default the one beside this program.
+    #[arg(long, value_name = "FILE")]
+    pub isolet: Option<PathBuf>,
+    /// A workerd that is there; by default one that npm installs.
+    #[arg(long, value_name = "FILE")]
+    pub workerd: Option<PathBuf>,
+    /// Where to install workerd; by default a folder beside this program.
+    #[arg(long, value_name = "DIR")]
+    pub folder: Option<PathBuf>,
+    /// How workerd makes a fresh Worker for each request.
+    #[arg(long, value_enum, default_value_t = Loader::Load)]
+    pub loader: Loader,
+    /// Numbers of connections.
+    #[arg(long, value_delimiter = ',', default_value = "1,4", value_parser = clap::value_parser!(u32).range(1..=1000))]
+    pub connections: Vec<u32>,
+    /// Rounds of each of the two, for each script and number of connections.
+    #[arg(long, default_value_t = 3, value_parser = clap::value_parser!(u32).range(1..=100))]
+    pub rounds: u32,
+    /// The time that is measured in a round. workerd keeps memory of each Worker for a while: some seconds are enough.
+    #[arg(long, value_name = "TIME", default_value = "3s", value_parser = duration)]
+    pub duration: Duration,
+    /// The same load before that, in each round.
+    #[arg(long, value_name = "TIME", default_value = "1s", value_parser = duration)]
+    pub warm_up: Duration,
+    /// Print the JSON document of every round instead of the table.
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// The two ways to a fresh Worker.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+pub enum Loader {
+    /// `LOADER.load()`: made for code that is run once.
+    Load,
+    /// `LOADER.get()` with an id that was never used: workerd keeps such Workers for a next request.
+    Get,
+}
+
+impl Loader {
+    /// The path at which the peer does it this way.
+    pub fn path(self) -> &'static str {
+        match self {
+            Self::Load => "/load",
+            Self::Get => "/get",
+        }
+    }
+
+    /// For the report.
+    pub fn label(self) -> &'static str {
+        match self {
+            Self::Load => "LOADER.load()",
+            Self::Get => "LOADER.get() with a fresh id",
+        }
+    }
 }
 
 /// `250ms`, `10s`, `1.5s`, `2m`, `1h`.

@@ -32,6 +32,8 @@ pub enum BenchError {
     EndedEarly { status: ExitStatus },
     #[error("the target did not answer {url} within {after:?}; last attempt: {last}")]
     NotReady { url: String, after: Duration, last: String },
+    #[error("{command} in {folder} failed:\n{said}", folder = folder.display())]
+    Install { command: String, folder: PathBuf, said: String },
     #[error("a generator thread ended unexpectedly")]
     GeneratorLost,
 }

@@ -20,8 +20,11 @@
 //! | [`report`] | the figures as JSON |
 //! | [`table`] | the figures as text |
 //! | [`compare`] | several reports side by side |
+//! | [`beside`] | isolet and workerd in turns |
+//! | [`workerd`] | that peer: installed from npm, configured, started |
 //! | [`error`] | what can go wrong before or around a measurement |
 
+mod beside;
 mod cli;
 mod cold;
 mod compare;
@@ -37,6 +40,7 @@ mod session;
 mod table;
 mod tally;
 mod target;
+mod workerd;
 
 use std::process::ExitCode;
 
@@ -77,6 +81,7 @@ async fn run(command: &Command) -> Result<ExitCode, BenchError> {
             print!("{}", compare::table(&compare::read(&args.files)?));
             return Ok(ExitCode::SUCCESS);
         }
+        Command::Workerd(args) => return beside(args).await,
     };
     if json {
         println!("{}", serde_json::to_string(&document).map_err(BenchError::Json)?);
@@ -85,6 +90,20 @@ async fn run(command: &Command) -> Result<ExitCode, BenchError> {
     }
     // A script that compares two runs must not take one with failures for a good one.
     Ok(if document.failures() == 0 { ExitCode::SUCCESS } else { ExitCode::from(1) })
+}
+
+async fn beside(args: &cli::BesideArgs) -> Result<ExitCode, BenchError> {
+    let beside = beside::measure(args).await?;
+    let failures = beside.failures();
+    if args.json {
+        for report in beside.into_reports() {
+            let document = Document::Load(Box::new(report));
+            println!("{}", serde_json::to_string(&document).map_err(BenchError::Json)?);
+        }
+    } else {
+        print!("{}", beside.table());
+    }
+    Ok(if failures == 0 { ExitCode::SUCCESS } else { ExitCode::from(1) })
 }
 
 async fn interrupted() {

@@ -11,7 +11,7 @@ use crate::tally::Latency;
 const SATURATED: f64 = 0.85;
 
 /// Other programs that took this share of the machine disturbed the figures.
-const DISTURBED: f64 = 0.1;
+pub const DISTURBED: f64 = 0.1;
 
 /// The table of one report; names in bold where a terminal shows it and NO_COLOR does not forbid it.
 pub fn render(document: &Document) -> String {
