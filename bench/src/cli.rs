@@ -155,7 +155,7 @@ pub struct BesideArgs {
     #[arg(long, default_value_t = 3, value_parser = clap::value_parser!(u32).range(1..=100))]
     pub rounds: u32,
     /// The time that is measured in a round. workerd keeps memory of each Worker for a while: some seconds are enough.
-    #[arg(long, value_name = "TIME", default_value = "3s", value_parser = duration)]
+    #[arg(long, value_name = "TIME", default_value = "2s", value_parser = duration)]
     pub duration: Duration,
     /// The same load before that, in each round.
     #[arg(long, value_name = "TIME", default_value = "1s", value_parser = duration)]
