@@ -17,6 +17,8 @@ use indexmap::IndexMap;
 
 pub use error::ConfigError;
 
+use crate::handshake::Era;
+
 /// Names under which a project keeps its servers, in the order in which they are looked for.
 const FILE_NAMES: [&str; 3] = ["mcp.json", ".mcp.json", ".vscode/mcp.json"];
 
@@ -41,6 +43,20 @@ pub struct ServerConfig {
     pub call_timeout: Option<Duration>,
     /// `"disabled": true`: listed, never started. Its variables are not looked up.
     pub disabled: bool,
+    /// When it is started (`start`).
+    pub start: Start,
+    /// The lifecycle it speaks, where the file says so (`era`). Else isolet finds out.
+    pub era: Option<Era>,
+}
+
+/// When a server is started.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Start {
+    /// With isolet.
+    #[default]
+    Eager,
+    /// When something is first asked of it. Until then its tools are not known, so they are in no declaration.
+    Lazy,
 }
 
 /// How to reach a server.
@@ -125,13 +141,17 @@ impl ServerConfig {
     pub fn stdio(command: impl Into<String>, args: impl IntoIterator<Item = impl Into<String>>) -> Self {
         let args = args.into_iter().map(Into::into).collect();
         let stdio = StdioConfig { command: command.into(), args, ..StdioConfig::default() };
-        Self { transport: TransportConfig::Stdio(stdio), call_timeout: None, disabled: false }
+        Self::new(TransportConfig::Stdio(stdio))
     }
 
     /// An HTTP endpoint, and nothing else said.
     pub fn http(url: url::Url) -> Self {
         let http = HttpConfig { url, headers: IndexMap::new() };
-        Self { transport: TransportConfig::Http(http), call_timeout: None, disabled: false }
+        Self::new(TransportConfig::Http(http))
+    }
+
+    fn new(transport: TransportConfig) -> Self {
+        Self { transport, call_timeout: None, disabled: false, start: Start::Eager, era: None }
     }
 }
 

@@ -1,19 +1,18 @@
 //! One live session with a server, from the handshake to its end.
 
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use rmcp::ClientHandler;
 use rmcp::model::{
     CancelledNotification, CancelledNotificationParam, ClientCapabilities, ClientConfig, ClientRequest,
-    Implementation, ProtocolVersion, RequestId, ServerPeerInfo,
+    DiscoverRequest, DiscoverRequestParams, Implementation, PingRequest, ProgressNotificationParam,
+    ProtocolVersion, RequestId, ServerPeerInfo, SubscriptionFilter,
 };
 use rmcp::service::{
-    ClientInitializeError, ClientLifecycleMode, NotificationContext, Peer, PeerRequestOptions, RoleClient,
-    RunningService, ServiceError, serve_client_with_lifecycle_and_ct,
+    NotificationContext, Peer, PeerRequestOptions, RoleClient, ServiceError, serve_directly_with_ct,
 };
-use rmcp::transport::Transport;
 use rmcp::transport::streamable_http_client::StreamableHttpError;
 use serde_json::value::RawValue;
 use tokio::sync::Notify;
@@ -21,14 +20,17 @@ use tokio_util::sync::CancellationToken;
 
 use crate::child::{Child, describe_exit};
 use crate::config::TransportConfig;
+use crate::handshake::{Approach, Era, HandshakeError, OpenError, over_http, over_stdio};
 use crate::http::{self, HttpFailure};
+use crate::params::ParamHeaders;
+use crate::progress::{ProgressSink, ProgressSinks};
 use crate::server::Target;
 use crate::stdio::{Garbage, MAX_LINE, StdioTransport};
 use crate::text::shortened;
 use crate::wire::raw_result;
 
 /// Longest text of a server's that is put into a message.
-const MAX_UPSTREAM_TEXT: usize = 8 * 1024;
+pub(crate) const MAX_UPSTREAM_TEXT: usize = 8 * 1024;
 
 /// How long a failed call waits for the exit status and the last words of a child whose output has just ended.
 const LAST_WORDS: Duration = Duration::from_millis(300);
@@ -36,12 +38,24 @@ const LAST_WORDS: Duration = Duration::from_millis(300);
 /// How long the farewell to an HTTP server may take.
 const FAREWELL: Duration = Duration::from_secs(2);
 
+/// The pauses between attempts to subscribe to changes double from the first to the longest.
+const FIRST_LISTEN_PAUSE: Duration = Duration::from_secs(1);
+const LONGEST_LISTEN_PAUSE: Duration = Duration::from_secs(60);
+
 /// A session that was opened and has not been closed by us.
 pub(crate) struct Connection {
     peer: Peer<RoleClient>,
     info: Arc<ServerPeerInfo>,
+    era: Era,
     child: Option<Child>,
     garbage: Arc<Garbage>,
+    params: ParamHeaders,
+    progress: ProgressSinks,
+    /// A subscription to changes is open.
+    listening: Arc<AtomicBool>,
+    in_flight: AtomicUsize,
+    /// Why isolet ended it.
+    verdict: OnceLock<String>,
     /// A request over HTTP could not be delivered.
     unreachable: Arc<AtomicBool>,
     /// Cancelled when the session is over, whoever ended it.
@@ -66,31 +80,12 @@ pub(crate) enum RequestError {
     Malformed(String),
 }
 
-/// The two lifecycles of MCP.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Era {
-    /// `initialize`, up to revision 2025-11-25.
-    Initialize,
-    /// `server/discover`, from revision 2026-07-28.
-    Discover,
-}
-
-/// Why a session was not opened.
-#[derive(Debug)]
-pub(crate) struct OpenError {
-    /// For people.
-    pub reason: String,
-    /// The server speaks the other era: trying that may help.
-    pub wrong_era: bool,
-    /// Trying again without a change of the configuration or the machine is pointless.
-    pub permanent: bool,
-}
-
 /// What the server may ask of isolet, which is next to nothing: it declares no capabilities.
 #[derive(Clone)]
-struct Handler {
+pub(crate) struct Handler {
     info: ClientConfig,
     tools_changed: Arc<Notify>,
+    progress: ProgressSinks,
 }
 
 impl ClientHandler for Handler {
@@ -101,13 +96,17 @@ impl ClientHandler for Handler {
     async fn on_tool_list_changed(&self, _: NotificationContext<RoleClient>) {
         self.tools_changed.notify_one();
     }
+
+    async fn on_progress(&self, params: ProgressNotificationParam, _: NotificationContext<RoleClient>) {
+        self.progress.report(&params);
+    }
 }
 
 impl Connection {
-    /// Opens a session in `era`. Dropping the future ends what was begun.
+    /// Opens a session. Dropping the future ends what was begun.
     pub(crate) async fn open(
         target: &Target,
-        era: Era,
+        approach: Approach,
         tools_changed: Arc<Notify>,
     ) -> Result<Self, OpenError> {
         let options = &*target.options;
@@ -116,47 +115,60 @@ impl Connection {
         let ended = CancellationToken::new();
         let garbage = Arc::new(Garbage::default());
         let unreachable = Arc::new(AtomicBool::new(false));
+        let params = ParamHeaders::default();
+        let progress = ProgressSinks::default();
         let info = ClientConfig::new(
             ClientCapabilities::default(),
             Implementation::new(&options.client_name, &options.client_version),
         )
         .with_protocol_version(ProtocolVersion::LATEST_WITH_INITIALIZE);
-        let handler = Handler { info, tools_changed };
-        let (service, child) =
-            match &target.config.transport {
-                TransportConfig::Stdio(stdio) => {
-                    let (child, (stdout, stdin)) = Child::start(target, stdio)
-                        .map_err(|reason| OpenError { reason, wrong_era: false, permanent: true })?;
-                    let transport = StdioTransport::new(stdout, stdin, garbage.clone(), ended.clone());
-                    // A child that is gone will not answer, even if something it started holds its pipes open.
-                    let gone = async {
-                        child.exited().await;
-                        tokio::time::sleep(LAST_WORDS).await;
-                        Err(ClientInitializeError::ConnectionClosed(String::new()))
-                    };
-                    let opened = tokio::select! {
-                        opened = handshake(handler, transport, era, stop, options.connect_timeout) => opened,
-                        gone = gone => gone.map_err(|error| HandshakeError::Failed(Box::new(error))),
-                    };
-                    match opened {
-                        Ok(service) => (service, Some(child)),
-                        Err(error) => {
-                            let failure = error.describe(options.connect_timeout);
-                            let words = last_words(&child, LAST_WORDS).await;
-                            return Err(OpenError {
-                                reason: join(failure.reason, [words, garbage.describe()]),
-                                ..failure
-                            });
-                        }
+        let handler =
+            Handler { info: info.clone(), tools_changed: tools_changed.clone(), progress: progress.clone() };
+        let fatal = |reason| OpenError { reason, wrong_era: false, permanent: true };
+        let (service, era, child) = match &target.config.transport {
+            TransportConfig::Stdio(stdio) => {
+                let (child, (stdout, stdin)) = Child::start(target, stdio).map_err(fatal)?;
+                let mut transport = StdioTransport::new(stdout, stdin, garbage.clone(), ended.clone());
+                // A child that is gone will not answer, even if something it started holds its pipes open.
+                let gone = async {
+                    child.exited().await;
+                    tokio::time::sleep(LAST_WORDS).await;
+                };
+                let greeted = tokio::select! {
+                    greeted = tokio::time::timeout(
+                        options.connect_timeout,
+                        over_stdio(&mut transport, &info, approach),
+                    ) => greeted.unwrap_or(Err(HandshakeError::Timeout(options.connect_timeout))),
+                    () = gone => Err(HandshakeError::Ended),
+                };
+                match greeted {
+                    Ok((info, era)) => {
+                        let service = serve_directly_with_ct(handler, transport, Some(info), stop);
+                        (service, era, Some(child))
+                    }
+                    Err(error) => {
+                        // A child that is alive was asked in both ways.
+                        let wrong_era = matches!(error, HandshakeError::Ended | HandshakeError::Send(_));
+                        let failure = error.describe();
+                        let words = last_words(&child, LAST_WORDS).await;
+                        drop(transport);
+                        child.stop().await;
+                        return Err(OpenError {
+                            reason: join(failure.reason, [words, garbage.describe()]),
+                            wrong_era,
+                            permanent: failure.permanent,
+                        });
                     }
                 }
-                TransportConfig::Http(http) => {
-                    let transport = http::transport(http, &target.pools, unreachable.clone())
-                        .map_err(|reason| OpenError { reason, wrong_era: false, permanent: true })?;
-                    let opened = handshake(handler, transport, era, stop, options.connect_timeout).await;
-                    (opened.map_err(|error| error.describe(options.connect_timeout))?, None)
-                }
-            };
+            }
+            TransportConfig::Http(http) => {
+                let transport = http::transport(http, &target.pools, params.clone(), unreachable.clone())
+                    .map_err(fatal)?;
+                let opened = over_http(handler, transport, approach, stop, options.connect_timeout).await;
+                let service = opened.map_err(|error| error.describe())?;
+                (service, approach.first, None)
+            }
+        };
         let peer = service.peer().clone();
         let Some(info) = peer.peer_info() else {
             let reason = "the server did not introduce itself".to_owned();
@@ -179,7 +191,111 @@ impl Connection {
             });
         }
         let runtime = tokio::runtime::Handle::current();
-        Ok(Self { peer, info, child, garbage, unreachable, ended, stop, runtime })
+        let listening = Arc::new(AtomicBool::new(false));
+        let connection = Self {
+            peer,
+            info,
+            era,
+            child,
+            garbage,
+            unreachable,
+            params,
+            progress,
+            listening,
+            in_flight: AtomicUsize::new(0),
+            verdict: OnceLock::new(),
+            ended,
+            stop,
+            runtime,
+        };
+        connection.follow_changes(tools_changed);
+        Ok(connection)
+    }
+
+    /// In the later era changes are announced to those who asked for it. A server that does not take the question has
+    /// none to announce; a subscription that ends is made again, and what changed meanwhile is found by listing again.
+    fn follow_changes(&self, tools_changed: Arc<Notify>) {
+        let tools = self.info.capabilities.tools.as_ref();
+        if self.era != Era::Modern || !tools.is_some_and(|tools| tools.list_changed == Some(true)) {
+            return;
+        }
+        let (peer, listening, ended) = (self.peer.clone(), self.listening.clone(), self.ended.clone());
+        let follow = async move {
+            let mut pause = FIRST_LISTEN_PAUSE;
+            let mut first = true;
+            loop {
+                let filter = SubscriptionFilter::builder().tools_list_changed().build();
+                match peer.listen(filter).await {
+                    Ok(mut subscription) => {
+                        let began = tokio::time::Instant::now();
+                        listening.store(true, Ordering::Relaxed);
+                        if !std::mem::take(&mut first) {
+                            tools_changed.notify_one();
+                        }
+                        while let Ok(Some(_)) = subscription.next().await {
+                            tools_changed.notify_one();
+                        }
+                        listening.store(false, Ordering::Relaxed);
+                        if began.elapsed() > LONGEST_LISTEN_PAUSE {
+                            pause = FIRST_LISTEN_PAUSE;
+                        }
+                    }
+                    Err(ServiceError::McpError(error)) => {
+                        tracing::debug!(code = error.code.0, "the server takes no subscription");
+                        return;
+                    }
+                    Err(_) => {}
+                }
+                tokio::time::sleep(pause).await;
+                pause = (pause * 2).min(LONGEST_LISTEN_PAUSE);
+            }
+        };
+        tokio::spawn(async move {
+            tokio::select! {
+                () = follow => {}
+                () = ended.cancelled() => {}
+            }
+        });
+    }
+
+    /// Which lifecycle this session has.
+    pub(crate) fn era(&self) -> Era {
+        self.era
+    }
+
+    /// Whether changes of the list are announced over a subscription.
+    pub(crate) fn is_listening(&self) -> bool {
+        self.listening.load(Ordering::Relaxed)
+    }
+
+    /// Arguments that are to be repeated in HTTP headers.
+    pub(crate) fn params(&self) -> &ParamHeaders {
+        &self.params
+    }
+
+    /// Whether a request is under way. A server that works on one may have no ear for a ping.
+    pub(crate) fn is_busy(&self) -> bool {
+        self.in_flight.load(Ordering::Relaxed) > 0
+    }
+
+    /// Whether the server still answers. Any answer will do. The later era has no ping, but every server there knows
+    /// `server/discover`.
+    pub(crate) async fn ping(&self, timeout: Duration) -> bool {
+        let request = match self.era {
+            Era::Legacy => ClientRequest::PingRequest(PingRequest::default()),
+            Era::Modern => ClientRequest::DiscoverRequest(DiscoverRequest::new(DiscoverRequestParams {})),
+        };
+        !matches!(
+            self.request(request, timeout, None).await,
+            Err(RequestError::Timeout | RequestError::Ended)
+        )
+    }
+
+    /// Ends a session whose server has fallen silent.
+    pub(crate) fn give_up(&self, reason: String) {
+        let _first = self.verdict.set(reason);
+        self.ended.cancel();
+        self.stop.cancel();
     }
 
     /// What the server said of itself.
@@ -219,6 +335,9 @@ impl Connection {
 
     /// How the session ended and what the server said last.
     pub(crate) async fn obituary(&self) -> String {
+        if let Some(verdict) = self.verdict.get() {
+            return verdict.clone();
+        }
         let Some(child) = &self.child else { return "the connection was lost".to_owned() };
         let words = last_words(child, LAST_WORDS).await;
         join("its output ended".to_owned(), [words, self.garbage.describe()])
@@ -229,7 +348,9 @@ impl Connection {
         &self,
         request: ClientRequest,
         timeout: Duration,
+        progress: Option<ProgressSink>,
     ) -> Result<Box<RawValue>, RequestError> {
+        let _busy = Busy::new(&self.in_flight);
         let too_long = self.garbage.too_long();
         let answer = async {
             let options = PeerRequestOptions::no_options();
@@ -239,6 +360,7 @@ impl Connection {
                 .await
                 .map_err(|_| RequestError::Ended)?;
             let mut cancel = CancelOnDrop { connection: self, id: Some(handle.id.clone()) };
+            let _reported = progress.map(|sink| self.progress.add(handle.progress_token.clone(), sink));
             let answer = (&mut handle.rx).await;
             cancel.id = None;
             match answer {
@@ -304,56 +426,19 @@ impl Drop for CancelOnDrop<'_> {
     }
 }
 
-enum HandshakeError {
-    Failed(Box<ClientInitializeError>),
-    Timeout,
-}
+/// Counts a request while it is under way.
+struct Busy<'a>(&'a AtomicUsize);
 
-async fn handshake<T>(
-    handler: Handler,
-    transport: T,
-    era: Era,
-    stop: CancellationToken,
-    timeout: Duration,
-) -> Result<RunningService<RoleClient, Handler>, HandshakeError>
-where
-    T: Transport<RoleClient> + 'static,
-{
-    let lifecycle = match era {
-        Era::Initialize => ClientLifecycleMode::Initialize,
-        Era::Discover => {
-            ClientLifecycleMode::Discover { preferred_versions: vec![ProtocolVersion::V_2026_07_28] }
-        }
-    };
-    let opening = serve_client_with_lifecycle_and_ct(handler, transport, lifecycle, stop);
-    match tokio::time::timeout(timeout, opening).await {
-        Ok(opened) => opened.map_err(|error| HandshakeError::Failed(Box::new(error))),
-        Err(_) => Err(HandshakeError::Timeout),
+impl<'a> Busy<'a> {
+    fn new(count: &'a AtomicUsize) -> Self {
+        count.fetch_add(1, Ordering::Relaxed);
+        Self(count)
     }
 }
 
-impl HandshakeError {
-    fn describe(self, timeout: Duration) -> OpenError {
-        let mut wrong_era = false;
-        let reason = match self {
-            Self::Timeout => format!("it did not answer the handshake within {timeout:?}"),
-            Self::Failed(error) => match *error {
-                ClientInitializeError::JsonRpcError(error) => {
-                    wrong_era = true;
-                    let message = shortened(&error.message, MAX_UPSTREAM_TEXT);
-                    format!("it refuses the handshake: {message} (error {})", error.code.0)
-                }
-                ClientInitializeError::ConnectionClosed(_) => {
-                    "it ended before it answered the handshake".to_owned()
-                }
-                ClientInitializeError::TransportError { error, .. } => chain(error.error.as_ref()),
-                ClientInitializeError::ExpectedInitResult(_) => {
-                    "its answer to the handshake is not one of MCP".to_owned()
-                }
-                other => shortened(&other.to_string(), MAX_UPSTREAM_TEXT).into_owned(),
-            },
-        };
-        OpenError { reason, wrong_era, permanent: false }
+impl Drop for Busy<'_> {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::Relaxed);
     }
 }
 
@@ -384,7 +469,7 @@ fn request_error(error: ServiceError) -> RequestError {
 }
 
 /// An error and what caused it, each cause once: many libraries repeat the cause in their own text.
-fn chain(error: &(dyn std::error::Error + 'static)) -> String {
+pub(crate) fn chain(error: &(dyn std::error::Error + 'static)) -> String {
     if let Some(StreamableHttpError::Client(failure)) =
         error.downcast_ref::<StreamableHttpError<HttpFailure>>()
     {

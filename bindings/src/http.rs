@@ -17,7 +17,7 @@ use futures_util::stream::{self, BoxStream};
 use http::header::{ACCEPT, CONTENT_TYPE, HeaderMap};
 use http::{HeaderName, HeaderValue, Method, StatusCode};
 use reqwest::{RequestBuilder, Response};
-use rmcp::model::{ClientJsonRpcMessage, JsonRpcMessage, ServerJsonRpcMessage};
+use rmcp::model::{ClientJsonRpcMessage, ClientRequest, JsonRpcMessage, ServerJsonRpcMessage};
 use rmcp::transport::StreamableHttpClientTransport;
 use rmcp::transport::common::client_side_sse::ExponentialBackoff;
 use rmcp::transport::streamable_http_client::{
@@ -27,8 +27,9 @@ use rmcp::transport::streamable_http_client::{
 use sse_stream::Sse;
 
 use crate::config::HttpConfig;
+use crate::params::ParamHeaders;
 use crate::wire::{Incoming, Intake, parse};
-pub(crate) use failure::HttpFailure;
+pub(crate) use failure::{HttpFailure, status_of};
 use sse::Decoder;
 
 /// Longest message taken from a server, as over stdio.
@@ -42,6 +43,7 @@ const CONCURRENT_POSTS: usize = 256;
 const LONGEST_PAUSE: Duration = Duration::from_secs(60);
 
 const SESSION: HeaderName = HeaderName::from_static("mcp-session-id");
+const METHOD: HeaderName = HeaderName::from_static("mcp-method");
 const LAST_EVENT: HeaderName = HeaderName::from_static("last-event-id");
 
 type Failure = StreamableHttpError<HttpFailure>;
@@ -86,6 +88,7 @@ pub(crate) struct Endpoint {
     /// The configured headers, marked as sensitive. rmcp never sees them, so it cannot log them.
     headers: HeaderMap,
     intake: Intake,
+    params: ParamHeaders,
     unreachable: Arc<AtomicBool>,
 }
 
@@ -93,6 +96,7 @@ pub(crate) struct Endpoint {
 pub(crate) fn transport(
     config: &HttpConfig,
     pools: &Pools,
+    params: ParamHeaders,
     unreachable: Arc<AtomicBool>,
 ) -> Result<StreamableHttpClientTransport<Endpoint>, String> {
     let client = pools.for_url(&config.url)?;
@@ -103,7 +107,7 @@ pub(crate) fn transport(
         value.set_sensitive(true);
         headers.insert(name.clone(), value);
     }
-    let endpoint = Endpoint { client, headers, intake: Intake::default(), unreachable };
+    let endpoint = Endpoint { client, headers, intake: Intake::default(), params, unreachable };
     let mut backoff = ExponentialBackoff::default();
     backoff.max_delay = Some(LONGEST_PAUSE);
     let mut transport = StreamableHttpClientTransportConfig::with_uri(config.url.as_str());
@@ -127,8 +131,10 @@ impl StreamableHttpClient for Endpoint {
     ) -> Result<StreamableHttpPostResponse, Failure> {
         let _sent = self.intake.outgoing(&message);
         let awaits_answer = matches!(message, JsonRpcMessage::Request(_));
+        let param_headers = self.param_headers(&message, &protocol_headers);
         let mut request = self
             .request(Method::POST, &uri, session.as_deref(), protocol_headers)
+            .headers(param_headers)
             .header(ACCEPT, "application/json, text/event-stream")
             .header(CONTENT_TYPE, "application/json")
             .body(serde_json::to_vec(&message)?);
@@ -202,6 +208,23 @@ impl StreamableHttpClient for Endpoint {
 }
 
 impl Endpoint {
+    /// Arguments that the server wants to see in headers. Only the later era knows them, and its requests can be told by
+    /// the header with their method.
+    fn param_headers(
+        &self,
+        message: &ClientJsonRpcMessage,
+        protocol_headers: &HashMap<HeaderName, HeaderValue>,
+    ) -> HeaderMap {
+        let mut headers = HeaderMap::new();
+        if let JsonRpcMessage::Request(request) = message
+            && let ClientRequest::CallToolRequest(call) = &request.request
+            && protocol_headers.contains_key(&METHOD)
+        {
+            self.params.add(&call.params.name, call.params.arguments.as_ref(), &mut headers);
+        }
+        headers
+    }
+
     fn request(
         &self,
         method: Method,

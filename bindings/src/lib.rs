@@ -8,14 +8,18 @@
 //! | [`config`] | what an `mcp.json` says: servers, commands, headers, `${VAR}`; every complaint has a line and a column |
 //! | [`upstreams`] | all servers together: start, watch, call, stop |
 //! | `server` | the life of one server: connect, list, stay, connect again |
-//! | `connection` | one live session: handshake, requests, cancellation, its end |
+//! | `handshake` | which of the protocol's two eras a server speaks, and greeting it in that one |
+//! | `connection` | one live session: requests, cancellation, subscriptions, its end |
 //! | `stdio` | the transport over a child's pipes |
 //! | `http` | Streamable HTTP: kept connections, events, failures with advice |
 //! | `wire` | JSON-RPC as servers really send it; results stay text |
+//! | `params` | arguments repeated in HTTP headers |
+//! | [`progress`] | what servers report while they work |
 //! | `child` | one child process: environment, stderr, being stopped |
 //! | [`guard`] | the process between isolet and a child, which outlives isolet to clean up |
 //! | `listing` | lists page by page, tools one by one |
 //! | [`result`] | what a tool answered, and the value that a script gets for it |
+//! | `media` | images, sound and files in results, bounded |
 //! | [`status`] | what `/v1/servers` shows |
 //! | [`error`] | why a call has no result |
 //! | `redact` | credentials taken out of messages |
@@ -27,8 +31,12 @@ pub mod config;
 mod connection;
 pub mod error;
 pub mod guard;
+mod handshake;
 mod http;
 mod listing;
+mod media;
+mod params;
+pub mod progress;
 mod redact;
 pub mod result;
 mod server;
@@ -41,6 +49,8 @@ mod wire;
 pub use child::GuardCommand;
 pub use config::{ConfigError, McpConfig, ServerConfig};
 pub use error::CallError;
+pub use handshake::Era;
+pub use progress::{Progress, ProgressSink};
 pub use result::ToolResult;
 pub use status::{ServerStatus, State};
 pub use upstreams::{ServerTools, ToolLists, UpstreamOptions, Upstreams};

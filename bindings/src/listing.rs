@@ -11,6 +11,7 @@ use serde_json::Value;
 use serde_json::value::RawValue;
 
 use crate::connection::{Connection, RequestError};
+use crate::params::marked;
 use crate::text::{printable, shortened};
 
 /// A server that gives every tool a page of its own is still readable to this many tools.
@@ -44,6 +45,23 @@ struct Page<'a> {
     items: Vec<&'a RawValue>,
     #[serde(default, rename = "nextCursor")]
     next_cursor: Option<String>,
+    /// From revision 2026-07-28.
+    #[serde(default, rename = "ttlMs", deserialize_with = "number")]
+    ttl_ms: Option<f64>,
+}
+
+/// A number, or nothing: a hint that cannot be read is none.
+fn number<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<Option<f64>, D::Error> {
+    let raw = <&RawValue>::deserialize(deserializer)?;
+    Ok(serde_json::from_str(raw.get()).ok())
+}
+
+/// All pages of a list.
+#[derive(Debug, Default)]
+pub(crate) struct Fetched {
+    pub items: Vec<Box<RawValue>>,
+    /// How long the server says that this stays true: of the page that ages first, `None` if one says nothing.
+    pub fresh_for: Option<Duration>,
 }
 
 /// Fetches all pages of a list within `timeout`. What is over a bound is left out, and the log says so.
@@ -51,33 +69,37 @@ pub(crate) async fn fetch(
     connection: &Connection,
     list: List,
     timeout: Duration,
-) -> Result<Vec<Box<RawValue>>, RequestError> {
+) -> Result<Fetched, RequestError> {
     let deadline = tokio::time::Instant::now() + timeout;
     let mut items: Vec<Box<RawValue>> = Vec::new();
+    let mut fresh_for = Some(Duration::MAX);
     let mut bytes = 0;
     let mut cursors = HashSet::new();
     let mut cursor = None;
     for _ in 0..MAX_PAGES {
         let left = deadline.saturating_duration_since(tokio::time::Instant::now());
-        let raw = connection.request(list.request(cursor.take()), left).await?;
+        let raw = connection.request(list.request(cursor.take()), left, None).await?;
         let page: Page<'_> = serde_json::from_str(raw.get())
             .map_err(|error| RequestError::Malformed(format!("it is no {}: {error}", list.noun())))?;
+        let of_page =
+            page.ttl_ms.filter(|ttl| *ttl >= 1.0).map(|ttl| Duration::from_millis(ttl.min(1e12) as u64));
+        fresh_for = fresh_for.zip(of_page).map(|(all, page)| all.min(page));
         for item in page.items {
             bytes += item.get().len();
             if items.len() == MAX_ITEMS || bytes > MAX_BYTES {
                 tracing::warn!(list = list.noun(), kept = items.len(), "a list is too long and is cut");
-                return Ok(items);
+                return Ok(Fetched { items, fresh_for });
             }
             items.push(item.to_owned());
         }
         match page.next_cursor {
             // A cursor that comes again would lead in circles.
             Some(next) if !next.is_empty() && cursors.insert(next.clone()) => cursor = Some(next),
-            _ => return Ok(items),
+            _ => return Ok(Fetched { items, fresh_for }),
         }
     }
     tracing::warn!(list = list.noun(), kept = items.len(), "a list has too many pages and is cut");
-    Ok(items)
+    Ok(Fetched { items, fresh_for })
 }
 
 impl List {
@@ -109,12 +131,13 @@ impl List {
 }
 
 impl ToolList {
-    /// Reads definitions one by one: what cannot be a tool costs itself, never the list.
-    pub(crate) fn read(items: &[Box<RawValue>]) -> Self {
+    /// Reads definitions one by one: what cannot be a tool costs itself, never the list. With `marks`, so does a tool
+    /// whose marks for [headers](crate::params) are wrong.
+    pub(crate) fn read(items: &[Box<RawValue>], marks: bool) -> Self {
         let mut list = Self::default();
         let mut names = HashSet::new();
         for (index, item) in items.iter().enumerate() {
-            match tool(item, &mut names) {
+            match tool(item, &mut names, marks) {
                 Ok(tool) => list.tools.push(tool),
                 Err(why) if list.rejected.len() < MAX_REASONS => {
                     list.rejected.push(format!("tool {} of the list: {why}", index + 1));
@@ -126,7 +149,7 @@ impl ToolList {
     }
 }
 
-fn tool(item: &RawValue, names: &mut HashSet<String>) -> Result<Value, String> {
+fn tool(item: &RawValue, names: &mut HashSet<String>, marks: bool) -> Result<Value, String> {
     let value: Value =
         serde_json::from_str(item.get()).map_err(|error| format!("it cannot be read: {error}"))?;
     let excerpt = || printable(item.get().as_bytes(), 80);
@@ -138,6 +161,9 @@ fn tool(item: &RawValue, names: &mut HashSet<String>) -> Result<Value, String> {
         return Err(format!("its name is too long: {shown}"));
     }
     match value.get("inputSchema") {
+        Some(Value::Object(schema)) if marks => {
+            marked(schema).map_err(|why| format!("{shown} cannot be called over HTTP: {why}"))?;
+        }
         None | Some(Value::Object(_) | Value::Null) => {}
         Some(_) => return Err(format!("the inputSchema of {shown} is not an object")),
     }
@@ -167,7 +193,7 @@ mod tests {
         ];
         let items: Vec<_> =
             definitions.iter().map(|text| RawValue::from_string((*text).to_owned()).unwrap()).collect();
-        let list = ToolList::read(&items);
+        let list = ToolList::read(&items, false);
         let names: Vec<_> = list.tools.iter().map(|tool| tool["name"].as_str().unwrap()).collect();
         assert_eq!(names, ["a", "no-schema"]);
         assert_eq!(list.rejected.len(), 6, "{:?}", list.rejected);

@@ -5,6 +5,9 @@ use std::borrow::Cow;
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
+use crate::media::bounded;
+use crate::text::printable;
+
 /// Longest message made of a failed result. A model reads it; the whole result is there for who wants more.
 const MAX_ERROR_TEXT: usize = 8 * 1024;
 
@@ -12,6 +15,8 @@ const MAX_ERROR_TEXT: usize = 8 * 1024;
 #[derive(Debug, Clone)]
 pub struct ToolResult {
     raw: Box<RawValue>,
+    /// The longest data of one image and the like that a script gets.
+    max_media: usize,
 }
 
 /// The parts of a result that matter here, still as text.
@@ -40,16 +45,11 @@ impl ToolResult {
     ///
     /// # Errors
     /// Why this is no result of `tools/call`.
-    pub(crate) fn new(raw: Box<RawValue>) -> Result<Self, String> {
-        let result = Self { raw };
+    pub(crate) fn new(raw: Box<RawValue>, max_media: usize) -> Result<Self, String> {
+        let result = Self { raw, max_media };
         let shape =
             result.shape().map_err(|error| format!("its result is not one of tools/call: {error}"))?;
-        match shape.result_type.as_deref() {
-            None | Some("complete") => Ok(result),
-            Some(other) => Err(format!(
-                "the tool answered \"{other}\" and wants something from the user, which isolet cannot give it"
-            )),
-        }
+        is_final(shape.result_type.as_deref()).map(|()| result)
     }
 
     /// Whether the tool says that it failed.
@@ -64,13 +64,16 @@ impl ToolResult {
 
     /// The value that a script gets, as JSON: the structured content if there is any, of whatever type; else, for a
     /// result of nothing but text, the joined text, as it is when it is a JSON object or array, else as a string; else
-    /// the whole result.
+    /// the whole result, in which an image, a sound or a file that is too large has lost its data.
     pub fn value_json(&self) -> Vec<u8> {
         let Ok(shape) = self.shape() else { return self.raw_json() };
         if let Some(structured) = shape.structured {
             return structured.get().as_bytes().to_vec();
         }
-        let Some(text) = shape.content.as_deref().and_then(only_text) else { return self.raw_json() };
+        let Some(text) = shape.content.as_deref().and_then(only_text) else {
+            let bounded = bounded(self.raw.get(), "content", self.max_media);
+            return bounded.map_or_else(|| self.raw_json(), String::into_bytes);
+        };
         let trimmed = text.trim();
         // `&RawValue` checks the syntax without building a tree, and leaves numbers as they are.
         if trimmed.starts_with(['{', '[']) && serde_json::from_str::<&RawValue>(trimmed).is_ok() {
@@ -101,6 +104,36 @@ impl ToolResult {
     }
 }
 
+/// A result of revision 2026-07-28 may be a question instead.
+///
+/// # Errors
+/// What to tell whoever asked.
+pub(crate) fn is_final(result_type: Option<&str>) -> Result<(), String> {
+    match result_type {
+        None | Some("complete") => Ok(()),
+        Some("input_required") => {
+            Err("it asks for something from the user or a model before it goes on (\"input_required\"), \
+             and isolet has neither to ask"
+                .to_owned())
+        }
+        Some(other) => {
+            Err(format!("it is of the kind {}, which isolet does not know", printable(other.as_bytes(), 40)))
+        }
+    }
+}
+
+/// As [`is_final`], for the text of any result.
+pub(crate) fn check_final(raw: &RawValue) -> Result<(), String> {
+    #[derive(Deserialize)]
+    struct Kind<'a> {
+        #[serde(borrow, default, rename = "resultType")]
+        result_type: Option<Cow<'a, str>>,
+    }
+    let kind: Kind<'_> =
+        serde_json::from_str(raw.get()).map_err(|error| format!("it is no object: {error}"))?;
+    is_final(kind.result_type.as_deref())
+}
+
 /// The joined text of `blocks` if all of them are text.
 fn only_text(blocks: &[&RawValue]) -> Option<String> {
     let texts: Option<Vec<_>> = blocks.iter().map(|block| text_of(block)).collect();
@@ -117,7 +150,7 @@ mod tests {
     use super::*;
 
     fn result(text: &str) -> ToolResult {
-        ToolResult::new(RawValue::from_string(text.to_owned()).unwrap()).unwrap()
+        ToolResult::new(RawValue::from_string(text.to_owned()).unwrap(), usize::MAX).unwrap()
     }
 
     fn value(text: &str) -> String {
@@ -192,11 +225,15 @@ mod tests {
 
     #[test]
     fn what_is_no_result_is_refused() {
-        let new = |text: &str| ToolResult::new(RawValue::from_string(text.to_owned()).unwrap());
+        let new = |text: &str| ToolResult::new(RawValue::from_string(text.to_owned()).unwrap(), usize::MAX);
         assert!(new("null").is_err());
         assert!(new("[null, [], false]").is_err());
         assert!(new(r#"{"content": 7}"#).is_err());
-        assert!(new(r#"{"resultType":"input_required","inputRequests":{}}"#).unwrap_err().contains("cannot"));
+        assert!(
+            new(r#"{"resultType":"input_required","inputRequests":{}}"#)
+                .unwrap_err()
+                .contains("from the user")
+        );
         assert!(new(r#"{"resultType":"complete","content":[]}"#).is_ok());
     }
 }

@@ -3,8 +3,7 @@
 //! One task owns the life; calls look at what it last announced. A server that ends is connected again at once, and
 //! after a failure with growing pauses; a call that finds it failed wakes the task up and waits for that one attempt.
 
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use serde_json::Value;
@@ -12,14 +11,16 @@ use tokio::sync::{Notify, watch};
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
-use crate::config::ServerConfig;
-use crate::connection::{Connection, Era, RequestError};
+use crate::config::{ServerConfig, Start, TransportConfig};
+use crate::connection::{Connection, RequestError};
 use crate::error::CallError;
+use crate::handshake::{Approach, Era};
 use crate::http::Pools;
 use crate::listing::{List, ToolList, fetch};
 use crate::redact::Redactor;
 use crate::status::{ServerStatus, State};
-use crate::upstreams::{Announcer, UpstreamOptions};
+use crate::text::printable;
+use crate::upstreams::{A_DAY, Announcer, UpstreamOptions};
 
 /// Pauses between attempts in the background double from the first to the longest.
 const FIRST_PAUSE: Duration = Duration::from_millis(500);
@@ -37,6 +38,9 @@ const LIST_SPACING: Duration = Duration::from_secs(1);
 /// A list that could not be fetched is asked for again after this.
 const LIST_AGAIN: Duration = Duration::from_secs(10);
 
+/// A list that says how long it stays true is not fetched more often than this for it.
+const LIST_AGES: Duration = Duration::from_secs(10);
+
 /// What to connect to, and how.
 pub(crate) struct Target {
     pub name: String,
@@ -53,8 +57,15 @@ pub(crate) struct Server {
     /// A call wants a connection.
     wanted: Notify,
     stop: CancellationToken,
-    /// The server speaks the later era only; remembered from the first connection.
-    speaks_discover: AtomicBool,
+    era: Mutex<EraMemory>,
+}
+
+/// What is remembered of a server's era from one connection to the next.
+#[derive(Default)]
+struct EraMemory {
+    known: Option<Era>,
+    /// Attempts in vain while nothing was known.
+    guesses: u32,
 }
 
 /// What is known of a server at one moment.
@@ -77,6 +88,7 @@ pub(crate) struct Snapshot {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct About {
     pub protocol_version: String,
+    pub era: Era,
     pub name: Option<String>,
     pub title: Option<String>,
     pub version: Option<String>,
@@ -91,7 +103,11 @@ struct Failure {
 
 impl Server {
     pub(crate) fn new(target: Target) -> Self {
-        let state = if target.config.disabled { State::Disabled } else { State::Starting };
+        let state = match (target.config.disabled, target.config.start) {
+            (true, _) => State::Disabled,
+            (false, Start::Eager) => State::Starting,
+            (false, Start::Lazy) => State::Idle,
+        };
         let snapshot = Snapshot {
             state,
             attempts: 0,
@@ -108,7 +124,7 @@ impl Server {
             now: watch::Sender::new(snapshot),
             wanted: Notify::new(),
             stop: CancellationToken::new(),
-            speaks_discover: AtomicBool::new(false),
+            era: Mutex::default(),
         }
     }
 
@@ -121,6 +137,13 @@ impl Server {
     pub(crate) async fn settled(&self) {
         let mut watch = self.now.subscribe();
         let _stopped = watch.wait_for(|now| now.state.is_settled()).await;
+    }
+
+    /// Starts a server that waits for somebody to need it.
+    pub(crate) fn wake(&self) {
+        if self.now.borrow().state == State::Idle {
+            self.wanted.notify_one();
+        }
     }
 
     /// Ends the life of this server, soon.
@@ -136,6 +159,7 @@ impl Server {
             transport: self.target.config.transport.kind(),
             state: now.state,
             protocol_version: about.map(|about| about.protocol_version.clone()),
+            era: about.map(|about| about.era),
             server_name: about.and_then(|about| about.name.clone()),
             server_version: about.and_then(|about| about.version.clone()),
             tools: now.tools.as_ref().map(|tools| tools.len()),
@@ -157,6 +181,12 @@ impl Server {
                 (State::Ready, Some(connection)) if !connection.has_ended() => return Ok(connection),
                 // Its end is known but not yet announced, or a first or another attempt is under way.
                 (State::Ready | State::Starting | State::Restarting, _) => {}
+                (State::Idle, _) => {
+                    if asked_at.is_none() {
+                        asked_at = Some(now.attempts);
+                        self.wanted.notify_one();
+                    }
+                }
                 (State::Failed, _) => {
                     let just_failed = now.failed_at.is_some_and(|at| at.elapsed() < ATTEMPT_SPACING);
                     let attempted = asked_at.is_some_and(|attempts| now.attempts > attempts);
@@ -198,6 +228,15 @@ impl Server {
         if self.target.config.disabled {
             return;
         }
+        if self.target.config.start == Start::Lazy {
+            tokio::select! {
+                () = self.wanted.notified() => self.now.send_modify(|now| now.state = State::Starting),
+                () = self.stop.cancelled() => {
+                    self.now.send_modify(|now| now.state = State::Stopped);
+                    return;
+                }
+            }
+        }
         let mut failures = 0u32;
         loop {
             let tools_changed = Arc::new(Notify::new());
@@ -207,8 +246,8 @@ impl Server {
             };
             let began = Instant::now();
             let failure = match attempt {
-                Ok(connection) => {
-                    let stopped = self.stay(&connection, &tools_changed, &announcer).await;
+                Ok((connection, fresh_for)) => {
+                    let stopped = self.stay(&connection, &tools_changed, &announcer, fresh_for).await;
                     if stopped {
                         connection.close().await;
                         break;
@@ -259,18 +298,18 @@ impl Server {
         &self,
         tools_changed: &Arc<Notify>,
         announcer: &Announcer,
-    ) -> Result<Arc<Connection>, Failure> {
+    ) -> Result<(Arc<Connection>, Option<Duration>), Failure> {
         let connection = self.open(tools_changed).await?;
         let about = About::of(&connection);
         let list = self.list_tools(&connection).await;
-        let (tools, rejected, problem) = match list {
-            Ok(list) => (Some(list.tools), list.rejected, None),
+        let (tools, rejected, problem, fresh_for) = match list {
+            Ok((list, fresh_for)) => (Some(list.tools), list.rejected, None, fresh_for),
             Err(problem) if connection.has_ended() => {
                 let reason = format!("{problem}; {}", connection.obituary().await);
                 return Err(Failure { reason, permanent: false });
             }
             // A server that answers, but not this: its tools can still be called by those who know them.
-            Err(problem) => (None, Vec::new(), Some(self.target.redactor.redact(problem))),
+            Err(problem) => (None, Vec::new(), Some(self.target.redactor.redact(problem)), None),
         };
         for reason in &rejected {
             tracing::warn!(target: "isolet::upstream", server = self.target.name, "left out: {reason}");
@@ -291,40 +330,76 @@ impl Server {
             now.failed_at = None;
             now.connection = Some(connection.clone());
         });
-        Ok(connection)
+        Ok((connection, fresh_for))
     }
 
-    /// Opens a session in the era that the server speaks. Nearly all speak the older one, and a server that knows only
-    /// the newer says so in its answer; probing the other way round ends some older children.
+    /// Opens a session in the era that the server speaks. Where that is not known, `server/discover` comes first, as the
+    /// protocol recommends; a child that ends over it is started again and greeted with `initialize` alone.
     async fn open(&self, tools_changed: &Arc<Notify>) -> Result<Connection, Failure> {
-        let first =
-            if self.speaks_discover.load(Ordering::Relaxed) { Era::Discover } else { Era::Initialize };
-        let open = |era| Connection::open(&self.target, era, tools_changed.clone());
-        let error = match open(first).await {
-            Ok(connection) => return Ok(connection),
+        let is_http = matches!(self.target.config.transport, TransportConfig::Http(_));
+        let approach = self.approach();
+        let open = |approach| Connection::open(&self.target, approach, tools_changed.clone());
+        let error = match open(approach).await {
+            Ok(connection) => return Ok(self.remembered(connection)),
             Err(error) => error,
         };
-        if error.wrong_era {
-            let other = if first == Era::Initialize { Era::Discover } else { Era::Initialize };
-            if let Ok(connection) = open(other).await {
-                self.speaks_discover.store(other == Era::Discover, Ordering::Relaxed);
-                return Ok(connection);
+        // A child that keeps ending is started once an attempt, with another greeting each time.
+        let first_guess = !approach.known && self.era().guesses == 0;
+        self.era().guesses += u32::from(!approach.known);
+        if error.wrong_era && !approach.pinned && (is_http || first_guess) {
+            let other = Approach { first: approach.first.other(), known: true, pinned: is_http };
+            match open(other).await {
+                Ok(connection) => return Ok(self.remembered(connection)),
+                Err(again) if again.reason == error.reason => {}
+                Err(again) => {
+                    let first = if approach.first == Era::Modern { "server/discover" } else { "initialize" };
+                    let reason = format!("{} (to {first}: {})", again.reason, error.reason);
+                    return Err(Failure { reason, permanent: again.permanent });
+                }
             }
         }
         Err(Failure { reason: error.reason, permanent: error.permanent })
     }
 
+    fn approach(&self) -> Approach {
+        if let Some(first) = self.target.config.era {
+            return Approach { first, known: true, pinned: true };
+        }
+        let memory = self.era();
+        let guess = if memory.guesses % 2 == 0 { Era::Modern } else { Era::Legacy };
+        Approach { first: memory.known.unwrap_or(guess), known: memory.known.is_some(), pinned: false }
+    }
+
+    fn remembered(&self, connection: Connection) -> Connection {
+        self.era().known = Some(connection.era());
+        connection
+    }
+
+    fn era(&self) -> MutexGuard<'_, EraMemory> {
+        self.era.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     /// Stays until the session ends (false) or the server is to stop (true), and follows changes of the list.
-    async fn stay(&self, connection: &Connection, tools_changed: &Notify, announcer: &Announcer) -> bool {
+    async fn stay(
+        &self,
+        connection: &Connection,
+        tools_changed: &Notify,
+        announcer: &Announcer,
+        mut fresh_for: Option<Duration>,
+    ) -> bool {
         let follow = async {
             loop {
                 let is_listed = self.now.borrow().tools.is_some();
+                // Who announces changes need not be asked.
+                let ages = fresh_for.filter(|_| is_listed && !connection.is_listening());
+                let again = if is_listed { ages.map(|ages| ages.max(LIST_AGES)) } else { Some(LIST_AGAIN) };
                 tokio::select! {
                     () = tools_changed.notified() => tokio::time::sleep(LIST_SETTLES).await,
-                    () = tokio::time::sleep(LIST_AGAIN), if !is_listed => {}
+                    () = tokio::time::sleep(again.unwrap_or_default().min(A_DAY)), if again.is_some() => {}
                 }
                 match self.list_tools(connection).await {
-                    Ok(list) => {
+                    Ok((list, ages)) => {
+                        fresh_for = ages;
                         self.now.send_modify(|now| {
                             now.rejected = list.rejected;
                             replace_if_different(&mut now.tools, Some(list.tools));
@@ -344,14 +419,47 @@ impl Server {
             () = connection.ended() => false,
             () = self.stop.cancelled() => true,
             () = follow => false,
+            () = self.watch_health(connection) => false,
         }
     }
 
-    async fn list_tools(&self, connection: &Connection) -> Result<ToolList, String> {
+    /// Returns when the server has fallen silent. Only one that has answered a ping before can: some never do. Over HTTP
+    /// the later era has no session that could be lost.
+    async fn watch_health(&self, connection: &Connection) {
+        let is_http = matches!(self.target.config.transport, TransportConfig::Http(_));
+        let options = &self.target.options;
+        let mut has_answered = false;
+        while connection.era() == Era::Legacy || !is_http {
+            tokio::time::sleep(options.ping_interval).await;
+            if connection.is_busy() {
+                continue;
+            }
+            if connection.ping(options.ping_timeout).await {
+                has_answered = true;
+            } else if !has_answered {
+                break;
+            } else if !connection.is_busy() {
+                connection.give_up(format!("it did not answer a ping within {:?}", options.ping_timeout));
+                return;
+            }
+        }
+        std::future::pending().await
+    }
+
+    /// The tools, and how long the server says that they stay so.
+    async fn list_tools(&self, connection: &Connection) -> Result<(ToolList, Option<Duration>), String> {
         match fetch(connection, List::Tools, self.target.options.list_timeout).await {
-            Ok(items) => Ok(ToolList::read(&items)),
+            Ok(fetched) => {
+                let is_http = matches!(self.target.config.transport, TransportConfig::Http(_));
+                let marks = is_http && connection.era() == Era::Modern;
+                let list = ToolList::read(&fetched.items, marks);
+                if marks {
+                    connection.params().learn(&list.tools);
+                }
+                Ok((list, fetched.fresh_for))
+            }
             // A server of resources and prompts alone may not know the request.
-            Err(RequestError::Upstream { code: -32601, .. }) => Ok(ToolList::default()),
+            Err(RequestError::Upstream { code: -32601, .. }) => Ok((ToolList::default(), None)),
             Err(error) => Err(format!(
                 "its tools cannot be listed: {}",
                 error.describe(self.target.options.list_timeout)
@@ -365,7 +473,9 @@ impl About {
         let info = connection.info();
         let server = info.server_info.as_ref();
         Self {
-            protocol_version: info.protocol_version.to_string(),
+            // A server may answer with whatever text it likes.
+            protocol_version: printable(info.protocol_version.as_str().as_bytes(), 40),
+            era: connection.era(),
             name: server.map(|server| server.name.clone()),
             title: server.and_then(|server| server.title.clone()),
             version: server.map(|server| server.version.clone()),

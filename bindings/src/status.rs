@@ -4,12 +4,16 @@ use std::fmt;
 
 use serde::Serialize;
 
+use crate::handshake::Era;
+
 /// Where a server is in its life.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum State {
     /// Connecting for the first time.
     Starting,
+    /// `"start": "lazy"`: not started until something is asked of it.
+    Idle,
     /// Connected, its tools are known.
     Ready,
     /// Connecting again after it was ready once, or after a failure.
@@ -33,6 +37,7 @@ impl fmt::Display for State {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Self::Starting => "starting",
+            Self::Idle => "idle",
             Self::Ready => "ready",
             Self::Restarting => "restarting",
             Self::Failed => "failed",
@@ -54,6 +59,9 @@ pub struct ServerStatus {
     /// The negotiated revision of the protocol, such as `2025-11-25`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub protocol_version: Option<String>,
+    /// Which of the protocol's two lifecycles that is.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub era: Option<Era>,
     /// What it calls itself.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub server_name: Option<String>,

@@ -15,6 +15,7 @@ use rmcp::transport::Transport;
 use tokio::io::{AsyncBufReadExt, AsyncRead, AsyncWrite, AsyncWriteExt, BufReader};
 use tokio_util::sync::CancellationToken;
 
+use crate::handshake::EarlyMessages;
 use crate::text::printable;
 use crate::wire::{Incoming, Intake, parse};
 
@@ -197,6 +198,18 @@ where
         }
         self.ended.cancel();
         Ok(())
+    }
+}
+
+impl<R, W> EarlyMessages for StdioTransport<R, W>
+where
+    R: AsyncRead + Send + Unpin,
+    W: AsyncWrite + Send + Unpin + 'static,
+{
+    fn put_back(&mut self, messages: Vec<ServerJsonRpcMessage>) {
+        for message in messages.into_iter().rev() {
+            self.queue.push_front(message);
+        }
     }
 }
 

@@ -20,8 +20,10 @@ use crate::connection::{Connection, RequestError};
 use crate::error::CallError;
 use crate::http::Pools;
 use crate::listing::{List, fetch};
+use crate::media::bounded;
+use crate::progress::ProgressSink;
 use crate::redact::Redactor;
-use crate::result::ToolResult;
+use crate::result::{ToolResult, check_final};
 use crate::server::{Server, Target};
 use crate::status::{ServerStatus, State};
 
@@ -39,6 +41,12 @@ pub struct UpstreamOptions {
     pub stop_patience: Duration,
     /// How long a child may take to leave after SIGTERM, before it gets SIGKILL.
     pub terminate_patience: Duration,
+    /// How often a server without work is asked whether it is still there.
+    pub ping_interval: Duration,
+    /// How long it may take to say so.
+    pub ping_timeout: Duration,
+    /// The longest data, in Base64, of one image, sound or file in a result that a script gets.
+    pub max_media_bytes: usize,
     /// What isolet calls itself.
     pub client_name: String,
     /// The version it reports.
@@ -46,7 +54,7 @@ pub struct UpstreamOptions {
 }
 
 /// Longer than any call may take; instants cannot hold every duration.
-const A_DAY: Duration = Duration::from_secs(86_400);
+pub(crate) const A_DAY: Duration = Duration::from_secs(86_400);
 
 impl Default for UpstreamOptions {
     fn default() -> Self {
@@ -59,6 +67,10 @@ impl Default for UpstreamOptions {
             // every `isolet run` waits for them.
             stop_patience: Duration::from_millis(400),
             terminate_patience: Duration::from_secs(1),
+            ping_interval: Duration::from_secs(30),
+            ping_timeout: Duration::from_secs(10),
+            // A 12-megapixel photograph; a script's whole heap is 128 MiB by default.
+            max_media_bytes: 8 * 1024 * 1024,
             client_name: "isolet".to_owned(),
             client_version: env!("CARGO_PKG_VERSION").to_owned(),
         }
@@ -97,6 +109,8 @@ pub struct ToolLists {
 pub struct ServerTools {
     /// The name in the configuration, which is the name in `env`.
     pub name: String,
+    /// Grows with every change of this server's tools or words; caches of what is made of them compare it.
+    pub generation: u64,
     /// A name for people.
     pub title: Option<String>,
     /// What the server is, in its words.
@@ -154,6 +168,13 @@ impl Upstreams {
         Some(server.snapshot().state)
     }
 
+    /// Starts the server called `name` if it waits for somebody to need it (`"start": "lazy"`).
+    pub fn wake(&self, name: &str) {
+        if let Some(server) = self.shared.servers.get(name) {
+            server.wake();
+        }
+    }
+
     /// Every server as it is now, in the order of the configuration.
     pub fn statuses(&self) -> Vec<ServerStatus> {
         self.shared.servers.values().map(|server| server.status()).collect()
@@ -192,16 +213,30 @@ impl Upstreams {
         arguments: &str,
         timeout: Duration,
     ) -> Result<ToolResult, CallError> {
+        self.call_tool_reporting(server, tool, arguments, timeout, None).await
+    }
+
+    /// As [`call_tool`](Self::call_tool); what the server reports meanwhile goes to `progress`. Reports do not give a call
+    /// more time.
+    ///
+    /// # Errors
+    /// As [`call_tool`](Self::call_tool).
+    pub async fn call_tool_reporting(
+        &self,
+        server: &str,
+        tool: &str,
+        arguments: &str,
+        timeout: Duration,
+        progress: Option<ProgressSink>,
+    ) -> Result<ToolResult, CallError> {
         let upstream = self.server(server)?;
         let arguments = object(server, tool, arguments)?;
         let timeout = upstream.target.config.call_timeout.map_or(timeout, |own| own.min(timeout));
         let params = CallToolRequestParams::new(tool.to_owned()).with_arguments(arguments);
         let request = CallToolRequest::new(params).into();
-        let raw = upstream.request(tool, request, timeout).await?;
-        ToolResult::new(raw).map_err(|reason| {
-            let (server, operation) = (server.to_owned(), tool.to_owned());
-            CallError::Malformed { server, operation, reason: upstream.target.redactor.redact(reason) }
-        })
+        let raw = upstream.request(tool, request, timeout, progress).await?;
+        let max_media = upstream.target.options.max_media_bytes;
+        ToolResult::new(raw, max_media).map_err(|reason| upstream.malformed(tool, reason))
     }
 
     /// The resources of a server, all pages, as a JSON array.
@@ -223,8 +258,11 @@ impl Upstreams {
         timeout: Duration,
     ) -> Result<Vec<u8>, CallError> {
         let request = ReadResourceRequest::new(ReadResourceRequestParams::new(uri)).into();
-        let raw = self.server(server)?.request("resources/read", request, timeout).await?;
-        Ok(into_bytes(raw))
+        let upstream = self.server(server)?;
+        let raw = upstream.request("resources/read", request, timeout, None).await?;
+        check_final(&raw).map_err(|reason| upstream.malformed("resources/read", reason))?;
+        let bounded = bounded(raw.get(), "contents", upstream.target.options.max_media_bytes);
+        Ok(bounded.map_or_else(|| into_bytes(raw), String::into_bytes))
     }
 
     /// The prompts of a server, all pages, as a JSON array.
@@ -250,7 +288,9 @@ impl Upstreams {
         let upstream = self.server(server)?;
         let mut params = GetPromptRequestParams::new(name);
         params.arguments = Some(object(server, "prompts/get", arguments)?);
-        let raw = upstream.request("prompts/get", GetPromptRequest::new(params).into(), timeout).await?;
+        let raw =
+            upstream.request("prompts/get", GetPromptRequest::new(params).into(), timeout, None).await?;
+        check_final(&raw).map_err(|reason| upstream.malformed("prompts/get", reason))?;
         Ok(into_bytes(raw))
     }
 
@@ -287,6 +327,7 @@ impl Server {
         let about = now.about;
         ServerTools {
             name: self.target.name.clone(),
+            generation: 0,
             title: about.as_ref().and_then(|about| about.title.clone()),
             description: about.as_ref().and_then(|about| about.description.clone()),
             instructions: about.and_then(|about| about.instructions),
@@ -299,11 +340,12 @@ impl Server {
         operation: &str,
         request: ClientRequest,
         timeout: Duration,
+        progress: Option<ProgressSink>,
     ) -> Result<Box<RawValue>, CallError> {
         let deadline = Instant::now() + timeout.min(A_DAY);
         let connection = self.connection(deadline).await?;
         let left = deadline.saturating_duration_since(Instant::now());
-        match connection.request(request, left).await {
+        match connection.request(request, left, progress).await {
             Ok(raw) => Ok(raw),
             Err(error) => Err(self.call_error(&connection, operation, error, timeout).await),
         }
@@ -322,9 +364,9 @@ impl Server {
         }
         let left = deadline.saturating_duration_since(Instant::now());
         match fetch(&connection, list, left).await {
-            Ok(items) => {
+            Ok(fetched) => {
                 let mut json = Vec::from(b"[");
-                for (index, item) in items.iter().enumerate() {
+                for (index, item) in fetched.items.iter().enumerate() {
                     if index > 0 {
                         json.push(b',');
                     }
@@ -335,6 +377,11 @@ impl Server {
             }
             Err(error) => Err(self.call_error(&connection, list.method(), error, timeout).await),
         }
+    }
+
+    fn malformed(&self, operation: &str, reason: String) -> CallError {
+        let (server, operation) = (self.target.name.clone(), operation.to_owned());
+        CallError::Malformed { server, operation, reason: self.target.redactor.redact(reason) }
     }
 
     async fn call_error(
@@ -388,9 +435,15 @@ impl Announcer {
     /// Announces the tools of all servers if they differ from what was announced last.
     pub(crate) fn announce(&self) {
         self.lists.send_if_modified(|lists| {
-            let now: Vec<ServerTools> =
+            let mut now: Vec<ServerTools> =
                 self.servers.values().filter_map(Weak::upgrade).map(|server| server.tools()).collect();
-            let differs = !same(&lists.servers, &now);
+            // Servers are fixed; only while everything is dropped does one go missing.
+            let mut differs = false;
+            for (old, new) in lists.servers.iter().zip(&mut now) {
+                let changed = !same(old, new);
+                new.generation = old.generation + u64::from(changed);
+                differs |= changed;
+            }
             if differs {
                 *lists = ToolLists { generation: lists.generation + 1, servers: Arc::new(now) };
             }
@@ -400,15 +453,13 @@ impl Announcer {
 }
 
 /// Equality that does not look into lists which are one and the same.
-fn same(old: &[ServerTools], new: &[ServerTools]) -> bool {
-    let shared = |old: &Option<Arc<Vec<Value>>>, new: &Option<Arc<Vec<Value>>>| match (old, new) {
+fn same(old: &ServerTools, new: &ServerTools) -> bool {
+    let words = |tools: &ServerTools| {
+        (tools.name.clone(), tools.title.clone(), tools.description.clone(), tools.instructions.clone())
+    };
+    let same_tools = match (&old.tools, &new.tools) {
         (Some(old), Some(new)) => Arc::ptr_eq(old, new) || old == new,
         (old, new) => old.is_none() && new.is_none(),
     };
-    old.len() == new.len()
-        && old.iter().zip(new).all(|(old, new)| {
-            (&old.title, &old.description, &old.instructions)
-                == (&new.title, &new.description, &new.instructions)
-                && shared(&old.tools, &new.tools)
-        })
+    same_tools && words(old) == words(new)
 }

@@ -2,43 +2,15 @@
 
 mod common;
 
-use std::io::{BufRead, BufReader};
-use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
-use common::{fixture_program, start};
+use common::start;
+use common::web::Web;
 use isolet_bindings::config::{Secret, TransportConfig};
-use isolet_bindings::{CallError, ServerConfig, State, Upstreams};
+use isolet_bindings::{CallError, State, Upstreams};
 use serde_json::json;
 
 const PATIENCE: Duration = Duration::from_secs(20);
-
-/// A fixture server over HTTP, killed when dropped.
-struct Web {
-    process: Child,
-    port: u16,
-}
-
-impl Web {
-    fn start(modes: &[&str]) -> Self {
-        let mut process =
-            Command::new(fixture_program()).arg("http").args(modes).stdout(Stdio::piped()).spawn().unwrap();
-        let mut line = String::new();
-        BufReader::new(process.stdout.take().unwrap()).read_line(&mut line).unwrap();
-        Self { process, port: line.trim().parse().unwrap() }
-    }
-
-    fn config(&self) -> ServerConfig {
-        ServerConfig::http(format!("http://127.0.0.1:{}/mcp", self.port).parse().unwrap())
-    }
-}
-
-impl Drop for Web {
-    fn drop(&mut self) {
-        let _ = self.process.kill();
-        let _ = self.process.wait();
-    }
-}
 
 async fn number(upstreams: &Upstreams, tool: &str) -> u64 {
     let result = upstreams.call_tool("w", tool, "{}", PATIENCE).await.unwrap();

@@ -201,6 +201,7 @@ impl Tools {
         const ANNOUNCED: Duration = Duration::from_millis(200);
         let mut lists = self.lists.clone();
         let mut ready_since = None;
+        self.upstreams.wake(server);
         let wait = async {
             loop {
                 let known = |lists: &ToolLists| {
@@ -216,7 +217,9 @@ impl Tools {
                             return;
                         }
                     }
-                    Some(status) if !status.state.is_settled() => ready_since = None,
+                    Some(status) if !status.state.is_settled() || status.state == State::Idle => {
+                        ready_since = None;
+                    }
                     _ => return,
                 }
                 let _ = timeout(LOOK, lists.changed()).await;
@@ -280,7 +283,7 @@ impl Tools {
 /// Why a server is of no use now.
 fn broken(status: &ServerStatus) -> Option<String> {
     match status.state {
-        State::Ready | State::Starting => None,
+        State::Ready | State::Starting | State::Idle => None,
         State::Disabled => Some("it is disabled in the configuration".to_owned()),
         state => Some(status.last_error.clone().unwrap_or_else(|| state.to_string())),
     }

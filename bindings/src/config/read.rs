@@ -15,7 +15,8 @@ use jsonc_parser::{CollectOptions, ParseOptions, parse_to_ast};
 
 use super::error::position;
 use super::expand::Variables;
-use super::{ConfigError, HttpConfig, McpConfig, Secret, ServerConfig, StdioConfig, TransportConfig};
+use super::{ConfigError, HttpConfig, McpConfig, Secret, ServerConfig, Start, StdioConfig, TransportConfig};
+use crate::handshake::Era;
 
 /// Keys that other clients read from the same file. They change nothing here, and saying so each time helps nobody.
 const KEYS_OF_OTHERS: [&str; 11] = [
@@ -136,18 +137,25 @@ impl Reader<'_> {
         self.refuse_repeated_keys(fields, "the key")?;
         let mut disabled = false;
         let mut call_timeout = None;
+        let mut start = Start::Eager;
+        let mut era = None;
         for field in &fields.properties {
             match field.name.as_str() {
                 "type" | "transport" | "command" | "args" | "env" | "cwd" | "url" | "headers" => {}
                 "disabled" => disabled |= self.boolean(field)?,
                 "enabled" => disabled |= !self.boolean(field)?,
                 "timeout" => call_timeout = Some(self.timeout(field)?),
+                "start" => start = self.choice(field, &[("eager", Start::Eager), ("lazy", Start::Lazy)])?,
+                "era" => {
+                    let eras = [("auto", None), ("legacy", Some(Era::Legacy)), ("modern", Some(Era::Modern))];
+                    era = self.choice(field, &eras)?;
+                }
                 key if KEYS_OF_OTHERS.contains(&key) => {}
                 key => self.warn(field.start(), format!("unknown key \"{key}\" of server \"{name}\"")),
             }
         }
         let transport = self.transport(name, property, fields, disabled)?;
-        Ok(ServerConfig { transport, call_timeout, disabled })
+        Ok(ServerConfig { transport, call_timeout, disabled, start, era })
     }
 
     fn transport(
@@ -330,6 +338,15 @@ impl Reader<'_> {
             self.warn(field.start(), message);
         }
         Ok(Duration::from_secs_f64(milliseconds / 1_000.0))
+    }
+
+    fn choice<T: Copy>(&self, field: &ObjectProp<'_>, choices: &[(&str, T)]) -> Result<T, ConfigError> {
+        let text = self.string(field)?.value.as_ref();
+        choices.iter().find(|(name, _)| *name == text).map(|(_, choice)| *choice).ok_or_else(|| {
+            let names: Vec<_> = choices.iter().map(|(name, _)| format!("\"{name}\"")).collect();
+            let message = format!("\"{}\" must be one of {}", field.name.as_str(), names.join(", "));
+            self.error(field.value.start(), message)
+        })
     }
 
     fn boolean(&self, field: &ObjectProp<'_>) -> Result<bool, ConfigError> {

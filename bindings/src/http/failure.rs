@@ -8,8 +8,20 @@ use crate::text::printable;
 
 /// Why a request over HTTP has no answer, for people.
 #[derive(Debug, thiserror::Error)]
-#[error("{0}")]
-pub(crate) struct HttpFailure(String);
+#[error("{message}")]
+pub(crate) struct HttpFailure {
+    message: String,
+    /// What the server answered, if it did.
+    status: Option<StatusCode>,
+}
+
+/// The status of the answer that `error` is about, if it is an answer of HTTP.
+pub(crate) fn status_of(error: &(dyn std::error::Error + 'static)) -> Option<StatusCode> {
+    match error.downcast_ref::<StreamableHttpError<HttpFailure>>()? {
+        StreamableHttpError::Client(failure) => failure.status,
+        _ => None,
+    }
+}
 
 impl HttpFailure {
     /// The request was not delivered or the answer broke off.
@@ -27,7 +39,7 @@ impl HttpFailure {
         while let Some(next) = cause.source() {
             cause = next;
         }
-        Self(format!("{what}: {cause}"))
+        Self { message: format!("{what}: {cause}"), status: None }
     }
 
     /// The server answered with something else than a message.
@@ -45,7 +57,7 @@ impl HttpFailure {
             excerpt if excerpt.trim().is_empty() => String::new(),
             excerpt => format!(": {}", excerpt.trim()),
         };
-        Self(match location {
+        let message = match location {
             Some(location) if status.is_redirection() => format!(
                 "HTTP {}: the server has moved to {location}; put that URL into its configuration",
                 status.as_u16()
@@ -54,7 +66,8 @@ impl HttpFailure {
                 format!("HTTP {}, but the answer is no MCP message{body}", status.as_u16())
             }
             _ => format!("HTTP {}{advice}{body}", status.as_u16()),
-        })
+        };
+        Self { message, status: Some(status) }
     }
 }
 

@@ -1,6 +1,8 @@
 //! What the tests of this crate share.
 #![allow(dead_code, reason = "each test program uses its part")]
 
+pub mod web;
+
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
