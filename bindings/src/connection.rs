@@ -216,7 +216,7 @@ impl Connection {
     /// none to announce; a subscription that ends is made again, and what changed meanwhile is found by listing again.
     fn follow_changes(&self, tools_changed: Arc<Notify>) {
         let tools = self.info.capabilities.tools.as_ref();
-        if self.era != Era::Modern || !tools.is_some_and(|tools| tools.list_changed == Some(true)) {
+        if self.era != Era::Modern || tools.is_none_or(|tools| tools.list_changed != Some(true)) {
             return;
         }
         let (peer, listening, ended) = (self.peer.clone(), self.listening.clone(), self.ended.clone());

@@ -157,12 +157,13 @@ fn count_marks(schema: &Map<String, Value>) -> usize {
 fn encoded(value: &str) -> String {
     const PREFIX: &str = "=?base64?";
     const SUFFIX: &str = "?=";
-    let edge = |c: Option<char>| matches!(c, Some(' ' | '\t'));
-    let plain = value.chars().all(|c| (' '..='~').contains(&c))
-        && !edge(value.chars().next())
-        && !edge(value.chars().next_back())
-        && !(value.starts_with(PREFIX) && value.ends_with(SUFFIX));
-    if plain { value.to_owned() } else { format!("{PREFIX}{}{SUFFIX}", BASE64_STANDARD.encode(value)) }
+    let printable = value.chars().all(|c| (' '..='~').contains(&c));
+    let seems_encoded = value.starts_with(PREFIX) && value.ends_with(SUFFIX);
+    if printable && !seems_encoded && value.trim_matches(' ') == value {
+        value.to_owned()
+    } else {
+        format!("{PREFIX}{}{SUFFIX}", BASE64_STANDARD.encode(value))
+    }
 }
 
 #[cfg(test)]

@@ -366,7 +366,7 @@ impl Server {
             return Approach { first, known: true, pinned: true };
         }
         let memory = self.era();
-        let guess = if memory.guesses % 2 == 0 { Era::Modern } else { Era::Legacy };
+        let guess = if memory.guesses.is_multiple_of(2) { Era::Modern } else { Era::Legacy };
         Approach { first: memory.known.unwrap_or(guess), known: memory.known.is_some(), pinned: false }
     }
 
