@@ -7,6 +7,7 @@
 //! |---|---|
 //! | [`cmd`] | one command a file: what each reads, does and prints |
 //! | [`http`] | the HTTP API of `isolet serve` |
+//! | [`mcp`] | isolet as one MCP server in front of many |
 //! | [`dev`] | a wrangler project as an HTTP server, loaded again when it changes |
 //! | [`tools`] | the upstream servers as they are now, shared by all runs |
 //! | [`toolset`] | all tools at one moment: names, aliases, declarations |
@@ -33,6 +34,7 @@ mod filter;
 mod host;
 mod http;
 mod isolation;
+mod mcp;
 mod pretty;
 mod settings;
 mod tokens;

@@ -188,6 +188,11 @@ impl Tools {
         serde_json::Value::from(tools).to_string()
     }
 
+    /// The lists of tools, as they change.
+    pub fn changes(&self) -> watch::Receiver<ToolLists> {
+        self.lists.clone()
+    }
+
     /// What `/v1/servers` answers.
     pub fn servers_json(&self) -> String {
         serde_json::json!({ "servers": self.upstreams.statuses() }).to_string()

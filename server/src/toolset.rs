@@ -1,5 +1,6 @@
 //! All servers and tools at one moment, and what a run with a filter sees of them.
 
+use std::collections::HashSet;
 use std::sync::{Arc, OnceLock};
 
 use isolet_runtime::{Catalogue, ServerTools};
@@ -126,6 +127,36 @@ impl Toolset {
             Some(chosen) => chosen.iter().any(|listed| listed.name == definition.name),
         };
         Ok(declare_where(&all, detail, |server, _| chosen(server)))
+    }
+
+    /// All servers, with their definitions and their tools' aliases where they have listed tools.
+    pub fn servers(&self) -> impl Iterator<Item = (Named<'_>, Option<(&ServerDefinition, &[String])>)> {
+        self.servers.iter().map(|server| {
+            let tools = server.tools.as_ref().map(|tools| (&*tools.definition, tools.aliases.as_slice()));
+            (server.named(), tools)
+        })
+    }
+
+    /// How many tools `filter` lets through.
+    pub fn count(&self, filter: &ToolFilter) -> usize {
+        self.chosen(filter).count()
+    }
+
+    /// Declarations of the tools that `filter` lets through.
+    pub fn declarations_where(&self, filter: &ToolFilter, detail: Detail) -> Declarations {
+        let chosen: HashSet<(&str, &str)> = self.chosen(filter).collect();
+        declare_where(&self.definitions(), detail, |server, tool| {
+            chosen.contains(&(server.name.as_str(), tool.name.as_str()))
+        })
+    }
+
+    /// Names of the servers and tools that `filter` lets through.
+    fn chosen<'a>(&'a self, filter: &'a ToolFilter) -> impl Iterator<Item = (&'a str, &'a str)> {
+        let listed = self.servers.iter().filter_map(|server| Some((server.named(), server.tools.as_ref()?)));
+        listed.flat_map(move |(server, tools)| {
+            let tools = tools.named().filter(move |tool| filter.tool(server, *tool));
+            tools.map(move |tool| (server.name, tool.name))
+        })
     }
 
     /// The declaration of one tool.

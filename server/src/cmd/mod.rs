@@ -6,11 +6,13 @@
 //! | [`serve`] | `isolet serve` |
 //! | [`types`] | `isolet types` |
 //! | [`search`] | `isolet search` |
+//! | [`mcp`] | `isolet mcp` |
 //! | [`dev`] | `isolet dev DIR` |
 //! | [`demo_mcp`] | `isolet demo-mcp` |
 
 mod demo_mcp;
 mod dev;
+mod mcp;
 mod output;
 mod run;
 mod search;
@@ -49,6 +51,8 @@ enum Command {
     Types(types::Args),
     /// Find tools by what they do
     Search(search::Args),
+    /// Offer the tools as one MCP server on standard input and output
+    Mcp(mcp::Args),
     /// Serve a wrangler project, and load it again when it changes
     Dev(dev::Args),
     /// The built-in MCP server, on standard input and output
@@ -64,6 +68,7 @@ pub fn dispatch() -> ExitCode {
         Command::Serve(args) => serve::run(args),
         Command::Types(args) => types::run(args),
         Command::Search(args) => search::run(args),
+        Command::Mcp(args) => mcp::run(args),
         Command::Dev(args) => dev::run(args),
         Command::DemoMcp(args) => demo_mcp::run(args),
     };

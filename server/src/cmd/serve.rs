@@ -2,6 +2,7 @@
 
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use isolet_runtime::EngineOptions;
 use tokio::net::TcpListener;
@@ -12,6 +13,7 @@ use crate::exit::Failure;
 use crate::http::access::Access;
 use crate::http::admission::Admission;
 use crate::http::server::Server;
+use crate::mcp;
 use crate::settings::{self, Settings};
 use crate::tools::Tools;
 
@@ -48,9 +50,11 @@ pub struct Args {
     max_waiting: Option<usize>,
     #[command(flatten)]
     isolation: crate::isolation::Choice,
+    #[command(flatten)]
+    mcp: super::mcp::McpChoice,
 }
 
-fn at_least_one(text: &str) -> Result<usize, String> {
+pub fn at_least_one(text: &str) -> Result<usize, String> {
     match text.parse() {
         Ok(0) | Err(_) => Err("a number from 1".to_owned()),
         // Tokio's semaphores count up to 2^61; nobody has so many threads.
@@ -101,7 +105,8 @@ pub fn run(args: Args) -> Result<(), Failure> {
                 std::process::exit(130);
             });
         };
-        server.serve(listener, stop).await;
+        let mcp = Arc::new(mcp::Endpoint::new(&server, args.mcp.options()));
+        server.serve(mcp, listener, stop).await;
         tools.shutdown().await;
         Ok(())
     })

@@ -33,9 +33,14 @@ pub fn text(text: impl Into<Bytes>) -> Reply {
     with_type(full(text), "text/plain; charset=utf-8")
 }
 
+/// A body that grows.
+pub fn growing(frames: Frames) -> Body {
+    Either::Right(StreamBody::new(frames))
+}
+
 /// 200 with server-sent events.
 pub fn events(frames: Frames) -> Reply {
-    let mut reply = with_type(Either::Right(StreamBody::new(frames)), "text/event-stream");
+    let mut reply = with_type(growing(frames), "text/event-stream");
     // Some proxies hold events back unless told not to.
     reply.headers_mut().insert("x-accel-buffering", HeaderValue::from_static("no"));
     reply.headers_mut().insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));

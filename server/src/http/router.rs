@@ -10,10 +10,11 @@ use super::problem::Problem;
 use super::reply::{self, Reply};
 use super::server::Server;
 use super::{declarations, metrics, run, search};
+use crate::mcp::Endpoint;
 
 /// Answers one request, whatever it is.
-pub async fn answer(server: &Arc<Server>, request: Request<Incoming>) -> Reply {
-    match route(server, request).await {
+pub async fn answer(server: &Arc<Server>, mcp: &Endpoint, request: Request<Incoming>) -> Reply {
+    match route(server, mcp, request).await {
         Ok(reply) => reply,
         Err(problem) => {
             server.metrics.refused();
@@ -23,7 +24,7 @@ pub async fn answer(server: &Arc<Server>, request: Request<Incoming>) -> Reply {
     }
 }
 
-async fn route(server: &Arc<Server>, request: Request<Incoming>) -> Result<Reply, Problem> {
+async fn route(server: &Arc<Server>, mcp: &Endpoint, request: Request<Incoming>) -> Result<Reply, Problem> {
     // Whether it is alive is no secret, and those who ask come by address and without a token.
     match request.uri().path() {
         "/healthz" => return only_get(&request).map(|()| reply::text("ok\n")),
@@ -39,6 +40,7 @@ async fn route(server: &Arc<Server>, request: Request<Incoming>) -> Result<Reply
         };
     }
     match path {
+        "/mcp" => mcp.answer(server, request).await,
         "/v1/types" => {
             only_get(&request)?;
             declarations::types(server, &request, None).await
@@ -65,7 +67,7 @@ async fn route(server: &Arc<Server>, request: Request<Incoming>) -> Result<Reply
                 declarations::types(server, &request, Some(rest)).await
             }
             None => Err(Problem::not_found(format!("There is nothing at `{path}`.")).with_hint(
-                "There are POST /v1/run, GET /v1/types, /v1/search, /v1/servers, /v1/runtime, /healthz, /readyz and /metrics.",
+                "There are POST /v1/run, /mcp, GET /v1/types, /v1/search, /v1/servers, /v1/runtime, /healthz, /readyz and /metrics.",
             )),
         },
     }

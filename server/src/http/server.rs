@@ -20,6 +20,7 @@ use super::admission::Admission;
 use super::metrics::Metrics;
 use super::reply::Reply;
 use super::router;
+use crate::mcp::Endpoint;
 use crate::tools::Tools;
 
 /// Connections at once. More than the runs and the queue together, so that health checks get through a full queue.
@@ -78,7 +79,12 @@ impl Server {
     }
 
     /// Answers connections until `stop`, then lets runs end. Returns when no run is left or their time is up.
-    pub async fn serve(self: &Arc<Self>, listener: TcpListener, stop: impl Future<Output = ()>) {
+    pub async fn serve(
+        self: &Arc<Self>,
+        mcp: Arc<Endpoint>,
+        listener: TcpListener,
+        stop: impl Future<Output = ()>,
+    ) {
         let connections = Arc::new(Semaphore::new(CONNECTIONS));
         let graceful = GracefulShutdown::new();
         let mut http = hyper::server::conn::http1::Builder::new();
@@ -97,10 +103,10 @@ impl Server {
                     }
                 };
                 let _ = socket.set_nodelay(true);
-                let server = self.clone();
+                let (server, endpoint) = (self.clone(), mcp.clone());
                 let answer = service_fn(move |request: Request<Incoming>| {
-                    let server = server.clone();
-                    async move { Ok::<Reply, Infallible>(router::answer(&server, request).await) }
+                    let (server, mcp) = (server.clone(), endpoint.clone());
+                    async move { Ok::<Reply, Infallible>(router::answer(&server, &mcp, request).await) }
                 });
                 let connection = graceful.watch(http.serve_connection(TokioIo::new(socket), answer));
                 tokio::spawn(async move {
@@ -124,6 +130,7 @@ impl Server {
             () = stopped => {}
         }
         drop(listener);
+        mcp.stop();
         let _ = timeout(FLUSH, graceful.shutdown()).await;
     }
 }

@@ -1,0 +1,112 @@
+//! `isolet mcp`: isolet as an MCP server on standard input and output.
+
+use std::net::{Ipv4Addr, SocketAddr};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use rmcp::ServiceExt as _;
+use rmcp::service::ServerInitializeError;
+
+use super::Signals;
+use crate::config;
+use crate::exit::Failure;
+use crate::http::access::Access;
+use crate::http::admission::Admission;
+use crate::http::server::Server;
+use crate::mcp::{Gateway, Options};
+use crate::settings::{self, Settings};
+use crate::tools::Tools;
+
+/// One client has few runs at once.
+const RUNNING: usize = 8;
+
+/// Nobody else is waiting.
+const WAITING: usize = 64;
+
+/// Isolates that wait, ready. A model sends its next script some seconds after the last.
+const WARM: usize = 1;
+
+#[derive(clap::Args)]
+pub struct Args {
+    /// The MCP servers; without it ./mcp.json, ./.mcp.json or ./.vscode/mcp.json, else the built-in demo
+    #[arg(long, value_name = "FILE")]
+    mcp_config: Option<PathBuf>,
+    #[command(flatten)]
+    settings: settings::SettingsFile,
+    /// Runs at once, 8 if nothing says otherwise
+    #[arg(long, value_name = "N", value_parser = super::serve::at_least_one)]
+    max_running: Option<usize>,
+    /// Runs that may wait, 64 if nothing says otherwise
+    #[arg(long, value_name = "N")]
+    max_waiting: Option<usize>,
+    #[command(flatten)]
+    choice: McpChoice,
+    #[command(flatten)]
+    isolation: crate::isolation::Choice,
+}
+
+/// What an operator chooses, here and for `isolet serve`.
+#[derive(clap::Args, Clone, Debug)]
+pub struct McpChoice {
+    /// Repeat large results of the MCP tool `run` as text, for clients that show their model no structured content
+    #[arg(long)]
+    full_text: bool,
+}
+
+impl McpChoice {
+    /// As the gateway takes it.
+    pub fn options(&self) -> Options {
+        Options { full_text: self.full_text }
+    }
+}
+
+/// Serves until the client closes standard input, or a signal.
+pub fn run(args: Args) -> Result<(), Failure> {
+    let folder = Path::new(".");
+    let settings = args.settings.load(folder)?;
+    let servers = config::load(args.mcp_config.as_deref().or(settings.mcp_config.as_deref()), folder)?;
+    super::on_runtime(Some(2), async move {
+        let mut signals = Signals::listen()?;
+        let tools = Tools::start(servers);
+        let served = serve(&args, settings, &tools, &mut signals).await;
+        tools.shutdown().await;
+        served
+    })
+}
+
+async fn serve(
+    args: &Args,
+    settings: Settings,
+    tools: &Arc<Tools>,
+    signals: &mut Signals,
+) -> Result<(), Failure> {
+    let Settings { limits, queue, engine: wanted, .. } = settings;
+    let max_running = args.max_running.or(wanted.max_running).unwrap_or(RUNNING);
+    let warm = wanted.warm.unwrap_or(WARM).min(max_running);
+    let isolation = args.isolation.or(&wanted);
+    let engine = isolation.engine(warm, max_running, limits.heap_bytes)?;
+    isolation.check(&engine).await?;
+    // Nothing listens; the rules of a server that only this machine reaches are those of a pipe.
+    let here = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
+    let access =
+        Access::new(here, &[], Vec::new(), false).map_err(|error| Failure::Usage(error.to_string()))?;
+    let admission = Admission::new(max_running, args.max_waiting.or(queue).unwrap_or(WAITING));
+    let server = Server::new(engine, tools.clone(), access, admission, limits);
+    let session = async {
+        let gateway = Gateway::new(server, args.choice.options());
+        let service = match gateway.serve(rmcp::transport::stdio_pipes()).await {
+            Ok(service) => service,
+            // A client that only looked whether there is somebody.
+            Err(ServerInitializeError::ConnectionClosed(_)) => return Ok(()),
+            Err(error) => return Err(Failure::Setup(format!("the client did not open a session: {error}"))),
+        };
+        match service.waiting().await {
+            Ok(_) => Ok(()),
+            Err(error) => Err(Failure::Setup(format!("the session broke: {error}"))),
+        }
+    };
+    tokio::select! {
+        ended = session => ended,
+        () = signals.stop() => Ok(()),
+    }
+}

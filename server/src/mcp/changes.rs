@@ -1,0 +1,24 @@
+//! Telling clients that the list of tools has changed: `run` lists what scripts can call, so it changes with that.
+
+use std::future::Future;
+use std::sync::Arc;
+use std::time::Duration;
+
+use crate::tools::Tools;
+
+/// Changes come in bunches, as servers start; one message is enough for those within this time.
+const BUNCH: Duration = Duration::from_millis(250);
+
+/// Calls `tell` after each change, until it says that there is nobody to be told.
+pub async fn announce<F: Future<Output = bool>>(tools: Arc<Tools>, mut tell: impl FnMut() -> F) {
+    let mut lists = tools.changes();
+    lists.mark_unchanged();
+    // The sender lives as long as the tools.
+    while lists.changed().await.is_ok() {
+        tokio::time::sleep(BUNCH).await;
+        lists.mark_unchanged();
+        if !tell().await {
+            return;
+        }
+    }
+}

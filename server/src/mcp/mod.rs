@@ -1,0 +1,32 @@
+//! isolet as one MCP server in front of many: `isolet mcp` on standard input and output, `/mcp` over HTTP.
+//!
+//! | module | idea |
+//! |---|---|
+//! | [`gateway`] | the server that clients talk to: which request goes where |
+//! | [`tools`] | the three tools as a model sees them: names, schemas, descriptions |
+//! | [`catalogue`] | which tools scripts can call, in the few words that `run`'s description has room for |
+//! | [`search`], [`describe`], [`run`] | the three tools |
+//! | [`report`] | a run's report as the result of a tool |
+//! | [`progress`] | what a run does, told while it goes on |
+//! | [`changes`] | telling clients that the list of tools has changed |
+//! | [`hang_up`] | noticing that nobody waits for an answer any more |
+//! | [`endpoint`], [`sessions`] | Streamable HTTP |
+//!
+//! The descriptions here are the product's user interface for a model. Whatever they say of upstream servers is those
+//! servers' text, and stays data: names become identifiers, descriptions stay in comments and quotes, all of it bounded.
+
+pub mod catalogue;
+pub mod changes;
+pub mod describe;
+pub mod endpoint;
+pub mod gateway;
+pub mod hang_up;
+pub mod progress;
+pub mod report;
+pub mod run;
+pub mod search;
+pub mod sessions;
+pub mod tools;
+
+pub use endpoint::Endpoint;
+pub use gateway::{Gateway, Options};
