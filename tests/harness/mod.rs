@@ -8,6 +8,7 @@
 //! | [`events`] | server-sent events |
 //! | [`folder`] | a directory for one test, with the `mcp.json` in it |
 //! | [`odd`] | an MCP server that misbehaves as it is told |
+//! | [`mcp`] | MCP clients made by hand |
 //! | [`npm`] | real MCP servers, installed once |
 //! | [`processes`] | who is alive, from `/proc` |
 //!
@@ -21,6 +22,7 @@ pub mod daemon;
 pub mod events;
 pub mod folder;
 pub mod http;
+pub mod mcp;
 pub mod npm;
 pub mod odd;
 pub mod processes;

@@ -83,7 +83,7 @@ async fn serve(
     let Settings { limits, queue, engine: wanted, .. } = settings;
     let max_running = args.max_running.or(wanted.max_running).unwrap_or(RUNNING);
     let warm = wanted.warm.unwrap_or(WARM).min(max_running);
-    let isolation = args.isolation.or(&wanted);
+    let isolation = args.isolation.clone().or(&wanted);
     let engine = isolation.engine(warm, max_running, limits.heap_bytes)?;
     isolation.check(&engine).await?;
     // Nothing listens; the rules of a server that only this machine reaches are those of a pipe.

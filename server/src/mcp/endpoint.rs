@@ -45,6 +45,8 @@ impl Endpoint {
         let stop = CancellationToken::new();
         let config = StreamableHttpServerConfig::default()
             .with_cancellation_token(stop.clone())
+            // A document where nothing came before the result, else events.
+            .with_json_response(true)
             .with_max_request_body_bytes(server.largest_body(false))
             // `Host` and `Origin` have been checked, by the same rules as for the rest of the API.
             .disable_allowed_hosts();
