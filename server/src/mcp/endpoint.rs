@@ -141,8 +141,10 @@ where
 
     fn poll_next(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Self::Item>> {
         let polled = Pin::new(&mut self.frames).poll_next(context);
-        if matches!(polled, Poll::Ready(None)) {
-            self.watch.take().map(Watch::done);
+        if matches!(polled, Poll::Ready(None))
+            && let Some(watch) = self.watch.take()
+        {
+            watch.done();
         }
         polled
     }
