@@ -11,6 +11,7 @@
 //! | [`resolve`] | what a `$ref` means: resources, anchors, pointers, dialects |
 //! | [`atom`] | the members of a conjunction, and how references and `allOf` dissolve into them |
 //! | [`facts`] | what all members together say about a value: kinds, literals, keywords, open choices |
+//! | [`certainty`] | what a schema says about whole kinds of values |
 //! | [`negate`] | what `not` leaves, as far as a type can say |
 //! | [`expand`] | one conjunction → one type, choice by choice |
 //! | [`object`], [`array`] | the shapes of objects and arrays |
@@ -24,6 +25,7 @@
 
 pub(crate) mod array;
 pub(crate) mod atom;
+pub(crate) mod certainty;
 pub(crate) mod expand;
 pub(crate) mod facts;
 pub(crate) mod graph;

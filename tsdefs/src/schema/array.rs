@@ -2,7 +2,7 @@
 
 use serde_json::{Map, Value};
 
-use super::atom::Atom;
+use super::atom::{Atom, ItemFact};
 use super::facts::Facts;
 use super::graph::{Context, Hint};
 use super::resolve::{Dialect, Node};
@@ -32,17 +32,30 @@ impl<'a> Context<'a> {
             most = [most, bound].into_iter().flatten().min();
             sources.push((*node, self.items(*node, map)));
         }
+        for fact in &facts.items {
+            match fact {
+                ItemFact::AtLeast(count) => least = least.max(*count),
+                ItemFact::AtMost(count) => most = Some(most.map_or(*count, |most| most.min(*count))),
+                ItemFact::Violating(at, _) => least = least.max(at + 1),
+                ItemFact::NoneIs(_) => {}
+            }
+        }
         if let Some(values) = equals {
             least = least.max(values.len());
             most = Some(most.map_or(values.len(), |most| most.min(values.len())));
         }
         let positions = sources.iter().map(|(_, items)| items.positions());
-        let longest = positions.chain(equals.map(Vec::len)).max().unwrap_or(0);
+        let violating = facts.items.iter().filter_map(|fact| match fact {
+            ItemFact::Violating(at, _) => Some(at + 1),
+            _ => None,
+        });
+        let longest = positions.chain(equals.map(Vec::len)).chain(violating).max().unwrap_or(0);
         let mut prefix = Vec::new();
         for at in 0..longest.min(MOST_POSITIONS) {
             let mut atoms: Vec<Atom<'a>> =
                 equals.and_then(|values| values.get(at)).map(Atom::Equals).into_iter().collect();
             self.item_atoms(&sources, at, &mut atoms);
+            fact_atoms(&facts.items, Some(at), &mut atoms);
             prefix.push(self.intern(&atoms, Hint::Key("item".to_owned())));
         }
         let rest = if longest > MOST_POSITIONS {
@@ -52,6 +65,7 @@ impl<'a> Context<'a> {
         } else {
             let mut atoms = Vec::new();
             self.item_atoms(&sources, longest, &mut atoms);
+            fact_atoms(&facts.items, None, &mut atoms);
             self.intern(&atoms, Hint::Key("item".to_owned()))
         };
         ArrayShape { prefix, rest, least, most }
@@ -79,6 +93,15 @@ impl<'a> Context<'a> {
         };
         Items { prefix, rest, unevaluated }
     }
+}
+
+/// What failed keywords say about the item at a position, or about those behind all positions.
+fn fact_atoms<'a>(facts: &[ItemFact<'a>], position: Option<usize>, atoms: &mut Vec<Atom<'a>>) {
+    atoms.extend(facts.iter().filter_map(|fact| match fact {
+        ItemFact::Violating(at, node) if Some(*at) == position => Some(Atom::Not(*node)),
+        ItemFact::NoneIs(node) => Some(Atom::Not(*node)),
+        _ => None,
+    }));
 }
 
 impl Items<'_> {

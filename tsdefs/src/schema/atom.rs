@@ -30,6 +30,19 @@ pub(crate) enum Atom<'a> {
     Kinds(Kinds),
     /// If an object, then with this said about one key.
     Key(KeyFact<'a>),
+    /// If an array, then with this said about its items.
+    Items(ItemFact<'a>),
+}
+
+/// What is said about the items of an array where a keyword has failed.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum ItemFact<'a> {
+    AtLeast(usize),
+    AtMost(usize),
+    /// There, and not valid under the schema.
+    Violating(usize, Node<'a>),
+    /// None is valid under the schema.
+    NoneIs(Node<'a>),
 }
 
 /// What is said about one key of an object.
@@ -73,6 +86,10 @@ impl<'a> Atom<'a> {
                     Presence::AbsentOrViolating(node) => (10, key, node.address()),
                 }
             }
+            Self::Items(ItemFact::AtLeast(count)) => (11, *count, 0),
+            Self::Items(ItemFact::AtMost(count)) => (12, *count, 0),
+            Self::Items(ItemFact::Violating(at, node)) => (13, *at, node.address()),
+            Self::Items(ItemFact::NoneIs(node)) => (14, node.address(), 0),
         }
     }
 }

@@ -30,11 +30,16 @@ impl<'a> Context<'a> {
                 self.finish(&facts, &mut made);
                 continue;
             }
-            let choice = facts.choices.remove(0);
+            let mut choice = facts.choices.remove(0);
+            choice.retain(|branch| !self.kinds_of(branch).and(facts.kinds).is_empty());
             let breadth = facts.breadth.saturating_mul(choice.len());
             if (facts.breadth > 1 && breadth > MOST_COMBINED) || !self.step(choice.len() * 16) {
                 facts.note = Some(Note::TooManyChoices);
-                stack.push(facts);
+                let kinds: Vec<Kinds> = choice.iter().map(|branch| self.kinds_of(branch)).collect();
+                facts.restrict(kinds.into_iter().fold(Kinds::NONE, Kinds::or));
+                if !facts.is_impossible() {
+                    stack.push(facts);
+                }
                 continue;
             }
             for branch in choice.iter().rev() {

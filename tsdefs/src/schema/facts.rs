@@ -5,7 +5,8 @@ use std::collections::HashSet;
 use serde_json::{Map, Value};
 
 use super::atom::{
-    Atom, AtomKey, Conjunction, KeyFact, Presence, is_array_keyword, is_object_keyword, is_scalar_keyword,
+    Atom, AtomKey, Conjunction, ItemFact, KeyFact, Presence, is_array_keyword, is_object_keyword,
+    is_scalar_keyword,
 };
 use super::graph::Context;
 use super::literal::equal;
@@ -32,6 +33,7 @@ pub(crate) struct Facts<'a> {
     pub objects: Vec<Node<'a>>,
     pub keys: Vec<KeyFact<'a>>,
     pub arrays: Vec<Node<'a>>,
+    pub items: Vec<ItemFact<'a>>,
     pub scalars: Vec<&'a Map<String, Value>>,
     pub choices: Vec<Choice<'a>>,
     /// How many alternatives the choices made so far may have opened.
@@ -50,6 +52,7 @@ impl<'a> Facts<'a> {
             objects: Vec::new(),
             keys: Vec::new(),
             arrays: Vec::new(),
+            items: Vec::new(),
             scalars: Vec::new(),
             choices: Vec::new(),
             breadth: 1,
@@ -72,9 +75,10 @@ impl<'a> Facts<'a> {
             && self.objects.is_empty()
             && self.keys.is_empty()
             && self.arrays.is_empty()
+            && self.items.is_empty()
     }
 
-    fn restrict(&mut self, kinds: Kinds) {
+    pub fn restrict(&mut self, kinds: Kinds) {
         self.kinds = self.kinds.and(kinds);
     }
 
@@ -136,6 +140,7 @@ impl<'a> Context<'a> {
             Atom::Differs(value) => facts.excluded.push(value),
             Atom::Kinds(kinds) => facts.restrict(kinds),
             Atom::Key(fact) => facts.keys.push(fact),
+            Atom::Items(fact) => facts.items.push(fact),
         }
     }
 
@@ -240,6 +245,14 @@ impl<'a> Context<'a> {
             } else if branches.len() <= 8 && has_simple_negation(schema.schema, few) {
                 for (_, branch) in choice.iter_mut().enumerate().filter(|(at, _)| *at != excluded) {
                     branch.push(Atom::Not(schema));
+                }
+            } else {
+                // What this branch accepts anyway is left to it alone, and then not even to it.
+                let accepted = self.certainty(schema).accepts;
+                if !accepted.is_empty() {
+                    for (_, branch) in choice.iter_mut().enumerate().filter(|(at, _)| *at != excluded) {
+                        branch.push(Atom::Kinds(Kinds::ALL.without(accepted)));
+                    }
                 }
             }
         }

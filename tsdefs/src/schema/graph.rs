@@ -8,6 +8,7 @@ use std::collections::{HashMap, VecDeque};
 use serde_json::Value;
 
 use super::atom::{Atom, AtomKey, Conjunction};
+use super::certainty::Certainties;
 use super::pattern::Patterns;
 use super::resolve::{Dialect, Document, Node};
 use super::types::{ArrayShape, Kinds, Note, ObjectShape, Type, TypeId};
@@ -22,6 +23,7 @@ const MOST_STEPS: usize = 2_000_000;
 pub(crate) struct Context<'a> {
     pub document: Document<'a>,
     pub patterns: Patterns,
+    pub certainties: Certainties,
     types: Vec<Type<'a>>,
     hints: Vec<Hint>,
     known: HashMap<Box<[AtomKey]>, TypeId>,
@@ -54,6 +56,7 @@ impl<'a> Graph<'a> {
         let mut context = Context {
             document: Document::new(schema),
             patterns: Patterns::default(),
+            certainties: Certainties::new(),
             types: vec![Type::everything(), Type::default(), Type::everything()],
             hints: vec![Hint::None; 3],
             known: HashMap::new(),
@@ -65,7 +68,7 @@ impl<'a> Graph<'a> {
         let mut atoms = vec![Atom::Is(node)];
         if arguments {
             let normal = context.normal(&atoms);
-            if context.kinds_of(&normal.atoms) == Kinds::ALL {
+            if plain_kinds(&normal.atoms) == Kinds::ALL {
                 atoms.push(Atom::Kinds(Kinds::OBJECT));
             }
         }
@@ -186,25 +189,36 @@ impl<'a> Context<'a> {
         name
     }
 
-    /// The kinds that a conjunction plainly allows, without choosing.
-    pub fn kinds_of(&self, atoms: &[Atom<'a>]) -> Kinds {
-        atoms.iter().fold(Kinds::ALL, |kinds, atom| {
-            kinds.and(match atom {
-                Atom::Kinds(allowed) => *allowed,
-                Atom::Equals(value) => Kinds::of(value),
-                Atom::Own(node) => {
-                    let keyword = |key: &str| node.schema.get(key);
-                    let named = keyword("type").and_then(super::facts::named_kinds).unwrap_or(Kinds::ALL);
-                    let literal = keyword("const").map_or(Kinds::ALL, Kinds::of);
-                    let listed = keyword("enum").and_then(Value::as_array).map_or(Kinds::ALL, |values| {
-                        values.iter().map(Kinds::of).fold(Kinds::NONE, Kinds::or)
-                    });
-                    named.and(literal).and(listed)
-                }
-                _ => Kinds::ALL,
+    /// The kinds that a conjunction may have values of, without choosing.
+    pub fn kinds_of(&mut self, atoms: &[Atom<'a>]) -> Kinds {
+        atoms.iter().fold(plain_kinds(atoms), |kinds, atom| {
+            kinds.without(match atom {
+                Atom::Is(node) | Atom::Own(node) => self.certainty(*node).refuses,
+                Atom::Not(node) => self.certainty(*node).accepts,
+                _ => Kinds::NONE,
             })
         })
     }
+}
+
+/// The kinds that a conjunction plainly names.
+fn plain_kinds(atoms: &[Atom]) -> Kinds {
+    atoms.iter().fold(Kinds::ALL, |kinds, atom| {
+        kinds.and(match atom {
+            Atom::Kinds(allowed) => *allowed,
+            Atom::Equals(value) => Kinds::of(value),
+            Atom::Own(node) => {
+                let keyword = |key: &str| node.schema.get(key);
+                let named = keyword("type").and_then(super::facts::named_kinds).unwrap_or(Kinds::ALL);
+                let literal = keyword("const").map_or(Kinds::ALL, Kinds::of);
+                let listed = keyword("enum")
+                    .and_then(Value::as_array)
+                    .map_or(Kinds::ALL, |values| values.iter().map(Kinds::of).fold(Kinds::NONE, Kinds::or));
+                named.and(literal).and(listed)
+            }
+            _ => Kinds::ALL,
+        })
+    })
 }
 
 /// Finds the types without values and takes out the alternatives that need one. A type is empty only if that follows

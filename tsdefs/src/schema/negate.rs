@@ -4,7 +4,8 @@
 
 use serde_json::{Map, Value};
 
-use super::atom::{Atom, KeyFact, Presence, is_array_keyword};
+use super::array::item_schemas;
+use super::atom::{Atom, ItemFact, KeyFact, Presence, is_array_keyword};
 use super::facts::{Choice, named_kinds};
 use super::graph::Context;
 use super::resolve::{Dialect, Node};
@@ -13,6 +14,12 @@ use super::types::Kinds;
 /// Alternatives of one negation; with more, it says nothing.
 const MOST_ALTERNATIVES: usize = 32;
 
+/// Branches of a `oneOf` whose failing is said: no branch holds, or two of them do.
+const MOST_BRANCHES: usize = 3;
+
+/// Positions of a tuple whose failing is said one by one.
+const MOST_POSITIONS: usize = 8;
+
 impl<'a> Context<'a> {
     /// The alternatives of a value that is not valid under `node`. `None` if nothing can be said; empty if every value
     /// is valid.
@@ -20,13 +27,27 @@ impl<'a> Context<'a> {
         match node.schema {
             Value::Bool(true) => Some(Vec::new()),
             Value::Bool(false) => None,
-            Value::Object(map) => self.negated_keywords(node, map),
+            Value::Object(map) => {
+                let certain = self.certainty(node);
+                if certain.accepts == Kinds::ALL {
+                    return Some(Vec::new());
+                }
+                if certain.refuses == Kinds::ALL {
+                    return None;
+                }
+                // Where the failing cannot be said, it is known at least which kinds cannot fail.
+                self.negated_keywords(node, map).or_else(|| {
+                    let left = Kinds::ALL.without(certain.accepts);
+                    (left != Kinds::ALL).then(|| vec![vec![Atom::Kinds(left)]])
+                })
+            }
             _ => Some(Vec::new()),
         }
     }
 
     fn negated_keywords(&mut self, node: Node<'a>, map: &'a Map<String, Value>) -> Option<Choice<'a>> {
-        let draft7 = self.document.dialect(node.resource) == Dialect::Draft7;
+        let dialect = self.document.dialect(node.resource);
+        let draft7 = dialect == Dialect::Draft7;
         let not = |this: &mut Self, schema| Atom::Not(this.document.enter(schema, node.resource));
         let mut choice: Choice<'a> = Vec::new();
         for (keyword, value) in map {
@@ -86,27 +107,102 @@ impl<'a> Context<'a> {
                 "minimum" | "maximum" | "exclusiveMinimum" | "exclusiveMaximum" | "multipleOf" => {
                     choice.push(vec![Atom::Kinds(Kinds::NUMBER)]);
                 }
+                "minItems" => match value.as_f64() {
+                    Some(least) if least < 1.0 => {}
+                    Some(least) if least < 64.0 => {
+                        choice.push(about_items(ItemFact::AtMost(least as usize - 1)));
+                    }
+                    _ => choice.push(vec![Atom::Kinds(Kinds::ARRAY)]),
+                },
+                "maxItems" => match value.as_f64() {
+                    Some(most) if (0.0..64.0).contains(&most) => {
+                        choice.push(about_items(ItemFact::AtLeast(most as usize + 1)));
+                    }
+                    _ => choice.push(vec![Atom::Kinds(Kinds::ARRAY)]),
+                },
+                "contains" if !map.contains_key("minContains") && !map.contains_key("maxContains") => {
+                    let schema = self.document.enter(value, node.resource);
+                    choice.push(about_items(ItemFact::NoneIs(schema)));
+                }
+                // `items` comes here with `prefixItems` or `additionalItems`, which say nothing without it.
+                "items" | "prefixItems" => {
+                    let (prefix, rest) = item_schemas(map, dialect);
+                    let first = !map.contains_key("prefixItems") || keyword == "prefixItems";
+                    if first && prefix.len() <= MOST_POSITIONS {
+                        for (at, schema) in prefix.iter().enumerate() {
+                            let schema = self.document.enter(schema, node.resource);
+                            choice.push(about_items(ItemFact::Violating(at, schema)));
+                        }
+                        if rest.is_some() {
+                            choice.push(about_items(ItemFact::AtLeast(prefix.len() + 1)));
+                        }
+                    } else if first {
+                        choice.push(vec![Atom::Kinds(Kinds::ARRAY)]);
+                    }
+                }
+                "additionalItems" => {}
                 "uniqueItems" | "minContains" | "maxContains" => choice.push(vec![Atom::Kinds(Kinds::ARRAY)]),
                 key if is_array_keyword(key) => choice.push(vec![Atom::Kinds(Kinds::ARRAY)]),
+                "dependentRequired" | "dependentSchemas" if draft7 => {}
+                "dependencies" if !draft7 => {}
+                "dependentRequired" | "dependentSchemas" | "dependencies" => {
+                    for (key, dependency) in value.as_object()?.iter().take(MOST_ALTERNATIVES + 1) {
+                        let mut present = about_key(key, Presence::Required);
+                        match dependency {
+                            Value::Array(required) => {
+                                for absent in required.iter().filter_map(Value::as_str) {
+                                    let mut alternative = present.clone();
+                                    let presence = Presence::Absent;
+                                    alternative.push(Atom::Key(KeyFact { key: absent, presence }));
+                                    choice.push(alternative);
+                                }
+                            }
+                            _ => {
+                                present.push(not(self, dependency));
+                                choice.push(present);
+                            }
+                        }
+                    }
+                }
                 "additionalProperties"
                 | "patternProperties"
                 | "propertyNames"
                 | "minProperties"
                 | "maxProperties"
-                | "unevaluatedProperties"
-                | "dependentRequired"
-                | "dependentSchemas"
-                | "dependencies" => {
+                | "unevaluatedProperties" => {
                     choice.push(vec![Atom::Kinds(Kinds::OBJECT)]);
                 }
                 "format" => choice.push(vec![Atom::Kinds(Kinds::STRING.or(Kinds::NUMBER))]),
-                "oneOf" | "if" | "$dynamicRef" | "$recursiveRef" | "nullable" => return None,
+                "if" => {
+                    let condition = self.document.enter(value, node.resource);
+                    if let Some(then) = map.get("then") {
+                        choice.push(vec![Atom::Is(condition), not(self, then)]);
+                    }
+                    if let Some(otherwise) = map.get("else") {
+                        choice.push(vec![Atom::Not(condition), not(self, otherwise)]);
+                    }
+                }
+                "oneOf" => {
+                    let members = value.as_array().filter(|members| members.len() <= MOST_BRANCHES)?;
+                    let enter = |this: &mut Self, at: usize| this.document.enter(&members[at], node.resource);
+                    let all = 0..members.len();
+                    choice.push(all.clone().map(|at| Atom::Not(enter(self, at))).collect());
+                    for (a, b) in all.flat_map(|a| (0..a).map(move |b| (a, b))) {
+                        choice.push(vec![Atom::Is(enter(self, a)), Atom::Is(enter(self, b))]);
+                    }
+                }
+                "nullable" if *value != Value::Bool(true) => {}
+                "$dynamicRef" | "$recursiveRef" | "nullable" => return None,
                 // `then` and `else` follow `if`; the rest are annotations or unknown, which cannot fail.
                 _ => {}
             }
         }
         (choice.len() <= MOST_ALTERNATIVES).then_some(choice)
     }
+}
+
+fn about_items(fact: ItemFact<'_>) -> Vec<Atom<'_>> {
+    vec![Atom::Kinds(Kinds::ARRAY), Atom::Items(fact)]
 }
 
 fn about_key<'a>(key: &'a str, presence: Presence<'a>) -> Vec<Atom<'a>> {

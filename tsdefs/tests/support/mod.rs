@@ -3,6 +3,7 @@
 
 pub mod compiler;
 pub mod generate;
+pub mod sayable;
 
 use std::fs;
 use std::path::{Path, PathBuf};
