@@ -97,6 +97,10 @@ fn post_order(
                 State::Done => {}
             }
         }
+        // An item that must be there is written twice, once for its place and once for those behind.
+        for shape in graph.get(id).arrays.iter().filter(|shape| shape.least > shape.prefix.len()) {
+            uses[shape.rest.index()] += 1;
+        }
     }
     order
 }

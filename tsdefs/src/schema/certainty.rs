@@ -187,3 +187,42 @@ fn accepts_all_items(map: &Map<String, Value>, dialect: Dialect) -> bool {
     let open = |schema: &Value| *schema == Value::Bool(true);
     prefix.iter().all(open) && rest.is_none_or(open)
 }
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    fn certainty(schema: Value) -> (Kinds, Kinds) {
+        let mut context = Context::new(&schema);
+        let node = context.document.enter(&schema, context.document.root().resource);
+        let found = context.certainty(node);
+        (found.accepts, found.refuses)
+    }
+
+    #[test]
+    fn keywords_of_one_kind_leave_the_others_alone() {
+        assert_eq!(certainty(json!({ "maxItems": 1 })), (Kinds::ALL.without(Kinds::ARRAY), Kinds::NONE));
+        assert_eq!(certainty(json!({ "minItems": 0 })), (Kinds::ALL, Kinds::NONE));
+        assert_eq!(certainty(json!({ "type": "integer" })).0, Kinds::NONE);
+        assert_eq!(certainty(json!({ "enum": [true, null, "a"] })).0, Kinds::TRUE.or(Kinds::NULL));
+    }
+
+    #[test]
+    fn combinations_count() {
+        let text_or_short = json!([{ "type": "string" }, { "maxItems": 1 }]);
+        // Every string is in both.
+        let (accepts, refuses) = certainty(json!({ "oneOf": text_or_short }));
+        assert_eq!(refuses, Kinds::STRING);
+        assert_eq!(accepts, Kinds::ALL.without(Kinds::STRING).without(Kinds::ARRAY));
+        assert_eq!(certainty(json!({ "anyOf": text_or_short })).0, Kinds::ALL.without(Kinds::ARRAY));
+        let branches = json!({ "if": { "type": "string" }, "then": false, "else": { "type": "null" } });
+        assert_eq!(certainty(branches), (Kinds::NULL, Kinds::ALL.without(Kinds::NULL)));
+    }
+
+    #[test]
+    fn what_needs_itself_is_unknown() {
+        assert_eq!(certainty(json!({ "not": { "$ref": "#" } })), (Kinds::NONE, Kinds::NONE));
+    }
+}

@@ -19,6 +19,9 @@ const MOST_LITERALS: usize = 512;
 /// Alternatives of one choice, at most; a longer choice is dropped, which widens.
 const MOST_BRANCHES: usize = 256;
 
+/// Ways to fail that one branch of a `oneOf` says of another.
+const MOST_FAILURES: usize = 4;
+
 /// One choice: a value meets all atoms of at least one branch.
 pub(crate) type Choice<'a> = Vec<Vec<Atom<'a>>>;
 
@@ -249,9 +252,12 @@ impl<'a> Context<'a> {
             } else {
                 // What this branch accepts anyway is left to it alone, and then not even to it.
                 let accepted = self.certainty(schema).accepts;
-                if !accepted.is_empty() {
-                    for (_, branch) in choice.iter_mut().enumerate().filter(|(at, _)| *at != excluded) {
+                for (_, branch) in choice.iter_mut().enumerate().filter(|(at, _)| *at != excluded) {
+                    if !accepted.is_empty() {
                         branch.push(Atom::Kinds(Kinds::ALL.without(accepted)));
+                    }
+                    if few && self.fails_simply(schema, branch) {
+                        branch.push(Atom::Not(schema));
                     }
                 }
             }
@@ -261,6 +267,38 @@ impl<'a> Context<'a> {
             Some(only) => vec![choice.swap_remove(*only)],
             None => choice,
         })
+    }
+
+    /// Whether the negation of `schema` opens a few short alternatives, of those that `branch` leaves. Branches that name
+    /// their kinds are shapes of their own, as in most real schemas: there the reader sees which is meant, and writing
+    /// out how the properties of one may fail in the other costs more than it says.
+    fn fails_simply(&mut self, schema: Node<'a>, branch: &[Atom<'a>]) -> bool {
+        let Some(negated) = self.negated(schema) else { return false };
+        let own_kind = |this: &mut Self, node: Node<'a>| !this.certainty(node).refuses.is_empty();
+        let named = branch.first().is_some_and(|atom| match atom {
+            Atom::Is(node) => own_kind(self, *node),
+            _ => false,
+        });
+        let names_kind = named && own_kind(self, schema);
+        let kinds = self.kinds_of(branch);
+        let mut left = 0;
+        for alternative in negated {
+            if self.kinds_of(&alternative).and(kinds).is_empty() {
+                continue;
+            }
+            left += 1;
+            let simple = alternative.iter().all(|atom| match atom {
+                Atom::Kinds(_) | Atom::Differs(_) | Atom::Items(_) => true,
+                Atom::Key(fact) => {
+                    !names_kind || matches!(fact.presence, Presence::Absent | Presence::Required)
+                }
+                _ => false,
+            });
+            if !simple || left > MOST_FAILURES {
+                return false;
+            }
+        }
+        true
     }
 
     /// Either the key is absent, or what depends on it holds.

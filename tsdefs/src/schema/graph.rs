@@ -53,16 +53,7 @@ impl<'a> Graph<'a> {
     /// The types of `schema`. With `arguments`, a schema that does not say which kinds it means is about objects: the
     /// arguments of a tool are always one.
     pub fn new(schema: &'a Value, arguments: bool) -> Self {
-        let mut context = Context {
-            document: Document::new(schema),
-            patterns: Patterns::default(),
-            certainties: Certainties::new(),
-            types: vec![Type::everything(), Type::default(), Type::everything()],
-            hints: vec![Hint::None; 3],
-            known: HashMap::new(),
-            queue: VecDeque::new(),
-            steps: MOST_STEPS,
-        };
+        let mut context = Context::new(schema);
         context.types[TypeId::TOO_LARGE.index()].note = Some(Note::TooLarge);
         let node = context.document.enter(schema, context.document.root().resource);
         let mut atoms = vec![Atom::Is(node)];
@@ -95,6 +86,20 @@ impl<'a> Graph<'a> {
 }
 
 impl<'a> Context<'a> {
+    /// Nothing but the types that every graph has.
+    pub fn new(schema: &'a Value) -> Self {
+        Self {
+            document: Document::new(schema),
+            patterns: Patterns::default(),
+            certainties: Certainties::new(),
+            types: vec![Type::everything(), Type::default(), Type::everything()],
+            hints: vec![Hint::None; 3],
+            known: HashMap::new(),
+            queue: VecDeque::new(),
+            steps: MOST_STEPS,
+        }
+    }
+
     /// Takes `count` units of the work allowed; false once there is none left.
     pub fn step(&mut self, count: usize) -> bool {
         self.steps = self.steps.saturating_sub(count);

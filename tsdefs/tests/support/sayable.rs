@@ -86,6 +86,9 @@ fn bound(schema: &Value, direction: Direction) -> Value {
             "contains" if wide => {
                 let fewest = map.get("minContains").cloned().unwrap_or(json!(1));
                 all.push(json!({ "minItems": fewest }));
+                // What it matches still counts as evaluated.
+                out.insert(key.clone(), same(value));
+                out.insert("minContains".to_owned(), json!(0));
             }
             "contains" => drop(out.insert(key.clone(), same(value))),
             "properties" | "dependentSchemas" if wide && key == "properties" => {}
