@@ -51,6 +51,31 @@ pub(crate) struct FreshIsolate {
 impl FreshIsolate {
     /// An isolate and its context under `heap_limit` bytes of heap and array buffers together.
     pub(crate) fn new(heap_limit: usize) -> Self {
+        Bare::new(heap_limit).with_context()
+    }
+
+    /// Where answers and requests for this isolate go.
+    pub(crate) fn sender(&self) -> Sender<Inbound> {
+        self.sender.clone()
+    }
+
+    /// V8 heap in use and array buffers, in bytes.
+    pub(crate) fn memory(&mut self) -> usize {
+        let statistics = self.isolate.get_heap_statistics();
+        statistics.used_heap_size() + statistics.external_memory().max(self.control.buffers())
+    }
+}
+
+/// An isolate without a context: the first half of making a [`FreshIsolate`], apart so that it can be timed.
+pub(crate) struct Bare {
+    isolate: v8::OwnedIsolate,
+    control: Arc<Control>,
+    inbound: Receiver<Inbound>,
+    sender: Sender<Inbound>,
+}
+
+impl Bare {
+    pub(crate) fn new(heap_limit: usize) -> Self {
         let (sender, inbound) = channel();
         let control = Arc::new(Control::new(heap_limit, sender.clone()));
         let parameters = parameters()
@@ -67,7 +92,11 @@ impl FreshIsolate {
         isolate.set_slot(control.clone());
         isolate.add_near_heap_limit_callback(near_heap_limit, data);
         isolate.add_gc_epilogue_callback(after_garbage_collection, data, v8::GCType::kGCTypeMarkSweepCompact);
+        Self { isolate, control, inbound, sender }
+    }
 
+    pub(crate) fn with_context(self) -> FreshIsolate {
+        let Self { mut isolate, control, inbound, sender } = self;
         let (context, entries) = {
             v8::scope!(let scope, &mut isolate);
             let context = v8::Context::new(scope, v8::ContextOptions::default());
@@ -90,18 +119,7 @@ impl FreshIsolate {
             };
             (v8::Global::new(scope, context), entries)
         };
-        Self { entries, context, isolate, control, inbound, sender }
-    }
-
-    /// Where answers and requests for this isolate go.
-    pub(crate) fn sender(&self) -> Sender<Inbound> {
-        self.sender.clone()
-    }
-
-    /// V8 heap in use and array buffers, in bytes.
-    pub(crate) fn memory(&mut self) -> usize {
-        let statistics = self.isolate.get_heap_statistics();
-        statistics.used_heap_size() + statistics.external_memory().max(self.control.buffers())
+        FreshIsolate { entries, context, isolate, control, inbound, sender }
     }
 }
 

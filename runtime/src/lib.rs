@@ -23,6 +23,7 @@
 //! | `natives` | the host functions that JavaScript can reach |
 //! | `control`, `watchdog`, `thread_clock`, `array_buffers` | limits that fire |
 //! | `fault`, `unknown` | errors for the one who wrote the script |
+//! | `phases` | what each part of a run costs, for those who measure |
 //! | `v8_process`, `entropy` | V8 in this process: flags, platform, random bytes |
 #![deny(missing_docs)]
 // The only crate that may use `unsafe`; every block says why it is sound.
@@ -40,6 +41,8 @@ pub mod limits;
 mod modules;
 mod natives;
 mod outlet;
+#[doc(hidden)]
+pub mod phases;
 mod pool;
 pub mod process;
 pub mod report;
