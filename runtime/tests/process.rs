@@ -5,7 +5,7 @@ mod cases;
 use std::time::{Duration, Instant};
 
 use cases::{engine, error, limits, run_with, value};
-use isolet_runtime::{ErrorCode, Isolation, Limits, RunnerProcesses};
+use isolet_runtime::{Engine, EngineOptions, ErrorCode, Isolation, Limits, RunEvent, RunnerProcesses};
 
 /// The example `runner` is a runner's whole executable. `cargo test` builds examples beside the tests.
 fn isolation() -> Isolation {
@@ -79,7 +79,103 @@ fn a_killed_runner_gives_every_caller_an_answer() {
     assert_eq!(value("return 2"), 2);
 }
 
+#[test]
+fn a_run_that_had_done_nothing_begins_again_in_another_runner() {
+    let (runtime, engine) = own_engine();
+    let [victim, other] = engine.runners().iter().map(|runner| runner.pid).collect::<Vec<_>>()[..] else {
+        panic!("two runners")
+    };
+    // Stopped, they are handed runs and begin none.
+    signal(victim, "STOP");
+    signal(other, "STOP");
+    let runs: Vec<_> = (0..6).map(|n| engine.run(cases::job(&format!("return {n}"), limits()))).collect();
+    assert!(engine.runners().iter().all(|runner| runner.runs > 0), "{:?}", engine.runners());
+    kill(victim);
+    signal(other, "CONT");
+    runtime.block_on(async {
+        for (n, run) in runs.into_iter().enumerate() {
+            let report =
+                tokio::time::timeout(Duration::from_secs(20), run.report()).await.expect("an answer");
+            assert_eq!(report.result.expect("placed again"), n.to_string());
+        }
+    });
+}
+
+#[test]
+fn runs_survive_the_death_of_all_runners_at_once_if_they_did_nothing() {
+    let (runtime, engine) = own_engine();
+    let pids: Vec<u32> = engine.runners().iter().map(|runner| runner.pid).collect();
+    pids.iter().for_each(|pid| signal(*pid, "STOP"));
+    let silent = engine.run(cases::job("return 1", limits()));
+    let other = engine.run(cases::job("return 2", limits()));
+    pids.iter().for_each(|pid| kill(*pid));
+    runtime.block_on(async {
+        for (run, expected) in [(silent, "1"), (other, "2")] {
+            let report =
+                tokio::time::timeout(Duration::from_secs(20), run.report()).await.expect("an answer");
+            assert_eq!(report.result.expect("placed again"), expected);
+        }
+    });
+}
+
+#[test]
+fn a_run_that_logged_or_called_is_not_begun_again() {
+    let (runtime, engine) = own_engine();
+    for code in
+        ["console.log('begun'); await env.demo.wait({ ms: 9000 })", "await env.demo.wait({ ms: 9000 })"]
+    {
+        let mut run = engine.run(cases::job(code, limits()));
+        runtime.block_on(async {
+            let at_work = |engine: &Engine| engine.runners().into_iter().find(|runner| runner.runs > 0);
+            // The call has no event of its own; the runner is warm, so it is made well within this time.
+            tokio::time::sleep(Duration::from_millis(300)).await;
+            kill(at_work(&engine).expect("it runs").pid);
+            let error = loop {
+                match tokio::time::timeout(Duration::from_secs(20), run.next()).await.expect("an answer") {
+                    Some(RunEvent::Done(outcome)) => break outcome.result.expect_err("it was killed"),
+                    Some(_) => {}
+                    None => panic!("it ended without a word"),
+                }
+            };
+            assert_eq!(error.code, ErrorCode::Crashed, "{code}: {error:?}");
+            assert!(engine.ready(Duration::from_secs(20)).await);
+        });
+    }
+}
+
+#[test]
+fn an_answer_too_long_for_a_frame_fails_the_call_and_nothing_else() {
+    let code = "try { await env.demo.big({}) } catch (e) { return [e.name, e.message, e.hint] }";
+    let told = value(code);
+    assert_eq!(told[0], "ToolError", "{told}");
+    assert!(told[1].as_str().is_some_and(|text| text.contains("81 MiB are more than the 80 MiB")), "{told}");
+    assert_eq!(value("return (await env.demo.add({ a: 1, b: 2 })).sum"), 3);
+}
+
+#[test]
+fn an_input_too_long_for_a_frame_fails_the_run_at_once() {
+    let started = Instant::now();
+    let input = format!("\"{}\"", "x".repeat(81 << 20));
+    let error = run_with("return 1", Some(&input), limits()).result.unwrap_err();
+    assert_eq!(error.code, ErrorCode::MemoryLimit, "{error:?}");
+    assert!(error.message.contains("82 MiB are more than the 80 MiB"), "{error:?}");
+    assert!(started.elapsed() < Duration::from_secs(5), "{:?}", started.elapsed());
+}
+
+/// An engine that no other test uses.
+fn own_engine() -> (tokio::runtime::Runtime, Engine) {
+    let runtime = tokio::runtime::Runtime::new().unwrap();
+    let options = EngineOptions { warm: 4, live: 64, heap_bytes: 32 << 20, isolation: isolation() };
+    let engine = Engine::new(options, runtime.handle().clone());
+    assert!(runtime.block_on(engine.ready(Duration::from_secs(20))), "runners start");
+    (runtime, engine)
+}
+
 fn kill(pid: u32) {
-    let status = std::process::Command::new("kill").args(["-9", &pid.to_string()]).status().expect("kill");
-    assert!(status.success());
+    signal(pid, "KILL");
+}
+
+fn signal(pid: u32, name: &str) {
+    let status = std::process::Command::new("kill").args(["-s", name, &pid.to_string()]).status();
+    assert!(status.expect("kill").success());
 }

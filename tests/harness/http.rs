@@ -175,6 +175,22 @@ impl Connection {
     }
 }
 
+/// Sends a request, on a connection of its own, to a server that may end at any moment. `None` if the connection was refused
+/// or closed before a whole answer had come.
+pub async fn attempt(address: SocketAddr, request: Request) -> Option<Answer> {
+    bounded("an answer or the end of the connection", async {
+        let socket = TcpStream::connect(address).await.ok()?;
+        let (mut sender, connection) = handshake(TokioIo::new(socket)).await.ok()?;
+        let _driver = AbortOnDropHandle::new(tokio::spawn(async move { drop(connection.await) }));
+        let builder = request.builder.header("host", address.to_string());
+        let request = builder.body(request.body).expect("a request that can be written");
+        let (head, body) = sender.send_request(request).await.ok()?.into_parts();
+        let body = body.collect().await.ok()?.to_bytes();
+        Some(Answer { status: head.status.as_u16(), headers: head.headers, body })
+    })
+    .await
+}
+
 /// Sends bytes as they are and reads to the end of the connection.
 pub async fn raw(address: SocketAddr, bytes: &[u8]) -> String {
     let mut socket = bounded("a connection", TcpStream::connect(address)).await.expect("it listens");

@@ -1,7 +1,8 @@
 //! Starts runners, places runs, carries out their calls, replaces what dies.
 //!
-//! One task reads from each runner and one writes to it. A run lives in exactly one runner; when that dies, its runs end
-//! with `crashed` and a new runner is started at once.
+//! One task reads from each runner and one writes to it. A run lives in exactly one runner; when that dies, a new runner is
+//! started at once, and its runs are placed again if they have done nothing yet ([`placed`](super::placed)) or else end
+//! with `crashed`.
 
 use std::collections::{HashMap, VecDeque};
 use std::io;
@@ -17,17 +18,14 @@ use tokio::net::UnixStream;
 use tokio::net::unix::{OwnedReadHalf, OwnedWriteHalf};
 use tokio::sync::{mpsc, watch};
 
-use super::frames::{self, FromRunner, RunFrame, ToRunner, VERSION};
+use super::frames::{self, EncodeError, FromRunner, RunFrame, ToRunner, VERSION};
 use super::jail::Layers;
+use super::placed::{self, Live, Placed};
 use super::runner::RunnerOptions;
 use crate::engine::{EngineOptions, RunnerProcesses};
 use crate::outlet::AbortOnDrop;
 use crate::report::Outcome;
-use crate::state::milliseconds;
-use crate::{
-    Catalogue, Entry, Environment, ErrorCode, Job, Language, Limits, RunError, RunEvent, Stats, ToolHost,
-    ToolRequest,
-};
+use crate::{Catalogue, Entry, Environment, Job, Language, Limits, RunEvent, ToolFailure, ToolRequest};
 
 /// The engine's options, divided among runners.
 #[derive(Debug, Clone)]
@@ -84,9 +82,9 @@ pub struct RunnerStatus {
     pub layers: Option<Layers>,
 }
 
-/// How long after the wall limit the broker waits for a runner to end a run before it ends the runner. The runner's own
-/// watchdog is far quicker; this is for a runner that does not keep its promises.
-const OVERDUE: Duration = Duration::from_secs(2);
+/// How long a run waits while no runner is ready. Starting one takes a fraction of a second; after this long, and some
+/// attempts, none will start soon.
+const STRANDED: Duration = Duration::from_secs(30);
 
 /// Catalogues that runners are told to keep. One is current; others belong to runs with a filter of their own.
 const CATALOGUES: usize = 16;
@@ -116,7 +114,7 @@ struct State {
 struct Runner {
     id: u64,
     pid: u32,
-    frames: mpsc::UnboundedSender<Vec<u8>>,
+    frames: mpsc::UnboundedSender<Arc<Vec<u8>>>,
     kill: mpsc::UnboundedSender<()>,
     state: Mutex<RunnerState>,
 }
@@ -128,27 +126,6 @@ struct RunnerState {
     runs: HashMap<u64, Live>,
     /// Numbers of the catalogues that it has.
     catalogues: Vec<u64>,
-}
-
-/// A run that is on its way to a runner.
-struct Placed {
-    job: Job,
-    events: mpsc::UnboundedSender<RunEvent>,
-    since: Instant,
-}
-
-/// A run in a runner, from the broker's side.
-struct Live {
-    events: mpsc::UnboundedSender<RunEvent>,
-    host: Arc<dyn ToolHost>,
-    limits: Limits,
-    queued_ms: f64,
-    overdue_at: Instant,
-    calls: HashMap<u32, AbortOnDrop>,
-    called: u32,
-    logged: usize,
-    reported: u32,
-    condemned: Option<RunError>,
 }
 
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
@@ -177,7 +154,35 @@ impl Broker {
     /// Queues a job; its number is for [`cancel`](Self::cancel).
     pub(crate) fn push(&self, job: Job, events: mpsc::UnboundedSender<RunEvent>) -> u64 {
         let run = self.next_run.fetch_add(1, Ordering::Relaxed);
-        let placed = Box::new(Placed { job, events, since: Instant::now() });
+        let Job { code, language, entry: Entry::Script { input }, environment, limits } = job;
+        let Environment { vars, catalogue, host } = environment;
+        let number = lock(&self.state).number(&catalogue);
+        let text = code.len() + input.as_ref().map_or(0, String::len);
+        let frame = frames::fits(text).and_then(|()| {
+            frames::encode(&ToRunner::Run(Box::new(RunFrame {
+                run,
+                catalogue: number,
+                code,
+                typescript: language == Language::TypeScript,
+                input,
+                vars: if vars.is_empty() {
+                    String::new()
+                } else {
+                    serde_json::Value::Object(vars).to_string()
+                },
+                limits: limits.clone(),
+            })))
+        });
+        let frame = match frame {
+            Ok(frame) => Arc::new(frame),
+            Err(error) => {
+                placed::finish(&events, placed::too_large(&error));
+                return run;
+            }
+        };
+        let catalogue = (number, catalogue);
+        let (since, placements) = (Instant::now(), 0);
+        let placed = Box::new(Placed { frame, catalogue, events, host, limits, since, placements });
         let mut state = lock(&self.state);
         if let Some(placed) = self.place(&mut state, run, placed) {
             state.waiting.push_back((run, placed));
@@ -191,7 +196,7 @@ impl Broker {
         state.waiting.retain(|(waiting, _)| *waiting != run);
         for runner in &state.runners {
             if lock(&runner.state).runs.remove(&run).is_some() {
-                runner.say(&ToRunner::Stop { run });
+                runner.tell(&ToRunner::Stop { run });
             }
         }
     }
@@ -256,44 +261,23 @@ impl Broker {
             .min_by_key(|(n, _)| *n);
         let Some((_, runner)) = best else { return Some(placed) };
 
-        let Placed { job, events, since } = *placed;
-        let Job { code, language, entry: Entry::Script { input }, environment, limits } = job;
-        let Environment { vars, catalogue, host } = environment;
-        let catalogue_id = state.number(&catalogue);
         let mut inner = lock(&runner.state);
-        if !inner.catalogues.contains(&catalogue_id) {
-            inner.catalogues.push(catalogue_id);
-            runner.say(&ToRunner::Catalogue { id: catalogue_id, catalogue: (*catalogue).clone() });
+        let (id, catalogue) = &placed.catalogue;
+        if !inner.catalogues.contains(id) {
+            let told = runner.say(&ToRunner::Catalogue { id: *id, catalogue: (**catalogue).clone() });
+            if let Err(error) = told {
+                placed::finish(&placed.events, placed::too_large(&error));
+                return None;
+            }
+            inner.catalogues.push(*id);
             if inner.catalogues.len() > CATALOGUES {
                 let id = inner.catalogues.remove(0);
-                runner.say(&ToRunner::Forget { id });
+                runner.tell(&ToRunner::Forget { id });
             }
         }
-        let frame = RunFrame {
-            run,
-            catalogue: catalogue_id,
-            code,
-            typescript: language == Language::TypeScript,
-            input,
-            vars: if vars.is_empty() { String::new() } else { serde_json::Value::Object(vars).to_string() },
-            limits: limits.clone(),
-        };
-        inner.runs.insert(
-            run,
-            Live {
-                events,
-                host,
-                queued_ms: milliseconds(since),
-                overdue_at: Instant::now() + limits.wall + OVERDUE,
-                limits,
-                calls: HashMap::new(),
-                called: 0,
-                logged: 0,
-                reported: 0,
-                condemned: None,
-            },
-        );
-        runner.say(&ToRunner::Run(Box::new(frame)));
+        let frame = placed.frame.clone();
+        inner.runs.insert(run, placed.live());
+        let _ = runner.frames.send(frame);
         None
     }
 
@@ -419,6 +403,7 @@ impl Broker {
                 self.place_waiting();
             }
             FromRunner::Log { run, line } => runner.with(run, |live| {
+                live.has_begun();
                 live.logged = live.logged.saturating_add(line.text.len()).saturating_add(1);
                 if live.logged > live.limits.log_bytes {
                     return Err(broken("more logs than the limit"));
@@ -430,6 +415,7 @@ impl Broker {
                 let weak = Arc::downgrade(runner);
                 let tokio = &self.tokio;
                 runner.with(run, |live| {
+                    live.has_begun();
                     live.called += 1;
                     if live.called > live.limits.calls
                         || live.calls.len() >= live.limits.parallel_calls as usize
@@ -442,7 +428,7 @@ impl Broker {
                         let answer = host.call(request).await;
                         if let Some(runner) = weak.upgrade() {
                             lock(&runner.state).runs.get_mut(&run).map(|live| live.calls.remove(&call));
-                            runner.say(&ToRunner::Answer { run, call, answer });
+                            runner.answer(run, call, answer);
                         }
                     });
                     live.calls.insert(call, AbortOnDrop(task.abort_handle()));
@@ -488,9 +474,11 @@ impl Broker {
         Ok(())
     }
 
-    /// Tells the callers of a dead runner's runs.
+    /// Places the runs of a dead runner again, or tells their callers.
     fn bury(&self, runner: &Arc<Runner>) {
-        lock(&self.state).runners.retain(|other| other.id != runner.id);
+        // Held throughout: a run that is in no runner and not waiting could not be cancelled.
+        let mut state = lock(&self.state);
+        state.runners.retain(|other| other.id != runner.id);
         let (runs, was_ready) = {
             let mut inner = lock(&runner.state);
             inner.dead = true;
@@ -499,22 +487,32 @@ impl Broker {
         if was_ready {
             self.ready.send_modify(|ready| *ready = ready.saturating_sub(1));
         }
-        for (_, live) in runs {
-            let error = live.condemned.unwrap_or_else(|| {
-                RunError::new(ErrorCode::Crashed, "CrashedError", "The process that ran the script ended before the script did.")
-                    .with_hint(
-                        "Either this script or one beside it ended the process, most often by using memory in one piece. \
-                         Run it again; if it crashes again, make it use less memory at once.",
-                    )
-            });
-            let _ = live
-                .events
-                .send(RunEvent::Done(Box::new(Outcome { result: Err(error), stats: Stats::default() })));
+        for (run, live) in runs {
+            let Some(placed) = live.orphaned() else { continue };
+            if state.closed {
+                placed::finish(&placed.events, placed::crashed());
+            } else if let Some(placed) = self.place(&mut state, run, Box::new(placed)) {
+                state.waiting.push_front((run, placed));
+            }
         }
     }
 }
 
 impl State {
+    /// Tells the callers of runs that have waited too long with no runner to wait for.
+    fn abandon_stranded(&mut self, now: Instant) {
+        let ready = |runner: &Arc<Runner>| lock(&runner.state).layers.is_some();
+        if self.waiting.is_empty() || self.runners.iter().any(ready) {
+            return;
+        }
+        let stranded = |placed: &Placed| placed.since + STRANDED <= now;
+        while self.waiting.front().is_some_and(|(_, placed)| stranded(placed)) {
+            if let Some((_, placed)) = self.waiting.pop_front() {
+                placed::finish(&placed.events, placed::nowhere());
+            }
+        }
+    }
+
     /// The number of a catalogue; the same `Arc` has the same number for as long as it is remembered.
     fn number(&mut self, catalogue: &Arc<Catalogue>) -> u64 {
         if let Some((_, id)) = self.catalogues.iter().find(|(known, _)| Arc::ptr_eq(known, catalogue)) {
@@ -530,12 +528,27 @@ impl State {
 }
 
 impl Runner {
-    fn say(&self, message: &ToRunner) {
-        match frames::encode(message) {
-            Ok(frame) => {
-                let _ = self.frames.send(frame);
-            }
-            Err(error) => tracing::warn!(%error, "a message to a runner was not sent"),
+    fn say(&self, message: &ToRunner) -> Result<(), EncodeError> {
+        let frame = frames::encode(message)?;
+        // To a runner that is dead; whoever reads from it knows by now, or soon.
+        let _ = self.frames.send(Arc::new(frame));
+        Ok(())
+    }
+
+    /// Says what is some bytes long.
+    fn tell(&self, message: &ToRunner) {
+        if let Err(error) = self.say(message) {
+            tracing::error!(%error, "a short message does not fit into a frame");
+        }
+    }
+
+    /// Hands over the answer to a call; in place of one that is too long, that it is.
+    fn answer(&self, run: u64, call: u32, answer: Result<Vec<u8>, ToolFailure>) {
+        let fits = frames::fits(answer.as_ref().map_or(0, Vec::len));
+        if let Err(error) = fits.and_then(|()| self.say(&ToRunner::Answer { run, call, answer })) {
+            let failure = ToolFailure::new(format!("The answer is too large: {error}."))
+                .with_hint("Ask for less: a page, fewer fields, a filter.");
+            self.tell(&ToRunner::Answer { run, call, answer: Err(failure) });
         }
     }
 
@@ -569,7 +582,7 @@ fn broken(what: &str) -> io::Error {
     io::Error::new(io::ErrorKind::InvalidData, format!("it sent {what}"))
 }
 
-async fn write(mut writer: OwnedWriteHalf, mut outgoing: mpsc::UnboundedReceiver<Vec<u8>>) {
+async fn write(mut writer: OwnedWriteHalf, mut outgoing: mpsc::UnboundedReceiver<Arc<Vec<u8>>>) {
     while let Some(frame) = outgoing.recv().await {
         if writer.write_all(&frame).await.is_err() {
             return;
@@ -602,8 +615,11 @@ async fn overdue(broker: Weak<Broker>) {
         tokio::time::sleep(Duration::from_millis(250)).await;
         let Some(broker) = broker.upgrade() else { return };
         let now = Instant::now();
-        for runner in &lock(&broker.state).runners {
+        let mut state = lock(&broker.state);
+        state.abandon_stranded(now);
+        for runner in &state.runners {
             let mut inner = lock(&runner.state);
+            inner.runs.values_mut().for_each(|live| live.age(now));
             for live in inner.runs.values_mut().filter(|live| live.overdue_at <= now) {
                 live.condemned = Some(crate::fault::stopped(crate::control::StopReason::Wall, &live.limits));
                 let _ = runner.kill.send(());

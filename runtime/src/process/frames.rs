@@ -160,17 +160,37 @@ impl From<Called> for CallRecord {
     }
 }
 
+/// Why a message is no frame. Whoever waits for the message must be told: it is not sent.
+#[derive(Debug, thiserror::Error)]
+pub enum EncodeError {
+    /// It is longer than [`LONGEST`].
+    #[error("{} MiB are more than the {} MiB that pass between isolet and the process that runs scripts", bytes.div_ceil(1 << 20), LONGEST >> 20)]
+    TooLong {
+        /// Its length.
+        bytes: usize,
+    },
+    /// It does not fit the format.
+    #[error("it does not fit the format of frames: {0}")]
+    Format(#[from] postcard::Error),
+}
+
+/// Whether a message around so many bytes of text can be a frame: asked before megabytes are copied in vain.
+///
+/// # Errors
+/// When it cannot.
+pub fn fits(bytes: usize) -> Result<(), EncodeError> {
+    if bytes > LONGEST { Err(EncodeError::TooLong { bytes }) } else { Ok(()) }
+}
+
 /// A frame of `message`, length included.
 ///
 /// # Errors
 /// When it would be longer than [`LONGEST`].
-pub fn encode<T: Serialize>(message: &T) -> io::Result<Vec<u8>> {
-    let mut frame = postcard::to_extend(message, vec![0; 4]).map_err(io::Error::other)?;
-    let length = frame.len() - 4;
-    if length > LONGEST {
-        return Err(io::Error::new(io::ErrorKind::InvalidData, "a frame longer than allowed"));
-    }
-    frame[..4].copy_from_slice(&(length as u32).to_le_bytes());
+pub fn encode<T: Serialize>(message: &T) -> Result<Vec<u8>, EncodeError> {
+    let mut frame = postcard::to_extend(message, vec![0; 4])?;
+    let bytes = frame.len() - 4;
+    fits(bytes)?;
+    frame[..4].copy_from_slice(&(bytes as u32).to_le_bytes());
     Ok(frame)
 }
 
@@ -244,6 +264,16 @@ mod tests {
         assert!(read::<ToRunner>(&mut &frame[..frame.len() - 1]).is_err());
         assert!(read::<ToRunner>(&mut &[255, 255, 255, 255, 0][..]).is_err());
         assert!(read::<ToRunner>(&mut &[1, 0, 0, 0, 200][..]).is_err(), "no such message");
+    }
+
+    #[test]
+    fn a_message_that_is_too_long_says_so_and_the_longest_passes() {
+        let answer = |length| ToRunner::Answer { run: 1, call: 1, answer: Ok(vec![0; length]) };
+        let error = encode(&answer(LONGEST)).unwrap_err();
+        assert!(matches!(error, EncodeError::TooLong { bytes } if bytes > LONGEST), "{error}");
+        assert!(error.to_string().starts_with("81 MiB are more than the 80 MiB"), "{error}");
+        let frame = encode(&answer(LONGEST - 16)).unwrap();
+        assert!(read::<ToRunner>(&mut &frame[..]).unwrap().is_some());
     }
 
     proptest! {

@@ -4,6 +4,7 @@
 //! |---|---|
 //! | [`frames`] | what broker and runner say to each other, and how it is cut into frames |
 //! | `broker` | starts runners, places runs, carries out their calls, replaces what dies |
+//! | `placed` | a run as the broker sees it, and whether it can be begun again |
 //! | [`runner`] | the process: a pool of isolates behind one socket |
 //! | [`jail`] | what a runner gives up before it takes work |
 //! | `escape` | tests of the jail from inside |
@@ -14,4 +15,5 @@ pub(crate) mod broker;
 pub mod escape;
 pub mod frames;
 pub mod jail;
+mod placed;
 pub mod runner;

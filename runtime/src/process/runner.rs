@@ -14,14 +14,16 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use serde::Serialize;
 
-use super::frames::{self, FromRunner, RunFrame, ToRunner, VERSION};
+use super::frames::{self, EncodeError, FromRunner, RunFrame, ToRunner, VERSION};
 use super::jail;
 use crate::engine::Ticket;
 use crate::outlet::Outlet;
 use crate::pool::{Pool, PoolOptions, Queued, Text};
 use crate::state::Names;
 use crate::turns::Inbound;
-use crate::{Catalogue, Language, RunError, RunEvent, ToolRequest, v8_process};
+use crate::{
+    Catalogue, ErrorCode, Language, Outcome, RunError, RunEvent, ToolFailure, ToolRequest, v8_process,
+};
 
 /// What the broker puts on the runner's command line, after the hidden subcommand.
 #[derive(Debug, Clone, Copy)]
@@ -94,7 +96,7 @@ fn serve(options: RunnerOptions) -> io::Result<()> {
     pool.wait_until_warm();
     let broker = Arc::new(Broker { socket: Mutex::new(socket.try_clone()?) });
     jail::shut(&mut layers);
-    broker.say(&FromRunner::Ready { version: VERSION, layers });
+    broker.say(&FromRunner::Ready { version: VERSION, layers }).map_err(io::Error::other)?;
 
     let runs: Arc<Mutex<HashMap<u64, Arc<Ticket>>>> = Arc::default();
     let mut catalogues: HashMap<u64, Arc<Catalogue>> = HashMap::new();
@@ -153,10 +155,10 @@ struct Broker {
 impl Broker {
     /// Sends a frame. A thread whose broker does not read waits here; that is the back-pressure. A broker that is gone
     /// ends the process through the reading end.
-    fn say<T: Serialize>(&self, message: &T) {
-        if let Ok(frame) = frames::encode(message) {
-            let _ = lock(&self.socket).write_all(&frame);
-        }
+    fn say<T: Serialize>(&self, message: &T) -> Result<(), EncodeError> {
+        let frame = frames::encode(message)?;
+        let _ = lock(&self.socket).write_all(&frame);
+        Ok(())
     }
 }
 
@@ -171,24 +173,41 @@ impl Outlet for FrameOutlet {
     fn event(&self, event: RunEvent) {
         let run = self.run;
         match event {
-            RunEvent::Log(line) => self.broker.say(&FromRunner::Log { run, line }),
-            RunEvent::Call(record) => self.broker.say(&FromRunner::Called { run, record: record.into() }),
+            // Only an operator who allows more log text than fits into a frame can lose a line here.
+            RunEvent::Log(line) => drop(self.broker.say(&FromRunner::Log { run, line })),
+            // Names and a message that was cut: far below the bound.
+            RunEvent::Call(record) => {
+                drop(self.broker.say(&FromRunner::Called { run, record: record.into() }))
+            }
             RunEvent::Done(outcome) => {
                 lock(&self.runs).remove(&run);
-                self.broker.say(&FromRunner::Done { run, outcome: *outcome });
+                let stats = outcome.stats;
+                if let Err(error) = self.broker.say(&FromRunner::Done { run, outcome: *outcome }) {
+                    let message = format!("The result is too large: {error}.");
+                    let error = RunError::new(ErrorCode::OutputLimit, "OutputLimitError", message)
+                        .with_hint("Return less: a part of it, or a summary.");
+                    let _ = self
+                        .broker
+                        .say(&FromRunner::Done { run, outcome: Outcome { result: Err(error), stats } });
+                }
             }
         }
     }
 
-    fn call(&self, id: u32, request: ToolRequest, _: &Sender<Inbound>) -> Box<dyn Any + Send> {
+    fn call(&self, id: u32, request: ToolRequest, inbound: &Sender<Inbound>) -> Box<dyn Any + Send> {
         let ToolRequest { server, operation, .. } = request;
-        self.broker.say(&FromRunner::Call { run: self.run, call: id, server, operation });
+        if let Err(error) = self.broker.say(&FromRunner::Call { run: self.run, call: id, server, operation })
+        {
+            let failure = ToolFailure::new(format!("The arguments are too large: {error}."))
+                .with_hint("Send less at once.");
+            let _ = inbound.send(Inbound::Answer { id, answer: Err(failure) });
+        }
         Box::new(CancelOnDrop { run: self.run, call: id, broker: self.broker.clone() })
     }
 
     fn condemned(&self) -> Box<dyn FnOnce(RunError) + Send> {
         let (run, broker) = (self.run, self.broker.clone());
-        Box::new(move |error| broker.say(&FromRunner::Condemned { run, error }))
+        Box::new(move |error| drop(broker.say(&FromRunner::Condemned { run, error })))
     }
 }
 
@@ -202,6 +221,6 @@ struct CancelOnDrop {
 
 impl Drop for CancelOnDrop {
     fn drop(&mut self) {
-        self.broker.say(&FromRunner::Cancel { run: self.run, call: self.call });
+        let _ = self.broker.say(&FromRunner::Cancel { run: self.run, call: self.call });
     }
 }

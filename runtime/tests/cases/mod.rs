@@ -25,6 +25,8 @@ impl ToolHost for Host {
                     tokio::time::sleep(Duration::from_millis(arguments["ms"].as_u64().unwrap())).await;
                     Ok(b"{}".to_vec())
                 }
+                // Longer than what passes between broker and runner.
+                "big" => Ok(vec![b' '; 81 << 20]),
                 "fail" => Err(ToolFailure {
                     message: "it failed".into(),
                     hint: Some("try again".into()),
@@ -38,7 +40,7 @@ impl ToolHost for Host {
 
 fn environment() -> Environment {
     let mut catalogue = Catalogue::default();
-    let tools = ["add", "wait", "fail", "get-user"].map(|name| (name, name.replace('-', "_")));
+    let tools = ["add", "wait", "fail", "big", "get-user"].map(|name| (name, name.replace('-', "_")));
     catalogue.insert("demo", "demo", ServerTools::new(tools));
     catalogue.insert("my-server", "my_server", ServerTools::unknown());
     Environment { vars: serde_json::Map::new(), catalogue: Arc::new(catalogue), host: Arc::new(Host) }
