@@ -60,17 +60,15 @@ async fn runners_have_no_files_no_sockets_and_no_secrets() {
 async fn a_killed_runner_costs_its_runs_alone_and_is_replaced() {
     let server = Daemon::serve().await_ready().await;
     let before = server.runners();
-    let waiting = json!({ "code": "await env.demo.wait({ ms: 50000 })" });
+    let waiting = json!({ "code": "console.log('begun'); await env.demo.wait({ ms: 50000 })" });
     let mut connection = server.connect().await;
-    let mut answer = Box::pin(connection.send(http::Request::run(&waiting)));
-    tokio::select! {
-        _ = &mut answer => panic!("it cannot end"),
-        () = server.metric_becomes("isolet_runs_in_flight", 1.0) => {}
-    }
+    let mut events = connection.events(&waiting).await;
+    // Before its caller has seen something of it, it would be begun again.
+    assert_eq!(events.next().await.expect("a line").name, "log");
     for runner in &before {
         kill_process(Pid::from_raw(runner.pid).expect("a pid"), Signal::KILL).expect("it is alive");
     }
-    let report = answer.await.expect(200).json();
+    let report = events.rest().await.pop().expect("a result").data;
     let failure = error(&report, "crashed");
     assert!(failure["hint"].is_string(), "{report:#}");
     wait_until_gone("the killed runners", PATIENCE, || {
