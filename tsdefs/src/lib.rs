@@ -8,6 +8,7 @@
 //! | [`names`] | identifiers, aliases, type names that never meet |
 //! | `schema` | JSON Schema → a graph of types: conjunctions of schema nodes |
 //! | `render` | a graph of types → TypeScript, within a budget |
+//! | [`observed`] | result types learned from results, for tools that promise none |
 //! | `tool` | one tool's types, and the namespace that a server's tools share |
 //! | [`search`] | finding the right tool among thousands: BM25 over weighted fields |
 //! | `tokens` | what a text costs in a prompt (feature `tokens`) |
@@ -18,6 +19,7 @@ pub mod declare;
 pub mod definition;
 pub mod detail;
 pub mod names;
+pub mod observed;
 mod render;
 mod schema;
 pub mod search;

@@ -62,7 +62,7 @@ impl Namespace {
             || "unknown".to_owned(),
             |schema| self.add(&Graph::new(schema, false), &format!("{word}Output"), word, prefix, detail),
         );
-        format!("(input{optional}: {input}): Promise<{output}>")
+        format!("(input{optional}: {input}): Promise<{}>", marked(tool, output))
     }
 
     /// Declares what `graph` needs and returns the type as it stands in a signature.
@@ -151,5 +151,14 @@ pub(crate) fn parameters(tool: &ToolDefinition) -> String {
         .output_schema
         .as_ref()
         .map_or_else(|| "unknown".to_owned(), |schema| one_line(&Graph::new(schema, false), 120));
-    format!("(input{optional}: {}): Promise<{output}>", one_line(&input, 240))
+    format!("(input{optional}: {}): Promise<{}>", one_line(&input, 240), marked(tool, output))
+}
+
+/// A result type that was learned says so: what was seen is no promise.
+fn marked(tool: &ToolDefinition, output: String) -> String {
+    if tool.output_observed && tool.output_schema.is_some() {
+        format!("/** observed, not promised */ {output}")
+    } else {
+        output
+    }
 }
