@@ -8,7 +8,7 @@ use rmcp::ClientHandler;
 use rmcp::model::{
     CancelledNotification, CancelledNotificationParam, ClientCapabilities, ClientConfig, ClientRequest,
     DiscoverRequest, DiscoverRequestParams, Implementation, PingRequest, ProgressNotificationParam,
-    ProtocolVersion, RequestId, ServerPeerInfo, SubscriptionFilter,
+    ProtocolVersion, RequestId, RequestMetaObject, ServerPeerInfo, SubscriptionFilter,
 };
 use rmcp::service::{
     NotificationContext, Peer, PeerRequestOptions, RoleClient, ServiceError, serve_directly_with_ct,
@@ -350,10 +350,22 @@ impl Connection {
         timeout: Duration,
         progress: Option<ProgressSink>,
     ) -> Result<Box<RawValue>, RequestError> {
+        self.request_with(request, timeout, progress, None).await
+    }
+
+    /// As [`request`](Self::request), with metadata that goes before isolet's own.
+    pub(crate) async fn request_with(
+        &self,
+        request: ClientRequest,
+        timeout: Duration,
+        progress: Option<ProgressSink>,
+        meta: Option<RequestMetaObject>,
+    ) -> Result<Box<RawValue>, RequestError> {
         let _busy = Busy::new(&self.in_flight);
         let too_long = self.garbage.too_long();
         let answer = async {
-            let options = PeerRequestOptions::no_options();
+            let mut options = PeerRequestOptions::no_options();
+            options.meta = meta;
             let mut handle = self
                 .peer
                 .send_request_with_option(request, options)

@@ -14,6 +14,7 @@
 //! | `http` | Streamable HTTP: kept connections, events, failures with advice |
 //! | `wire` | JSON-RPC as servers really send it; results stay text |
 //! | `params` | arguments repeated in HTTP headers |
+//! | [`forward`] | requests of somebody else's, handed on as they are |
 //! | [`progress`] | what servers report while they work |
 //! | `child` | one child process: environment, stderr, being stopped |
 //! | [`guard`] | the process between isolet and a child, which outlives isolet to clean up |
@@ -30,6 +31,7 @@ mod child;
 pub mod config;
 mod connection;
 pub mod error;
+pub mod forward;
 pub mod guard;
 mod handshake;
 mod http;
@@ -49,6 +51,7 @@ mod wire;
 pub use child::GuardCommand;
 pub use config::{ConfigError, McpConfig, ServerConfig};
 pub use error::CallError;
+pub use forward::Forward;
 pub use handshake::Era;
 pub use progress::{Progress, ProgressSink};
 pub use result::ToolResult;

@@ -4,7 +4,8 @@ use std::collections::HashSet;
 use std::time::Duration;
 
 use rmcp::model::{
-    ClientRequest, ListPromptsRequest, ListResourcesRequest, ListToolsRequest, PaginatedRequestParams,
+    ClientRequest, ListPromptsRequest, ListResourceTemplatesRequest, ListResourcesRequest, ListToolsRequest,
+    PaginatedRequestParams,
 };
 use serde::Deserialize;
 use serde_json::Value;
@@ -28,6 +29,7 @@ const MAX_REASONS: usize = 20;
 pub(crate) enum List {
     Tools,
     Resources,
+    Templates,
     Prompts,
 }
 
@@ -41,7 +43,7 @@ pub(crate) struct ToolList {
 
 #[derive(Deserialize)]
 struct Page<'a> {
-    #[serde(borrow, alias = "tools", alias = "resources", alias = "prompts")]
+    #[serde(borrow, alias = "tools", alias = "resources", alias = "resourceTemplates", alias = "prompts")]
     items: Vec<&'a RawValue>,
     #[serde(default, rename = "nextCursor")]
     next_cursor: Option<String>,
@@ -108,6 +110,7 @@ impl List {
         match self {
             Self::Tools => ListToolsRequest::with_param(params).into(),
             Self::Resources => ListResourcesRequest::with_param(params).into(),
+            Self::Templates => ListResourceTemplatesRequest::with_param(params).into(),
             Self::Prompts => ListPromptsRequest::with_param(params).into(),
         }
     }
@@ -117,6 +120,7 @@ impl List {
         match self {
             Self::Tools => "tools/list",
             Self::Resources => "resources/list",
+            Self::Templates => "resources/templates/list",
             Self::Prompts => "prompts/list",
         }
     }
@@ -125,6 +129,7 @@ impl List {
         match self {
             Self::Tools => "list of tools",
             Self::Resources => "list of resources",
+            Self::Templates => "list of resource templates",
             Self::Prompts => "list of prompts",
         }
     }

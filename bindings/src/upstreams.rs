@@ -247,6 +247,18 @@ impl Upstreams {
         self.server(server)?.list(List::Resources, timeout).await
     }
 
+    /// The resource templates of a server, all pages, as a JSON array.
+    ///
+    /// # Errors
+    /// As [`call_tool`](Self::call_tool). A server without resources has an empty list.
+    pub async fn list_resource_templates(
+        &self,
+        server: &str,
+        timeout: Duration,
+    ) -> Result<Vec<u8>, CallError> {
+        self.server(server)?.list(List::Templates, timeout).await
+    }
+
     /// The content of a resource: the result of `resources/read`, as JSON.
     ///
     /// # Errors
@@ -305,7 +317,7 @@ impl Upstreams {
         }
     }
 
-    fn server(&self, name: &str) -> Result<&Arc<Server>, CallError> {
+    pub(crate) fn server(&self, name: &str) -> Result<&Arc<Server>, CallError> {
         self.shared.servers.get(name).ok_or_else(|| {
             let known = self.shared.servers.keys().cloned().collect();
             CallError::UnknownServer { server: name.to_owned(), known }
@@ -356,7 +368,7 @@ impl Server {
         let connection = self.connection(deadline).await?;
         let offered = match list {
             List::Tools => true,
-            List::Resources => connection.info().capabilities.resources.is_some(),
+            List::Resources | List::Templates => connection.info().capabilities.resources.is_some(),
             List::Prompts => connection.info().capabilities.prompts.is_some(),
         };
         if !offered {
@@ -384,7 +396,7 @@ impl Server {
         CallError::Malformed { server, operation, reason: self.target.redactor.redact(reason) }
     }
 
-    async fn call_error(
+    pub(crate) async fn call_error(
         &self,
         connection: &Connection,
         operation: &str,

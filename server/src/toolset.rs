@@ -151,7 +151,7 @@ impl Toolset {
     }
 
     /// Names of the servers and tools that `filter` lets through.
-    fn chosen<'a>(&'a self, filter: &'a ToolFilter) -> impl Iterator<Item = (&'a str, &'a str)> {
+    pub fn chosen<'a>(&'a self, filter: &'a ToolFilter) -> impl Iterator<Item = (&'a str, &'a str)> {
         let listed = self.servers.iter().filter_map(|server| Some((server.named(), server.tools.as_ref()?)));
         listed.flat_map(move |(server, tools)| {
             let tools = tools.named().filter(move |tool| filter.tool(server, *tool));

@@ -13,6 +13,7 @@ use crate::exit::Failure;
 use crate::http::access::Access;
 use crate::http::admission::Admission;
 use crate::http::server::Server;
+use crate::mcp::exposure::Exposure;
 use crate::mcp::{Gateway, Options};
 use crate::settings::{self, Settings};
 use crate::tools::Tools;
@@ -51,12 +52,21 @@ pub struct McpChoice {
     /// Repeat large results of the MCP tool `run` as text, for clients that show their model no structured content
     #[arg(long)]
     full_text: bool,
+    /// Offer these upstream tools as they are, beside the three of isolet: "server/tool", "server/get_*", or "server" with
+    /// its prompts and resources
+    #[arg(long, value_name = "PATTERN")]
+    expose_tools: Vec<String>,
+    /// Give exposed tools and prompts the names that their servers have for them, where no two are the same
+    #[arg(long, requires = "expose_tools")]
+    plain_names: bool,
 }
 
 impl McpChoice {
     /// As the gateway takes it.
-    pub fn options(&self) -> Options {
-        Options { full_text: self.full_text }
+    pub fn options(&self) -> Result<Options, Failure> {
+        let exposure = Exposure::new(&self.expose_tools, self.plain_names)
+            .map_err(|error| Failure::Usage(format!("--expose-tools: {error}")))?;
+        Ok(Options { full_text: self.full_text, exposure })
     }
 }
 
@@ -91,9 +101,10 @@ async fn serve(
     let access =
         Access::new(here, &[], Vec::new(), false).map_err(|error| Failure::Usage(error.to_string()))?;
     let admission = Admission::new(max_running, args.max_waiting.or(queue).unwrap_or(WAITING));
+    let options = args.choice.options()?;
     let server = Server::new(engine, tools.clone(), access, admission, limits);
     let session = async {
-        let gateway = Gateway::new(server, args.choice.options());
+        let gateway = Gateway::new(server, options);
         let service = match gateway.serve(rmcp::transport::stdio_pipes()).await {
             Ok(service) => service,
             // A client that only looked whether there is somebody.

@@ -65,6 +65,7 @@ pub fn at_least_one(text: &str) -> Result<usize, String> {
 
 /// Serves until SIGINT or SIGTERM, then lets runs end. A second signal ends at once.
 pub fn run(args: Args) -> Result<(), Failure> {
+    let options = args.mcp.options()?;
     let folder = Path::new(".");
     let settings = args.settings.load(folder)?;
     let Settings { limits, queue, server: serving, engine, mcp_config } = settings;
@@ -105,7 +106,7 @@ pub fn run(args: Args) -> Result<(), Failure> {
                 std::process::exit(130);
             });
         };
-        let mcp = Arc::new(mcp::Endpoint::new(&server, args.mcp.options()));
+        let mcp = Arc::new(mcp::Endpoint::new(&server, options));
         server.serve(mcp, listener, stop).await;
         tools.shutdown().await;
         Ok(())

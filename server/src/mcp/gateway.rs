@@ -4,17 +4,26 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use rmcp::model::{
-    CallToolRequestParams, CallToolResponse, CallToolResult, ContentBlock, Implementation, ListToolsResult,
-    PaginatedRequestParams, ProtocolVersion, ServerCapabilities, ServerConfig, SubscriptionFilter, Tool,
+    CallToolRequestParams, CallToolResponse, CallToolResult, CompleteRequestMethod, CompleteRequestParams,
+    CompleteResult, ContentBlock, GetPromptRequestMethod, GetPromptRequestParams, GetPromptResponse,
+    Implementation, JsonObject, ListPromptsRequestMethod, ListPromptsResult,
+    ListResourceTemplatesRequestMethod, ListResourceTemplatesResult, ListResourcesRequestMethod,
+    ListResourcesResult, ListToolsResult, PaginatedRequestParams, PromptsCapability, ProtocolVersion,
+    ReadResourceRequestMethod, ReadResourceRequestParams, ReadResourceResponse, Reference,
+    ResourcesCapability, ServerCapabilities, ServerConfig, SubscriptionFilter, Tool,
 };
 use rmcp::service::{NotificationContext, RequestContext, SubscriptionContext};
 use rmcp::{ErrorData, RoleServer, ServerHandler};
+use serde_json::json;
 use tokio_util::sync::CancellationToken;
 
 use super::catalogue::Catalogue;
+use super::exposure::Exposure;
 use super::hang_up::given_up;
+use super::pass::{self, Answer};
 use super::progress::Progress;
 use super::report::Reader;
+use super::shelves::Shelves;
 use super::{changes, describe, run, search, tools};
 use crate::http::server::Server;
 use crate::tools::Selection;
@@ -24,10 +33,12 @@ use crate::tools::Selection;
 const PATIENCE: Duration = Duration::from_secs(5);
 
 /// What an operator chooses.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Default)]
 pub struct Options {
     /// Put whole results into the text of `run` too.
     pub full_text: bool,
+    /// Upstream tools that are passed through.
+    pub exposure: Option<Exposure>,
 }
 
 /// isolet as an MCP server.
@@ -51,6 +62,8 @@ impl Drop for Session {
 struct Shared {
     server: Arc<Server>,
     options: Options,
+    /// Some servers are passed through as a whole. Fixed at the start, like the servers: capabilities do not change.
+    shelves: bool,
     /// Made anew when tools have changed, by their generation.
     catalogue: Mutex<Option<(u64, Arc<Catalogue>)>>,
 }
@@ -58,7 +71,9 @@ struct Shared {
 impl Gateway {
     /// A gateway before `server`'s tools.
     pub fn new(server: Arc<Server>, options: Options) -> Self {
-        let shared = Shared { server, options, catalogue: Mutex::default() };
+        let whole = |exposure: &Exposure| !exposure.whole_servers(&server.tools.toolset()).is_empty();
+        let shelves = options.exposure.as_ref().is_some_and(whole);
+        let shared = Shared { server, options, shelves, catalogue: Mutex::default() };
         Self { shared: Arc::new(shared), session: Arc::default() }
     }
 
@@ -96,7 +111,105 @@ impl Gateway {
         if let Some(missing) = self.missing() {
             catalogue.text.push_str(&missing);
         }
-        tools::all(&catalogue, &self.server().limits)
+        let mut all = tools::all(&catalogue, &self.server().limits);
+        if let Some(exposure) = &self.shared.options.exposure {
+            all.extend(exposure.tools(&self.server().tools).tools.iter().cloned());
+        }
+        all
+    }
+
+    /// Prompts and resources, if any are passed through.
+    fn shelves(&self) -> Option<Shelves<'_>> {
+        let exposure = self.shared.options.exposure.as_ref().filter(|_| self.shared.shelves)?;
+        Some(Shelves::new(self.server(), exposure))
+    }
+
+    /// Calls a tool that is passed through.
+    async fn pass(
+        &self,
+        mut request: CallToolRequestParams,
+        context: &RequestContext<RoleServer>,
+    ) -> Result<CallToolResponse, ErrorData> {
+        let exposure = self.shared.options.exposure.as_ref();
+        let exposed = exposure.map(|exposure| exposure.tools(&self.server().tools));
+        let Some(origin) = exposed.as_ref().and_then(|exposed| exposed.origin(&request.name)) else {
+            return Err(ErrorData::invalid_params(format!("Unknown tool: {}", request.name), None));
+        };
+        request.name = origin.name.clone().into();
+        match pass::on(self.server(), &origin.server, "tools/call", request, context).await {
+            Ok(Answer::Complete(result)) => Ok(CallToolResponse::Complete(result)),
+            Ok(Answer::Question(question)) => Ok(CallToolResponse::InputRequired(question)),
+            Err(refusal) => refusal.of_tool().map(CallToolResponse::Complete),
+        }
+    }
+
+    async fn read(
+        &self,
+        request: ReadResourceRequestParams,
+        context: &RequestContext<RoleServer>,
+    ) -> Result<ReadResourceResponse, ErrorData> {
+        let shelves = self.shelves().ok_or_else(ErrorData::method_not_found::<ReadResourceRequestMethod>)?;
+        let unknown = json!({ "uri": request.uri });
+        let mut refused =
+            ErrorData::resource_not_found(format!("No resource {}", request.uri), Some(unknown));
+        for upstream in shelves.holders(&request.uri).await {
+            match pass::on(self.server(), &upstream, "resources/read", request.clone(), context).await {
+                Ok(Answer::Complete(result)) => return Ok(ReadResourceResponse::Complete(result)),
+                Ok(Answer::Question(question)) => return Ok(ReadResourceResponse::InputRequired(question)),
+                Err(refusal) => refused = refusal.error(),
+            }
+        }
+        Err(refused)
+    }
+
+    async fn prompt(
+        &self,
+        mut request: GetPromptRequestParams,
+        context: &RequestContext<RoleServer>,
+    ) -> Result<GetPromptResponse, ErrorData> {
+        let shelves = self.shelves().ok_or_else(ErrorData::method_not_found::<GetPromptRequestMethod>)?;
+        let Some(origin) = shelves.prompt(&request.name).await else {
+            return Err(ErrorData::invalid_params(format!("Unknown prompt: {}", request.name), None));
+        };
+        request.name = origin.name;
+        match pass::on(self.server(), &origin.server, "prompts/get", request, context).await {
+            Ok(Answer::Complete(result)) => Ok(GetPromptResponse::Complete(result)),
+            Ok(Answer::Question(question)) => Ok(GetPromptResponse::InputRequired(question)),
+            Err(refusal) => Err(refusal.error()),
+        }
+    }
+
+    async fn completion(
+        &self,
+        mut request: CompleteRequestParams,
+        context: &RequestContext<RoleServer>,
+    ) -> Result<CompleteResult, ErrorData> {
+        let shelves = self.shelves().ok_or_else(ErrorData::method_not_found::<CompleteRequestMethod>)?;
+        let upstream = match &mut request.r#ref {
+            Reference::Prompt(prompt) => {
+                let origin = shelves.prompt(&prompt.name).await;
+                origin.map(|origin| {
+                    prompt.name = origin.name;
+                    origin.server
+                })
+            }
+            Reference::Resource(template) => {
+                let templates = shelves.templates().await.into_iter();
+                templates
+                    .filter(|(found, _)| found.uri_template == template.uri)
+                    .map(|(_, server)| server)
+                    .next()
+            }
+            _ => None,
+        };
+        let Some(upstream) = upstream else {
+            return Err(ErrorData::invalid_params("There is no such prompt or resource template.", None));
+        };
+        match pass::on(self.server(), &upstream, "completion/complete", request, context).await {
+            Ok(Answer::Complete(result)) => Ok(result),
+            Ok(Answer::Question(_)) => Ok(CompleteResult::default()),
+            Err(refusal) => Err(refusal.error()),
+        }
     }
 
     /// The servers whose tools are not in the catalogue, in words.
@@ -125,17 +238,19 @@ impl Gateway {
         request: CallToolRequestParams,
         context: &RequestContext<RoleServer>,
     ) -> Result<CallToolResponse, ErrorData> {
+        if ![tools::SEARCH, tools::DESCRIBE, tools::RUN].contains(&&*request.name) {
+            return self.pass(request, context).await;
+        }
         let arguments = request.arguments.unwrap_or_default();
         let tools = &self.server().tools;
         let said = match &*request.name {
             tools::SEARCH => search::answer(tools, arguments).await,
             tools::DESCRIBE => describe::answer(tools, arguments).await,
-            tools::RUN => {
+            _ => {
                 let progress = Progress::new(context.peer.clone(), context.meta.get_progress_token());
                 let reader = self.reader(context.protocol_version());
                 return Ok(run::answer(self.server(), arguments, progress, reader).await.into());
             }
-            other => return Err(ErrorData::invalid_params(format!("Unknown tool: {other}"), None)),
         };
         Ok(match said {
             Ok(text) => CallToolResult::success(vec![ContentBlock::text(text)]),
@@ -145,9 +260,27 @@ impl Gateway {
     }
 }
 
+/// Works on an answer for as long as somebody waits for it.
+async fn unless_given_up<T>(
+    context: &RequestContext<RoleServer>,
+    answer: impl Future<Output = Result<T, ErrorData>>,
+) -> Result<T, ErrorData> {
+    tokio::select! {
+        biased;
+        () = given_up(context) => Err(ErrorData::internal_error("The request was cancelled.", None)),
+        answer = answer => answer,
+    }
+}
+
 impl ServerHandler for Gateway {
     fn get_info(&self) -> ServerConfig {
-        let capabilities = ServerCapabilities::builder().enable_tools().enable_tool_list_changed().build();
+        let mut capabilities =
+            ServerCapabilities::builder().enable_tools().enable_tool_list_changed().build();
+        if self.shared.shelves {
+            capabilities.prompts = Some(PromptsCapability::default());
+            capabilities.resources = Some(ResourcesCapability::default());
+            capabilities.completions = Some(JsonObject::new());
+        }
         ServerConfig::new(capabilities)
             .with_server_info(Implementation::new("isolet", env!("CARGO_PKG_VERSION")).with_title("isolet"))
             .with_instructions(tools::INSTRUCTIONS)
@@ -167,11 +300,70 @@ impl ServerHandler for Gateway {
         request: CallToolRequestParams,
         context: RequestContext<RoleServer>,
     ) -> Result<CallToolResponse, ErrorData> {
-        tokio::select! {
-            biased;
-            () = given_up(&context) => Err(ErrorData::internal_error("The request was cancelled.", None)),
-            answer = self.call(request, &context) => answer,
-        }
+        unless_given_up(&context, self.call(request, &context)).await
+    }
+
+    /// For the headers that repeat arguments (`Mcp-Param-…`).
+    fn get_tool(&self, name: &str) -> Option<Tool> {
+        let exposed = self.shared.options.exposure.as_ref()?.tools(&self.server().tools);
+        exposed.tools.iter().find(|tool| tool.name == name).cloned()
+    }
+
+    async fn list_prompts(
+        &self,
+        _: Option<PaginatedRequestParams>,
+        _: RequestContext<RoleServer>,
+    ) -> Result<ListPromptsResult, ErrorData> {
+        let shelves = self.shelves().ok_or_else(ErrorData::method_not_found::<ListPromptsRequestMethod>)?;
+        let all = shelves.prompts().await;
+        Ok(ListPromptsResult::with_all_items(all.into_iter().map(|(prompt, _)| prompt).collect()))
+    }
+
+    async fn get_prompt(
+        &self,
+        request: GetPromptRequestParams,
+        context: RequestContext<RoleServer>,
+    ) -> Result<GetPromptResponse, ErrorData> {
+        unless_given_up(&context, self.prompt(request, &context)).await
+    }
+
+    async fn list_resources(
+        &self,
+        _: Option<PaginatedRequestParams>,
+        _: RequestContext<RoleServer>,
+    ) -> Result<ListResourcesResult, ErrorData> {
+        let shelves = self.shelves().ok_or_else(ErrorData::method_not_found::<ListResourcesRequestMethod>)?;
+        let all = shelves.resources().await;
+        Ok(ListResourcesResult::with_all_items(all.into_iter().map(|(resource, _)| resource).collect()))
+    }
+
+    async fn list_resource_templates(
+        &self,
+        _: Option<PaginatedRequestParams>,
+        _: RequestContext<RoleServer>,
+    ) -> Result<ListResourceTemplatesResult, ErrorData> {
+        let shelves =
+            self.shelves().ok_or_else(ErrorData::method_not_found::<ListResourceTemplatesRequestMethod>)?;
+        let all = shelves.templates().await;
+        Ok(ListResourceTemplatesResult::with_all_items(
+            all.into_iter().map(|(template, _)| template).collect(),
+        ))
+    }
+
+    async fn read_resource(
+        &self,
+        request: ReadResourceRequestParams,
+        context: RequestContext<RoleServer>,
+    ) -> Result<ReadResourceResponse, ErrorData> {
+        unless_given_up(&context, self.read(request, &context)).await
+    }
+
+    async fn complete(
+        &self,
+        request: CompleteRequestParams,
+        context: RequestContext<RoleServer>,
+    ) -> Result<CompleteResult, ErrorData> {
+        unless_given_up(&context, self.completion(request, &context)).await
     }
 
     async fn on_initialized(&self, context: NotificationContext<RoleServer>) {

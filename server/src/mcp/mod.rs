@@ -10,6 +10,9 @@
 //! | [`progress`] | what a run does, told while it goes on |
 //! | [`changes`] | telling clients that the list of tools has changed |
 //! | [`hang_up`] | noticing that nobody waits for an answer any more |
+//! | [`exposure`] | pass-through: which upstream tools are offered as they are, and their names |
+//! | [`pass`], [`shelves`] | pass-through of requests, and of prompts and resources |
+//! | [`questions`] | what a server wants from the user, put to older clients |
 //! | [`endpoint`], [`sessions`] | Streamable HTTP |
 //!
 //! The descriptions here are the product's user interface for a model. Whatever they say of upstream servers is those
@@ -19,13 +22,17 @@ pub mod catalogue;
 pub mod changes;
 pub mod describe;
 pub mod endpoint;
+pub mod exposure;
 pub mod gateway;
 pub mod hang_up;
+pub mod pass;
 pub mod progress;
+pub mod questions;
 pub mod report;
 pub mod run;
 pub mod search;
 pub mod sessions;
+pub mod shelves;
 pub mod tools;
 
 pub use endpoint::Endpoint;

@@ -1,0 +1,78 @@
+//! Requests of somebody else's, handed on as they are: what a gateway does for tools, prompts and resources that it
+//! passes through.
+//!
+//! Two things are not the asker's: the protocol's own metadata, which belongs to one hop, and the time. What the asker's
+//! client can do (answer questions, lend its model) is told to servers of the later era with each request; a session of
+//! the older era is shared by all askers, so its server is told of no such thing.
+
+use std::time::Duration;
+
+use rmcp::model::{ClientRequest, RequestMetaObject};
+use serde_json::value::RawValue;
+use serde_json::{Map, Value, json};
+use tokio::time::Instant;
+
+use crate::error::CallError;
+use crate::handshake::Era;
+use crate::progress::ProgressSink;
+use crate::upstreams::{A_DAY, Upstreams};
+
+/// Keys of the protocol's own in `_meta`; they are this hop's business.
+const RESERVED: &str = "io.modelcontextprotocol/";
+
+/// In `_meta` too; each hop has its own.
+const PROGRESS_TOKEN: &str = "progressToken";
+
+/// A request to be handed on.
+pub struct Forward {
+    /// Such as `tools/call`.
+    pub method: &'static str,
+    /// Its parameters, `_meta` included.
+    pub params: Map<String, Value>,
+    /// What the asker's client can do, as the protocol writes it.
+    pub capabilities: Option<Value>,
+    /// Who hears how far it is.
+    pub progress: Option<ProgressSink>,
+}
+
+impl Upstreams {
+    /// Hands a request on and brings back its result, whatever that is: one that wants something from the user
+    /// (`resultType` is `input_required`) is a result too. Dropping the future cancels the request upstream.
+    ///
+    /// # Errors
+    /// As [`call_tool`](Self::call_tool).
+    pub async fn forward(
+        &self,
+        server: &str,
+        request: Forward,
+        timeout: Duration,
+    ) -> Result<Box<RawValue>, CallError> {
+        let upstream = self.server(server)?;
+        let Forward { method, mut params, capabilities, progress } = request;
+        let operation = params.get("name").and_then(Value::as_str).unwrap_or(method).to_owned();
+        let meta = match params.remove("_meta") {
+            Some(Value::Object(meta)) => meta,
+            _ => Map::new(),
+        };
+        let read = serde_json::from_value::<ClientRequest>(json!({ "method": method, "params": params }));
+        let typed = read.map_err(|error| CallError::Arguments {
+            server: server.to_owned(),
+            operation: operation.clone(),
+            reason: error.to_string(),
+        })?;
+        let timeout = upstream.target.config.call_timeout.map_or(timeout, |own| own.min(timeout));
+        let deadline = Instant::now() + timeout.min(A_DAY);
+        let connection = upstream.connection(deadline).await?;
+        let mut own: Map<String, Value> =
+            meta.into_iter().filter(|(key, _)| !key.starts_with(RESERVED) && key != PROGRESS_TOKEN).collect();
+        if let Some(capabilities) = capabilities.filter(|_| connection.era() == Era::Modern) {
+            own.insert(format!("{RESERVED}clientCapabilities"), capabilities);
+        }
+        let meta = serde_json::from_value::<RequestMetaObject>(Value::Object(own)).ok();
+        let left = deadline.saturating_duration_since(Instant::now());
+        match connection.request_with(typed, left, progress, meta).await {
+            Ok(raw) => Ok(raw),
+            Err(error) => Err(upstream.call_error(&connection, &operation, error, timeout).await),
+        }
+    }
+}

@@ -1,0 +1,153 @@
+//! Pass-through: upstream tools, prompts and resources offered as they are. The official suite (`conformance.rs`) sees
+//! the same through a server that was written for it; here are names, bounds, errors, and what must not pass.
+
+mod harness;
+
+use std::time::Duration;
+
+use harness::mcp::{Client, Session, last_message, modern, text};
+use harness::odd::Odd;
+use harness::*;
+
+fn servers() -> Value {
+    let demo = json!({ "command": ISOLET, "args": ["demo-mcp"] });
+    let records = json!({ "command": ISOLET, "args": ["demo-mcp", "--part", "records"] });
+    json!({ "demo": demo, "my.crm": records })
+}
+
+fn in_folder(servers: Value) -> Folder {
+    let folder = Folder::new();
+    folder.mcp_json(servers);
+    folder
+}
+
+fn names(tools: &[Value]) -> Vec<&str> {
+    tools.iter().map(|tool| harness::text(&tool["name"])).collect()
+}
+
+#[test]
+fn chosen_tools_are_offered_under_names_that_say_whose_they_are() {
+    let folder = in_folder(servers());
+    let mut client =
+        Client::legacy(folder.path(), &["--expose-tools", "demo/add", "--expose-tools", "my.crm/get_*"]);
+    let tools = client.tools();
+    assert_eq!(names(&tools), ["search", "describe", "run", "demo__add", "my_crm__get_record"]);
+    let add = &tools[3];
+    assert_eq!(add["inputSchema"]["properties"]["a"]["description"], "First summand.");
+    assert_eq!(add["outputSchema"]["properties"]["sum"]["type"], "number");
+
+    let sum = client.call("demo__add", json!({ "a": 1, "b": 2 }));
+    assert_eq!(sum["structuredContent"], json!({ "sum": 3 }));
+    let missing = client.call("my_crm__get_record", json!({ "id": "nobody" }));
+    assert_eq!(missing["isError"], true, "the server's own error: {missing:#}");
+
+    // What was not chosen is not there, whatever it is called.
+    for hidden in ["demo__echo", "demo/add", "echo", "add", "my_crm__list_records"] {
+        let answer = client.request("tools/call", json!({ "name": hidden, "arguments": {} }));
+        assert_eq!(answer["error"]["code"], -32602, "{hidden}: {answer:#}");
+    }
+    // Tools alone bring no prompts and resources.
+    assert_eq!(client.request("prompts/list", json!({}))["error"]["code"], -32601);
+    // Scripts still reach everything.
+    let echoed = client.call("run", json!({ "code": "return await env.demo.echo({ text: 'x' })" }));
+    assert_eq!(text(&echoed), "x");
+}
+
+#[test]
+fn plain_names_are_kept_where_no_two_are_the_same() {
+    let folder = in_folder(servers());
+    let mut client = Client::legacy(
+        folder.path(),
+        &["--expose-tools", "*/*_record", "--expose-tools", "*/add", "--plain-names"],
+    );
+    let tools = client.tools();
+    let names = names(&tools);
+    assert!(names.contains(&"add"), "{names:?}");
+    let records: Vec<_> = names.iter().filter(|name| name.contains("get_record")).collect();
+    assert_eq!(records.len(), 2, "{names:?}");
+    assert!(records[0].starts_with("demo__get_record_") && records[1].starts_with("my_crm__get_record_"));
+}
+
+#[test]
+fn whole_servers_bring_their_prompts_and_resources() {
+    let folder = in_folder(servers());
+    let mut client = Client::legacy(folder.path(), &["--expose-tools", "demo", "--expose-tools", "my.crm"]);
+    client.tools();
+    let prompts = client.request("prompts/list", json!({}));
+    assert_eq!(prompts["result"]["prompts"][0]["name"], "demo__summarise", "{prompts:#}");
+    let resources = client.request("resources/list", json!({}));
+    let uri = resources["result"]["resources"][0]["uri"].clone();
+    let read = client.request("resources/read", json!({ "uri": uri }));
+    assert!(!harness::text(&read["result"]["contents"][0]["text"]).is_empty());
+    let id = harness::text(&uri).strip_prefix("document:").expect("a document").to_owned();
+    let got = client.request("prompts/get", json!({ "name": "demo__summarise", "arguments": { "id": id } }));
+    assert_eq!(got["result"]["messages"].as_array().map(Vec::len), Some(1), "{got:#}");
+    let unknown = client.request("resources/read", json!({ "uri": "document:none" }));
+    assert_says(harness::text(&unknown["error"]["message"]), &["No resource document:none"]);
+}
+
+#[tokio::test]
+async fn errors_and_cancellation_pass_in_both_directions() {
+    let odd = Odd::new();
+    let folder = in_folder(json!({ "odd": odd.entry(&[]) }));
+    let mut client = Client::legacy(folder.path(), &["--expose-tools", "odd/*"]);
+    client.tools();
+    let refused = client.request("tools/call", json!({ "name": "odd__refuse", "arguments": {} }));
+    assert_eq!(refused["error"]["code"], -32602, "{refused:#}");
+    assert_eq!(refused["error"]["message"], "`when` must be a date, not a mood");
+    assert_eq!(refused["error"]["data"], json!({ "field": "when" }));
+    let failed = client.call("odd__isError", json!({}));
+    assert_eq!((failed["isError"].clone(), text(&failed)), (json!(true), "the ledger is closed on Sundays"));
+
+    let given = json!({
+        "content": [{ "type": "hologram", "data": [1, 2] }, { "type": "text", "text": "kept" }],
+        "structuredContent": { "big": 9007199254740991_i64 }, "_meta": { "own": true },
+    });
+    let passed = client.call("odd__give", json!({ "result": given }));
+    assert_eq!(passed["content"][1]["text"], "kept", "{passed:#}");
+    assert_says(harness::text(&passed["content"][0]["text"]), &["hologram"]);
+    assert_eq!(
+        (&passed["structuredContent"], &passed["_meta"]),
+        (&given["structuredContent"], &given["_meta"])
+    );
+
+    let id = client.begin("tools/call", json!({ "name": "odd__hang", "arguments": {} }));
+    eventually("the call arrives", || async {
+        odd.seen().iter().any(|message| message["params"]["name"] == "hang").then_some(())
+    })
+    .await;
+    client.send(
+        &json!({ "jsonrpc": "2.0", "method": "notifications/cancelled", "params": { "requestId": id } }),
+    );
+    odd.sees("notifications/cancelled").await;
+
+    let died = client.call("odd__die", json!({}));
+    assert_eq!(died["isError"], true, "{died:#}");
+    assert_says(text(&died), &["hint: ", "went away during die"]);
+}
+
+#[tokio::test]
+async fn over_http_in_both_eras() {
+    let folder = in_folder(servers());
+    let server = Daemon::serve_in(folder, &["--expose-tools", "demo/*"]).await_ready().await;
+    let session = Session::open(&server).await;
+    let params = json!({ "name": "demo__add", "arguments": { "a": 20, "b": 22 } });
+    let done = session.request("tools/call", params.clone()).await;
+    assert_eq!(done["result"]["structuredContent"]["sum"], 42, "{done:#}");
+    let done = last_message(&server.send(modern("tools/call", params)).await.expect(200));
+    assert_eq!(done["result"]["structuredContent"]["sum"], 42, "{done:#}");
+
+    // A client that hangs up cancels the call: the demo's `wait` ends and the next call has its turn.
+    let mut connection = server.connect().await;
+    let wait = modern("tools/call", json!({ "name": "demo__wait", "arguments": { "ms": 60000 } }));
+    let waited = tokio::time::timeout(Duration::from_millis(300), connection.send(wait)).await;
+    assert!(waited.is_err(), "it waits");
+    drop(connection);
+    server.assert_works().await;
+}
+
+#[test]
+fn patterns_are_checked_at_the_start() {
+    isolet(["mcp", "--expose-tools", "["]).output().exits(2);
+    isolet(["mcp", "--plain-names"]).output().exits(2);
+}
