@@ -5,8 +5,10 @@
 //! works too, as do its comments and trailing commas. Keys that isolet does not know are warned of, never refused: the
 //! same file often serves several clients.
 
+mod env_file;
 mod error;
 mod expand;
+mod oauth;
 mod read;
 
 use std::fmt;
@@ -88,6 +90,33 @@ pub struct HttpConfig {
     pub url: url::Url,
     /// Headers of every request, `authorization` among them where the server wants it.
     pub headers: IndexMap<http::HeaderName, Secret>,
+    /// How isolet logs in, where the file says so (`oauth`). A server can be logged in to without.
+    pub oauth: Option<OAuthConfig>,
+}
+
+/// How isolet logs in to a server.
+#[derive(Debug, Clone, Default)]
+pub struct OAuthConfig {
+    /// A client that is registered already. Without one, isolet registers itself.
+    pub client_id: Option<String>,
+    /// Its secret, if it has one.
+    pub client_secret: Option<Secret>,
+    /// What to ask for; nothing means what the server suggests.
+    pub scopes: Vec<String>,
+    /// Who logs in.
+    pub grant: Grant,
+    /// The port that the browser comes back to, where the client is registered with one.
+    pub redirect_port: Option<u16>,
+}
+
+/// Who logs in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Grant {
+    /// A user, with `isolet auth login`.
+    #[default]
+    AuthorizationCode,
+    /// isolet itself, with the client's secret.
+    ClientCredentials,
 }
 
 /// A value that may be a credential: it is never printed, not even by `{:?}`.
@@ -146,7 +175,7 @@ impl ServerConfig {
 
     /// An HTTP endpoint, and nothing else said.
     pub fn http(url: url::Url) -> Self {
-        let http = HttpConfig { url, headers: IndexMap::new() };
+        let http = HttpConfig { url, headers: IndexMap::new(), oauth: None };
         Self::new(TransportConfig::Http(http))
     }
 
@@ -193,7 +222,11 @@ impl fmt::Debug for HttpConfig {
     /// Of the URL, where it leads: the rest may hold a password or a key.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let url = format_args!("{}{}", self.url.origin().ascii_serialization(), self.url.path()).to_string();
-        f.debug_struct("HttpConfig").field("url", &url).field("headers", &self.headers).finish()
+        f.debug_struct("HttpConfig")
+            .field("url", &url)
+            .field("headers", &self.headers)
+            .field("oauth", &self.oauth)
+            .finish()
     }
 }
 

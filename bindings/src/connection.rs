@@ -162,8 +162,14 @@ impl Connection {
                 }
             }
             TransportConfig::Http(http) => {
-                let transport = http::transport(http, &target.pools, params.clone(), unreachable.clone())
-                    .map_err(fatal)?;
+                let transport = http::transport(
+                    http,
+                    &target.pools,
+                    params.clone(),
+                    target.account.clone(),
+                    unreachable.clone(),
+                )
+                .map_err(fatal)?;
                 let opened = over_http(handler, transport, approach, stop, options.connect_timeout).await;
                 let service = opened.map_err(|error| error.describe())?;
                 (service, approach.first, None)

@@ -58,7 +58,7 @@ pub enum CallError {
         code: i32,
         /// The server's own words.
         message: String,
-        /// What else it sent.
+        /// What else it sent, unless there was a credential in it.
         data: Option<Box<Value>>,
     },
     /// The request could not be delivered or its answer not fetched.

@@ -27,6 +27,7 @@ use rmcp::transport::streamable_http_client::{
 use sse_stream::Sse;
 
 use crate::config::HttpConfig;
+use crate::oauth::{Account, is_here};
 use crate::params::ParamHeaders;
 use crate::wire::{Incoming, Intake, parse};
 pub(crate) use failure::{HttpFailure, status_of};
@@ -59,12 +60,7 @@ pub(crate) struct Pools {
 
 impl Pools {
     fn for_url(&self, url: &url::Url) -> Result<reqwest::Client, String> {
-        let here = match url.host() {
-            Some(url::Host::Ipv4(address)) => address.is_loopback(),
-            Some(url::Host::Ipv6(address)) => address.is_loopback(),
-            Some(url::Host::Domain(name)) => name == "localhost" || name.ends_with(".localhost"),
-            None => false,
-        };
+        let here = is_here(url);
         let pool = if here { &self.direct } else { &self.proxied };
         if let Some(client) = pool.get() {
             return Ok(client.clone());
@@ -89,6 +85,8 @@ pub(crate) struct Endpoint {
     headers: HeaderMap,
     intake: Intake,
     params: ParamHeaders,
+    /// The way to a token, where no header brings one.
+    account: Option<Account>,
     unreachable: Arc<AtomicBool>,
 }
 
@@ -97,6 +95,7 @@ pub(crate) fn transport(
     config: &HttpConfig,
     pools: &Pools,
     params: ParamHeaders,
+    account: Option<Account>,
     unreachable: Arc<AtomicBool>,
 ) -> Result<StreamableHttpClientTransport<Endpoint>, String> {
     let client = pools.for_url(&config.url)?;
@@ -107,7 +106,7 @@ pub(crate) fn transport(
         value.set_sensitive(true);
         headers.insert(name.clone(), value);
     }
-    let endpoint = Endpoint { client, headers, intake: Intake::default(), params, unreachable };
+    let endpoint = Endpoint { client, headers, intake: Intake::default(), params, account, unreachable };
     let mut backoff = ExponentialBackoff::default();
     backoff.max_delay = Some(LONGEST_PAUSE);
     let mut transport = StreamableHttpClientTransportConfig::with_uri(config.url.as_str());
@@ -165,7 +164,10 @@ impl StreamableHttpClient for Endpoint {
             Incoming::Messages(messages) if status.is_success() || is_error(&messages) => {
                 Ok(self.answer(messages, new_session))
             }
-            _ => Err(HttpFailure::status(status, location.as_deref(), &body).into()),
+            _ => {
+                let advice = self.refusal_advice();
+                Err(HttpFailure::status(status, location.as_deref(), &body, advice.as_deref()).into())
+            }
         }
     }
 
@@ -241,13 +243,33 @@ impl Endpoint {
         }
     }
 
+    /// Sends a request with the server's token, and once more with another one if the first is refused: a token may end
+    /// before its time.
     async fn send(&self, request: RequestBuilder) -> Result<Response, Failure> {
+        let Some(account) = &self.account else { return self.send_once(request).await };
+        let again = request.try_clone();
+        let token = account.token().await.map_err(HttpFailure::login)?;
+        let response = self.send_once(with_token(request, token.as_deref())).await?;
+        if response.status() != StatusCode::UNAUTHORIZED {
+            return Ok(response);
+        }
+        match (account.another(token.as_deref()).await.map_err(HttpFailure::login)?, again) {
+            (Some(token), Some(request)) => self.send_once(with_token(request, Some(&token))).await,
+            _ => Ok(response),
+        }
+    }
+
+    async fn send_once(&self, request: RequestBuilder) -> Result<Response, Failure> {
         request.send().await.map_err(|error| {
             if error.is_connect() {
                 self.unreachable.store(true, Ordering::Relaxed);
             }
             HttpFailure::transport(error).into()
         })
+    }
+
+    fn refusal_advice(&self) -> Option<String> {
+        self.account.as_ref().map(Account::advice)
     }
 
     /// The whole body, unless it is too long.
@@ -272,7 +294,7 @@ impl Endpoint {
                 _ => break,
             }
         }
-        HttpFailure::status(status, location.as_deref(), &excerpt).into()
+        HttpFailure::status(status, location.as_deref(), &excerpt, self.refusal_advice().as_deref()).into()
     }
 
     /// The messages of a body. An error that cannot say which request it answers answers this one.
@@ -361,6 +383,14 @@ fn rewrite(event: Sse, intake: &Intake, out: &mut VecDeque<Sse>) {
 fn event_of(message: &ServerJsonRpcMessage) -> Option<Sse> {
     let data = serde_json::to_string(message).ok()?;
     Some(Sse { event: None, data: Some(data), id: None, retry: None })
+}
+
+fn with_token(request: RequestBuilder, token: Option<&str>) -> RequestBuilder {
+    match token {
+        // Marks the header as sensitive.
+        Some(token) => request.bearer_auth(token),
+        None => request,
+    }
 }
 
 fn is_error(messages: &[ServerJsonRpcMessage]) -> bool {

@@ -12,6 +12,7 @@
 //! | `connection` | one live session: requests, cancellation, subscriptions, its end |
 //! | `stdio` | the transport over a child's pipes |
 //! | `http` | Streamable HTTP: kept connections, events, failures with advice |
+//! | [`oauth`] | logins: tokens got, kept and renewed |
 //! | `wire` | JSON-RPC as servers really send it; results stay text |
 //! | `params` | arguments repeated in HTTP headers |
 //! | [`forward`] | requests of somebody else's, handed on as they are |
@@ -37,6 +38,7 @@ mod handshake;
 mod http;
 mod listing;
 mod media;
+pub mod oauth;
 mod params;
 pub mod progress;
 mod redact;
@@ -53,6 +55,7 @@ pub use config::{ConfigError, McpConfig, ServerConfig};
 pub use error::CallError;
 pub use forward::Forward;
 pub use handshake::Era;
+pub use oauth::{Login, LoginError, StoredLogin, TokenFolder};
 pub use progress::{Progress, ProgressSink};
 pub use result::ToolResult;
 pub use status::{ServerStatus, State};

@@ -6,6 +6,7 @@ use serde::Deserialize;
 use serde_json::value::RawValue;
 
 use crate::media::bounded;
+use crate::redact::Redactor;
 use crate::text::printable;
 
 /// Longest message made of a failed result. A model reads it; the whole result is there for who wants more.
@@ -50,6 +51,19 @@ impl ToolResult {
         let shape =
             result.shape().map_err(|error| format!("its result is not one of tools/call: {error}"))?;
         is_final(shape.result_type.as_deref()).map(|()| result)
+    }
+
+    /// A failure without the credentials that the server may have repeated in it.
+    pub(crate) fn redacted(self, redactor: &Redactor) -> Self {
+        if !redactor.concerns(self.raw.get()) {
+            return self;
+        }
+        let text = redactor.redact(self.raw.get());
+        // A credential can be all digits, and then the rest may not be JSON any more.
+        let raw = RawValue::from_string(text).unwrap_or_else(|_| {
+            RawValue::from_string(r#"{"content":[],"isError":true}"#.to_owned()).expect("this is JSON")
+        });
+        Self { raw, ..self }
     }
 
     /// Whether the tool says that it failed.

@@ -17,6 +17,7 @@ use crate::error::CallError;
 use crate::handshake::{Approach, Era};
 use crate::http::Pools;
 use crate::listing::{List, ToolList, fetch};
+use crate::oauth::Account;
 use crate::redact::Redactor;
 use crate::status::{ServerStatus, State};
 use crate::text::printable;
@@ -48,6 +49,8 @@ pub(crate) struct Target {
     pub redactor: Arc<Redactor>,
     pub options: Arc<UpstreamOptions>,
     pub pools: Arc<Pools>,
+    /// The way to a token, for a server over HTTP.
+    pub account: Option<Account>,
 }
 
 /// One server, whatever its state.

@@ -15,12 +15,13 @@ use tokio::task::JoinHandle;
 use tokio::time::Instant;
 
 use crate::child::{GuardCommand, Patience};
-use crate::config::McpConfig;
+use crate::config::{McpConfig, TransportConfig};
 use crate::connection::{Connection, RequestError};
 use crate::error::CallError;
 use crate::http::Pools;
 use crate::listing::{List, fetch};
 use crate::media::bounded;
+use crate::oauth::{Account, TokenFolder};
 use crate::progress::ProgressSink;
 use crate::redact::Redactor;
 use crate::result::{ToolResult, check_final};
@@ -47,6 +48,8 @@ pub struct UpstreamOptions {
     pub ping_timeout: Duration,
     /// The longest data, in Base64, of one image, sound or file in a result that a script gets.
     pub max_media_bytes: usize,
+    /// Where logins are kept.
+    pub token_folder: TokenFolder,
     /// What isolet calls itself.
     pub client_name: String,
     /// The version it reports.
@@ -71,6 +74,7 @@ impl Default for UpstreamOptions {
             ping_timeout: Duration::from_secs(10),
             // A 12-megapixel photograph; a script's whole heap is 128 MiB by default.
             max_media_bytes: 8 * 1024 * 1024,
+            token_folder: TokenFolder::of_user(),
             client_name: "isolet".to_owned(),
             client_version: env!("CARGO_PKG_VERSION").to_owned(),
         }
@@ -130,8 +134,16 @@ impl Upstreams {
             .servers
             .into_iter()
             .map(|(name, config)| {
+                let redactor = Arc::new(Redactor::new(&config));
+                let account = match &config.transport {
+                    TransportConfig::Http(http) => {
+                        Account::new(&name, http, &options.token_folder, &redactor)
+                    }
+                    TransportConfig::Stdio(_) => None,
+                };
                 let target = Target {
-                    redactor: Arc::new(Redactor::new(&config)),
+                    redactor,
+                    account,
                     name: name.clone(),
                     config,
                     options: options.clone(),
@@ -236,7 +248,8 @@ impl Upstreams {
         let request = CallToolRequest::new(params).into();
         let raw = upstream.request(tool, request, timeout, progress).await?;
         let max_media = upstream.target.options.max_media_bytes;
-        ToolResult::new(raw, max_media).map_err(|reason| upstream.malformed(tool, reason))
+        let result = ToolResult::new(raw, max_media).map_err(|reason| upstream.malformed(tool, reason))?;
+        Ok(if result.is_error() { result.redacted(&upstream.target.redactor) } else { result })
     }
 
     /// The resources of a server, all pages, as a JSON array.
@@ -411,7 +424,9 @@ impl Server {
             }
             RequestError::Timeout => CallError::Timeout { server, operation, after },
             RequestError::Upstream { code, message, data } => {
-                let (message, data) = (self.target.redactor.redact(message), data.map(Box::new));
+                let redactor = &self.target.redactor;
+                let data = data.filter(|data| !redactor.concerns(&data.to_string())).map(Box::new);
+                let message = redactor.redact(message);
                 CallError::Upstream { server, operation, code, message, data }
             }
             RequestError::Transport(reason) => {

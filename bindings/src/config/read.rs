@@ -71,7 +71,7 @@ fn workspace_of(origin: &Path) -> PathBuf {
     }
 }
 
-struct Reader<'a> {
+pub(super) struct Reader<'a> {
     text: &'a str,
     origin: &'a Path,
     variables: Variables<'a>,
@@ -141,7 +141,8 @@ impl Reader<'_> {
         let mut era = None;
         for field in &fields.properties {
             match field.name.as_str() {
-                "type" | "transport" | "command" | "args" | "env" | "cwd" | "url" | "headers" => {}
+                "type" | "transport" | "command" | "args" | "env" | "cwd" | "url" | "headers" | "envFile"
+                | "oauth" => {}
                 "disabled" => disabled |= self.boolean(field)?,
                 "enabled" => disabled |= !self.boolean(field)?,
                 "timeout" => call_timeout = Some(self.timeout(field)?),
@@ -237,12 +238,14 @@ impl Reader<'_> {
                 config.args.push(self.expanded(name, literal, disabled)?);
             }
         }
+        if let Some(file) = fields.get("envFile")
+            && !disabled
+        {
+            config.env = self.env_file(name, file)?;
+        }
         if let Some(env) = fields.get("env") {
-            config.env = self
-                .secrets(name, env, disabled)?
-                .into_iter()
-                .map(|(key, _, value)| (key.to_owned(), value))
-                .collect();
+            let named = self.secrets(name, env, disabled)?;
+            config.env.extend(named.into_iter().map(|(key, _, value)| (key.to_owned(), value)));
         }
         if let Some(cwd) = fields.get("cwd") {
             let folder = PathBuf::from(self.expanded(name, self.string(cwd)?, disabled)?);
@@ -250,6 +253,28 @@ impl Reader<'_> {
             config.cwd = Some(Path::new(self.variables.workspace).join(folder));
         }
         Ok(config)
+    }
+
+    /// The variables of the file that `envFile` names. Those of `env` come on top of them.
+    fn env_file(
+        &self,
+        server: &str,
+        field: &ObjectProp<'_>,
+    ) -> Result<IndexMap<String, Secret>, ConfigError> {
+        let path = self.expanded(server, self.string(field)?, false)?;
+        let path = Path::new(self.variables.workspace).join(path);
+        let wrong = |why: String| {
+            let message = format!("server \"{server}\": cannot use {}: {why}", path.display());
+            self.error(field.value.start(), message)
+        };
+        let size = path.metadata().map_err(|error| wrong(error.to_string()))?.len();
+        if size > super::MAX_FILE_BYTES {
+            return Err(wrong("it is too large for a file of variables".to_owned()));
+        }
+        let text = std::fs::read_to_string(&path).map_err(|error| wrong(error.to_string()))?;
+        let variables =
+            super::env_file::parse(&text).map_err(|(line, why)| wrong(format!("line {line}: {why}")))?;
+        Ok(variables.into_iter().map(|(name, value)| (name, Secret::new(value))).collect())
     }
 
     fn http(
@@ -290,7 +315,11 @@ impl Reader<'_> {
                 headers.insert(header, value);
             }
         }
-        Ok(HttpConfig { url: parsed, headers })
+        let oauth = match fields.get("oauth") {
+            Some(field) => self.oauth(name, field, disabled)?,
+            None => None,
+        };
+        Ok(HttpConfig { url: parsed, headers, oauth })
     }
 
     /// The entries of an object of strings, each with its position.
@@ -316,7 +345,12 @@ impl Reader<'_> {
         Ok(entries)
     }
 
-    fn expanded(&self, server: &str, literal: &StringLit<'_>, disabled: bool) -> Result<String, ConfigError> {
+    pub(super) fn expanded(
+        &self,
+        server: &str,
+        literal: &StringLit<'_>,
+        disabled: bool,
+    ) -> Result<String, ConfigError> {
         if disabled {
             return Ok(literal.value.clone().into_owned());
         }
@@ -340,7 +374,11 @@ impl Reader<'_> {
         Ok(Duration::from_secs_f64(milliseconds / 1_000.0))
     }
 
-    fn choice<T: Copy>(&self, field: &ObjectProp<'_>, choices: &[(&str, T)]) -> Result<T, ConfigError> {
+    pub(super) fn choice<T: Copy>(
+        &self,
+        field: &ObjectProp<'_>,
+        choices: &[(&str, T)],
+    ) -> Result<T, ConfigError> {
         let text = self.string(field)?.value.as_ref();
         choices.iter().find(|(name, _)| *name == text).map(|(_, choice)| *choice).ok_or_else(|| {
             let names: Vec<_> = choices.iter().map(|(name, _)| format!("\"{name}\"")).collect();
@@ -356,19 +394,23 @@ impl Reader<'_> {
             .ok_or_else(|| self.error(field.value.start(), "expected true or false"))
     }
 
-    fn string<'t, 'v>(&self, field: &'v ObjectProp<'t>) -> Result<&'v StringLit<'t>, ConfigError> {
+    pub(super) fn string<'t, 'v>(&self, field: &'v ObjectProp<'t>) -> Result<&'v StringLit<'t>, ConfigError> {
         field.value.as_string_lit().ok_or_else(|| {
             self.error(field.value.start(), format!("\"{}\" must be a string", field.name.as_str()))
         })
     }
 
-    fn object<'t, 'v>(&self, value: &'v Value<'t>, name: &str) -> Result<&'v Object<'t>, ConfigError> {
+    pub(super) fn object<'t, 'v>(
+        &self,
+        value: &'v Value<'t>,
+        name: &str,
+    ) -> Result<&'v Object<'t>, ConfigError> {
         value
             .as_object()
             .ok_or_else(|| self.error(value.start(), format!("\"{name}\" must be an object: {{…}}")))
     }
 
-    fn refuse_repeated_keys(&self, object: &Object<'_>, what: &str) -> Result<(), ConfigError> {
+    pub(super) fn refuse_repeated_keys(&self, object: &Object<'_>, what: &str) -> Result<(), ConfigError> {
         let mut seen: HashMap<Cow<'_, str>, usize> = HashMap::new();
         for property in &object.properties {
             if let Some(first) = seen.insert(Cow::Borrowed(property.name.as_str()), property.start()) {
@@ -386,12 +428,12 @@ impl Reader<'_> {
         self.error(second.start(), message)
     }
 
-    fn warn(&mut self, offset: usize, message: String) {
+    pub(super) fn warn(&mut self, offset: usize, message: String) {
         let (line, column) = position(self.text, offset);
         self.config.warnings.push(format!("{}:{line}:{column}: {message}", self.origin.display()));
     }
 
-    fn error(&self, offset: usize, message: impl Into<String>) -> ConfigError {
+    pub(super) fn error(&self, offset: usize, message: impl Into<String>) -> ConfigError {
         ConfigError::at(self.origin, self.text, offset, message)
     }
 }

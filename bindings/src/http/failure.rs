@@ -42,16 +42,27 @@ impl HttpFailure {
         Self { message: format!("{what}: {cause}"), status: None }
     }
 
-    /// The server answered with something else than a message.
-    pub(super) fn status(status: StatusCode, location: Option<&str>, body: &[u8]) -> Self {
+    /// There is a login, and no token to be had with it.
+    pub(super) fn login(reason: String) -> Self {
+        Self { message: reason, status: Some(StatusCode::UNAUTHORIZED) }
+    }
+
+    /// The server answered with something else than a message. `login` is what to do where it wants credentials.
+    pub(super) fn status(
+        status: StatusCode,
+        location: Option<&str>,
+        body: &[u8],
+        login: Option<&str>,
+    ) -> Self {
         let advice = match status {
-            StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN => {
-                "; check the credentials in the headers of its configuration"
-            }
+            StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN => match login {
+                Some(advice) => format!("; {advice}"),
+                None => "; check the credentials in the headers of its configuration".to_owned(),
+            },
             StatusCode::NOT_FOUND | StatusCode::METHOD_NOT_ALLOWED => {
-                "; check the URL, it often ends in /mcp"
+                "; check the URL, it often ends in /mcp".to_owned()
             }
-            _ => "",
+            _ => String::new(),
         };
         let body = match printable(body, MAX_EXCERPT) {
             excerpt if excerpt.trim().is_empty() => String::new(),
@@ -84,7 +95,8 @@ mod tests {
     #[test]
     fn statuses_come_with_advice() {
         let text = |status, location, body: &str| {
-            HttpFailure::status(StatusCode::from_u16(status).unwrap(), location, body.as_bytes()).to_string()
+            HttpFailure::status(StatusCode::from_u16(status).unwrap(), location, body.as_bytes(), None)
+                .to_string()
         };
         assert_eq!(text(503, None, " busy\n"), "HTTP 503: busy");
         assert!(text(401, None, "").contains("check the credentials"));

@@ -1,0 +1,190 @@
+//! Getting a first token: authorization code with PKCE, through the user's browser.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use rmcp::transport::auth::{AuthError, AuthorizationMetadataSource, OAuthClientConfig};
+
+use super::account::{chain, is_here, manager_for};
+use super::redirect::Redirect;
+use super::store::{Keeper, Record, StoredLogin, TokenFolder};
+use crate::config::{Grant, HttpConfig, ServerConfig, TransportConfig};
+use crate::redact::Redactor;
+use crate::text::printable;
+
+/// Why there is no login. The text is for people and names no token.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum LoginError {
+    /// This server needs no login, or another kind.
+    #[error("{0}")]
+    NotThisServer(String),
+    /// There is no folder for tokens.
+    #[error("there is no place for the login: set HOME or XDG_STATE_HOME")]
+    NoFolder,
+    /// The address for the browser to come back to cannot be had.
+    #[error("cannot listen for the browser to come back: {0}")]
+    Listen(std::io::Error),
+    /// The server publishes nothing about logins.
+    #[error("the server does not say where to log in (it has no OAuth metadata)")]
+    NoAuthorization,
+    /// The user, or the authorization server for them, said no.
+    #[error("the login was refused: {0}")]
+    Refused(String),
+    /// Nobody came back in time.
+    #[error("nobody came back from the browser within {0:?}")]
+    Timeout(Duration),
+    /// A step of the protocol failed.
+    #[error("{step}: {reason}")]
+    Protocol {
+        /// What was being done.
+        step: &'static str,
+        /// What went wrong, without credentials.
+        reason: String,
+    },
+}
+
+/// A login under way: the user is to visit [`url`](Login::url), and [`finish`](Login::finish) waits for it.
+pub struct Login {
+    /// Where the user logs in.
+    pub url: url::Url,
+    state: String,
+    redirect: Redirect,
+    manager: rmcp::transport::auth::AuthorizationManager,
+    redactor: Arc<Redactor>,
+    folder: TokenFolder,
+    server: String,
+    server_url: url::Url,
+}
+
+impl Login {
+    /// Asks the server where to log in, and makes isolet known there if that is needed.
+    ///
+    /// # Errors
+    /// See [`LoginError`].
+    pub async fn begin(
+        server: &str,
+        config: &ServerConfig,
+        folder: &TokenFolder,
+    ) -> Result<Self, LoginError> {
+        let http = applicable(config)?;
+        let oauth = http.oauth.clone().unwrap_or_default();
+        let redactor = Arc::new(Redactor::new(config));
+        let failed = |step| {
+            let redactor = redactor.clone();
+            move |error: AuthError| LoginError::Protocol { step, reason: redactor.redact(chain(&error)) }
+        };
+        let file = folder.file(server, &http.url).ok_or(LoginError::NoFolder)?;
+        let redirect = Redirect::listen(oauth.redirect_port).await.map_err(LoginError::Listen)?;
+
+        let step = "cannot find out where to log in";
+        let mut manager = manager_for(&http.url).await.map_err(failed(step))?;
+        let resolution = manager.resolve_metadata().await.map_err(failed(step))?;
+        // rmcp would guess addresses from here on, as the revision of 2025-03-26 had it.
+        if resolution.source == AuthorizationMetadataSource::LegacyEndpointFallback {
+            return Err(LoginError::NoAuthorization);
+        }
+        manager.set_metadata(resolution.metadata);
+        let scopes = match oauth.scopes.as_slice() {
+            [] => manager.select_initial_scopes(&[]).await,
+            scopes => scopes.to_vec(),
+        };
+        let scopes: Vec<&str> = scopes.iter().map(String::as_str).collect();
+        let client = match &oauth.client_id {
+            Some(id) => {
+                let mut client = OAuthClientConfig::new(id, redirect.uri());
+                client.client_secret = oauth.client_secret.as_ref().map(|secret| secret.expose().to_owned());
+                client
+            }
+            None => {
+                let step = "cannot register isolet there (a client that is registered already goes into \"oauth\": {\"clientId\": …})";
+                manager.register_client("isolet", &redirect.uri(), &scopes).await.map_err(failed(step))?
+            }
+        };
+        redactor.learn(client.client_secret.iter().cloned());
+        let step = "cannot prepare the login";
+        manager.configure_client(client.clone()).map_err(failed(step))?;
+        let template = Record {
+            server: server.to_owned(),
+            url: http.url.to_string(),
+            client_secret: client.client_secret,
+            redirect_uri: redirect.uri(),
+            credentials: rmcp::transport::auth::StoredCredentials::new(
+                client.client_id,
+                None,
+                Vec::new(),
+                None,
+            ),
+        };
+        manager.set_credential_store(Keeper { file, template, redactor: redactor.clone() });
+        let url = manager.get_authorization_url(&scopes).await.map_err(failed(step))?;
+        let unusable = |reason: String| LoginError::Protocol { step, reason };
+        let url: url::Url =
+            url.parse().map_err(|error| unusable(format!("its address is no URL: {error}")))?;
+        // The address is opened by a browser: it must be one of the web.
+        if url.scheme() != "https" && !(url.scheme() == "http" && is_here(&url)) {
+            return Err(unusable(format!("its address is not https: {}", url.scheme())));
+        }
+        let state = url.query_pairs().find(|(name, _)| name == "state").map(|(_, value)| value.into_owned());
+        let state = state.ok_or_else(|| unusable("the address has no state".to_owned()))?;
+        Ok(Self {
+            url,
+            state,
+            redirect,
+            manager,
+            redactor,
+            folder: folder.clone(),
+            server: server.to_owned(),
+            server_url: http.url.clone(),
+        })
+    }
+
+    /// Waits for the user to come back, and keeps the token.
+    ///
+    /// # Errors
+    /// See [`LoginError`].
+    pub async fn finish(self, patience: Duration) -> Result<StoredLogin, LoginError> {
+        let visited = tokio::time::timeout(patience, self.redirect.visited(&self.state)).await;
+        let visited = visited.map_err(|_| LoginError::Timeout(patience))?.map_err(LoginError::Listen)?;
+        let value = |wanted: &str| {
+            visited.query_pairs().find(|(name, _)| name == wanted).map(|(_, value)| value.into_owned())
+        };
+        if let Some(error) = value("error") {
+            let words = value("error_description").map(|words| format!("{error}: {words}")).unwrap_or(error);
+            return Err(LoginError::Refused(printable(words.as_bytes(), 500)));
+        }
+        let protocol = |reason: String| LoginError::Protocol { step: "cannot get a token", reason };
+        let code =
+            value("code").ok_or_else(|| protocol("the browser came back without a code".to_owned()))?;
+        self.redactor.learn([code.clone()]);
+        let issuer = value("iss");
+        self.manager
+            .exchange_code_for_token_with_issuer(&code, &self.state, issuer.as_deref())
+            .await
+            .map_err(|error| protocol(self.redactor.redact(chain(&error))))?;
+        let login =
+            self.folder.login(&self.server, &self.server_url).map_err(|error| protocol(error.to_string()))?;
+        login.ok_or_else(|| protocol("the token was not kept".to_owned()))
+    }
+}
+
+/// The part of the configuration that a login is for.
+///
+/// # Errors
+/// Why this server has no logins.
+pub fn applicable(config: &ServerConfig) -> Result<&HttpConfig, LoginError> {
+    let no = |why: &str| Err(LoginError::NotThisServer(why.to_owned()));
+    let TransportConfig::Http(http) = &config.transport else {
+        return no("it is a child process: its credentials go into \"env\"");
+    };
+    if http.headers.contains_key(&http::header::AUTHORIZATION) {
+        return no("its configuration has an authorization header, which would be used instead of a login");
+    }
+    if http.oauth.as_ref().is_some_and(|oauth| oauth.grant == Grant::ClientCredentials) {
+        return no("its configuration has client credentials: isolet gets tokens by itself");
+    }
+    if http.url.scheme() != "https" && !is_here(&http.url) {
+        return no("its URL is not https: a token would cross the network in the open");
+    }
+    Ok(http)
+}

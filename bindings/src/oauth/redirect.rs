@@ -1,0 +1,112 @@
+//! Where the browser comes back to: a listener on this machine, for one visit.
+
+use std::io;
+use std::time::Duration;
+
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::{TcpListener, TcpStream};
+
+/// Longest request that is read. Codes have some hundred bytes.
+const MAX_REQUEST: usize = 16 * 1024;
+/// How long one connection may take over its request; others wait meanwhile.
+const REQUEST_PATIENCE: Duration = Duration::from_secs(5);
+const PATH: &str = "/callback";
+
+const PAGE: &str = "<!doctype html><meta charset=utf-8><title>isolet</title><p>You can close this window and go back to the terminal.";
+
+/// The listener.
+pub(super) struct Redirect {
+    listener: TcpListener,
+    port: u16,
+}
+
+impl Redirect {
+    /// Listens on this machine, on `port` or on any.
+    pub(super) async fn listen(port: Option<u16>) -> io::Result<Self> {
+        let listener = TcpListener::bind(("127.0.0.1", port.unwrap_or(0))).await?;
+        let port = listener.local_addr()?.port();
+        Ok(Self { listener, port })
+    }
+
+    /// The address for the authorization server.
+    pub(super) fn uri(&self) -> String {
+        format!("http://127.0.0.1:{}{PATH}", self.port)
+    }
+
+    /// Waits for a visit with an answer to `state`, and returns the address that was visited. Other visits (the browser's
+    /// look for an icon, a guess of somebody else) are answered and forgotten.
+    pub(super) async fn visited(&self, state: &str) -> io::Result<url::Url> {
+        loop {
+            let (mut stream, _) = self.listener.accept().await?;
+            let visit = tokio::time::timeout(REQUEST_PATIENCE, self.visit(&mut stream, state)).await;
+            if let Ok(Ok(Some(url))) = visit {
+                return Ok(url);
+            }
+        }
+    }
+
+    async fn visit(&self, stream: &mut TcpStream, state: &str) -> io::Result<Option<url::Url>> {
+        let target = target(stream).await?;
+        let url = target
+            .and_then(|target| url::Url::parse(&format!("http://127.0.0.1:{}{target}", self.port)).ok());
+        let url = url.filter(|url| {
+            url.path() == PATH && url.query_pairs().any(|(name, value)| name == "state" && value == state)
+        });
+        let (status, page) = if url.is_some() { ("200 OK", PAGE) } else { ("404 Not Found", "nothing here") };
+        // The address has the code in it, so it must not go on to anybody.
+        let answer = format!(
+            "HTTP/1.1 {status}\r\ncontent-type: text/html; charset=utf-8\r\ncontent-length: {}\r\nreferrer-policy: no-referrer\r\ncache-control: no-store\r\nconnection: close\r\n\r\n{page}",
+            page.len()
+        );
+        stream.write_all(answer.as_bytes()).await?;
+        stream.shutdown().await?;
+        Ok(url)
+    }
+}
+
+/// What a GET asks for.
+async fn target(stream: &mut TcpStream) -> io::Result<Option<String>> {
+    let mut request = Vec::new();
+    let mut buffer = [0; 2048];
+    while !request.windows(4).any(|end| end == b"\r\n\r\n") {
+        let count = stream.read(&mut buffer).await?;
+        if count == 0 || request.len() + count > MAX_REQUEST {
+            return Ok(None);
+        }
+        request.extend_from_slice(&buffer[..count]);
+    }
+    let text = String::from_utf8_lossy(&request);
+    let mut words = text.lines().next().unwrap_or_default().split(' ');
+    let (method, target) = (words.next(), words.next());
+    Ok(target.filter(|target| method == Some("GET") && target.starts_with('/')).map(str::to_owned))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn only_the_right_visit_counts() {
+        let redirect = Redirect::listen(None).await.unwrap();
+        let port = redirect.port;
+        let visits = tokio::spawn(async move {
+            for request in [
+                "GET /favicon.ico HTTP/1.1\r\n\r\n",
+                "GET /callback?code=forged&state=guess HTTP/1.1\r\n\r\n",
+                "POST /callback?code=x&state=s HTTP/1.1\r\n\r\n",
+                "",
+                "GET /callback?code=c&state=s&iss=i HTTP/1.1\r\nhost: x\r\n\r\n",
+            ] {
+                let mut stream = TcpStream::connect(("127.0.0.1", port)).await.unwrap();
+                stream.write_all(request.as_bytes()).await.unwrap();
+                stream.shutdown().await.unwrap();
+                let mut answer = String::new();
+                let _reset = stream.read_to_string(&mut answer).await;
+            }
+        });
+        let visited =
+            tokio::time::timeout(Duration::from_secs(10), redirect.visited("s")).await.unwrap().unwrap();
+        assert_eq!(visited.query(), Some("code=c&state=s&iss=i"));
+        visits.await.unwrap();
+    }
+}
