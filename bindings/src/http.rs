@@ -155,7 +155,9 @@ impl StreamableHttpClient for Endpoint {
         if status.is_success() && kind == "text/event-stream" {
             return Ok(StreamableHttpPostResponse::Sse(self.events(response), new_session));
         }
-        if kind != "application/json" {
+        // What comes with a refusal is about credentials, even where it looks like a message.
+        let refused = matches!(status, StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN);
+        if kind != "application/json" || refused {
             return Err(self.failure(response).await);
         }
         let location = text_header(&response, &http::header::LOCATION);
