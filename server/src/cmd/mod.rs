@@ -8,8 +8,10 @@
 //! | [`search`] | `isolet search` |
 //! | [`mcp`] | `isolet mcp` |
 //! | [`dev`] | `isolet dev DIR` |
+//! | [`auth`] | `isolet auth login`, `logout`, `status` |
 //! | [`demo_mcp`] | `isolet demo-mcp` |
 
+mod auth;
 mod demo_mcp;
 mod dev;
 mod mcp;
@@ -55,6 +57,8 @@ enum Command {
     Mcp(mcp::Args),
     /// Serve a wrangler project, and load it again when it changes
     Dev(dev::Args),
+    /// Log in to MCP servers
+    Auth(auth::Args),
     /// The built-in MCP server, on standard input and output
     DemoMcp(demo_mcp::Args),
 }
@@ -70,6 +74,7 @@ pub fn dispatch() -> ExitCode {
         Command::Search(args) => search::run(args),
         Command::Mcp(args) => mcp::run(args),
         Command::Dev(args) => dev::run(args),
+        Command::Auth(args) => auth::run(args),
         Command::DemoMcp(args) => demo_mcp::run(args),
     };
     done.map_or_else(|failure: Failure| failure.report(), |()| ExitCode::SUCCESS)
@@ -78,15 +83,27 @@ pub fn dispatch() -> ExitCode {
 /// Warnings by default; `RUST_LOG` says otherwise. Standard output belongs to results. Who watches a command needs no
 /// time of day; a service's log does.
 fn log_to_stderr(service: bool) {
-    use tracing_subscriber::EnvFilter;
-    let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("warn,rmcp=error"));
     let log = tracing_subscriber::fmt()
-        .with_env_filter(filter)
+        .with_env_filter(log_filter(std::env::var("RUST_LOG").ok()))
         .with_writer(std::io::stderr)
         .with_ansi(std::io::stderr().is_terminal())
         .with_target(false)
         .compact();
     if service { log.init() } else { log.without_time().init() }
+}
+
+/// What is logged. rmcp prints whole messages at its lower levels, so they are for those who ask for rmcp by name; its
+/// module for logins prints codes and tokens there, and those are for nobody.
+fn log_filter(wanted: Option<String>) -> tracing_subscriber::EnvFilter {
+    use tracing_subscriber::EnvFilter;
+    let by_name = wanted.as_ref().is_some_and(|wanted| wanted.contains("rmcp"));
+    let filter =
+        wanted.filter(|wanted| !wanted.is_empty()).and_then(|wanted| EnvFilter::try_new(wanted).ok());
+    let filter = filter.unwrap_or_else(|| EnvFilter::new("warn"));
+    let quiet = if by_name { &["rmcp::transport::auth=error"][..] } else { &["rmcp=error"] };
+    quiet.iter().fold(filter, |filter, quiet| {
+        filter.add_directive(quiet.parse().expect("a directive that is written here"))
+    })
 }
 
 /// Runs `command` on a tokio runtime with `threads` workers, or one for each processor.
