@@ -166,6 +166,61 @@ async fn the_everything_server_shows_the_kinds_of_results() {
 }
 
 #[tokio::test]
+async fn servers_in_python_do_their_work() {
+    let python = pypi::installed();
+    let folder = Folder::new();
+    for arguments in [
+        ["init", "--quiet", "--initial-branch=main", "."],
+        ["-c", "user.name=Ada", "-c", "user.email=ada@example.com"],
+    ] {
+        let more: &[&str] =
+            if arguments[0] == "-c" { &["commit", "--quiet", "--allow-empty", "-m", "begin"] } else { &[] };
+        let git = std::process::Command::new("git")
+            .args(arguments)
+            .args(more)
+            .current_dir(folder.path())
+            .status()
+            .expect("git runs");
+        assert!(git.success());
+    }
+    let server = Daemon::serve_with(json!({
+        "time": { "command": python.program("mcp-server-time"), "args": ["--local-timezone", "UTC"] },
+        "git": { "command": python.program("mcp-server-git"), "args": ["--repository", folder.text()] },
+        "sqlite": { "command": python.program("mcp-server-sqlite"), "args": ["--db-path", folder.at("shop.db")] },
+    }));
+    for name in ["time", "git", "sqlite"] {
+        let status = server.server_in(name, "ready").await;
+        assert_eq!(status["era"], "legacy", "{status:#}");
+        assert_eq!(status["restarts"], 0, "{status:#}");
+    }
+    let code = "const at = { source_timezone: 'Europe/Paris', time: '12:00', target_timezone: 'Asia/Tokyo' };
+        const { time_difference } = await env.time.convert_time(at);
+        await env.sqlite.create_table({ query: 'CREATE TABLE log (line TEXT)' });
+        const log = await env.git.git_log({ repo_path: input.repository });
+        await env.sqlite.write_query({ query: `INSERT INTO log VALUES ('${log.includes('begin')}')` });
+        const rows = await env.sqlite.read_query({ query: 'SELECT line FROM log' });
+        let message; try { await env.git.git_show({ repo_path: input.repository, revision: 'nowhere' }) } catch (e) { message = e.name }
+        return { hours: parseFloat(time_difference), rows, message };";
+    let report = server.run_with(json!({ "code": code, "input": { "repository": folder.text() } })).await;
+    let value = result(&report);
+    // Paris is seven or eight hours behind Tokyo, by the season.
+    assert!([7.0, 8.0].contains(&value["hours"].as_f64().unwrap_or(0.0)), "{value:#}");
+    assert_says(&value["rows"].to_string(), &["true"]);
+    assert_eq!(value["message"], "ToolError", "{value:#}");
+}
+
+#[tokio::test]
+async fn sequential_thinking_remembers_between_calls() {
+    let program = npm::installed().program("mcp-server-sequential-thinking");
+    let server = Daemon::serve_with(json!({ "mind": { "command": program } }));
+    let code = "const thought = (n) => env.mind.sequentialthinking({
+          thought: `step ${n}`, thoughtNumber: n, totalThoughts: 3, nextThoughtNeeded: n < 3 });
+        const said = []; for (const n of [1, 2, 3]) said.push((await thought(n)).thoughtHistoryLength);
+        return said";
+    assert_eq!(*result(&server.run(code).await), json!([1, 2, 3]));
+}
+
+#[tokio::test]
 async fn a_server_with_a_token_gets_it_from_the_environment() {
     let demo = Daemon::demo_mcp();
     let folder = Folder::new();

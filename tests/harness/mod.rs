@@ -9,7 +9,8 @@
 //! | [`folder`] | a directory for one test, with the `mcp.json` in it |
 //! | [`odd`] | an MCP server that misbehaves as it is told |
 //! | [`mcp`] | MCP clients made by hand |
-//! | [`npm`] | real MCP servers, installed once |
+//! | [`npm`] | real MCP servers from npm, installed once |
+//! | [`pypi`] | real MCP servers from PyPI, installed once |
 //! | [`processes`] | who is alive, from `/proc` |
 //!
 //! Nothing here waits for ever: every wait ends after [`PATIENCE`] at the latest, kills what it waited for and fails the
@@ -26,6 +27,7 @@ pub mod mcp;
 pub mod npm;
 pub mod odd;
 pub mod processes;
+pub mod pypi;
 
 use std::future::Future;
 use std::path::{Path, PathBuf};
