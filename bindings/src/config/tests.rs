@@ -171,3 +171,65 @@ fn files_are_found_in_order_and_read() {
     assert!(message.ends_with("bad.json:2:2: the file is not UTF-8 from here on"), "{message}");
     assert!(matches!(McpConfig::load(Path::new("/nowhere/mcp.json")), Err(ConfigError::Read { .. })));
 }
+
+#[test]
+fn start_era_and_logins() {
+    let config = parse(
+        r#"{"mcpServers": {
+            "a": {"command": "x", "start": "lazy", "era": "legacy"},
+            "b": {"url": "https://x/", "oauth": true, "era": "auto"},
+            "c": {"url": "https://x/", "oauth": {
+                "clientId": "me", "clientSecret": "${TOKEN}", "scopes": "read write", "grant": "client_credentials"
+            }},
+            "d": {"url": "https://x/", "oauth": {"clientId": "me", "scopes": ["read"], "callbackPort": 8123, "x": 1}}
+        }}"#,
+    )
+    .unwrap();
+    assert_eq!((config.servers["a"].start, config.servers["a"].era), (Start::Lazy, Some(Era::Legacy)));
+    assert_eq!((config.servers["b"].start, config.servers["b"].era), (Start::Eager, None));
+    let oauth = |name: &str| match &config.servers[name].transport {
+        TransportConfig::Http(http) => http.oauth.clone().unwrap(),
+        TransportConfig::Stdio(_) => panic!("{name} is a child process"),
+    };
+    assert_eq!(oauth("b").grant, Grant::AuthorizationCode);
+    let c = oauth("c");
+    assert_eq!((c.grant, c.client_secret.unwrap().expose()), (Grant::ClientCredentials, "s3cr3t-value"));
+    assert_eq!(c.scopes, ["read", "write"]);
+    assert_eq!(oauth("d").redirect_port, Some(8123));
+    assert_eq!(config.warnings.len(), 1, "{:?}", config.warnings);
+    assert!(!format!("{config:?}").contains("s3cr3t"));
+
+    for (server, expected) in [
+        (r#"{"command": "x", "start": "later"}"#, r#""start" must be one of "eager", "lazy""#),
+        (r#"{"command": "x", "era": 7}"#, "must be a string"),
+        (r#"{"url": "http://x", "oauth": "yes"}"#, "must be an object"),
+        (r#"{"url": "http://x", "oauth": {"grant": "client_credentials"}}"#, "need \"clientId\""),
+        (r#"{"url": "http://x", "oauth": {"clientSecret": "x"}}"#, "without \"clientId\""),
+        (r#"{"url": "http://x", "oauth": {"redirectPort": 0}}"#, "a port from 1"),
+        (r#"{"url": "http://x", "oauth": {"scopes": [1]}}"#, "list of scopes"),
+    ] {
+        let message = refused(&format!("{{\"mcpServers\": {{\"s\": {server}}}}}"));
+        assert!(message.contains(expected), "{server}: {message}");
+    }
+}
+
+#[test]
+fn a_file_of_variables_comes_before_env() {
+    let folder = tempfile::tempdir().unwrap();
+    let origin = folder.path().join("mcp.json");
+    std::fs::write(folder.path().join(".env"), "A=file\nB=file\n").unwrap();
+    let parse = |text: &str| McpConfig::parse(text, &origin, &|_| None);
+    let text = r#"{"mcpServers": {"s": {"command": "x", "envFile": "${workspaceFolder}/.env", "env": {"B": "own"}}}}"#;
+    let config = parse(text).unwrap();
+    let env = stdio(&config, "s").env;
+    assert_eq!((env["A"].expose(), env["B"].expose()), ("file", "own"));
+
+    std::fs::write(folder.path().join(".env"), "A=1\nhalf a s3cr3t\n").unwrap();
+    let message = parse(text).unwrap_err().to_string();
+    assert!(
+        message.contains(".env: line 2: expected NAME=value") && !message.contains("s3cr3t"),
+        "{message}"
+    );
+    let message = parse(&text.replace(".env", "none")).unwrap_err().to_string();
+    assert!(message.contains("mcp.json:1:") && message.contains("No such file"), "{message}");
+}

@@ -114,7 +114,7 @@ impl Account {
             if self.0.config.as_ref().is_some_and(|config| config.grant == Grant::ClientCredentials) {
                 return self.by_client_credentials().await.map(Some);
             }
-            self.from_file(usable).await
+            self.of_file(usable).await
         });
         let got =
             got.await.unwrap_or_else(|_| Err("its authorization server does not answer in time".to_owned()));
@@ -127,7 +127,7 @@ impl Account {
         self.0.token.read().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
-    async fn from_file(&self, usable: impl Fn(&Token) -> bool) -> Result<Option<Token>, String> {
+    async fn of_file(&self, usable: impl Fn(&Token) -> bool) -> Result<Option<Token>, String> {
         let Some(file) = &self.0.file else { return Ok(None) };
         let read = || file.read_of(&self.0.url).map_err(|error| error.to_string());
         let Some(record) = read()? else { return Ok(None) };
