@@ -18,7 +18,7 @@ use tokio::net::UnixStream;
 use tokio::net::unix::{OwnedReadHalf, OwnedWriteHalf};
 use tokio::sync::{mpsc, watch};
 
-use super::frames::{self, EncodeError, FromRunner, RunFrame, ToRunner, VERSION};
+use super::frames::{self, Blob, EncodeError, FromRunner, RunFrame, ToRunner, VERSION};
 use super::jail::Layers;
 use super::placed::{self, Live, Placed};
 use super::runner::RunnerOptions;
@@ -545,7 +545,9 @@ impl Runner {
     /// Hands over the answer to a call; in place of one that is too long, that it is.
     fn answer(&self, run: u64, call: u32, answer: Result<Vec<u8>, ToolFailure>) {
         let fits = frames::fits(answer.as_ref().map_or(0, Vec::len));
-        if let Err(error) = fits.and_then(|()| self.say(&ToRunner::Answer { run, call, answer })) {
+        if let Err(error) =
+            fits.and_then(|()| self.say(&ToRunner::Answer { run, call, answer: answer.map(Blob) }))
+        {
             let failure = ToolFailure::new(format!("The answer is too large: {error}."))
                 .with_hint("Ask for less: a page, fewer fields, a filter.");
             self.tell(&ToRunner::Answer { run, call, answer: Err(failure) });

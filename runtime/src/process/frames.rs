@@ -7,10 +7,11 @@
 //! The broker believes nothing that a runner says: a runner may be owned by its script. Lengths are capped before
 //! anything is allocated, run and call numbers are looked up, and a frame that does not parse costs the runner its life.
 
+use std::fmt;
 use std::io::{self, Read};
 
-use serde::de::DeserializeOwned;
-use serde::{Deserialize, Serialize};
+use serde::de::{DeserializeOwned, Visitor};
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use super::jail::Layers;
 use crate::report::Outcome;
@@ -46,13 +47,42 @@ pub enum ToRunner {
         /// The call's number within the run.
         call: u32,
         /// JSON text, or why there is none.
-        answer: Result<Vec<u8>, ToolFailure>,
+        answer: Result<Blob, ToolFailure>,
     },
     /// Stop a run: its caller has gone.
     Stop {
         /// The run's number.
         run: u64,
     },
+}
+
+/// Bytes that cross in one piece. A `Vec<u8>` would be a sequence of numbers to serde, taken apart and put together one by
+/// one, and answers of tools have megabytes.
+#[derive(Debug)]
+pub struct Blob(pub Vec<u8>);
+
+impl Serialize for Blob {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_bytes(&self.0)
+    }
+}
+
+impl<'de> Deserialize<'de> for Blob {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct InOnePiece;
+        impl Visitor<'_> for InOnePiece {
+            type Value = Blob;
+
+            fn expecting(&self, formatter: &mut fmt::Formatter) -> fmt::Result {
+                formatter.write_str("bytes")
+            }
+
+            fn visit_bytes<E>(self, bytes: &[u8]) -> Result<Blob, E> {
+                Ok(Blob(bytes.to_vec()))
+            }
+        }
+        deserializer.deserialize_bytes(InOnePiece)
+    }
 }
 
 /// A job for a runner.
@@ -268,12 +298,15 @@ mod tests {
 
     #[test]
     fn a_message_that_is_too_long_says_so_and_the_longest_passes() {
-        let answer = |length| ToRunner::Answer { run: 1, call: 1, answer: Ok(vec![0; length]) };
+        let answer = |length| ToRunner::Answer { run: 1, call: 1, answer: Ok(Blob(vec![7; length])) };
         let error = encode(&answer(LONGEST)).unwrap_err();
         assert!(matches!(error, EncodeError::TooLong { bytes } if bytes > LONGEST), "{error}");
         assert!(error.to_string().starts_with("81 MiB are more than the 80 MiB"), "{error}");
         let frame = encode(&answer(LONGEST - 16)).unwrap();
-        assert!(read::<ToRunner>(&mut &frame[..]).unwrap().is_some());
+        let Some(ToRunner::Answer { answer: Ok(Blob(bytes)), .. }) = read(&mut &frame[..]).unwrap() else {
+            panic!("an answer")
+        };
+        assert!(bytes.len() == LONGEST - 16 && bytes.iter().all(|byte| *byte == 7));
     }
 
     proptest! {

@@ -14,7 +14,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use serde::Serialize;
 
-use super::frames::{self, EncodeError, FromRunner, RunFrame, ToRunner, VERSION};
+use super::frames::{self, Blob, EncodeError, FromRunner, RunFrame, ToRunner, VERSION};
 use super::jail;
 use crate::engine::Ticket;
 use crate::outlet::Outlet;
@@ -129,7 +129,7 @@ fn serve(options: RunnerOptions) -> io::Result<()> {
             }
             ToRunner::Answer { run, call, answer } => {
                 if let Some(ticket) = lock(&runs).get(&run) {
-                    ticket.send(Inbound::Answer { id: call, answer });
+                    ticket.send(Inbound::Answer { id: call, answer: answer.map(|Blob(json)| json) });
                 }
             }
             ToRunner::Stop { run } => {
