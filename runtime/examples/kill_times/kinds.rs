@@ -13,6 +13,8 @@ pub enum Kind {
     Seldom,
     /// Time on the clock.
     Wall,
+    /// Heap and array buffers.
+    Memory,
     /// Something that is counted. When the limit is reached depends on the script: the whole run is what is timed.
     Count(ErrorCode),
 }
@@ -31,7 +33,7 @@ impl Kind {
         match self {
             Self::Cpu | Self::Seldom => Limits { cpu: Duration::from_millis(100), ..Limits::default() },
             Self::Wall => Limits { wall: Duration::from_millis(100), ..Limits::default() },
-            Self::Count(_) => Limits::default(),
+            Self::Memory | Self::Count(_) => Limits::default(),
         }
     }
 
@@ -40,7 +42,7 @@ impl Kind {
         match self {
             Self::Cpu | Self::Seldom => self.limits().cpu,
             Self::Wall => self.limits().wall,
-            Self::Count(_) => Duration::ZERO,
+            Self::Memory | Self::Count(_) => Duration::ZERO,
         }
     }
 
@@ -49,6 +51,7 @@ impl Kind {
         match self {
             Self::Cpu | Self::Seldom => ErrorCode::CpuLimit,
             Self::Wall => ErrorCode::WallLimit,
+            Self::Memory => ErrorCode::MemoryLimit,
             Self::Count(code) => code,
         }
     }
@@ -110,17 +113,17 @@ pub const ENDLESS: &[Endless] = &[
     endless("hot loop under a wall limit", Kind::Wall, "for (;;);"),
     endless(
         "array of strings",
-        Kind::Count(ErrorCode::MemoryLimit),
+        Kind::Memory,
         "const a = []; for (let i = 0; ; i++) { a.push('x'.repeat(1000) + i); if (i % 1000 === 0) console.log(i) }",
     ),
     endless(
         "array of objects",
-        Kind::Count(ErrorCode::MemoryLimit),
+        Kind::Memory,
         "const a = []; for (let i = 0; ; i++) { a.push({ a: [1, 2, 3] }); if (i % 10000 === 0) console.log(i) }",
     ),
     endless(
         "array buffers",
-        Kind::Count(ErrorCode::MemoryLimit),
+        Kind::Memory,
         "const a = []; for (let i = 0; ; i++) { a.push(new ArrayBuffer(1 << 20)); console.log(i) }",
     ),
     endless(
