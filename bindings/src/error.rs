@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use serde_json::Value;
 
+use crate::policy::Refusal;
 use crate::status::State;
 
 /// Why a call has no result. The text says which server and which operation, and [`hint`](CallError::hint) what to do.
@@ -17,6 +18,9 @@ pub enum CallError {
         /// The names that there are.
         known: Vec<String>,
     },
+    /// A rule of the operator refuses the call; nothing was sent.
+    #[error("{0}")]
+    Refused(Box<Refusal>),
     /// The server is not running, or not yet.
     #[error("the server \"{server}\" is not available ({state}): {reason}")]
     NotReady {
@@ -102,6 +106,7 @@ impl CallError {
     /// What to do next, where there is something to say.
     pub fn hint(&self) -> Option<String> {
         Some(match self {
+            Self::Refused(refusal) => refusal.hint.clone(),
             Self::UnknownServer { known, .. } if known.is_empty() => {
                 "no servers are configured: see --mcp-config".to_owned()
             }

@@ -22,24 +22,32 @@
 //! | `listing` | lists page by page, tools one by one |
 //! | [`result`] | what a tool answered, and the value that a script gets for it |
 //! | `media` | images, sound and files in results, bounded |
+//! | [`gate`] | every call goes through here: judged, counted, sent, recorded |
+//! | [`policy`] | which calls are allowed |
+//! | [`audit`] | one line for each call and run |
+//! | [`lock`] | which definitions were approved |
 //! | [`status`] | what `/v1/servers` shows |
 //! | [`error`] | why a call has no result |
 //! | `redact` | credentials taken out of messages |
 //! | `text` | strangers' text, cut and made printable |
 #![deny(missing_docs)]
 
+pub mod audit;
 mod child;
 pub mod config;
 mod connection;
 pub mod error;
 pub mod forward;
+pub mod gate;
 pub mod guard;
 mod handshake;
 mod http;
 mod listing;
+pub mod lock;
 mod media;
 pub mod oauth;
 mod params;
+pub mod policy;
 pub mod progress;
 mod redact;
 pub mod result;
@@ -54,6 +62,7 @@ pub use child::GuardCommand;
 pub use config::{ConfigError, McpConfig, ServerConfig};
 pub use error::CallError;
 pub use forward::Forward;
+pub use gate::{Caller, Gate, Rules};
 pub use handshake::Era;
 pub use oauth::{Login, LoginError, StoredLogin, TokenFolder};
 pub use progress::{Progress, ProgressSink};

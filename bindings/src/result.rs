@@ -71,6 +71,11 @@ impl ToolResult {
         self.shape().is_ok_and(|shape| shape.is_error == Some(true))
     }
 
+    /// The whole result, byte for byte, as text.
+    pub fn raw_json_text(&self) -> &str {
+        self.raw.get()
+    }
+
     /// The whole result, byte for byte.
     pub fn raw_json(&self) -> Vec<u8> {
         self.raw.get().as_bytes().to_vec()

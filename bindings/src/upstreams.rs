@@ -319,6 +319,14 @@ impl Upstreams {
         Ok(into_bytes(raw))
     }
 
+    /// Waits until a server is connected, and wakes it up if it has given up.
+    ///
+    /// # Errors
+    /// Why it is not.
+    pub async fn connect(&self, server: &str, timeout: Duration) -> Result<(), CallError> {
+        self.server(server)?.connection(Instant::now() + timeout.min(A_DAY)).await.map(drop)
+    }
+
     /// Stops all servers: each is asked first and made to leave after a bounded time. Calls fail from now on.
     pub async fn shutdown(&self) {
         for server in self.shared.servers.values() {
