@@ -20,6 +20,9 @@ pub struct ServerTools {
     /// let through to the host, which waits for the list.
     tools: Option<IndexMap<String, ()>>,
     aliases: HashMap<String, String>,
+    /// Names and aliases of tools that are in no list and no suggestion. A call of one goes to the host, which says why
+    /// it may not be made.
+    withheld: HashMap<String, String>,
 }
 
 impl ServerTools {
@@ -40,7 +43,21 @@ impl ServerTools {
             }
             names.insert(name, ());
         }
-        Self { tools: Some(names), aliases }
+        Self { tools: Some(names), aliases, withheld: HashMap::new() }
+    }
+
+    /// The same server with tools that are there but not shown, as `(exact name, alias)`.
+    #[must_use]
+    pub fn withholding<N: Into<String>, A: Into<String>>(
+        mut self,
+        tools: impl IntoIterator<Item = (N, A)>,
+    ) -> Self {
+        for (name, alias) in tools {
+            let name = name.into();
+            self.withheld.entry(alias.into()).or_insert_with(|| name.clone());
+            self.withheld.insert(name.clone(), name);
+        }
+        self
     }
 
     /// The exact name behind `name`, which may be an alias. `None` if there is no such tool.
@@ -48,7 +65,7 @@ impl ServerTools {
         match &self.tools {
             None => Some(name),
             Some(tools) if tools.contains_key(name) => Some(name),
-            Some(_) => self.aliases.get(name).map(String::as_str),
+            Some(_) => self.aliases.get(name).or_else(|| self.withheld.get(name)).map(String::as_str),
         }
     }
 
@@ -71,6 +88,7 @@ impl ServerTools {
         if let Some(tools) = &mut self.tools {
             tools.retain(|name, ()| keep(name));
             self.aliases.retain(|_, name| tools.contains_key(name));
+            self.withheld.retain(|_, name| keep(name));
         }
     }
 }
@@ -180,6 +198,15 @@ mod tests {
         let (_, tools) = catalogue.server("late").unwrap();
         assert_eq!(tools.resolve("anything"), Some("anything"));
         assert!(!tools.lists("anything"));
+    }
+
+    #[test]
+    fn a_withheld_tool_is_in_no_list_but_resolves() {
+        let tools = ServerTools::new([("list", "list")]).withholding([("delete-all", "delete_all")]);
+        assert_eq!(tools.resolve("delete_all"), Some("delete-all"));
+        assert_eq!(tools.resolve("delete-all"), Some("delete-all"));
+        assert_eq!(tools.names().collect::<Vec<_>>(), ["list"]);
+        assert!(tools.nearest("delete_al", 3).is_empty());
     }
 
     #[test]

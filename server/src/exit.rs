@@ -8,6 +8,9 @@ pub enum Failure {
     /// The script failed, and has been reported: exit code 1.
     #[error("the script failed")]
     Script,
+    /// What was checked is not as it should be: exit code 1.
+    #[error("{0}")]
+    Check(String),
     /// The command line or a file named on it makes no sense: exit code 2.
     #[error("{0}")]
     Usage(String),
@@ -21,6 +24,10 @@ impl Failure {
     pub fn report(&self) -> ExitCode {
         match self {
             Self::Script => ExitCode::from(1),
+            Self::Check(message) => {
+                eprintln!("isolet: {message}");
+                ExitCode::from(1)
+            }
             Self::Usage(message) => {
                 eprintln!("isolet: {message}");
                 ExitCode::from(2)

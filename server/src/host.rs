@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use isolet_bindings::{CallError, ToolResult};
+use isolet_bindings::{CallError, Caller, ToolResult};
 use isolet_runtime::{Catalogue, Operation, ToolFailure, ToolFuture, ToolHost, ToolRequest};
 use tokio::time::Instant;
 
@@ -32,19 +32,20 @@ impl View {
 pub struct RunHost {
     tools: Arc<Tools>,
     view: Arc<View>,
+    caller: Caller,
     meter: Option<Arc<Meter>>,
 }
 
 impl RunHost {
     /// A host for one run.
-    pub fn new(tools: Arc<Tools>, view: Arc<View>, meter: Option<Arc<Meter>>) -> Self {
-        Self { tools, view, meter }
+    pub fn new(tools: Arc<Tools>, view: Arc<View>, caller: Caller, meter: Option<Arc<Meter>>) -> Self {
+        Self { tools, view, caller, meter }
     }
 }
 
 impl ToolHost for RunHost {
     fn call(&self, request: ToolRequest) -> ToolFuture {
-        let call = Call { tools: self.tools.clone(), view: self.view.clone() };
+        let call = Call { tools: self.tools.clone(), view: self.view.clone(), caller: self.caller.clone() };
         let meter = self.meter.clone();
         Box::pin(async move {
             let Some(meter) = meter else { return call.answer(&request).await };
@@ -70,21 +71,24 @@ impl ToolHost for RunHost {
 struct Call {
     tools: Arc<Tools>,
     view: Arc<View>,
+    caller: Caller,
 }
 
 impl Call {
     async fn answer(&self, request: &ToolRequest) -> Result<Vec<u8>, ToolFailure> {
-        let server = request.server.as_str();
+        // A runner that was broken into may send an alias; from here on only the exact name counts.
+        let Some((server, _)) = self.view.catalogue.server(&request.server) else {
+            return Err(ToolFailure::new(format!("This run may not use the server \"{}\".", request.server)));
+        };
         let deadline = Instant::now() + request.timeout;
-        if self.view.catalogue.server(server).is_none() {
-            return Err(ToolFailure::new(format!("This run may not use the server \"{server}\".")));
-        }
-        let upstreams = self.tools.upstreams();
+        let (gate, caller) = (self.tools.gate(), &self.caller);
         match &request.operation {
             Operation::Call { tool, arguments } => {
                 let tool = self.resolve(server, tool, deadline).await?;
-                let result =
-                    upstreams.call_tool(server, &tool, arguments, left(deadline)).await.map_err(failure)?;
+                let result = gate
+                    .call_tool(caller, server, &tool, arguments, left(deadline), None)
+                    .await
+                    .map_err(failure)?;
                 if result.is_error() {
                     return Err(refused(&result));
                 }
@@ -92,8 +96,10 @@ impl Call {
             }
             Operation::RawCall { tool, arguments } => {
                 let tool = self.resolve(server, tool, deadline).await?;
-                let result =
-                    upstreams.call_tool(server, &tool, arguments, left(deadline)).await.map_err(failure)?;
+                let result = gate
+                    .call_tool(caller, server, &tool, arguments, left(deadline), None)
+                    .await
+                    .map_err(failure)?;
                 Ok(result.raw_json())
             }
             Operation::ListTools => {
@@ -103,19 +109,19 @@ impl Call {
             }
             Operation::ListResources => {
                 self.whole(server)?;
-                upstreams.list_resources(server, left(deadline)).await.map_err(failure)
+                gate.list_resources(caller, server, left(deadline)).await.map_err(failure)
             }
             Operation::ReadResource { uri } => {
                 self.whole(server)?;
-                upstreams.read_resource(server, uri, left(deadline)).await.map_err(failure)
+                gate.read_resource(caller, server, uri, left(deadline)).await.map_err(failure)
             }
             Operation::ListPrompts => {
                 self.whole(server)?;
-                upstreams.list_prompts(server, left(deadline)).await.map_err(failure)
+                gate.list_prompts(caller, server, left(deadline)).await.map_err(failure)
             }
             Operation::GetPrompt { name, arguments } => {
                 self.whole(server)?;
-                upstreams.get_prompt(server, name, arguments, left(deadline)).await.map_err(failure)
+                gate.get_prompt(caller, server, name, arguments, left(deadline)).await.map_err(failure)
             }
         }
     }

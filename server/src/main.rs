@@ -12,6 +12,7 @@
 //! | [`tools`] | the upstream servers as they are now, shared by all runs |
 //! | [`toolset`] | all tools at one moment: names, aliases, declarations |
 //! | [`filter`] | which tools a run may use |
+//! | [`ledger`] | the audit record of a run |
 //! | [`host`] | the way from a run to the servers: rules, answers, failures |
 //! | [`isolation`] | where isolates live |
 //! | [`settings`] | `isolet.toml`: limits and rules of the operator |
@@ -34,6 +35,7 @@ mod filter;
 mod host;
 mod http;
 mod isolation;
+mod ledger;
 mod mcp;
 mod pretty;
 mod settings;

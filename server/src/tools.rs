@@ -5,8 +5,10 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use isolet_bindings::config::McpConfig;
+use isolet_bindings::gate::Picture;
 use isolet_bindings::{
-    GuardCommand, ServerStatus, ServerTools, State, ToolLists, UpstreamOptions, Upstreams,
+    Caller, Gate, GuardCommand, Rules, ServerStatus, ServerTools, State, ToolLists, UpstreamOptions,
+    Upstreams,
 };
 use isolet_runtime::Environment;
 use isolet_tsdefs::{Detail, ServerDefinition, ToolDefinition};
@@ -28,7 +30,7 @@ const VIEWS: u64 = 256;
 
 /// All that runs share about tools.
 pub struct Tools {
-    upstreams: Upstreams,
+    gate: Gate,
     lists: watch::Receiver<ToolLists>,
     /// Rebuilt when the upstreams say that a list changed.
     current: RwLock<Current>,
@@ -70,16 +72,17 @@ pub struct Text {
 }
 
 impl Tools {
-    /// Starts the servers of `config`. Returns at once; they connect in the background.
-    pub fn start(config: McpConfig) -> Arc<Self> {
+    /// Starts the servers of `config` behind `rules`. Returns at once; they connect in the background.
+    pub fn start(config: McpConfig, rules: Rules) -> Arc<Self> {
         // Guards exist on Linux only; elsewhere children are started directly.
         let program = if cfg!(target_os = "linux") { std::env::current_exe().ok() } else { None };
         let guard = program.map(|program| GuardCommand { program, args: vec![crate::GUARD.into()] });
         let upstreams = Upstreams::start(config, UpstreamOptions { guard, ..UpstreamOptions::default() });
         let lists = upstreams.watch();
-        let current = Current::of(&lists.borrow());
+        let gate = Gate::new(upstreams, rules);
+        let current = Current::of(&gate.picture());
         Arc::new(Self {
-            upstreams,
+            gate,
             lists,
             current: RwLock::new(current),
             views: Cache::new(VIEWS),
@@ -90,13 +93,17 @@ impl Tools {
         })
     }
 
-    /// The servers themselves.
-    pub fn upstreams(&self) -> &Upstreams {
-        &self.upstreams
+    /// The servers, behind the rules.
+    pub fn gate(&self) -> &Gate {
+        &self.gate
     }
 
-    /// What a run finds in `env`; with patterns, only what they let through.
-    pub fn environment(self: &Arc<Self>, patterns: Option<&[String]>) -> Result<Environment, BadPattern> {
+    /// What the run of `caller` finds in `env`; with patterns, only what they let through.
+    pub fn environment(
+        self: &Arc<Self>,
+        patterns: Option<&[String]>,
+        caller: Caller,
+    ) -> Result<Environment, BadPattern> {
         let current = self.current();
         let view = match patterns {
             None => current.view,
@@ -113,17 +120,22 @@ impl Tools {
                 }
             }
         };
-        Ok(self.environment_of(view, None))
+        Ok(self.environment_of(view, caller, None))
     }
 
-    /// What a run finds in `env`, with its calls noted in `meter` if there is one.
-    pub fn metered(self: &Arc<Self>, meter: Option<Arc<Meter>>) -> Environment {
-        self.environment_of(self.current().view, meter)
+    /// What the run of `caller` finds in `env`, with its calls noted in `meter` if there is one.
+    pub fn metered(self: &Arc<Self>, caller: Caller, meter: Option<Arc<Meter>>) -> Environment {
+        self.environment_of(self.current().view, caller, meter)
     }
 
-    fn environment_of(self: &Arc<Self>, view: Arc<View>, meter: Option<Arc<Meter>>) -> Environment {
+    fn environment_of(
+        self: &Arc<Self>,
+        view: Arc<View>,
+        caller: Caller,
+        meter: Option<Arc<Meter>>,
+    ) -> Environment {
         let catalogue = view.catalogue.clone();
-        let host = Arc::new(RunHost::new(self.clone(), view, meter));
+        let host = Arc::new(RunHost::new(self.clone(), view, caller, meter));
         Environment { vars: serde_json::Map::new(), catalogue, host }
     }
 
@@ -134,15 +146,11 @@ impl Tools {
 
     fn current(&self) -> Current {
         let kept = self.current.read().unwrap_or_else(PoisonError::into_inner).clone();
-        let lists = {
-            let lists = self.lists.borrow();
-            if kept.toolset.generation == lists.generation {
-                return kept;
-            }
-            // A copy of two words: whoever announces lists must not wait while this builds a picture of them.
-            lists.clone()
-        };
-        let fresh = Current::of(&lists);
+        let picture = self.gate.picture();
+        if kept.toolset.generation == picture.generation {
+            return kept;
+        }
+        let fresh = Current::of(&picture);
         let mut slot = self.current.write().unwrap_or_else(PoisonError::into_inner);
         // Another thread may have been faster and have seen more.
         if slot.toolset.generation < fresh.toolset.generation {
@@ -195,7 +203,7 @@ impl Tools {
 
     /// What `/v1/servers` answers.
     pub fn servers_json(&self) -> String {
-        serde_json::json!({ "servers": self.upstreams.statuses() }).to_string()
+        serde_json::json!({ "servers": self.gate.statuses() }).to_string()
     }
 
     /// Waits until `server` has listed its tools or nothing is under way that would make it do so.
@@ -206,7 +214,7 @@ impl Tools {
         const ANNOUNCED: Duration = Duration::from_millis(200);
         let mut lists = self.lists.clone();
         let mut ready_since = None;
-        self.upstreams.wake(server);
+        self.gate.wake(server);
         let wait = async {
             loop {
                 let known = |lists: &ToolLists| {
@@ -215,7 +223,7 @@ impl Tools {
                 if known(&lists.borrow_and_update()) {
                     return;
                 }
-                match self.upstreams.statuses().iter().find(|status| status.name == server) {
+                match self.gate.statuses().iter().find(|status| status.name == server) {
                     Some(status) if status.state == State::Ready => {
                         let since = *ready_since.get_or_insert_with(Instant::now);
                         if since.elapsed() > ANNOUNCED {
@@ -243,30 +251,30 @@ impl Tools {
 
     /// Waits until every server is connected or has failed, but not longer than `within`.
     pub async fn settled(&self, within: Duration) {
-        self.upstreams.settled(within).await;
+        self.gate.settled(within).await;
     }
 
     /// The names of servers that have been neither connected nor found broken yet.
     pub fn starting(&self) -> Vec<String> {
-        let statuses = self.upstreams.statuses().into_iter();
+        let statuses = self.gate.statuses().into_iter();
         statuses.filter(|status| status.state == State::Starting).map(|status| status.name).collect()
     }
 
     /// How many servers are connected, and how many there are.
     pub fn connected(&self) -> (usize, usize) {
-        let statuses = self.upstreams.statuses();
+        let statuses = self.gate.statuses();
         (statuses.iter().filter(|status| status.state == State::Ready).count(), statuses.len())
     }
 
     /// Why a server is of no use now; `None` if it is not broken.
     pub fn broken(&self, server: &str) -> Option<String> {
-        let status = self.upstreams.statuses().into_iter().find(|status| status.name == server)?;
+        let status = self.gate.statuses().into_iter().find(|status| status.name == server)?;
         broken(&status)
     }
 
     /// The servers that are of no use now, and why.
     pub fn all_broken(&self) -> Vec<(String, String)> {
-        let statuses = self.upstreams.statuses().into_iter();
+        let statuses = self.gate.statuses().into_iter();
         statuses
             .filter(|status| status.state != State::Disabled)
             .filter_map(|status| {
@@ -281,7 +289,7 @@ impl Tools {
 
     /// Ends all servers.
     pub async fn shutdown(&self) {
-        self.upstreams.shutdown().await;
+        self.gate.shutdown().await;
     }
 }
 
@@ -295,9 +303,14 @@ fn broken(status: &ServerStatus) -> Option<String> {
 }
 
 impl Current {
-    fn of(lists: &ToolLists) -> Self {
-        let servers = lists.servers.iter().map(|server| (server.name.clone(), definition(server))).collect();
-        let toolset = Arc::new(Toolset::new(lists.generation, servers));
+    fn of(picture: &Picture) -> Self {
+        let visible = &picture.servers;
+        let servers = visible
+            .iter()
+            .map(|visible| (visible.server.name.clone(), definition(&visible.server)))
+            .collect();
+        let withheld = visible.iter().map(|visible| visible.withheld.as_slice());
+        let toolset = Arc::new(Toolset::new(picture.generation, servers).withholding(withheld));
         let view = Arc::new(View::new(toolset.clone(), None));
         Self { toolset, view }
     }

@@ -25,6 +25,8 @@ struct Listed {
     alias: String,
     /// None while the server has not listed its tools.
     tools: Option<Tools>,
+    /// Names and aliases of tools that rules keep back.
+    withheld: Vec<(String, String)>,
 }
 
 struct Tools {
@@ -88,9 +90,20 @@ impl Toolset {
                 let aliases = aliases(&names);
                 Tools { definition, aliases }
             });
-            Listed { name, alias, tools }
+            Listed { name, alias, tools, withheld: Vec::new() }
         });
         Self { generation, servers: servers.collect(), index: OnceLock::new() }
+    }
+
+    /// The same servers with tools that rules keep back: shown nowhere, but a call of one is told why. In the order of the
+    /// servers.
+    #[must_use]
+    pub fn withholding<'a>(mut self, tools: impl IntoIterator<Item = &'a [String]>) -> Self {
+        for (server, tools) in self.servers.iter_mut().zip(tools) {
+            let names: Vec<&str> = tools.iter().map(String::as_str).collect();
+            server.withheld = tools.iter().cloned().zip(aliases(&names)).collect();
+        }
+        self
     }
 
     /// The names that a run with `filter` sees.
@@ -108,6 +121,14 @@ impl Toolset {
                         .named()
                         .filter(|tool| filter.is_none_or(|filter| filter.tool(named, *tool)))
                         .map(|tool| (tool.name, tool.alias)),
+                )
+                .withholding(
+                    server.withheld.iter().map(|(name, alias)| (name.as_str(), alias.as_str())).filter(
+                        |(name, alias)| {
+                            let tool = Named { name, alias };
+                            filter.is_none_or(|filter| filter.tool(named, tool))
+                        },
+                    ),
                 ),
             };
             catalogue.insert(&server.name, &server.alias, tools);

@@ -100,6 +100,11 @@ impl Gate {
         self.upstreams.settled(within).await;
     }
 
+    /// Starts a server that waits for its first use.
+    pub fn wake(&self, server: &str) {
+        self.upstreams.wake(server);
+    }
+
     /// The audit log, if there is one.
     pub fn audit(&self) -> Option<&Audit> {
         self.rules.audit.as_ref()
@@ -290,8 +295,9 @@ impl Gate {
     }
 }
 
-fn bytes(answer: &Vec<u8>) -> (Summary, bool) {
-    (Summary::of(answer), false)
+/// Resources and prompts come as JSON text and say nothing of failures.
+fn bytes(answer: &impl AsRef<[u8]>) -> (Summary, bool) {
+    (Summary::of(answer.as_ref()), false)
 }
 
 impl From<Refusal> for CallError {

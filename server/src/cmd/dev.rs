@@ -12,6 +12,7 @@ use super::Signals;
 use crate::dev::project::Workshop;
 use crate::dev::server;
 use crate::exit::Failure;
+use crate::settings::rules::Stdout;
 use crate::tools::Tools;
 use crate::{config, settings};
 
@@ -36,13 +37,14 @@ pub struct Args {
 /// Serves until SIGINT or SIGTERM.
 pub fn run(args: Args) -> Result<(), Failure> {
     let settings = args.settings.load(&args.folder)?;
+    let rules = settings.rules(Stdout::Free)?;
     let servers = config::load(args.mcp_config.or(settings.mcp_config).as_deref(), &args.folder)?;
     super::on_runtime(None, async move {
         let listener = TcpListener::bind(args.listen)
             .await
             .map_err(|error| Failure::Setup(format!("cannot listen on {}: {error}", args.listen)))?;
         let mut signals = Signals::listen()?;
-        let tools = Tools::start(servers);
+        let tools = Tools::start(servers, rules);
         let limits = settings.limits;
         // One isolate serves all requests; a second is there to try a change in.
         let options =

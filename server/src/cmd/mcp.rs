@@ -15,6 +15,7 @@ use crate::http::admission::Admission;
 use crate::http::server::Server;
 use crate::mcp::exposure::Exposure;
 use crate::mcp::{Gateway, Options};
+use crate::settings::rules::Stdout;
 use crate::settings::{self, Settings};
 use crate::tools::Tools;
 
@@ -75,9 +76,10 @@ pub fn run(args: Args) -> Result<(), Failure> {
     let folder = Path::new(".");
     let settings = args.settings.load(folder)?;
     let servers = config::load(args.mcp_config.as_deref().or(settings.mcp_config.as_deref()), folder)?;
+    let rules = settings.rules(Stdout::Taken)?;
     super::on_runtime(Some(2), async move {
         let mut signals = Signals::listen()?;
-        let tools = Tools::start(servers);
+        let tools = Tools::start(servers, rules);
         let served = serve(&args, settings, &tools, &mut signals).await;
         tools.shutdown().await;
         served

@@ -7,6 +7,7 @@
 //! | [`types`] | `isolet types` |
 //! | [`search`] | `isolet search` |
 //! | [`mcp`] | `isolet mcp` |
+//! | [`lock`] | `isolet lock` |
 //! | [`dev`] | `isolet dev DIR` |
 //! | [`auth`] | `isolet auth login`, `logout`, `status` |
 //! | [`demo_mcp`] | `isolet demo-mcp` |
@@ -14,6 +15,7 @@
 mod auth;
 mod demo_mcp;
 mod dev;
+mod lock;
 mod mcp;
 mod output;
 mod run;
@@ -55,6 +57,8 @@ enum Command {
     Search(search::Args),
     /// Offer the tools as one MCP server on standard input and output
     Mcp(mcp::Args),
+    /// Approve the tools as they are now, or compare them with what was approved
+    Lock(lock::Args),
     /// Serve a wrangler project, and load it again when it changes
     Dev(dev::Args),
     /// Log in to MCP servers
@@ -73,6 +77,7 @@ pub fn dispatch() -> ExitCode {
         Command::Types(args) => types::run(args),
         Command::Search(args) => search::run(args),
         Command::Mcp(args) => mcp::run(args),
+        Command::Lock(args) => lock::run(args),
         Command::Dev(args) => dev::run(args),
         Command::Auth(args) => auth::run(args),
         Command::DemoMcp(args) => demo_mcp::run(args),

@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
+use isolet_bindings::Caller;
 use isolet_runtime::{
     Entry, ErrorCode, Job, Language, Limits, LogLevel, LogLine, Report, RunError, RunEvent,
 };
@@ -12,7 +13,9 @@ use isolet_tsdefs::Detail;
 
 use super::{Signals, output};
 use crate::exit::Failure;
+use crate::ledger::Ledger;
 use crate::pretty::{indented, printable, thousands};
+use crate::settings::rules::Stdout;
 use crate::tokens::{Meter, Texts};
 use crate::tools::{Selection, Tools};
 use crate::{complaint, config, document, duration, isolation, settings};
@@ -49,6 +52,7 @@ pub struct Args {
 /// Runs the script.
 pub fn run(args: Args) -> Result<(), Failure> {
     let settings = args.settings.load(Path::new("."))?;
+    let rules = settings.rules(Stdout::Taken)?;
     let mut limits = settings.limits;
     if let Some(timeout) = args.timeout {
         limits = limits.with_timeout(timeout);
@@ -61,7 +65,7 @@ pub fn run(args: Args) -> Result<(), Failure> {
         config::load(args.mcp_config.as_deref().or(settings.mcp_config.as_deref()), Path::new("."))?;
     let isolation = args.isolation.clone().or(&settings.engine);
     super::on_runtime(Some(2), async move {
-        let tools = Tools::start(servers);
+        let tools = Tools::start(servers, rules);
         let ran = execute(&args, &isolation, script, limits, &tools).await;
         tools.shutdown().await;
         ran
@@ -79,19 +83,25 @@ async fn execute(
     isolation.check(&engine).await?;
     // Whoever wants the figures is a person; programs get the report alone.
     let meter = (!args.json && !args.quiet).then(Arc::<Meter>::default);
-    let mut run = engine.run(Job {
+    let caller = Caller::run(None);
+    let job = Job {
         code: script.code.clone(),
         language: script.language,
         entry: Entry::Script { input: args.input.clone() },
-        environment: tools.metered(meter.clone()),
+        environment: tools.metered(caller.clone(), meter.clone()),
         limits,
-    });
+    };
+    let ledger = Ledger::begin(tools.gate().audit(), &caller, &job);
+    let mut run = engine.run(job);
     let mut signals = Signals::listen()?;
     let (mut logs, mut calls) = (Vec::new(), Vec::new());
     let outcome = loop {
         let event = tokio::select! {
             event = run.next() => event,
             () = signals.stop() => {
+                if let Some(ledger) = ledger {
+                    ledger.broken_off(ErrorCode::Cancelled, calls.len());
+                }
                 let cancelled = RunError::new(ErrorCode::Cancelled, "CancelledError", "A signal stopped the run.");
                 eprint!("{}", complaint::block(&cancelled, &script.origin));
                 return Err(Failure::Script);
@@ -112,6 +122,9 @@ async fn execute(
             None => return Err(Failure::Setup("the run ended without a result".to_owned())),
         }
     };
+    if let Some(ledger) = ledger {
+        ledger.end(&outcome, calls.len());
+    }
     let report = Report { result: outcome.result, logs, calls, stats: outcome.stats };
     if args.json {
         output::print(&[document::write(&report).as_slice(), b"\n"].concat())?;

@@ -14,6 +14,7 @@ use crate::http::access::Access;
 use crate::http::admission::Admission;
 use crate::http::server::Server;
 use crate::mcp;
+use crate::settings::rules::Stdout;
 use crate::settings::{self, Settings};
 use crate::tools::Tools;
 
@@ -68,7 +69,8 @@ pub fn run(args: Args) -> Result<(), Failure> {
     let options = args.mcp.options()?;
     let folder = Path::new(".");
     let settings = args.settings.load(folder)?;
-    let Settings { limits, queue, server: serving, engine, mcp_config } = settings;
+    let rules = settings.rules(Stdout::Free)?;
+    let Settings { limits, queue, server: serving, engine, mcp_config, .. } = settings;
     let listen = args.listen.or(serving.listen).unwrap_or(LISTEN);
     let tokens = serving.tokens.into_iter().map(|token| token.secret).chain(args.token).collect::<Vec<_>>();
     let hosts = [serving.allow_hosts, args.allow_host].concat();
@@ -86,7 +88,7 @@ pub fn run(args: Args) -> Result<(), Failure> {
             .await
             .map_err(|error| Failure::Setup(format!("cannot listen on {listen}: {error}")))?;
         let mut signals = Signals::listen()?;
-        let tools = Tools::start(servers);
+        let tools = Tools::start(servers, rules);
         let engine = isolation.engine(warm, max_running, limits.heap_bytes)?;
         if let Err(failure) = isolation.check(&engine).await {
             tools.shutdown().await;

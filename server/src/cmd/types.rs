@@ -63,8 +63,9 @@ pub fn live(
     let folder = Path::new(".");
     let settings = settings.load(folder)?;
     let servers = config::load(mcp_config.or(settings.mcp_config.as_deref()), folder)?;
+    let rules = settings.rules_without_audit()?;
     super::on_runtime(Some(2), async move {
-        let tools = Tools::start(servers);
+        let tools = Tools::start(servers, rules);
         tools.settled(START).await;
         let toolset = tools.toolset();
         let broken = tools.all_broken();

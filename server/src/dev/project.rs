@@ -4,6 +4,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
+use isolet_bindings::Caller;
 use isolet_runtime::{Engine, Language, Limits, Module, Worker, WorkerJob};
 use isolet_wrangler_compat::{ModuleKind, Project, load};
 use tokio::sync::watch;
@@ -68,7 +69,8 @@ impl Workshop {
         let generation = self.tools.toolset().generation;
         // Before it is compiled: what changes meanwhile is noticed at the next look.
         let traces = Traces::of(&project.files_read, generation);
-        let mut environment = self.tools.environment(None).map_err(|error| error.to_string())?;
+        let mut environment =
+            self.tools.environment(None, Caller::run(None)).map_err(|error| error.to_string())?;
         environment.vars = project.vars;
         let modules = project.modules.iter().map(|module| Module {
             name: module.name.clone(),

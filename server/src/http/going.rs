@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 use bytes::Bytes;
 use futures_util::stream;
 use hyper::body::Frame;
+use isolet_bindings::Caller;
 use isolet_runtime::{ErrorCode, Job, Outcome, Report, Run, RunEvent};
 
 use super::admission::{BodyShare, Place};
@@ -13,9 +14,18 @@ use super::problem::Problem;
 use super::reply::Frames;
 use super::server::Server;
 use crate::document;
+use crate::ledger::Ledger;
 
 /// How often a stream without events says that it is alive.
 const KEEP_ALIVE: Duration = Duration::from_secs(15);
+
+/// A run before it begins.
+pub struct Prepared {
+    /// What to run.
+    pub job: Job,
+    /// Whose run it is.
+    pub caller: Caller,
+}
 
 /// A run on its way, with what it holds. Dropped early, when the client hangs up, it cancels the run.
 pub struct Going {
@@ -25,6 +35,7 @@ pub struct Going {
     /// At the server's gate; the engine adds its own queue.
     waited: Duration,
     calls: usize,
+    ledger: Option<Ledger>,
     _place: Place,
     _share: BodyShare,
 }
@@ -34,14 +45,16 @@ impl Going {
     /// the request came.
     pub async fn begin(
         server: &Arc<Server>,
-        job: Job,
+        Prepared { job, caller }: Prepared,
         share: BodyShare,
         arrived: Instant,
     ) -> Result<Self, Problem> {
         let place = server.admission.enter().await?;
         let waited = place.waited;
+        let ledger = Ledger::begin(server.tools.gate().audit(), &caller, &job);
         let run = Some(server.engine.run(job));
-        Ok(Self { run, server: server.clone(), arrived, waited, calls: 0, _place: place, _share: share })
+        let server = server.clone();
+        Ok(Self { run, server, arrived, waited, calls: 0, ledger, _place: place, _share: share })
     }
 
     /// Waits for the end; `watch` sees what happens until then.
@@ -97,6 +110,9 @@ impl Going {
                 // Whole microseconds, as the engine counts them.
                 let queued_ms = outcome.stats.queued_ms + self.waited.as_secs_f64() * 1e3;
                 outcome.stats.queued_ms = (queued_ms * 1e3).round() / 1e3;
+                if let Some(ledger) = self.ledger.take() {
+                    ledger.end(outcome, self.calls);
+                }
                 self.end(outcome.result.as_ref().err().map(|error| error.code));
             }
             None => self.end(Some(ErrorCode::Crashed)),
@@ -108,6 +124,9 @@ impl Going {
     fn end(&mut self, failure: Option<ErrorCode>) {
         if self.run.take().is_some() {
             self.server.metrics.run(failure, self.arrived.elapsed(), self.calls);
+            if let Some(ledger) = self.ledger.take() {
+                ledger.broken_off(failure.unwrap_or(ErrorCode::Crashed), self.calls);
+            }
         }
     }
 }

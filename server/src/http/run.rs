@@ -6,12 +6,13 @@ use std::time::{Duration, Instant};
 
 use http::{HeaderMap, Request, header};
 use hyper::body::{Body as _, Incoming};
+use isolet_bindings::Caller;
 use isolet_runtime::{Entry, Job, Language};
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
 use super::body;
-use super::going::Going;
+use super::going::{Going, Prepared};
 use super::problem::Problem;
 use super::reply::{self, Reply};
 use super::server::Server;
@@ -31,7 +32,7 @@ pub struct Asked<'a> {
     pub tools: Option<Vec<String>>,
     /// The most time on the clock.
     pub timeout_ms: Option<u64>,
-    /// Whose run it is. All runs have isolates of their own, so it only marks the log.
+    /// Whose run it is, for records and rates. All runs have isolates of their own.
     pub tenant: Option<String>,
 }
 
@@ -63,7 +64,7 @@ pub async fn answer(server: &Arc<Server>, request: Request<Incoming>) -> Result<
 }
 
 /// The job of a JSON body.
-fn asked(server: &Arc<Server>, body: &[u8]) -> Result<Job, Problem> {
+fn asked(server: &Arc<Server>, body: &[u8]) -> Result<Prepared, Problem> {
     let text = utf8(body)?;
     // Serde reads a struct from an array too, field by field.
     let read = match text.trim_start().starts_with('[') {
@@ -80,7 +81,7 @@ fn asked(server: &Arc<Server>, body: &[u8]) -> Result<Job, Problem> {
 }
 
 /// The job of a request, whichever way it came.
-pub fn job(server: &Arc<Server>, asked: Asked<'_>) -> Result<Job, Problem> {
+pub fn job(server: &Arc<Server>, asked: Asked<'_>) -> Result<Prepared, Problem> {
     let mut limits = server.limits.clone();
     match asked.timeout_ms {
         Some(0) => return Err(Problem::bad_request("`timeout_ms` must be at least 1.")),
@@ -88,6 +89,7 @@ pub fn job(server: &Arc<Server>, asked: Asked<'_>) -> Result<Job, Problem> {
         None => {}
     }
     check_code(&asked.code, limits.code_bytes)?;
+    check_tenant(asked.tenant.as_deref())?;
     let input = asked.input.map(RawValue::get);
     if let Some(input) = input.filter(|input| input.len() > limits.input_bytes) {
         return Err(Problem::too_large(format!(
@@ -96,33 +98,39 @@ pub fn job(server: &Arc<Server>, asked: Asked<'_>) -> Result<Job, Problem> {
             thousands(limits.input_bytes)
         )));
     }
+    let caller = Caller::run(asked.tenant.as_deref());
     let environment = server
         .tools
-        .environment(asked.tools.as_deref())
+        .environment(asked.tools.as_deref(), caller.clone())
         .map_err(|error| Problem::bad_request(format!("`tools`: {error}")))?;
-    tracing::debug!(tenant = asked.tenant, bytes = asked.code.len(), "run");
-    Ok(Job {
+    tracing::debug!(run = caller.number(), tenant = asked.tenant, bytes = asked.code.len(), "run");
+    let job = Job {
         code: asked.code.into_owned(),
         language: Language::TypeScript,
         entry: Entry::Script { input: input.map(str::to_owned) },
         environment,
         limits,
-    })
+    };
+    Ok(Prepared { job, caller })
 }
 
 /// The job of a body that is the script.
-fn bare_script(server: &Arc<Server>, body: &[u8], language: Language) -> Result<Job, Problem> {
+fn bare_script(server: &Arc<Server>, body: &[u8], language: Language) -> Result<Prepared, Problem> {
     let code = utf8(body)?;
     check_code(code, server.limits.code_bytes)?;
-    let environment =
-        server.tools.environment(None).map_err(|error| Problem::bad_request(error.to_string()))?;
-    Ok(Job {
+    let caller = Caller::run(None);
+    let environment = server
+        .tools
+        .environment(None, caller.clone())
+        .map_err(|error| Problem::bad_request(error.to_string()))?;
+    let job = Job {
         code: code.to_owned(),
         language,
         entry: Entry::Script { input: None },
         environment,
         limits: server.limits.clone(),
-    })
+    };
+    Ok(Prepared { job, caller })
 }
 
 fn check_code(code: &str, most: usize) -> Result<(), Problem> {
@@ -138,6 +146,19 @@ fn check_code(code: &str, most: usize) -> Result<(), Problem> {
         return Err(Problem::bad_request("The script is empty."));
     }
     Ok(())
+}
+
+fn check_tenant(tenant: Option<&str>) -> Result<(), Problem> {
+    /// It is a key in records and rates.
+    const LONGEST: usize = 128;
+    match tenant {
+        Some(tenant) if tenant.is_empty() || tenant.len() > LONGEST || tenant.contains(char::is_control) => {
+            Err(Problem::bad_request(format!(
+                "`tenant` must have 1 to {LONGEST} bytes and no control characters."
+            )))
+        }
+        _ => Ok(()),
+    }
 }
 
 fn utf8(body: &[u8]) -> Result<&str, Problem> {

@@ -189,6 +189,12 @@ impl<'a> Found<'a> {
         Ok(list.iter().map(|value| Found { origin: self.origin, path: self.path.clone(), value }).collect())
     }
 
+    /// Any value, as JSON.
+    pub fn json(&self) -> Result<serde_json::Value, SettingsError> {
+        json(self.value.get_ref())
+            .ok_or_else(|| self.not("a text, a number, true, false, a list or a table of these"))
+    }
+
     /// A table.
     pub fn table(&self) -> Result<Table<'a>, SettingsError> {
         let entries = self.value.get_ref().as_table();
@@ -220,6 +226,27 @@ impl<'a> Found<'a> {
     fn not(&self, wanted: &str) -> SettingsError {
         self.error(&format!("expected {wanted}"))
     }
+}
+
+/// The parser bounds the depth.
+fn json(value: &DeValue<'_>) -> Option<serde_json::Value> {
+    use serde_json::Value;
+    Some(match value {
+        DeValue::String(text) => Value::from(text.as_ref()),
+        DeValue::Integer(number) => Value::from(i64::from_str_radix(number.as_str(), number.radix()).ok()?),
+        DeValue::Float(number) => Value::Number(serde_json::Number::from_f64(number.as_str().parse().ok()?)?),
+        DeValue::Boolean(boolean) => Value::from(*boolean),
+        DeValue::Datetime(_) => return None,
+        DeValue::Array(items) => {
+            items.iter().map(|item| json(item.get_ref())).collect::<Option<Vec<_>>>()?.into()
+        }
+        DeValue::Table(members) => {
+            let members = members
+                .iter()
+                .map(|(key, member)| Some((key.get_ref().to_string(), json(member.get_ref())?)));
+            Value::Object(members.collect::<Option<_>>()?)
+        }
+    })
 }
 
 /// The first line of `text`, cut.
