@@ -4,9 +4,10 @@
 //   mute       never answers anything
 //   garbage    prints text on standard output that is no message, before and between its answers
 //   child      starts a process in a session of its own that would live for ever
+//   defined    lists the tools in FOLDER/tools.json, answers each with its name and arguments, and announces changes
 //   stubborn   ignores SIGTERM and the end of its input
 import { spawn } from "node:child_process";
-import { appendFileSync } from "node:fs";
+import { appendFileSync, readFileSync, watchFile } from "node:fs";
 import { createInterface } from "node:readline";
 
 const [folder, ...ways] = process.argv.slice(2);
@@ -47,6 +48,7 @@ const send = (message) => {
 function call(id, { name, arguments: given = {} }) {
   calls += 1;
   const reply = (result) => send({ id, result });
+  if (is("defined")) return reply(text({ called: name, with: given }));
   switch (name) {
     case "pid": return reply(text({ pid: process.pid, calls }));
     case "die": console.error("the ledger is on fire"); return process.exit(3);
@@ -60,6 +62,11 @@ function call(id, { name, arguments: given = {} }) {
   }
 }
 
+const defined = () => JSON.parse(readFileSync(`${folder}/tools.json`, "utf8"));
+if (is("defined")) {
+  watchFile(`${folder}/tools.json`, { interval: 50 }, () => send({ method: "notifications/tools/list_changed" }));
+}
+
 const input = createInterface({ input: process.stdin });
 input.on("line", (line) => {
   appendFileSync(`${folder}/seen.jsonl`, line + "\n");
@@ -69,9 +76,11 @@ input.on("line", (line) => {
     case "initialize":
       return send({
         id,
-        result: { protocolVersion: "2025-06-18", capabilities: { tools: {} }, serverInfo: { name: "odd", version: "1.0" } },
+        result: { protocolVersion: "2025-06-18", capabilities: is("defined") ? { tools: { listChanged: true }, resources: {} } : { tools: {} }, serverInfo: { name: "odd", version: "1.0" } },
       });
-    case "tools/list": return send({ id, result: { tools } });
+    case "tools/list": return send({ id, result: { tools: is("defined") ? defined() : tools } });
+    case "resources/read": return send({ id, result: { contents: [{ uri: params.uri, text: "content" }] } });
+    case "resources/list": return send({ id, result: { resources: [] } });
     case "tools/call": return call(id, params);
     case "ping": return send({ id, result: {} });
     default: if (id !== undefined) send({ id, error: { code: -32601, message: `no method ${method}` } });

@@ -27,6 +27,11 @@ impl Odd {
         json!({ "command": "node", "args": args })
     }
 
+    /// What a server that is `defined` lists, from now on. It lists nothing before.
+    pub fn define(&self, tools: Value) {
+        self.folder.write("tools.json", tools.to_string());
+    }
+
     /// The path that names its processes.
     pub fn mark(&self) -> &str {
         self.folder.text()

@@ -98,6 +98,8 @@ async fn listed_by(tools: &Arc<Tools>) -> Vec<ServerTools> {
     for name in enabled.map(|status| status.name).collect::<Vec<_>>() {
         tools.listed(&name, START).await;
     }
+    // A list is announced before its server counts as connected.
+    tools.settled(START).await;
     let lists = tools.gate().watch().borrow().servers.clone();
     lists.iter().filter(|server| server.tools.is_some()).cloned().collect()
 }

@@ -149,12 +149,9 @@ fn condition(mut table: Table<'_>) -> Result<Condition, SettingsError> {
         table.read("exists", |found| Ok(Test::Exists(found.boolean()?)))?,
     ];
     let ignore_case = table.read("ignore_case", Found::boolean)?.unwrap_or(false);
-    let mut tests = tests.into_iter().flatten();
-    let (Some(test), None) = (tests.next(), tests.next()) else {
-        return Err(table.error("a condition needs one of `equals`, `in`, `matches` and `exists`"));
-    };
-    let condition = Condition::new(path.text()?, test, ignore_case)
-        .map_err(|bad: BadRule| path.error(&bad.to_string()))?;
+    let count = table.error("a condition needs one of `equals`, `in`, `matches` and `exists`");
     table.finish()?;
-    Ok(condition)
+    let mut tests = tests.into_iter().flatten();
+    let (Some(test), None) = (tests.next(), tests.next()) else { return Err(count) };
+    Condition::new(path.text()?, test, ignore_case).map_err(|bad: BadRule| path.error(&bad.to_string()))
 }

@@ -152,3 +152,41 @@ fn the_rest_is_read_too() {
     assert_eq!((settings.engine.runners, settings.engine.warm), (Some(2), Some(3)));
     assert_eq!(settings.engine.max_running, Some(4));
 }
+
+#[test]
+fn rules_are_checked_before_they_are_trusted() {
+    let rule = |rest: &str| format!("[[policy.rule]]\nname = 'r'\naction = 'deny'\n{rest}");
+    for (text, wanted) in [
+        ("[[policy.rule]]\naction = 'deny'".to_owned(), "a rule needs a `name`, which refusals show"),
+        ("[[policy.rule]]\nname = 'r'".to_owned(), "a rule needs `action = \"allow\"` or \"deny\""),
+        ("[[policy.rule]]\nname = 'lock'\naction = 'deny'".to_owned(), "isolet uses this name itself"),
+        (format!("{}{}", rule(""), rule("")), "`policy.rule.name = 'r'`: another rule has this name"),
+        (
+            "[[policy.rule]]\nname = 'r'\naction = 'allow'".to_owned(),
+            "what no rule denies is allowed already",
+        ),
+        (rule("tool = 'a['"), "`policy.rule.tool = 'a['`: `a[` is no pattern: unclosed character class"),
+        (rule("tool = []"), "an empty list means nothing"),
+        (rule("tools = 'x'"), "unknown key `tools` in [policy.rule]: did you mean `tool`?"),
+        (rule("when = [{ argument = 'path', equals = 1 }]"), "`path` is no path into arguments: write /name"),
+        (
+            rule("when = [{ argument = '/p' }]"),
+            "a condition needs one of `equals`, `in`, `matches` and `exists`",
+        ),
+        (rule("when = [{ argument = '/p', equals = 1, in = [1] }]"), "a condition needs one of"),
+        (rule("when = [{ argument = '/p', equal = 1 }]"), "unknown key `equal`"),
+        (rule("when = [{ argument = '/p', equals = 2026-01-01 }]"), "expected a text, a number, true, false"),
+        (
+            "[[policy.rate]]\nname = 'r'\nlimit = '60'".to_owned(),
+            "`60` is no rate: write a number of calls and a time",
+        ),
+        ("[policy]\nread_only_tools = ['git']".to_owned(), "expected \"server/tool\""),
+        ("[audit]\narguments = true".to_owned(), "[audit] needs `file`"),
+        ("lock = 'on'".to_owned(), "`lock = 'on'`: expected \"off\" or \"warn\" or \"enforce\""),
+    ] {
+        let complaint = complaint(&text);
+        assert!(complaint.contains(wanted), "{text}\n{complaint}");
+    }
+    let resources = "[[policy.rule]]\nname = 'r'\naction = 'allow'\ntool = '$readResource'";
+    assert_eq!(parse(resources).unwrap().policy.rules.len(), 1, "resources may need allowing");
+}

@@ -1,0 +1,260 @@
+//! `[policy]`, end to end: what rules hide is nowhere, what they deny is not sent, and no way leads around them.
+
+mod harness;
+
+use harness::http::Request;
+use harness::odd::Odd;
+use harness::*;
+
+/// A server that says back what it was called with, behind these rules.
+async fn guarded(tools: Value, rules: &str) -> (Odd, Daemon) {
+    let odd = Odd::new();
+    odd.define(tools);
+    let folder = Folder::new();
+    folder.mcp_json(json!({ "my-files": odd.entry(&["defined"]) }));
+    folder.write("isolet.toml", rules);
+    let server = Daemon::serve_in(folder, &[]).await_ready().await;
+    (odd, server)
+}
+
+fn tools(names: &[&str]) -> Value {
+    names.iter().map(|name| json!({ "name": name, "inputSchema": { "type": "object" } })).collect()
+}
+
+/// The tools that were called, as the server saw it.
+fn called(odd: &Odd) -> Vec<String> {
+    let seen = odd.seen().into_iter().filter(|message| message["method"] == "tools/call");
+    seen.map(|message| text(&message["params"]["name"]).to_owned()).collect()
+}
+
+const NO_DELETES: &str = "[[policy.rule]]\nname = 'no-deletes'\naction = 'deny'\ntool = 'delete-*'\n";
+
+#[tokio::test]
+async fn a_hidden_tool_is_nowhere_and_a_call_is_told_the_rule() {
+    let (odd, server) = guarded(tools(&["delete-file", "delete_all", "list"]), NO_DELETES).await;
+    let types = server.get("/v1/types").await.expect(200).text();
+    assert!(types.contains("list") && !types.contains("delete-file"), "{types}");
+    server.get("/v1/types/my-files/delete-file").await.problem(404);
+    let hits = server.get("/v1/search?q=delete-file").await.expect(200).json();
+    assert!(!hits["hits"].to_string().contains("delete-file"), "{hits:#}");
+    let report = server.run("return await env['my-files'].$tools()").await;
+    assert_eq!(*result(&report), json!(["delete_all", "list"]));
+
+    for call in [
+        "env['my-files']['delete-file']({})",
+        "env.my_files.delete_file({})",
+        "env['my-files'].$raw('delete-file', {})",
+        "env.my_files.$raw('delete_file', {})",
+    ] {
+        let report = server.run(&format!("return await {call}")).await;
+        let failure = error(&report, "tool_error");
+        assert_says(text(&failure["message"]), &["The rule \"no-deletes\" denies my-files/delete-file"]);
+        assert_says(text(&failure["hint"]), &["isolet.toml"]);
+    }
+    for (call, hint) in [
+        ("env.my_files['delete-fil']({})", "delete-file"),
+        ("env.my_files['DELETE-FILE']({})", "delete-file"),
+        ("env.my_files['delete\u{2010}file']({})", "delete-file"),
+        ("env.my_files['__proto__']({})", "delete-file"),
+    ] {
+        let report = server.run(&format!("return await {call}")).await;
+        let failure = &report["error"];
+        assert_eq!(report["ok"], false, "{call}");
+        assert!(!failure.to_string().replace(call, "").contains(&format!("mean {hint}")), "{failure:#}");
+    }
+    assert_eq!(called(&odd), [""; 0], "nothing was sent");
+    let report =
+        server.run("try { await env.my_files.delete_file({}) } catch (e) { return [e.name, e.tool] }").await;
+    assert_eq!(*result(&report), json!(["ToolError", "delete_file"]), "it can be caught");
+    assert_eq!(
+        *result(&server.run("return (await env.my_files.delete_all({ a: 1 })).called").await),
+        "delete_all"
+    );
+}
+
+#[tokio::test]
+async fn arguments_are_judged_as_the_server_might_read_them() {
+    let rules = "[[policy.rule]]\nname = 'no-etc'\naction = 'deny'\nserver = 'my-files'\ntool = 'read'\n\
+                 when = [{ argument = '/path', matches = '/etc/*' }]\n\
+                 [[policy.rule]]\nname = 'small'\naction = 'deny'\ntool = 'list'\n\
+                 unless = [{ argument = '/depth', in = [1, 2] }]\n";
+    let (odd, server) = guarded(tools(&["read", "list"]), rules).await;
+    for arguments in [
+        "{ path: '/etc/passwd' }",
+        "{ PATH: '/etc/passwd' }",
+        "{ path: '/tmp', Path: '/etc/passwd' }",
+        "{ path: ['/etc/passwd'] }",
+        "{ path: [['/etc/passwd']] }",
+        "{ path: { toString: 1 } }",
+        "{ path: '/tmp/../etc/passwd' }",
+        "{ path: '/tmp/%2E%2E/etc' }",
+        "JSON.parse('{\"__proto__\": {\"path\": \"/etc/passwd\"}}')",
+        "{ toJSON: () => ({ path: '/etc/passwd' }) }",
+        "{ get path() { return '/etc/' + (globalThis.n = (globalThis.n ?? 0) + 1) } }",
+        "new Proxy({}, { ownKeys: () => ['path'], get: () => '/etc/x', \
+         getOwnPropertyDescriptor: () => ({ enumerable: true, configurable: true }) })",
+    ] {
+        for call in ["read(ARGS)", "$raw('read', ARGS)"] {
+            let call = call.replace("ARGS", arguments);
+            let report = server.run(&format!("return await env.my_files.{call}")).await;
+            assert_eq!(report["ok"], false, "{call} {report:#}");
+            let message = text(&report["error"]["message"]);
+            assert!(message.contains("no-etc") || message.contains("path"), "{call}: {message}");
+        }
+    }
+    for depth in ["3", "'1'", "[1]", "1.5", "null", "undefined"] {
+        let report = server.run(&format!("return await env.my_files.list({{ depth: {depth} }})")).await;
+        assert_says(text(&error(&report, "tool_error")["message"]), &["\"small\"", "/depth"]);
+    }
+    assert_eq!(called(&odd), [""; 0], "nothing was sent");
+    for depth in ["1", "1.0", "2e0"] {
+        let report =
+            server.run(&format!("return (await env.my_files.list({{ depth: {depth} }})).called")).await;
+        assert_eq!(*result(&report), "list");
+    }
+    let report = server.run("return (await env.my_files.read({ path: '/tmp/etc' })).with.path").await;
+    assert_eq!(*result(&report), "/tmp/etc");
+}
+
+#[tokio::test]
+async fn read_only_leaves_tools_that_promise_it() {
+    let hinted = |name: &str, annotations: Value| json!({ "name": name, "inputSchema": { "type": "object" }, "annotations": annotations });
+    let odd = Odd::new();
+    odd.define(json!([
+        hinted("reads", json!({ "readOnlyHint": true })),
+        hinted("both", json!({ "readOnlyHint": true, "destructiveHint": true })),
+        hinted("text", json!({ "readOnlyHint": "true" })),
+        hinted("vouched", json!({})),
+        { "name": "silent", "inputSchema": { "type": "object" } }
+    ]));
+    let folder = Folder::new();
+    folder.mcp_json(json!({ "s": odd.entry(&["defined"]) }));
+    folder.write("isolet.toml", "[policy]\nread_only_tools = ['s/vouched']\n");
+    let server = Daemon::serve_in(folder, &["--read-only"]).await_ready().await;
+    assert_eq!(*result(&server.run("return await env.s.$tools()").await), json!(["reads", "vouched"]));
+    for tool in ["both", "text", "silent"] {
+        let report = server.run(&format!("await env.s.{tool}({{}})")).await;
+        let failure = error(&report, "tool_error");
+        assert_says(text(&failure["message"]), &["read-only", "\"read_only\"", &format!("s/{tool}")]);
+        assert_says(text(&failure["hint"]), &["read_only_tools"]);
+    }
+    assert_eq!(*result(&server.run("return (await env.s.vouched({})).called").await), "vouched");
+    // A tool that takes its promise back is gone.
+    odd.define(json!([hinted("reads", json!({ "readOnlyHint": false }))]));
+    eventually("the list changes", async || {
+        let report = server.run("return await env.s.$tools()").await;
+        (report["result"] == json!([])).then_some(())
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn what_no_rule_allows_is_denied_where_that_is_the_default() {
+    let rules = "[policy]\ndefault = 'deny'\n[[policy.rule]]\nname = 'reading'\naction = 'allow'\nserver = 'my-files'\n\
+                 tool = ['read', 'list']\n";
+    let (_odd, server) = guarded(tools(&["read", "write"]), rules).await;
+    assert_eq!(*result(&server.run("return await env.my_files.$tools()").await), json!(["read"]));
+    let report = server.run("await env.my_files.write({})").await;
+    assert_says(
+        text(&error(&report, "tool_error")["message"]),
+        &["No rule allows my-files/write", "\"default\""],
+    );
+}
+
+#[tokio::test]
+async fn resources_and_prompts_do_not_walk_around_a_rule() {
+    let (odd, server) = guarded(tools(&["delete-file", "list"]), NO_DELETES).await;
+    for call in ["$resources()", "$readResource('file:///x')", "$prompts()", "$getPrompt('p', {})"] {
+        let report = server.run(&format!("await env.my_files.{call}")).await;
+        assert_says(text(&error(&report, "tool_error")["message"]), &["no-deletes", "resources and prompts"]);
+    }
+    assert!(!odd.seen().iter().any(|message| text(&message["method"]).starts_with("resources/")));
+    let allowed = format!(
+        "{NO_DELETES}[[policy.rule]]\nname = 'resources'\naction = 'allow'\ntool = '$readResource'\n\
+         when = [{{ argument = '/uri', matches = 'file:///data/*' }}]\n"
+    );
+    let (_odd, server) = guarded(tools(&["delete-file"]), &allowed).await;
+    let read = |uri: &str| format!("return (await env.my_files.$readResource('{uri}')).contents[0].text");
+    assert_eq!(*result(&server.run(&read("file:///data/x")).await), "content");
+    for uri in ["file:///etc/x", "file:///data/../x", "file:///data/%2e%2e/x"] {
+        error(&server.run(&read(uri)).await, "tool_error");
+    }
+}
+
+#[tokio::test]
+async fn a_denied_server_is_not_there() {
+    let rules = "[[policy.rule]]\nname = 'closed'\naction = 'deny'\nserver = 'my_files'\n";
+    let (_odd, server) = guarded(tools(&["read"]), rules).await;
+    let report = server.run("await env.my_files.read({})").await;
+    let failure = report["error"].to_string();
+    assert!(report["ok"] == false && !failure.contains("Servers: my-files"), "{failure}");
+    assert!(!server.get("/v1/types").await.expect(200).text().contains("my-files"));
+}
+
+#[tokio::test]
+async fn rates_hold_for_each_tool_and_each_tenant() {
+    let rules = "[[policy.rate]]\nname = 'slowly'\ntool = 'read'\nlimit = '2/h'\n\
+                 [[policy.rate]]\nname = 'fair'\ntool = 'list'\nlimit = '1/h'\nper = 'tenant'\n";
+    let (odd, server) = guarded(tools(&["read", "list"]), rules).await;
+    let twice = "await env.my_files.read({}); await env.my_files.$raw('read', {});";
+    result(&server.run(twice).await);
+    let report = server.run("await env.my_files.read({})").await;
+    let failure = error(&report, "tool_error");
+    assert_says(text(&failure["message"]), &["\"slowly\"", "2 calls in 3600s"]);
+    assert_says(text(&failure["hint"]), &["Wait 1"]);
+    let code = "return (await env.my_files.list({})).called";
+    for tenant in ["a", "b"] {
+        result(&server.run_with(json!({ "code": code, "tenant": tenant })).await);
+        let report = server.run_with(json!({ "code": code, "tenant": tenant })).await;
+        assert_says(text(&error(&report, "tool_error")["message"]), &["\"fair\""]);
+    }
+    assert_eq!(called(&odd).len(), 4);
+    let long = json!({ "code": code, "tenant": "x".repeat(200) });
+    assert_says(text(&server.send(Request::run(&long)).await.problem(400)["detail"]), &["`tenant`"]);
+}
+
+#[tokio::test]
+async fn a_real_server_keeps_to_its_folder() {
+    let data = Folder::new();
+    data.write("open/a.txt", "open");
+    data.write("closed/b.txt", "closed");
+    let program = npm::installed().program("mcp-server-filesystem");
+    let folder = Folder::new();
+    folder.mcp_json(json!({ "files": { "command": program, "args": [data.text()] } }));
+    folder.write(
+        "isolet.toml",
+        format!(
+            "[[policy.rule]]\nname = 'open-only'\naction = 'deny'\nserver = 'files'\ntool = 'read_*'\n\
+             unless = [{{ argument = '/path', matches = '{}/open/*' }}]\n\
+             [[policy.rule]]\nname = 'read-only'\naction = 'deny'\nserver = 'files'\n\
+             tool = ['write_*', 'edit_*', 'move_*', 'create_*']\n",
+            data.text()
+        ),
+    );
+    let server = Daemon::serve_in(folder, &[]).await_ready().await;
+    let read = |path: &str| format!("return await env.files.read_text_file({{ path: '{path}' }})");
+    assert!(result(&server.run(&read(&data.at("open/a.txt"))).await).to_string().contains("open"));
+    for path in [data.at("closed/b.txt"), data.at("open/../closed/b.txt"), data.at("OPEN/a.txt")] {
+        let report = server.run(&read(&path)).await;
+        assert_says(text(&error(&report, "tool_error")["message"]), &["\"open-only\""]);
+    }
+    // The tool for many files takes a list under another name: what the rule does not find is not exempt.
+    let many =
+        format!("return await env.files.read_multiple_files({{ paths: ['{}'] }})", data.at("closed/b.txt"));
+    error(&server.run(&many).await, "tool_error");
+    let types = server.get("/v1/types?detail=names").await.expect(200).text();
+    assert!(types.contains("read_text_file") && !types.contains("write_file"), "{types}");
+}
+
+#[test]
+fn the_example_of_the_documentation_is_accepted() {
+    let page = std::fs::read_to_string(repository().join("docs/policy.md")).expect("docs/policy.md");
+    let examples: Vec<&str> =
+        page.split("```toml\n").skip(1).filter_map(|rest| rest.split("```").next()).collect();
+    assert!(examples.len() >= 2, "the page has examples");
+    for example in examples {
+        let folder = Folder::new();
+        folder.write("isolet.toml", example.replace("lock = \"enforce\"", "lock = \"off\""));
+        isolet(["types", "--detail", "names"]).within(folder.path()).output().exits(0);
+    }
+}
