@@ -17,6 +17,8 @@ use std::future::Future;
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
 
+use serde_json::value::RawValue;
+use serde_json::{Value, json};
 use tokio::sync::watch;
 use tokio::time::{Instant, timeout_at};
 
@@ -28,7 +30,7 @@ use crate::audit::{Audit, Summary};
 use crate::lock::Lock;
 use crate::policy::{Hints, Policy, Refusal, Target};
 use crate::upstreams::{ToolLists, Upstreams};
-use crate::{CallError, ProgressSink, ServerStatus, ToolResult};
+use crate::{CallError, Forward, ProgressSink, ServerStatus, ToolResult};
 
 /// A server that has just connected announces its list at once, if it has one.
 const ANNOUNCED: Duration = Duration::from_millis(500);
@@ -45,6 +47,21 @@ pub struct Rules {
     pub lock: Option<Lock>,
     /// Where calls are recorded.
     pub audit: Option<Audit>,
+}
+
+/// What is asked of a server. A tool is a tool, be it called `$readResource`.
+#[derive(Clone, Copy)]
+enum Asked<'a> {
+    Tool(&'a str),
+    Operation(&'a str),
+}
+
+impl<'a> Asked<'a> {
+    fn name(self) -> &'a str {
+        match self {
+            Self::Tool(name) | Self::Operation(name) => name,
+        }
+    }
 }
 
 /// The servers behind the operator's rules.
@@ -138,7 +155,7 @@ impl Gate {
         let send =
             async |left| self.upstreams.call_tool_reporting(server, tool, arguments, left, progress).await;
         let ended = |result: &ToolResult| (Summary::of(result.raw_json_text().as_bytes()), result.is_error());
-        self.pass(caller, server, tool, arguments, deadline, send, ended).await
+        self.pass(caller, server, Asked::Tool(tool), arguments, deadline, send, ended).await
     }
 
     /// The resources of a server, as [`Upstreams::list_resources`].
@@ -152,7 +169,43 @@ impl Gate {
         timeout: Duration,
     ) -> Result<Vec<u8>, CallError> {
         let send = async |left| self.upstreams.list_resources(server, left).await;
-        self.pass(caller, server, "$resources", "{}", Instant::now() + timeout, send, bytes).await
+        self.pass(caller, server, Asked::Operation("$resources"), "{}", Instant::now() + timeout, send, bytes)
+            .await
+    }
+
+    /// The templates of a server's resources, as [`Upstreams::list_resource_templates`]. Rules know them as its resources.
+    ///
+    /// # Errors
+    /// As there, and [`CallError::Refused`].
+    pub async fn list_resource_templates(
+        &self,
+        caller: &Caller,
+        server: &str,
+        timeout: Duration,
+    ) -> Result<Vec<u8>, CallError> {
+        let send = async |left| self.upstreams.list_resource_templates(server, left).await;
+        self.pass(caller, server, Asked::Operation("$resources"), "{}", Instant::now() + timeout, send, bytes)
+            .await
+    }
+
+    /// Hands on a request of a client, as [`Upstreams::forward`].
+    ///
+    /// # Errors
+    /// As there, and [`CallError::Refused`].
+    pub async fn forward(
+        &self,
+        caller: &Caller,
+        server: &str,
+        request: Forward,
+        timeout: Duration,
+    ) -> Result<Box<RawValue>, CallError> {
+        let (asked, arguments) = judged(&request);
+        let asked = match &asked {
+            Ok(tool) => Asked::Tool(tool),
+            Err(operation) => Asked::Operation(operation),
+        };
+        let send = async |left| self.upstreams.forward(server, request, left).await;
+        self.pass(caller, server, asked, &arguments, Instant::now() + timeout, send, forwarded).await
     }
 
     /// The content of a resource, as [`Upstreams::read_resource`].
@@ -166,9 +219,18 @@ impl Gate {
         uri: &str,
         timeout: Duration,
     ) -> Result<Vec<u8>, CallError> {
-        let arguments = serde_json::json!({ "uri": uri }).to_string();
+        let arguments = json!({ "uri": uri }).to_string();
         let send = async |left| self.upstreams.read_resource(server, uri, left).await;
-        self.pass(caller, server, "$readResource", &arguments, Instant::now() + timeout, send, bytes).await
+        self.pass(
+            caller,
+            server,
+            Asked::Operation("$readResource"),
+            &arguments,
+            Instant::now() + timeout,
+            send,
+            bytes,
+        )
+        .await
     }
 
     /// The prompts of a server, as [`Upstreams::list_prompts`].
@@ -182,7 +244,8 @@ impl Gate {
         timeout: Duration,
     ) -> Result<Vec<u8>, CallError> {
         let send = async |left| self.upstreams.list_prompts(server, left).await;
-        self.pass(caller, server, "$prompts", "{}", Instant::now() + timeout, send, bytes).await
+        self.pass(caller, server, Asked::Operation("$prompts"), "{}", Instant::now() + timeout, send, bytes)
+            .await
     }
 
     /// A prompt, as [`Upstreams::get_prompt`]. Rules see `{"name": …, "arguments": {…}}`.
@@ -198,13 +261,22 @@ impl Gate {
         timeout: Duration,
     ) -> Result<Vec<u8>, CallError> {
         // Text that is no JSON stays text here, so that it cannot add keys of its own; the upstream refuses it.
-        let given = match serde_json::from_str::<&serde_json::value::RawValue>(arguments) {
+        let given = match serde_json::from_str::<&RawValue>(arguments) {
             Ok(_) => arguments.to_owned(),
-            Err(_) => serde_json::Value::from(arguments).to_string(),
+            Err(_) => Value::from(arguments).to_string(),
         };
-        let judged = format!("{{\"name\":{},\"arguments\":{given}}}", serde_json::Value::from(name));
+        let judged = format!("{{\"name\":{},\"arguments\":{given}}}", Value::from(name));
         let send = async |left| self.upstreams.get_prompt(server, name, arguments, left).await;
-        self.pass(caller, server, "$getPrompt", &judged, Instant::now() + timeout, send, bytes).await
+        self.pass(
+            caller,
+            server,
+            Asked::Operation("$getPrompt"),
+            &judged,
+            Instant::now() + timeout,
+            send,
+            bytes,
+        )
+        .await
     }
 
     /// Judges, counts, sends and records one call.
@@ -216,12 +288,13 @@ impl Gate {
         &self,
         caller: &Caller,
         server: &str,
-        tool: &str,
+        asked: Asked<'_>,
         arguments: &str,
         deadline: Instant,
         send: impl FnOnce(Duration) -> F,
         ended: impl FnOnce(&T) -> (Summary, bool),
     ) -> Result<T, CallError> {
+        let tool = asked.name();
         let ticket = match &self.rules.audit {
             None => None,
             Some(audit) => {
@@ -229,7 +302,7 @@ impl Gate {
                 Some(Ticket::new(place, audit.records_arguments(), caller, server, tool, arguments))
             }
         };
-        let answer = match self.admit(caller, server, tool, arguments, deadline).await {
+        let answer = match self.admit(caller, server, asked, arguments, deadline).await {
             Ok(()) => send(deadline.saturating_duration_since(Instant::now())).await,
             Err(error) => Err(error),
         };
@@ -249,13 +322,15 @@ impl Gate {
         &self,
         caller: &Caller,
         server: &str,
-        tool: &str,
+        asked: Asked<'_>,
         arguments: &str,
         deadline: Instant,
     ) -> Result<(), CallError> {
-        let hints =
-            if tool.starts_with('$') { Hints::default() } else { self.known(server, tool, deadline).await? };
-        let target = Target { server, tool, hints };
+        let hints = match asked {
+            Asked::Tool(tool) => Some(self.known(server, tool, deadline).await?),
+            Asked::Operation(_) => None,
+        };
+        let target = Target { server, tool: asked.name(), hints };
         self.rules.policy.judge(target, arguments)?;
         self.rules.policy.count(target, caller.tenant())?;
         Ok(())
@@ -293,6 +368,34 @@ impl Gate {
         }
         Err(Refusal::unknown(server, tool).into())
     }
+}
+
+/// Which tool a client's request means, or else which operation, and the arguments that rules look at.
+fn judged(request: &Forward) -> (Result<String, String>, String) {
+    let params = &request.params;
+    let named = || params.get("name").and_then(Value::as_str).unwrap_or_default();
+    let arguments =
+        || params.get("arguments").filter(|given| !given.is_null()).cloned().unwrap_or_else(|| json!({}));
+    let (operation, judged) = match request.method {
+        "tools/call" => return (Ok(named().to_owned()), arguments().to_string()),
+        "prompts/get" => ("$getPrompt".to_owned(), json!({ "name": named(), "arguments": arguments() })),
+        "resources/read" => ("$readResource".to_owned(), json!({ "uri": params.get("uri") })),
+        other => (format!("${other}"), Value::Object(params.clone())),
+    };
+    (Err(operation), judged.to_string())
+}
+
+#[allow(clippy::borrowed_box, reason = "it is the type that comes back")]
+fn forwarded(result: &Box<RawValue>) -> (Summary, bool) {
+    let failed = serde_json::from_str::<Failed>(result.get()).is_ok_and(|result| result.is_error);
+    (Summary::of(result.get().as_bytes()), failed)
+}
+
+/// The one part of a result that a record needs.
+#[derive(serde::Deserialize)]
+struct Failed {
+    #[serde(default, rename = "isError")]
+    is_error: bool,
 }
 
 /// Resources and prompts come as JSON text and say nothing of failures.

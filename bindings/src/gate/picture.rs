@@ -99,7 +99,7 @@ impl Picture {
             for definition in tools.iter() {
                 let Some(name) = name(definition) else { continue };
                 let hints = Hints::of(definition);
-                let target = Target { server: &server.name, tool: name, hints };
+                let target = Target { server: &server.name, tool: name, hints: Some(hints) };
                 let unapproved = enforced.and_then(|lock| unapproved(lock, &server.name, name, definition));
                 if unapproved.is_none() && rules.policy.standing(target).is_ok() {
                     left.push(definition.clone());

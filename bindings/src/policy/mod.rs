@@ -78,14 +78,14 @@ pub struct Target<'a> {
     pub server: &'a str,
     /// The tool's exact name, or `$resources`, `$readResource`, `$prompts`, `$getPrompt`.
     pub tool: &'a str,
-    /// What the tool declares; nothing for the `$` operations and for tools that are not known.
-    pub hints: Hints,
+    /// What the tool declares; `None` for the `$` operations, and for nothing else: a tool may be called `$readResource`.
+    pub hints: Option<Hints>,
 }
 
 impl Target<'_> {
     /// Resources and prompts belong to the server as a whole, no tool's name stands for them.
     fn is_operation(&self) -> bool {
-        self.tool.starts_with('$')
+        self.hints.is_none()
     }
 }
 
@@ -144,7 +144,7 @@ impl Policy {
             !rule.is_about_operations()
                 && !tools
                     .iter()
-                    .any(|(server, tool)| rule.names(Target { server, tool, hints: Hints::default() }))
+                    .any(|(server, tool)| rule.names(Target { server, tool, hints: Some(Hints::default()) }))
         });
         rules.map(|rule| rule.name.as_str()).collect()
     }
@@ -199,6 +199,7 @@ impl Policy {
     fn reads(&self, target: Target<'_>) -> bool {
         let vouched =
             |(server, tool): &(Names, Names)| server.permits(target.server) && tool.permits(target.tool);
-        (target.hints.reads && !target.hints.destroys) || self.options.read_only_tools.iter().any(vouched)
+        let hints = target.hints.unwrap_or_default();
+        (hints.reads && !hints.destroys) || self.options.read_only_tools.iter().any(vouched)
     }
 }

@@ -167,7 +167,7 @@ mod tests {
     }
 
     fn target(tool: &str) -> Target<'_> {
-        Target { server: "s", tool, hints: Hints::default() }
+        Target { server: "s", tool, hints: Some(Hints::default()) }
     }
 
     #[test]

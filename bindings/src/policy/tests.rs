@@ -27,7 +27,8 @@ fn policy(rules: Vec<Rule>) -> Policy {
 }
 
 fn target<'a>(server: &'a str, tool: &'a str) -> Target<'a> {
-    Target { server, tool, hints: Hints::default() }
+    let hints = (!tool.starts_with('$')).then(Hints::default);
+    Target { server, tool, hints }
 }
 
 #[test]
@@ -144,13 +145,15 @@ fn read_only_wants_a_promise_or_the_operators_word() {
         ..Options::default()
     };
     let policy = Policy::new(options);
-    let hinted = |reads, destroys| Target { hints: Hints { reads, destroys }, ..target("x", "y") };
+    let hinted = |reads, destroys| Target { hints: Some(Hints { reads, destroys }), ..target("x", "y") };
     assert!(policy.standing(hinted(true, false)).is_ok());
     for (reads, destroys) in [(false, false), (true, true), (false, true)] {
         assert_eq!(policy.standing(hinted(reads, destroys)).unwrap_err().rule, "read_only");
     }
     assert!(policy.standing(target("git", "git_log")).is_ok());
     assert!(policy.standing(target("x", "$readResource")).is_ok(), "reading is reading");
+    let disguised = Target { hints: Some(Hints::default()), ..target("x", "$readResource") };
+    assert!(policy.standing(disguised).is_err(), "a tool that is called like an operation");
     let of = |annotations| Hints::of(&json!({ "annotations": annotations }));
     assert_eq!(of(json!({ "readOnlyHint": "true" })), Hints::default());
     assert_eq!(of(json!({ "readOnlyHint": true })), Hints { reads: true, destroys: false });

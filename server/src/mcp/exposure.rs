@@ -81,9 +81,10 @@ impl Exposure {
     }
 
     fn of(&self, toolset: &Toolset, tools: &Tools) -> Exposed {
-        let lists = tools.upstreams().tool_lists();
+        let picture = tools.gate().picture();
         let definition = |server: &str, tool: &str| {
-            let listed = lists.iter().find(|listed| listed.name == server)?.tools.as_ref()?;
+            let visible = picture.servers.iter().map(|visible| &visible.server);
+            let listed = visible.into_iter().find(|listed| listed.name == server)?.tools.as_ref()?;
             listed.iter().find(|definition| definition["name"] == tool).cloned()
         };
         let mut chosen: Vec<(Origin, Value)> = Vec::new();

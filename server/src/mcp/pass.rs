@@ -4,7 +4,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use isolet_bindings::{CallError, Forward, Progress, ProgressSink};
+use isolet_bindings::{CallError, Caller, Forward, Progress, ProgressSink};
 use rmcp::RoleServer;
 use rmcp::model::{
     CallToolResult, ContentBlock, ErrorCode, ErrorData, InputRequiredResult, ProgressNotificationParam,
@@ -56,6 +56,7 @@ pub async fn on<T: DeserializeOwned>(
     context: &RequestContext<RoleServer>,
 ) -> Result<Answer<T>, Refusal> {
     let mut params = object(params);
+    let caller = Caller::client(None);
     let capabilities = context.client_capabilities().and_then(|all| serde_json::to_value(all).ok());
     let modern = context.protocol_version().is_some_and(|version| version >= ProtocolVersion::V_2026_07_28);
     params.insert("_meta".to_owned(), serde_json::to_value(&context.meta).unwrap_or_default());
@@ -63,7 +64,7 @@ pub async fn on<T: DeserializeOwned>(
         let (progress, told) = reports(context).unzip();
         let request =
             Forward { method, params: params.clone(), capabilities: capabilities.clone(), progress };
-        let forwarded = server.tools.upstreams().forward(upstream, request, server.limits.call).await;
+        let forwarded = server.tools.gate().forward(&caller, upstream, request, server.limits.call).await;
         if let Some(told) = told {
             // After the result nothing may follow.
             let _late = timeout(FLUSH, told).await;

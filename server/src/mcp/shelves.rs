@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use isolet_bindings::CallError;
+use isolet_bindings::{CallError, Caller};
 use rmcp::model::{Prompt, Resource, ResourceTemplate};
 use serde::de::DeserializeOwned;
 
@@ -30,7 +30,12 @@ impl<'a> Shelves<'a> {
     pub async fn prompts(&self) -> Vec<(Prompt, Origin)> {
         let mut all = Vec::new();
         for upstream in self.servers() {
-            let listed = self.server.tools.upstreams().list_prompts(&upstream, self.server.limits.call).await;
+            let listed = self
+                .server
+                .tools
+                .gate()
+                .list_prompts(&Caller::client(None), &upstream, self.server.limits.call)
+                .await;
             for prompt in read::<Prompt>(listed, &upstream) {
                 let origin = Origin { server: upstream.clone(), name: prompt.name.clone() };
                 all.push((prompt, origin));
@@ -54,8 +59,12 @@ impl<'a> Shelves<'a> {
         let mut all: Vec<(Resource, String)> = Vec::new();
         let mut seen = std::collections::HashSet::new();
         for upstream in self.servers() {
-            let listed =
-                self.server.tools.upstreams().list_resources(&upstream, self.server.limits.call).await;
+            let listed = self
+                .server
+                .tools
+                .gate()
+                .list_resources(&Caller::client(None), &upstream, self.server.limits.call)
+                .await;
             for resource in read::<Resource>(listed, &upstream) {
                 if seen.insert(resource.uri.clone()) {
                     all.push((resource, upstream.clone()));
@@ -69,8 +78,9 @@ impl<'a> Shelves<'a> {
     pub async fn templates(&self) -> Vec<(ResourceTemplate, String)> {
         let mut all = Vec::new();
         for upstream in self.servers() {
-            let upstreams = self.server.tools.upstreams();
-            let listed = upstreams.list_resource_templates(&upstream, self.server.limits.call).await;
+            let gate = self.server.tools.gate();
+            let caller = Caller::client(None);
+            let listed = gate.list_resource_templates(&caller, &upstream, self.server.limits.call).await;
             all.extend(
                 read::<ResourceTemplate>(listed, &upstream)
                     .into_iter()
