@@ -47,7 +47,7 @@ async fn every_call_and_run_is_a_line_whatever_came_of_it() {
     ] {
         server.run_with(json!({ "code": format!("await env.odd.{call}"), "tenant": "acme" })).await;
     }
-    server.run_with(json!({ "code": "env.odd.hang({}); await 1; return 1", "input": 1 })).await;
+    server.run_with(json!({ "code": "env.odd.hang({}); await new Promise((done) => setTimeout(done, 200)); return 1", "input": 1 })).await;
     let calls = records(&server, "call", 7).await;
     let seen: Vec<(&str, &str)> =
         calls.iter().map(|call| (text(&call["tool"]), text(&call["outcome"]))).collect();
