@@ -9,6 +9,11 @@ const PNG = "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mP8z8BQDwA
 const WAV = "UklGRiYAAABXQVZFZm10IBAAAAABAAEAQB8AAAB9AAACABAAZGF0YQIAAAA=";
 const META = "io.modelcontextprotocol/";
 
+/** Whether there is one tool more than at first. */
+let changed = false;
+/** Requests that listen to changes. */
+const listening = new Set();
+
 const send = (message) => process.stdout.write(JSON.stringify({ jsonrpc: "2.0", ...message }) + "\n");
 const text = (words) => ({ content: [{ type: "text", text: words }] });
 const ask = (inputRequests, requestState) => ({ resultType: "input_required", inputRequests, requestState });
@@ -56,6 +61,13 @@ const tools = {
   test_error_handling: () => ({ ...text("This tool intentionally returns an error for testing"), isError: true }),
   test_tool_with_logging: () => text("Done; logs of servers are not passed on."),
   test_logging_tool: () => text("Done."),
+  test_trigger_tool_change() {
+    changed = !changed;
+    for (const id of listening) {
+      send({ method: "notifications/tools/list_changed", params: { _meta: { [`${META}subscriptionId`]: id } } });
+    }
+    return text("The list has changed.");
+  },
   async test_tool_with_progress({ meta }) {
     for (const progress of [0, 50, 100]) {
       if (meta.progressToken !== undefined) {
@@ -239,12 +251,12 @@ const cache = { ttlMs: 60000, cacheScope: "private" };
 const methods = {
   "server/discover": () => ({
     supportedVersions: ["2026-07-28"],
-    capabilities: { tools: {}, prompts: {}, resources: {}, completions: {} },
+    capabilities: { tools: { listChanged: true }, prompts: {}, resources: {}, completions: {} },
     serverInfo: { name: "conformance-upstream", version: "1" },
     ...cache,
   }),
   "tools/list": () => ({
-    tools: Object.keys(tools).map((tool) => ({
+    tools: [...Object.keys(tools), ...(changed ? ["test_new_tool"] : [])].map((tool) => ({
       name: tool, description: `The suite's ${tool}.`, inputSchema: schemas[tool] ?? { type: "object", properties: {} },
     })),
     ...cache,
@@ -277,7 +289,16 @@ const methods = {
 
 for await (const line of createInterface({ input: process.stdin })) {
   const { id, method, params = {} } = JSON.parse(line);
-  if (id === undefined) continue;
+  if (method === "subscriptions/listen") {
+    listening.add(id);
+    const _meta = { [`${META}subscriptionId`]: id };
+    send({ method: "notifications/subscriptions/acknowledged", params: { notifications: { toolsListChanged: true }, _meta } });
+    continue;
+  }
+  if (id === undefined) {
+    if (method === "notifications/cancelled") listening.delete(params.requestId);
+    continue;
+  }
   Promise.resolve()
     .then(() => (methods[method] ?? (() => fail(-32601, `Method not found: ${method}`)))(params))
     .then((result) => send({ id, result: { resultType: "complete", ...result } }))

@@ -1,4 +1,4 @@
-//! Real MCP servers from npm, installed once for all tests.
+//! Real MCP servers and clients from npm, installed once for all tests.
 
 use std::fs::{self, File};
 use std::hash::{DefaultHasher, Hash as _, Hasher as _};
@@ -22,16 +22,37 @@ impl Installed {
         assert!(path.exists(), "{} is not there; delete {} and try again", path.display(), self.0.display());
         path.to_str().expect("a path in UTF-8").to_owned()
     }
+
+    /// Where `node_modules` is.
+    pub fn folder(&self) -> &Path {
+        &self.0
+    }
+
+    /// A Node.js of the version that these packages need, which the machine's own may not be.
+    #[track_caller]
+    pub fn node(&self) -> String {
+        let architecture = if cfg!(target_arch = "aarch64") { "arm64" } else { "x64" };
+        let path = self.0.join(format!("node_modules/node-linux-{architecture}/bin/node"));
+        assert!(path.exists(), "{} is not there; delete {} and try again", path.display(), self.0.display());
+        path.to_str().expect("a path in UTF-8").to_owned()
+    }
 }
 
 /// Installs `tests/npm` below the target folder, unless that was done for the same lock file before.
 pub fn installed() -> &'static Installed {
     static INSTALLED: OnceLock<Installed> = OnceLock::new();
-    INSTALLED.get_or_init(|| Installed(install(&repository().join("tests/npm"))))
+    INSTALLED.get_or_init(|| Installed(install("npm")))
 }
 
-fn install(wanted: &Path) -> PathBuf {
-    let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join("npm");
+/// The same for `tests/npm-clients`: clients, the conformance suite, and the Node.js that they need.
+pub fn clients() -> &'static Installed {
+    static INSTALLED: OnceLock<Installed> = OnceLock::new();
+    INSTALLED.get_or_init(|| Installed(install("npm-clients")))
+}
+
+fn install(name: &str) -> PathBuf {
+    let wanted = &repository().join("tests").join(name);
+    let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join(name);
     fs::create_dir_all(&folder).expect("a folder below the target folder");
     // Several test binaries may want this at the same time. The lock goes when the file is closed, at the latest by the
     // end of the process.
@@ -42,7 +63,7 @@ fn install(wanted: &Path) -> PathBuf {
     let files = ["package.json", "package-lock.json"];
     for name in files {
         fs::read(wanted.join(name))
-            .unwrap_or_else(|error| panic!("tests/npm/{name}: {error}"))
+            .unwrap_or_else(|error| panic!("{}/{name}: {error}", wanted.display()))
             .hash(&mut digest);
     }
     let digest = digest.finish().to_string();

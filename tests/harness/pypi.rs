@@ -1,4 +1,4 @@
-//! Real MCP servers from PyPI, installed once for all tests.
+//! Real MCP servers and a client from PyPI, installed once for all tests.
 
 use std::fs::{self, File};
 use std::path::{Path, PathBuf};
@@ -26,18 +26,26 @@ impl Environment {
 /// Installs `tests/pypi/requirements.txt` below the target folder, unless that was done for the same file before.
 pub fn installed() -> &'static Environment {
     static INSTALLED: OnceLock<Environment> = OnceLock::new();
-    INSTALLED.get_or_init(|| Environment(install(&repository().join("tests/pypi/requirements.txt"))))
+    INSTALLED.get_or_init(|| Environment(install("pypi", "requirements.txt")))
 }
 
-fn install(wanted: &Path) -> PathBuf {
-    let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join("pypi");
+/// The same for `tests/pypi/clients.txt`: the servers want an older version of the same package.
+pub fn clients() -> &'static Environment {
+    static INSTALLED: OnceLock<Environment> = OnceLock::new();
+    INSTALLED.get_or_init(|| Environment(install("pypi-clients", "clients.txt")))
+}
+
+fn install(name: &str, wanted: &str) -> PathBuf {
+    let wanted = &repository().join("tests/pypi").join(wanted);
+    let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join(name);
     fs::create_dir_all(&folder).expect("a folder below the target folder");
     // Several test binaries may want this at the same time. The lock goes when the file is closed, at the latest by the
     // end of the process.
     let lock = File::create(folder.join("lock")).expect("a lock file");
     lock.lock().expect("a lock");
 
-    let requirements = fs::read_to_string(wanted).expect("tests/pypi/requirements.txt");
+    let requirements =
+        fs::read_to_string(wanted).unwrap_or_else(|error| panic!("{}: {error}", wanted.display()));
     let marker = folder.join("installed");
     if fs::read_to_string(&marker).is_ok_and(|installed| installed == requirements) {
         return folder;

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use crate::tools::Tools;
 
-/// Changes come in bunches, as servers start; one message is enough for those within this time.
+/// Changes come in bunches, as servers start; the first is told at once, and what follows within this time together.
 const BUNCH: Duration = Duration::from_millis(250);
 
 /// Calls `tell` after each change, until it says that there is nobody to be told.
@@ -15,10 +15,9 @@ pub async fn announce<F: Future<Output = bool>>(tools: Arc<Tools>, mut tell: imp
     lists.mark_unchanged();
     // The sender lives as long as the tools.
     while lists.changed().await.is_ok() {
-        tokio::time::sleep(BUNCH).await;
-        lists.mark_unchanged();
         if !tell().await {
             return;
         }
+        tokio::time::sleep(BUNCH).await;
     }
 }

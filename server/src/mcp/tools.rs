@@ -15,6 +15,12 @@ pub const SEARCH: &str = "search";
 pub const DESCRIBE: &str = "describe";
 pub const RUN: &str = "run";
 
+/// Any JSON value, in the words that most providers of models take: no schema without a type, no list of types.
+fn any() -> Value {
+    let kinds = ["object", "array", "string", "number", "boolean", "null"];
+    Value::from_iter(kinds.map(|kind| json!({ "type": kind })))
+}
+
 /// What a client may show its model before any tool.
 pub const INSTRUCTIONS: &str = "Call `run` with one TypeScript script that does the whole job: it reaches the tools of all connected MCP servers \
      as env.<server>.<tool>(input), and only what it returns comes back. The description of `run` lists them; `search` \
@@ -87,6 +93,7 @@ fn run(catalogue: &Catalogue, limits: &Limits) -> Tool {
                                 is one expression needs no `return`."
             },
             "input": {
+                "anyOf": any(),
                 "description": "Any JSON value; the script finds it in the variable `input`. Pass data here instead of \
                                 writing it into the code."
             },
@@ -134,7 +141,7 @@ fn output() -> Value {
         "type": "object",
         "properties": {
             "ok": { "type": "boolean", "description": "Whether the script ended without an error." },
-            "result": { "description": "What the script returned." },
+            "result": { "anyOf": any(), "description": "What the script returned." },
             "error": {
                 "type": "object",
                 "description": "Why the script failed, and where in the code.",

@@ -1,0 +1,14 @@
+// The official TypeScript SDK 2, told to find out which revision the server speaks.
+import { createRequire } from "node:module";
+import { talk, target, words } from "./talk.mjs";
+
+const require = createRequire(`${process.env.MODULES}/`);
+const { Client, StreamableHTTPClientTransport } = require("@modelcontextprotocol/client");
+const { StdioClientTransport } = require("@modelcontextprotocol/client/stdio");
+
+const transport = target.startsWith("http")
+  ? new StreamableHTTPClientTransport(new URL(target))
+  : new StdioClientTransport({ command: target, args: words });
+const client = new Client({ name: "test", version: "1" }, { versionNegotiation: { mode: "auto" } });
+await client.connect(transport);
+await talk(client, (call, options) => client.callTool(call, options));
