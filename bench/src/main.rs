@@ -81,7 +81,7 @@ async fn run(command: &Command) -> Result<ExitCode, BenchError> {
             print!("{}", compare::table(&compare::read(&args.files)?));
             return Ok(ExitCode::SUCCESS);
         }
-        Command::Workerd(args) => return beside(args).await,
+        Command::Workerd(args) => return in_turns(args).await,
     };
     if json {
         println!("{}", serde_json::to_string(&document).map_err(BenchError::Json)?);
@@ -92,7 +92,7 @@ async fn run(command: &Command) -> Result<ExitCode, BenchError> {
     Ok(if document.failures() == 0 { ExitCode::SUCCESS } else { ExitCode::from(1) })
 }
 
-async fn beside(args: &cli::BesideArgs) -> Result<ExitCode, BenchError> {
+async fn in_turns(args: &cli::BesideArgs) -> Result<ExitCode, BenchError> {
     let beside = beside::measure(args).await?;
     let failures = beside.failures();
     if args.json {
