@@ -92,7 +92,9 @@ impl Call {
                 if result.is_error() {
                     return Err(refused(&result));
                 }
-                Ok(result.value_json())
+                let value = result.value_json();
+                self.tools.saw(server, &tool, &value);
+                Ok(value)
             }
             Operation::RawCall { tool, arguments } => {
                 let tool = self.resolve(server, tool, deadline).await?;

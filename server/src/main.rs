@@ -10,6 +10,8 @@
 //! | [`mcp`] | isolet as one MCP server in front of many |
 //! | [`dev`] | a wrangler project as an HTTP server, loaded again when it changes |
 //! | [`tools`] | the upstream servers as they are now, shared by all runs |
+//! | [`made`] | what is made of a server's definitions, kept by their content |
+//! | [`learned`] | result types learned from answers |
 //! | [`toolset`] | all tools at one moment: names, aliases, declarations |
 //! | [`filter`] | which tools a run may use |
 //! | [`ledger`] | the audit record of a run |
@@ -19,6 +21,7 @@
 //! | [`config`] | which MCP servers there are |
 //! | [`demo`] | the built-in MCP server |
 //! | [`document`], [`complaint`] | a report for programs, an error for people |
+//! | [`costs`] | what tools cost in a prompt, for programs and people |
 //! | [`tokens`] | what a run saved its model from reading |
 //! | [`pretty`], [`duration`] | text for people |
 //! | [`exit`] | exit codes, and the errors that end a command |
@@ -26,6 +29,7 @@
 mod cmd;
 mod complaint;
 mod config;
+mod costs;
 mod demo;
 mod dev;
 mod document;
@@ -35,7 +39,9 @@ mod filter;
 mod host;
 mod http;
 mod isolation;
+mod learned;
 mod ledger;
+mod made;
 mod mcp;
 mod pretty;
 mod settings;

@@ -10,15 +10,11 @@
 
 use std::sync::{Mutex, PoisonError};
 
+use isolet_tsdefs::tokens::{Encoding, count};
 use serde_json::json;
 
 /// Text that is kept for counting, all together. Past it the count goes on in proportion to bytes.
 const KEPT_BYTES: usize = 2 * 1024 * 1024;
-
-/// Longest piece that is encoded at once. The encoder is quadratic in the length of a text without word boundaries, and
-/// its regular expression gives up, with a panic, on very long ones. In pieces of this size a megabyte of one letter, or
-/// of blanks, takes 0.2 s.
-const PIECE_BYTES: usize = 1024;
 
 /// Collects what calls say while a run goes on.
 #[derive(Default)]
@@ -135,30 +131,8 @@ fn verdict(code: usize, direct: usize) -> String {
     }
 }
 
-/// How many tokens `text` has, but for the few that meet at a cut.
-pub fn tokens(text: &str) -> usize {
-    let encoder = tiktoken_rs::o200k_base_singleton();
-    pieces(text).map(|piece| encoder.encode_ordinary(piece).len()).sum()
-}
-
-/// `text` in pieces of bounded length, cut before a blank where there is one: a word's token holds the blank before it.
-fn pieces(text: &str) -> impl Iterator<Item = &str> {
-    let mut rest = text;
-    std::iter::from_fn(move || {
-        if rest.is_empty() {
-            return None;
-        }
-        let mut end = rest.len().min(PIECE_BYTES);
-        while !rest.is_char_boundary(end) {
-            end -= 1;
-        }
-        if end < rest.len() {
-            end = rest[..end].rfind([' ', '\n']).filter(|at| *at > 0).unwrap_or(end);
-        }
-        let (piece, after) = rest.split_at(end);
-        rest = after;
-        Some(piece)
-    })
+fn tokens(text: &str) -> usize {
+    count(text, Encoding::O200k)
 }
 
 fn grouped(number: usize) -> String {
@@ -168,25 +142,6 @@ fn grouped(number: usize) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn pieces_are_bounded_and_lose_nothing() {
-        let words = "wörter und mehr ".repeat(500);
-        let solid = "é".repeat(5000);
-        for text in [words.as_str(), solid.as_str(), "", " "] {
-            let cut: Vec<&str> = pieces(text).collect();
-            assert_eq!(cut.concat(), text);
-            assert!(cut.iter().all(|piece| piece.len() <= PIECE_BYTES && !piece.is_empty()));
-        }
-    }
-
-    #[test]
-    fn cutting_hardly_changes_the_count() {
-        let text = crate::demo::transcript();
-        let whole = tiktoken_rs::o200k_base_singleton().encode_ordinary(&text).len();
-        let cut = tokens(&text);
-        assert!(cut.abs_diff(whole) * 500 < whole, "{cut} against {whole}");
-    }
 
     #[test]
     fn the_comparison_adds_up() {

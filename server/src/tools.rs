@@ -1,9 +1,12 @@
 //! What scripts can reach, as it is now: upstream servers, the picture of their tools, the texts made of it.
 
-use std::sync::{Arc, PoisonError, RwLock};
+use std::collections::HashMap;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, OnceLock, PoisonError, RwLock};
 use std::time::Duration;
 
 use bytes::Bytes;
+use http::HeaderValue;
 use isolet_bindings::config::McpConfig;
 use isolet_bindings::gate::Picture;
 use isolet_bindings::{
@@ -19,6 +22,8 @@ use tokio::time::{Instant, timeout};
 
 use crate::filter::{BadPattern, ToolFilter};
 use crate::host::{RunHost, View};
+use crate::learned::Learned;
+use crate::made::{Known, Made};
 use crate::tokens::Meter;
 use crate::toolset::{Missing, Toolset};
 
@@ -32,18 +37,45 @@ const VIEWS: u64 = 256;
 pub struct Tools {
     gate: Gate,
     lists: watch::Receiver<ToolLists>,
-    /// Rebuilt when the upstreams say that a list changed.
+    /// Rebuilt when the upstreams say that a list changed, and, for declarations, when something was learned.
     current: RwLock<Current>,
+    made: Arc<Made>,
+    /// None where nobody would see what was learned, or the operator does not want it.
+    learned: OnceLock<Arc<Learned>>,
     /// What runs with filters see: making it costs time in proportion to the number of tools.
     views: Cache<(u64, Vec<String>), Arc<View>>,
-    texts: Cache<(u64, Selection, Detail), Text>,
+    texts: Cache<(Moment, Selection, Detail), Text>,
+    /// Whether every server has had its chance to start. From then on nobody waits.
+    has_started: AtomicBool,
+}
+
+/// What declarations depend on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+struct Moment {
+    /// Of the lists.
+    generation: u64,
+    /// Of what was learned.
+    learned: u64,
 }
 
 #[derive(Clone)]
 struct Current {
     toolset: Arc<Toolset>,
+    moment: Moment,
+    /// Of each server's list and of what was learned of it: while both are the same, it is taken over as it is.
+    servers: Arc<HashMap<String, Moment>>,
     /// What runs without a filter see, made once.
     view: Arc<View>,
+}
+
+/// What has been done with the lists since the start.
+pub struct Figures {
+    /// Declarations made of one server at one level.
+    pub sections: u64,
+    /// Parts of the search index made of one server.
+    pub entries: u64,
+    /// Tools with a learned result type.
+    pub learned: usize,
 }
 
 /// Which declarations.
@@ -68,7 +100,7 @@ pub struct Text {
     /// TypeScript.
     pub bytes: Bytes,
     /// A strong validator: it changes with every byte.
-    pub etag: Arc<str>,
+    pub etag: HeaderValue,
 }
 
 impl Tools {
@@ -80,17 +112,41 @@ impl Tools {
         let upstreams = Upstreams::start(config, UpstreamOptions { guard, ..UpstreamOptions::default() });
         let lists = upstreams.watch();
         let gate = Gate::new(upstreams, rules);
-        let current = Current::of(&gate.picture());
+        let made = Arc::new(Made::default());
+        let current = Current::of(&gate.picture(), None, &made, None);
         Arc::new(Self {
             gate,
             lists,
             current: RwLock::new(current),
+            made,
+            learned: OnceLock::new(),
             views: Cache::new(VIEWS),
             texts: Cache::builder()
                 .max_capacity(TEXT_BYTES)
                 .weigher(|_, text: &Text| u32::try_from(text.bytes.len()).unwrap_or(u32::MAX))
                 .build(),
+            has_started: AtomicBool::new(false),
         })
+    }
+
+    /// Learns result types from answers from now on.
+    pub fn learn(self: &Arc<Self>) {
+        self.learned.get_or_init(|| Learned::start(Arc::downgrade(self)));
+    }
+
+    /// Takes note of a successful answer, in case the tool promises nothing about its results.
+    pub fn saw(&self, server: &str, tool: &str, json: &[u8]) {
+        let Some(learned) = self.learned.get() else { return };
+        let kept = self.current.read().unwrap_or_else(PoisonError::into_inner).toolset.clone();
+        if kept.is_untyped(server, tool) {
+            learned.saw(server, tool, json);
+        }
+    }
+
+    /// What was made of lists so far, and how many tools have a learned result type.
+    pub fn figures(&self) -> Figures {
+        let (sections, entries) = self.made.counts();
+        Figures { sections, entries, learned: self.learned.get().map_or(0, |learned| learned.count()) }
     }
 
     /// The servers, behind the rules.
@@ -104,7 +160,7 @@ impl Tools {
         patterns: Option<&[String]>,
         caller: Caller,
     ) -> Result<Environment, BadPattern> {
-        let current = self.current();
+        let current = self.listed_now();
         let view = match patterns {
             None => current.view,
             Some(patterns) => {
@@ -125,7 +181,7 @@ impl Tools {
 
     /// What the run of `caller` finds in `env`, with its calls noted in `meter` if there is one.
     pub fn metered(self: &Arc<Self>, caller: Caller, meter: Option<Arc<Meter>>) -> Environment {
-        self.environment_of(self.current().view, caller, meter)
+        self.environment_of(self.listed_now().view, caller, meter)
     }
 
     fn environment_of(
@@ -144,16 +200,28 @@ impl Tools {
         self.current().toolset
     }
 
+    /// The tools as they are now, perhaps without what was learned last: names do not depend on it, and a run has no
+    /// time to lose.
+    fn listed_now(&self) -> Current {
+        let kept = self.current.read().unwrap_or_else(PoisonError::into_inner).clone();
+        if kept.moment.generation == self.lists.borrow().generation { kept } else { self.current() }
+    }
+
     fn current(&self) -> Current {
         let kept = self.current.read().unwrap_or_else(PoisonError::into_inner).clone();
+        let learned = self.learned.get();
+        // Read before the shapes are: what is learned in between is seen next time.
+        let version = learned.map_or(0, |learned| learned.version());
         let picture = self.gate.picture();
-        if kept.toolset.generation == picture.generation {
+        if kept.moment == (Moment { generation: picture.generation, learned: version }) {
             return kept;
         }
-        let fresh = Current::of(&picture);
+        let mut fresh = Current::of(&picture, Some(&kept), &self.made, learned.map(|learned| &**learned));
+        fresh.moment.learned = version;
         let mut slot = self.current.write().unwrap_or_else(PoisonError::into_inner);
         // Another thread may have been faster and have seen more.
-        if slot.toolset.generation < fresh.toolset.generation {
+        let is_older = |a: Moment, b: Moment| (a.generation, a.learned) < (b.generation, b.learned);
+        if is_older(slot.moment, fresh.moment) {
             *slot = fresh;
         }
         slot.clone()
@@ -161,8 +229,8 @@ impl Tools {
 
     /// Declarations as text.
     pub fn declarations(&self, selection: Selection, detail: Detail) -> Result<Text, Missing> {
-        let toolset = self.toolset();
-        let key = (toolset.generation, selection, detail);
+        let Current { toolset, moment, .. } = self.current();
+        let key = (moment, selection, detail);
         if let Some(text) = self.texts.get(&key) {
             return Ok(text);
         }
@@ -176,14 +244,16 @@ impl Tools {
         };
         let digest = Sha256::digest(&declarations.text);
         let hex: String = digest.iter().take(16).map(|byte| format!("{byte:02x}")).collect();
-        let text = Text { bytes: Bytes::from(declarations.text), etag: format!("\"{hex}\"").into() };
+        let etag = HeaderValue::from_str(&format!("\"{hex}\"")).expect("a digest in quotes");
+        let text = Text { bytes: Bytes::from(declarations.text), etag };
         self.texts.insert(key, text.clone());
         Ok(text)
     }
 
     /// All tools as a model without isolet would get them: JSON with names, descriptions and input schemas.
     pub fn definitions_json(&self) -> String {
-        let definitions = self.toolset().definitions();
+        let toolset = self.toolset();
+        let definitions = toolset.definitions();
         let tools: Vec<serde_json::Value> = definitions
             .iter()
             .flat_map(|server| &server.tools)
@@ -244,8 +314,14 @@ impl Tools {
     /// Waits until no server is in its first start, but not longer than `within`. One that comes and goes later is not
     /// waited for: its last list is kept.
     pub async fn started(&self, within: Duration) {
+        if self.has_started.load(Ordering::Relaxed) {
+            return;
+        }
         if !self.starting().is_empty() {
             self.settled(within).await;
+        }
+        if self.starting().is_empty() {
+            self.has_started.store(true, Ordering::Relaxed);
         }
     }
 
@@ -303,24 +379,43 @@ fn broken(status: &ServerStatus) -> Option<String> {
 }
 
 impl Current {
-    fn of(picture: &Picture) -> Self {
-        let visible = &picture.servers;
-        let servers = visible
-            .iter()
-            .map(|visible| (visible.server.name.clone(), definition(&visible.server)))
-            .collect();
-        let withheld = visible.iter().map(|visible| visible.withheld.as_slice());
-        let toolset = Arc::new(Toolset::new(picture.generation, servers).withholding(withheld));
-        let view = Arc::new(View::new(toolset.clone(), None));
-        Self { toolset, view }
+    /// The picture of these lists. What has not changed since `before` is taken over.
+    fn of(picture: &Picture, before: Option<&Self>, made: &Arc<Made>, learned: Option<&Learned>) -> Self {
+        let mut moments = HashMap::with_capacity(picture.servers.len());
+        let mut servers = Vec::with_capacity(picture.servers.len());
+        for server in picture.servers.iter().map(|visible| &visible.server) {
+            let version = learned.map_or(0, |learned| learned.version_of(&server.name));
+            let moment = Moment { generation: server.generation, learned: version };
+            let same = before.filter(|before| before.servers.get(&server.name) == Some(&moment));
+            let known = match same.and_then(|before| before.toolset.known(&server.name)) {
+                Some(known) => Some(known.clone()),
+                None => definition(server).map(|mut definition| {
+                    if let Some(learned) = learned {
+                        learned.apply(&mut definition);
+                    }
+                    Arc::new(Known::new(definition))
+                }),
+            };
+            moments.insert(server.name.clone(), moment);
+            servers.push((server.name.clone(), known));
+        }
+        let withheld = picture.servers.iter().map(|visible| visible.withheld.as_slice());
+        let toolset = Toolset::of(picture.generation, servers, made.clone()).withholding(withheld);
+        let toolset = Arc::new(toolset);
+        let view = match before.filter(|before| before.moment.generation == picture.generation) {
+            Some(before) => before.view.clone(),
+            None => Arc::new(View::new(toolset.clone(), None)),
+        };
+        let moment = Moment { generation: picture.generation, learned: 0 };
+        Self { toolset, moment, servers: Arc::new(moments), view }
     }
 }
 
 /// What a server lists; `None` while it has not.
-fn definition(server: &ServerTools) -> Option<Arc<ServerDefinition>> {
+fn definition(server: &ServerTools) -> Option<ServerDefinition> {
     let tools = server.tools.as_ref()?.iter();
     // The bindings have checked each tool and reported those that are none.
     let tools = tools.filter_map(|tool| ToolDefinition::from_json(tool).ok()).collect();
     let about = server.description.as_ref().or(server.instructions.as_ref()).or(server.title.as_ref());
-    Some(Arc::new(ServerDefinition { name: server.name.clone(), description: about.cloned(), tools }))
+    Some(ServerDefinition { name: server.name.clone(), description: about.cloned(), tools })
 }

@@ -4,18 +4,22 @@ use std::collections::HashSet;
 use std::sync::{Arc, OnceLock};
 
 use isolet_runtime::{Catalogue, ServerTools};
+use isolet_tsdefs::tokens::Costs;
 use isolet_tsdefs::{
-    Declarations, Detail, Hit, SearchIndex, ServerDefinition, aliases, declare_tool, declare_where,
+    Declarations, Detail, Hit, SearchIndex, Section, ServerDefinition, ToolDefinition, aliases, assemble,
+    declare_tool, declare_where,
 };
 
 use crate::filter::{Named, ToolFilter};
+use crate::made::{Known, Made};
 
 /// All servers at one moment. Immutable: a changed list makes a new one, and runs keep the one they started with.
 pub struct Toolset {
     /// Which moment; grows with each change.
     pub generation: u64,
     servers: Vec<Listed>,
-    /// Made at the first search.
+    made: Arc<Made>,
+    /// Put together at the first search.
     index: OnceLock<SearchIndex>,
 }
 
@@ -24,15 +28,9 @@ struct Listed {
     name: String,
     alias: String,
     /// None while the server has not listed its tools.
-    tools: Option<Tools>,
+    tools: Option<Arc<Known>>,
     /// Names and aliases of tools that rules keep back.
     withheld: Vec<(String, String)>,
-}
-
-struct Tools {
-    definition: Arc<ServerDefinition>,
-    /// In the order of the definition.
-    aliases: Vec<String>,
 }
 
 impl Listed {
@@ -41,11 +39,12 @@ impl Listed {
     }
 }
 
-impl Tools {
-    fn named(&self) -> impl Iterator<Item = Named<'_>> {
-        let names = self.definition.tools.iter().zip(&self.aliases);
-        names.map(|(tool, alias)| Named { name: &tool.name, alias })
-    }
+/// What servers cost in a prompt.
+pub struct Counted {
+    /// Each by name, on its own.
+    pub servers: Vec<(String, Costs)>,
+    /// All in one text.
+    pub together: Costs,
 }
 
 /// Why there is nothing to show.
@@ -81,18 +80,19 @@ fn did_you_mean(names: &[String]) -> String {
 
 impl Toolset {
     /// The servers, in the order of the configuration, with their lists where they are known.
-    pub fn new(generation: u64, servers: Vec<(String, Option<Arc<ServerDefinition>>)>) -> Self {
+    pub fn of(generation: u64, servers: Vec<(String, Option<Arc<Known>>)>, made: Arc<Made>) -> Self {
         let names: Vec<&str> = servers.iter().map(|(name, _)| name.as_str()).collect();
         let server_aliases = aliases(&names);
-        let servers = servers.into_iter().zip(server_aliases).map(|((name, definition), alias)| {
-            let tools = definition.map(|definition| {
-                let names: Vec<&str> = definition.tools.iter().map(|tool| tool.name.as_str()).collect();
-                let aliases = aliases(&names);
-                Tools { definition, aliases }
-            });
-            Listed { name, alias, tools, withheld: Vec::new() }
-        });
-        Self { generation, servers: servers.collect(), index: OnceLock::new() }
+        let servers = servers.into_iter().zip(server_aliases);
+        let servers = servers.map(|((name, tools), alias)| Listed { name, alias, tools, withheld: Vec::new() });
+        Self { generation, servers: servers.collect(), made, index: OnceLock::new() }
+    }
+
+    /// As [`of`](Self::of), with caches of its own.
+    pub fn new(generation: u64, servers: Vec<(String, Option<Arc<ServerDefinition>>)>) -> Self {
+        let known = |definition| Arc::new(Known::new(Arc::unwrap_or_clone(definition)));
+        let servers = servers.into_iter().map(|(name, definition)| (name, definition.map(known)));
+        Self::of(generation, servers.collect(), Arc::default())
     }
 
     /// The same servers with tools that rules keep back: shown nowhere, but a call of one is told why. In the order of the
@@ -138,22 +138,48 @@ impl Toolset {
 
     /// Declarations of the servers called so, or of all.
     pub fn declarations(&self, servers: Option<&[&str]>, detail: Detail) -> Result<Declarations, Missing> {
-        let chosen = match servers {
+        let known = self.chosen_servers(servers)?;
+        let sections: Vec<Arc<Section>> =
+            known.into_iter().map(|known| self.made.section(known, detail)).collect();
+        let names: Vec<&str> = self.servers.iter().map(|server| server.name.as_str()).collect();
+        Ok(assemble(sections.iter().map(|section| &**section), &names))
+    }
+
+    /// What each of the servers called so, or of all, costs in a prompt, and all of them together.
+    pub fn costs(&self, servers: Option<&[&str]>) -> Result<Counted, Missing> {
+        let known = self.chosen_servers(servers)?;
+        let each = known.iter().map(|known| (known.definition.name.clone(), self.made.costs(&[known])));
+        Ok(Counted { servers: each.collect(), together: self.made.costs(&known) })
+    }
+
+    /// What one tool costs in a prompt.
+    pub fn costs_of_tool(&self, server: &str, tool: &str) -> Result<Costs, Missing> {
+        let (known, found) = self.known_tool(server, tool)?;
+        let alone = ServerDefinition { tools: vec![found.clone()], ..known.definition.clone() };
+        Ok(self.made.costs(&[&Known::new(alone)]))
+    }
+
+    /// The servers called so that have listed their tools, or all that have, in the order of the configuration.
+    fn chosen_servers(&self, names: Option<&[&str]>) -> Result<Vec<&Known>, Missing> {
+        let chosen: Option<HashSet<&str>> = match names {
             None => None,
-            Some(names) => Some(names.iter().map(|name| self.find(name)).collect::<Result<Vec<_>, _>>()?),
+            Some(names) => Some(
+                names
+                    .iter()
+                    .map(|name| Ok(self.find(name)?.name.as_str()))
+                    .collect::<Result<_, Missing>>()?,
+            ),
         };
-        let all = self.definitions();
-        let chosen = |definition: &ServerDefinition| match &chosen {
-            None => true,
-            Some(chosen) => chosen.iter().any(|listed| listed.name == definition.name),
-        };
-        Ok(declare_where(&all, detail, |server, _| chosen(server)))
+        let servers = self.servers.iter();
+        let servers =
+            servers.filter(|server| chosen.as_ref().is_none_or(|names| names.contains(&*server.name)));
+        Ok(servers.filter_map(|server| server.tools.as_deref()).collect())
     }
 
     /// All servers, with their definitions and their tools' aliases where they have listed tools.
     pub fn servers(&self) -> impl Iterator<Item = (Named<'_>, Option<(&ServerDefinition, &[String])>)> {
         self.servers.iter().map(|server| {
-            let tools = server.tools.as_ref().map(|tools| (&*tools.definition, tools.aliases.as_slice()));
+            let tools = server.tools.as_ref().map(|tools| (&tools.definition, tools.aliases.as_slice()));
             (server.named(), tools)
         })
     }
@@ -182,28 +208,62 @@ impl Toolset {
 
     /// The declaration of one tool.
     pub fn declaration(&self, server: &str, tool: &str, detail: Detail) -> Result<Declarations, Missing> {
+        let (known, found) = self.known_tool(server, tool)?;
+        Ok(declare_tool(&known.definition, &found.name, detail).expect("a tool that was found"))
+    }
+
+    /// A tool by its exact name.
+    pub fn tool(&self, server: &str, tool: &str) -> Option<&ToolDefinition> {
+        let known = self.servers.iter().find(|listed| listed.name == server)?.tools.as_ref()?;
+        known.definition.tools.iter().find(|known| known.name == tool)
+    }
+
+    /// Whether the tool, by its exact name, promises nothing about its results.
+    pub fn is_untyped(&self, server: &str, tool: &str) -> bool {
+        let listed = self.servers.iter().find(|listed| listed.name == server);
+        listed.and_then(|listed| listed.tools.as_ref()).is_some_and(|tools| tools.is_untyped(tool))
+    }
+
+    /// A tool by names or aliases, with its server.
+    fn known_tool(&self, server: &str, tool: &str) -> Result<(&Known, &ToolDefinition), Missing> {
         let listed = self.find(server)?;
-        let definition = listed.tools.as_ref().map(|tools| &tools.definition);
-        let definition = definition.ok_or_else(|| Missing::Unlisted(listed.name.clone()))?;
-        declare_tool(definition, tool, detail).ok_or_else(|| {
-            let catalogue = self.catalogue(None);
-            let nearest = catalogue.server(&listed.name).map(|(_, tools)| owned(tools.nearest(tool, 3)));
-            Missing::Tool {
-                server: listed.name.clone(),
-                name: tool.to_owned(),
-                nearest: nearest.unwrap_or_default(),
+        let known = listed.tools.as_deref().ok_or_else(|| Missing::Unlisted(listed.name.clone()))?;
+        let position = known
+            .named()
+            .position(|named| named.name == tool)
+            .or_else(|| known.named().position(|named| named.alias == tool));
+        match position {
+            Some(at) => Ok((known, &known.definition.tools[at])),
+            None => {
+                let catalogue = self.catalogue(None);
+                let nearest = catalogue.server(&listed.name).map(|(_, tools)| owned(tools.nearest(tool, 3)));
+                Err(Missing::Tool {
+                    server: listed.name.clone(),
+                    name: tool.to_owned(),
+                    nearest: nearest.unwrap_or_default(),
+                })
             }
-        })
+        }
     }
 
     /// Servers whose tools are known, with their definitions.
-    pub fn definitions(&self) -> Vec<ServerDefinition> {
-        self.servers.iter().filter_map(|server| Some((*server.tools.as_ref()?.definition).clone())).collect()
+    pub fn definitions(&self) -> Vec<&ServerDefinition> {
+        self.servers.iter().filter_map(|server| Some(&server.tools.as_ref()?.definition)).collect()
+    }
+
+    /// What a server lists, to be taken over where it is still the same.
+    pub fn known(&self, server: &str) -> Option<&Arc<Known>> {
+        self.servers.iter().find(|listed| listed.name == server)?.tools.as_ref()
     }
 
     /// The tools that answer `question`, best first.
     pub fn search(&self, question: &str, limit: usize) -> Vec<Hit> {
-        self.index.get_or_init(|| SearchIndex::new(&self.definitions())).search(question, limit)
+        let index = self.index.get_or_init(|| {
+            let known = self.servers.iter().filter_map(|server| server.tools.as_deref());
+            let entries: Vec<_> = known.map(|known| self.made.entries(known)).collect();
+            SearchIndex::assemble(entries.iter().map(|entries| &**entries))
+        });
+        index.search(question, limit)
     }
 
     /// A server's name and alias, by either.

@@ -5,6 +5,7 @@
 //   garbage    prints text on standard output that is no message, before and between its answers
 //   child      starts a process in a session of its own that would live for ever
 //   defined    lists the tools in FOLDER/tools.json, answers each with its name and arguments, and announces changes
+//   grows      has a tool `grow` that adds a tool and says so
 //   stubborn   ignores SIGTERM and the end of its input
 import { spawn } from "node:child_process";
 import { appendFileSync, readFileSync, watchFile } from "node:fs";
@@ -38,6 +39,7 @@ const tools = [
   tool("isError", "Answers with a result that says it failed."),
   tool("give", "Answers with the result in its argument `result`, whatever that is."),
 ];
+if (is("grows")) tools.push(tool("grow", "Adds a tool to the list and says that the list has changed."));
 let calls = 0;
 const text = (value) => ({ content: [{ type: "text", text: typeof value === "string" ? value : JSON.stringify(value) }] });
 const send = (message) => {
@@ -57,6 +59,10 @@ function call(id, { name, arguments: given = {} }) {
     case "refuse":
       return send({ id, error: { code: -32602, message: "`when` must be a date, not a mood", data: { field: "when" } } });
     case "isError": return reply({ ...text("the ledger is closed on Sundays"), isError: true });
+    case "grow":
+      tools.push(tool(`grown_${calls}`, "Was not there before."));
+      send({ method: "notifications/tools/list_changed" });
+      return reply(text("done"));
     case "give": return reply(given.result);
     default: return reply({ ...text(`there is no tool ${name}`), isError: true });
   }
@@ -76,7 +82,7 @@ input.on("line", (line) => {
     case "initialize":
       return send({
         id,
-        result: { protocolVersion: "2025-06-18", capabilities: is("defined") ? { tools: { listChanged: true }, resources: {} } : { tools: {} }, serverInfo: { name: "odd", version: "1.0" } },
+        result: { protocolVersion: "2025-06-18", capabilities: is("defined") ? { tools: { listChanged: true }, resources: {} } : { tools: { listChanged: is("grows") } }, serverInfo: { name: "odd", version: "1.0" } },
       });
     case "tools/list": return send({ id, result: { tools: is("defined") ? defined() : tools } });
     case "resources/read": return send({ id, result: { contents: [{ uri: params.uri, text: "content" }] } });

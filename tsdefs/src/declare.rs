@@ -3,6 +3,7 @@
 //! A section depends on nothing but its server and the level, so it can be kept until that server's list changes;
 //! putting sections together is joining text.
 
+use std::borrow::Borrow;
 use std::collections::HashSet;
 use std::fmt::Write;
 
@@ -179,20 +180,20 @@ pub fn assemble<'a, S: AsRef<str>>(
 }
 
 /// The declarations of all servers.
-pub fn declare(servers: &[ServerDefinition], detail: Detail) -> Declarations {
+pub fn declare<S: Borrow<ServerDefinition>>(servers: &[S], detail: Detail) -> Declarations {
     declare_where(servers, detail, |_, _| true)
 }
 
 /// The declarations of those tools that `keep` lets through; a server of which nothing is left is left out. Aliases are
 /// those of the whole list.
-pub fn declare_where(
-    servers: &[ServerDefinition],
+pub fn declare_where<S: Borrow<ServerDefinition>>(
+    servers: &[S],
     detail: Detail,
     keep: impl Fn(&ServerDefinition, &ToolDefinition) -> bool,
 ) -> Declarations {
-    let names: Vec<&str> = servers.iter().map(|server| server.name.as_str()).collect();
+    let servers = servers.iter().map(Borrow::borrow);
+    let names: Vec<&str> = servers.clone().map(|server| server.name.as_str()).collect();
     let sections: Vec<Section> = servers
-        .iter()
         .filter(|server| server.tools.is_empty() || server.tools.iter().any(|tool| keep(server, tool)))
         .map(|server| Section::of_tools(server, detail, |tool| keep(server, tool)))
         .collect();

@@ -32,5 +32,5 @@ pub use declare::{Declarations, Section, assemble, declare, declare_server, decl
 pub use definition::{ServerDefinition, SkippedTool, ToolDefinition, ToolsListError};
 pub use detail::{Detail, UnknownDetail};
 pub use names::{aliases, is_identifier};
-pub use search::{Hit, SearchIndex};
+pub use search::{Hit, SearchEntries, SearchIndex};
 pub use tool::signature;

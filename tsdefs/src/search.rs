@@ -11,6 +11,7 @@
 mod terms;
 
 use std::collections::{BTreeMap, HashMap};
+use std::sync::Arc;
 
 use serde_json::Value;
 
@@ -82,9 +83,44 @@ pub struct Hit {
 /// The tools of some servers, ready to be searched.
 #[derive(Debug, Default)]
 pub struct SearchIndex {
-    tools: Vec<Entry>,
+    tools: Vec<Arc<Entry>>,
     postings: BTreeMap<String, Vec<Posting>>,
     mean_length: f32,
+}
+
+/// One server's part of an index: all that depends on that server alone, so it can be kept until its list changes.
+#[derive(Debug, Default)]
+pub struct SearchEntries {
+    tools: Vec<(Arc<Entry>, BTreeMap<String, f32>)>,
+}
+
+impl SearchEntries {
+    /// The entries of a server's tools.
+    pub fn new(server: &ServerDefinition) -> Self {
+        let entry = |tool: &ToolDefinition| {
+            let counts = counted(server, tool);
+            let entry = Entry {
+                server: server.name.clone(),
+                tool: tool.name.clone(),
+                signature: format!("{}{}", path(&server.name, &tool.name), parameters(tool)),
+                description: first_sentence(tool.description.as_deref().unwrap_or_default(), 200),
+                name_terms: terms::terms(&tool.name),
+                length: counts.values().sum(),
+            };
+            (Arc::new(entry), counts)
+        };
+        Self { tools: server.tools.iter().map(entry).collect() }
+    }
+
+    /// How many tools there are.
+    pub fn len(&self) -> usize {
+        self.tools.len()
+    }
+
+    /// Whether there are none.
+    pub fn is_empty(&self) -> bool {
+        self.tools.is_empty()
+    }
 }
 
 #[derive(Debug)]
@@ -107,26 +143,25 @@ struct Posting {
 impl SearchIndex {
     /// Indexes all tools of these servers.
     pub fn new(servers: &[ServerDefinition]) -> Self {
+        let entries: Vec<SearchEntries> = servers.iter().map(SearchEntries::new).collect();
+        Self::assemble(&entries)
+    }
+
+    /// Puts the parts of several servers together.
+    pub fn assemble<'e>(servers: impl IntoIterator<Item = &'e SearchEntries>) -> Self {
         let mut index = Self::default();
         let mut total = 0.0;
-        for server in servers {
-            for tool in &server.tools {
-                let counts = counted(server, tool);
-                let length: f32 = counts.values().sum();
-                total += length;
-                let number = index.tools.len() as u32;
-                for (term, count) in counts {
-                    index.postings.entry(term).or_default().push(Posting { tool: number, count });
+        for (entry, counts) in servers.into_iter().flat_map(|server| &server.tools) {
+            total += entry.length;
+            let number = index.tools.len() as u32;
+            for (term, count) in counts {
+                let posting = Posting { tool: number, count: *count };
+                match index.postings.get_mut(term) {
+                    Some(postings) => postings.push(posting),
+                    None => drop(index.postings.insert(term.clone(), vec![posting])),
                 }
-                index.tools.push(Entry {
-                    server: server.name.clone(),
-                    tool: tool.name.clone(),
-                    signature: format!("{}{}", path(&server.name, &tool.name), parameters(tool)),
-                    description: first_sentence(tool.description.as_deref().unwrap_or_default(), 200),
-                    name_terms: terms::terms(&tool.name),
-                    length,
-                });
             }
+            index.tools.push(entry.clone());
         }
         index.mean_length = total / index.tools.len().max(1) as f32;
         index

@@ -80,6 +80,9 @@ pub fn run(args: Args) -> Result<(), Failure> {
     super::on_runtime(Some(2), async move {
         let mut signals = Signals::listen()?;
         let tools = Tools::start(servers, rules);
+        if settings.learn.unwrap_or(true) {
+            tools.learn();
+        }
         let served = serve(&args, settings, &tools, &mut signals).await;
         tools.shutdown().await;
         served

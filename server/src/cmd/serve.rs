@@ -70,7 +70,7 @@ pub fn run(args: Args) -> Result<(), Failure> {
     let folder = Path::new(".");
     let settings = args.settings.load(folder)?;
     let rules = settings.rules(Stdout::Free)?;
-    let Settings { limits, queue, server: serving, engine, mcp_config, .. } = settings;
+    let Settings { limits, queue, server: serving, engine, mcp_config, learn, .. } = settings;
     let listen = args.listen.or(serving.listen).unwrap_or(LISTEN);
     let tokens = serving.tokens.into_iter().map(|token| token.secret).chain(args.token).collect::<Vec<_>>();
     let hosts = [serving.allow_hosts, args.allow_host].concat();
@@ -89,6 +89,9 @@ pub fn run(args: Args) -> Result<(), Failure> {
             .map_err(|error| Failure::Setup(format!("cannot listen on {listen}: {error}")))?;
         let mut signals = Signals::listen()?;
         let tools = Tools::start(servers, rules);
+        if learn.unwrap_or(true) {
+            tools.learn();
+        }
         let engine = isolation.engine(warm, max_running, limits.heap_bytes)?;
         if let Err(failure) = isolation.check(&engine).await {
             tools.shutdown().await;

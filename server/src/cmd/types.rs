@@ -8,9 +8,9 @@ use isolet_tsdefs::{Detail, ServerDefinition};
 
 use super::output;
 use crate::exit::Failure;
-use crate::tools::Tools;
+use crate::tools::{Selection, Tools};
 use crate::toolset::{Missing, Toolset};
-use crate::{config, settings};
+use crate::{config, costs, settings};
 
 /// How long servers may take to start: `npx` and `uvx` download what they run.
 const START: Duration = Duration::from_secs(35);
@@ -26,6 +26,12 @@ pub struct Args {
     /// How much to say: names, brief or full
     #[arg(long, value_name = "LEVEL", default_value_t = Detail::Full)]
     detail: Detail,
+    /// Count tokens instead: of each level and of the definitions as they came
+    #[arg(long, conflicts_with = "detail")]
+    tokens: bool,
+    /// Print the counts as JSON
+    #[arg(long, requires = "tokens")]
+    json: bool,
     /// A saved tools/list result instead of live servers; the file's name names the server
     #[arg(long, value_name = "FILE")]
     tools_file: Vec<PathBuf>,
@@ -40,10 +46,10 @@ pub struct Args {
 pub fn run(args: Args) -> Result<(), Failure> {
     if !args.tools_file.is_empty() {
         let toolset = saved(&args.tools_file)?;
-        return print(&toolset, args.which.as_deref(), args.detail);
+        return print(&toolset, &args);
     }
     live(args.mcp_config.as_deref(), &args.settings, |toolset, broken| {
-        print(toolset, args.which.as_deref(), args.detail)?;
+        print(toolset, &args)?;
         // What was printed is right but not all: whoever pipes it into a prompt must be able to notice.
         let concerned = |name: &str| {
             args.which
@@ -81,19 +87,32 @@ pub fn missing<'a>(broken: impl Iterator<Item = &'a (String, String)>) -> Result
     if lines.is_empty() { Ok(()) } else { Err(Failure::Setup(lines.join("\nisolet: "))) }
 }
 
-fn print(toolset: &Toolset, which: Option<&str>, detail: Detail) -> Result<(), Failure> {
-    let declarations = match which {
-        None => toolset.declarations(None, detail),
+fn print(toolset: &Toolset, args: &Args) -> Result<(), Failure> {
+    let selection = match args.which.as_deref() {
+        None => Selection::All,
         Some(which) => match which.split_once('/') {
             // A server's own name may have a slash.
             Some((server, tool)) if toolset.server(which).is_none() => {
-                toolset.declaration(server, tool, detail)
+                Selection::Tool { server: server.to_owned(), tool: tool.to_owned() }
             }
-            _ => toolset.declarations(Some(&[which]), detail),
+            _ => Selection::Servers(vec![which.to_owned()]),
         },
     };
-    match declarations {
-        Ok(declarations) => output::print(declarations.text.as_bytes()),
+    let text = match (args.tokens, args.json) {
+        (true, true) => costs::of(toolset, &selection).map(|counts| format!("{counts}\n")),
+        (true, false) => costs::table(toolset, &selection),
+        _ => match &selection {
+            Selection::All => toolset.declarations(None, args.detail),
+            Selection::Servers(names) => {
+                let names: Vec<&str> = names.iter().map(String::as_str).collect();
+                toolset.declarations(Some(&names), args.detail)
+            }
+            Selection::Tool { server, tool } => toolset.declaration(server, tool, args.detail),
+        }
+        .map(|declarations| declarations.text),
+    };
+    match text {
+        Ok(text) => output::print(text.as_bytes()),
         Err(Missing::Unlisted(_)) => Ok(()),
         Err(missing) => Err(Failure::Usage(missing.to_string())),
     }
@@ -101,13 +120,13 @@ fn print(toolset: &Toolset, which: Option<&str>, detail: Detail) -> Result<(), F
 
 /// The servers of saved lists.
 pub fn saved(files: &[PathBuf]) -> Result<Toolset, Failure> {
-    let mut servers: Vec<(String, Option<Arc<ServerDefinition>>)> = Vec::new();
+    let mut servers: Vec<ServerDefinition> = Vec::new();
     for file in files {
         let shown = file.display();
         let name = file.file_stem().and_then(|stem| stem.to_str()).ok_or_else(|| {
             Failure::Usage(format!("{shown}: the file's name must be UTF-8, it names the server"))
         })?;
-        if servers.iter().any(|(other, _)| other == name) {
+        if servers.iter().any(|other| other.name == name) {
             return Err(Failure::Usage(format!(
                 "{shown}: there is a server \"{name}\" already; rename one file"
             )));
@@ -124,9 +143,10 @@ pub fn saved(files: &[PathBuf]) -> Result<Toolset, Failure> {
         for tool in skipped {
             eprintln!("isolet: warning: {shown}: left out {tool}");
         }
-        servers.push((name.to_owned(), Some(Arc::new(server))));
+        servers.push(server);
     }
-    Ok(Toolset::new(0, servers))
+    let servers = servers.into_iter().map(|server| (server.name.clone(), Some(Arc::new(server))));
+    Ok(Toolset::new(0, servers.collect()))
 }
 
 #[cfg(test)]

@@ -231,12 +231,6 @@ impl ServerHandler for DemoServer {
     }
 }
 
-/// A long text of the kind that tools hand out, for tests of other modules.
-#[cfg(test)]
-pub fn transcript() -> String {
-    transcript::two_hours()
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -11,6 +11,7 @@ use percent_encoding::percent_decode_str;
 use super::problem::Problem;
 use super::reply::{self, Reply};
 use super::server::Server;
+use crate::costs;
 use crate::tools::Selection;
 use crate::toolset::Missing;
 
@@ -24,7 +25,7 @@ pub async fn types(
     request: &Request<Incoming>,
     rest: Option<&str>,
 ) -> Result<Reply, Problem> {
-    let query = Query::parse(request.uri().query().unwrap_or_default(), &["detail", "server"])?;
+    let query = Query::parse(request.uri().query().unwrap_or_default(), &["detail", "server", "tokens"])?;
     let detail = match query.get("detail") {
         None => Detail::Full,
         Some(word) => word.parse().map_err(|error| Problem::bad_request(format!("`detail`: {error}.")))?,
@@ -43,6 +44,14 @@ pub async fn types(
             }
         }
     };
+    let tokens = match query.get("tokens") {
+        None => false,
+        Some("1") => true,
+        Some(_) => return Err(Problem::bad_request("`tokens` can only be 1: `tokens=1` counts tokens.")),
+    };
+    if tokens && query.get("detail").is_some() {
+        return Err(Problem::bad_request("`tokens=1` counts every level; leave `detail` out."));
+    }
     server.tools.started(WAIT).await;
     // Asked for one server by name, an empty text would say that it has no tools.
     if let (Some(_), Selection::Servers(names)) = (rest, &selection) {
@@ -54,14 +63,15 @@ pub async fn types(
                 .with_hint("GET /v1/servers says why."));
         }
     }
-    let text = server.tools.declarations(selection, detail).map_err(|missing| {
-        let sentence = sentence(&missing.to_string());
-        match missing {
-            Missing::Unlisted(_) => Problem::unavailable(sentence).with_hint("GET /v1/servers says why."),
-            _ => Problem::not_found(sentence),
-        }
-    })?;
-    let mut reply = if matches(request.headers(), &text.etag) {
+    if tokens {
+        // Ten thousand tools take seconds to count the first time.
+        let toolset = server.tools.toolset();
+        let counted = tokio::task::spawn_blocking(move || costs::of(&toolset, &selection)).await;
+        let counted = counted.map_err(|_| Problem::unavailable("The tokens could not be counted."))?;
+        return Ok(reply::json(counted.map_err(|missing| problem(&missing))?.to_string()));
+    }
+    let text = server.tools.declarations(selection, detail).map_err(|missing| problem(&missing))?;
+    let mut reply = if matches(request.headers(), text.etag.to_str().unwrap_or_default()) {
         let mut unchanged = reply::text("");
         unchanged.headers_mut().remove(header::CONTENT_TYPE);
         *unchanged.status_mut() = StatusCode::NOT_MODIFIED;
@@ -69,10 +79,17 @@ pub async fn types(
     } else {
         reply::text(text.bytes.clone())
     };
-    let etag = HeaderValue::from_str(&text.etag).expect("a digest in quotes");
-    reply.headers_mut().insert(header::ETAG, etag);
+    reply.headers_mut().insert(header::ETAG, text.etag.clone());
     reply.headers_mut().insert(header::CACHE_CONTROL, HeaderValue::from_static("no-cache"));
     Ok(reply)
+}
+
+fn problem(missing: &Missing) -> Problem {
+    let sentence = sentence(&missing.to_string());
+    match missing {
+        Missing::Unlisted(_) => Problem::unavailable(sentence).with_hint("GET /v1/servers says why."),
+        _ => Problem::not_found(sentence),
+    }
 }
 
 /// Whether the client has this text already.

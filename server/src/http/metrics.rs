@@ -6,6 +6,8 @@ use std::time::Duration;
 
 use isolet_runtime::ErrorCode;
 
+use crate::tools::Figures;
+
 /// All ways in which a run ends, success first.
 const OUTCOMES: [&str; 11] = [
     "ok",
@@ -45,6 +47,8 @@ pub struct Gauges {
     pub warm: usize,
     /// Upstreams that are connected, and all.
     pub upstreams: (usize, usize),
+    /// What was made of the upstreams' lists, and learned of their answers.
+    pub tools: Figures,
 }
 
 impl Metrics {
@@ -107,6 +111,24 @@ impl Metrics {
             ("isolet_queue_length", "gauge", "Runs that wait for a place.", now.waiting as u64),
             ("isolet_isolates_warm", "gauge", "Isolates ready for a run.", now.warm as u64),
             ("isolet_upstreams", "gauge", "MCP servers configured.", now.upstreams.1 as u64),
+            (
+                "isolet_declaration_sections_made_total",
+                "counter",
+                "Declarations written, of one server at one level; unchanged lists are not written again.",
+                now.tools.sections,
+            ),
+            (
+                "isolet_search_parts_made_total",
+                "counter",
+                "Parts of the search index made, of one server.",
+                now.tools.entries,
+            ),
+            (
+                "isolet_learned_result_types",
+                "gauge",
+                "Tools whose result type was learned from answers.",
+                now.tools.learned as u64,
+            ),
             ("isolet_upstreams_connected", "gauge", "MCP servers connected.", now.upstreams.0 as u64),
         ];
         for (name, kind, help, value) in single {
@@ -130,7 +152,13 @@ mod tests {
         let metrics = Metrics::default();
         metrics.run(None, Duration::from_millis(2), 1);
         metrics.run(Some(ErrorCode::CpuLimit), Duration::from_secs(100), 2);
-        let text = metrics.text(&Gauges { running: 1, waiting: 2, warm: 3, upstreams: (1, 2) });
+        let text = metrics.text(&Gauges {
+            running: 1,
+            waiting: 2,
+            warm: 3,
+            upstreams: (1, 2),
+            tools: Figures { sections: 4, entries: 5, learned: 6 },
+        });
         for line in [
             "isolet_runs_total{outcome=\"ok\"} 1",
             "isolet_runs_total{outcome=\"cpu_limit\"} 1",

@@ -132,5 +132,6 @@ fn gauges(server: &Server) -> metrics::Gauges {
         waiting: server.admission.waiting(),
         warm: server.engine.warm(),
         upstreams: server.tools.connected(),
+        tools: server.tools.figures(),
     }
 }

@@ -99,6 +99,8 @@ pub struct Settings {
     pub lock: Option<LockMode>,
     /// Where the file is, or would be.
     pub folder: PathBuf,
+    /// Whether result types are learned from answers.
+    pub learn: Option<bool>,
 }
 
 impl Settings {
@@ -132,6 +134,11 @@ impl Settings {
         settings.audit = root.read("audit", |found| audit::read(found.table()?, folder))?;
         settings.lock = root.read("lock", |found| found.choice())?;
         settings.mcp_config = root.read("mcp_config", |found| Ok(folder.join(found.name()?)))?;
+        if let Some(found) = root.find("types") {
+            let mut types = found.table()?;
+            settings.learn = types.read("learn", |found| found.boolean())?;
+            types.finish()?;
+        }
         root.finish()?;
         Ok(settings)
     }
