@@ -84,7 +84,8 @@ impl Toolset {
         let names: Vec<&str> = servers.iter().map(|(name, _)| name.as_str()).collect();
         let server_aliases = aliases(&names);
         let servers = servers.into_iter().zip(server_aliases);
-        let servers = servers.map(|((name, tools), alias)| Listed { name, alias, tools, withheld: Vec::new() });
+        let servers =
+            servers.map(|((name, tools), alias)| Listed { name, alias, tools, withheld: Vec::new() });
         Self { generation, servers: servers.collect(), made, index: OnceLock::new() }
     }
 

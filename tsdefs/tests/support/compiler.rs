@@ -1,12 +1,11 @@
 //! The TypeScript compiler, as a function from files to complaints.
-//!
-//! It is installed from the lock file in `tests/npm` into the folder that cargo gives integration tests, once: test
-//! binaries run in parallel, so the first takes a file lock and the others wait. After that no network is needed.
 
-use std::fs::{self, File};
-use std::path::{Path, PathBuf};
+use std::fs;
+use std::path::Path;
 use std::process::Command;
 use std::sync::atomic::{AtomicUsize, Ordering};
+
+use super::npm;
 
 /// One complaint of the compiler.
 #[derive(Debug, Clone)]
@@ -23,7 +22,7 @@ pub struct Complaint {
 /// itself.
 pub fn compile(files: &[(String, String)]) -> Vec<Complaint> {
     static NEXT: AtomicUsize = AtomicUsize::new(0);
-    let compiler = installed();
+    let compiler = npm::installed("npm").join("node_modules/typescript/bin/tsc");
     let program = format!("program-{}-{}", std::process::id(), NEXT.fetch_add(1, Ordering::Relaxed));
     let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join(program);
     fs::create_dir_all(&folder).expect("a folder for the program");
@@ -57,30 +56,4 @@ fn complaint(line: &str) -> Option<Complaint> {
     let (path, position) = place.rsplit_once('(')?;
     let file = path.rsplit(['/', '\\']).next()?.to_owned();
     Some(Complaint { file, line: position.split(',').next()?.parse().ok()?, message: message.to_owned() })
-}
-
-/// The compiler's entry point.
-fn installed() -> PathBuf {
-    let lists = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/npm");
-    let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join("npm");
-    fs::create_dir_all(&folder).expect("a folder for the compiler");
-    let lock = File::create(folder.join("lock")).expect("a lock file");
-    lock.lock().expect("the lock");
-    let entry = folder.join("node_modules/typescript/bin/tsc");
-    let wanted = fs::read_to_string(lists.join("package-lock.json")).expect("the lock file of npm");
-    let stamp = folder.join("installed");
-    if fs::read_to_string(&stamp).is_ok_and(|there| there == wanted) && entry.exists() {
-        return entry;
-    }
-    for name in ["package.json", "package-lock.json"] {
-        fs::copy(lists.join(name), folder.join(name)).expect("a copy of npm's lists");
-    }
-    let status = Command::new("npm")
-        .args(["ci", "--ignore-scripts", "--no-audit", "--no-fund", "--loglevel=error"])
-        .current_dir(&folder)
-        .status()
-        .expect("npm, to install the TypeScript compiler");
-    assert!(status.success(), "npm could not install the TypeScript compiler");
-    fs::write(stamp, wanted).expect("the stamp");
-    entry
 }

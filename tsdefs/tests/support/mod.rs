@@ -3,6 +3,8 @@
 
 pub mod compiler;
 pub mod generate;
+pub mod judge;
+pub mod npm;
 pub mod sayable;
 
 use std::fs;
