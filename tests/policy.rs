@@ -214,6 +214,49 @@ async fn rates_hold_for_each_tool_and_each_tenant() {
 }
 
 #[tokio::test]
+async fn a_tenants_token_leaves_no_choice_of_tenant() {
+    let folder = Folder::new();
+    folder.write("acme", "acme-token\n");
+    folder.write("ops", "ops-token\n");
+    folder.write(
+        "isolet.toml",
+        "[server]\ntokens = [{ file = 'acme', tenant = 'acme' }, { file = 'ops' }]\n[audit]\nfile = 'audit.jsonl'\n\
+         [[policy.rate]]\nname = 'fair'\ntool = 'add'\nlimit = '1/h'\nper = 'tenant'\n",
+    );
+    let server = Daemon::serve_in(folder, &[]).await_ready().await;
+    let send = async |token: &str, tenant: Option<&str>| {
+        let mut body = json!({ "code": "return (await env.demo.add({ a: 1, b: 2 })).sum" });
+        if let Some(tenant) = tenant {
+            body["tenant"] = tenant.into();
+        }
+        server.send(Request::run(&body).header("authorization", &format!("Bearer {token}"))).await
+    };
+    let refused = send("acme-token", Some("other")).await.problem(403);
+    assert_says(text(&refused["detail"]), &["tenant `acme`"]);
+    assert_eq!(send("acme-token", None).await.expect(200).json()["result"], 3);
+    let again = send("acme-token", Some("acme")).await.expect(200).json();
+    assert_says(text(&error(&again, "tool_error")["message"]), &["\"fair\""]);
+    assert_eq!(send("ops-token", Some("other")).await.expect(200).json()["result"], 3);
+    // The MCP tool `run` goes by the same token.
+    let call = json!({ "jsonrpc": "2.0", "id": 1, "method": "tools/call", "params": { "name": "run",
+        "arguments": { "code": "return (await env.demo.add({ a: 1, b: 2 })).sum" },
+        "_meta": { "io.modelcontextprotocol/protocolVersion": "2026-07-28",
+            "io.modelcontextprotocol/clientInfo": { "name": "t", "version": "1" },
+            "io.modelcontextprotocol/clientCapabilities": {} } } });
+    let request = Request::post("/mcp", "application/json", call.to_string())
+        .header("accept", "application/json, text/event-stream")
+        .header("mcp-protocol-version", "2026-07-28")
+        .header("mcp-method", "tools/call")
+        .header("mcp-name", "run")
+        .header("authorization", "Bearer acme-token");
+    let answer = server.send(request).await;
+    assert_says(&answer.text(), &["fair"]);
+    let log = server.folder().read("audit.jsonl");
+    assert_eq!(log.matches("\"tenant\":\"acme\"").count(), log.matches("\"fair\"").count() + 4, "{log}");
+    assert!(log.contains("\"tenant\":\"other\"") && !log.contains("-token"), "{log}");
+}
+
+#[tokio::test]
 async fn a_real_server_keeps_to_its_folder() {
     let data = Folder::new();
     data.write("open/a.txt", "open");

@@ -15,6 +15,7 @@ use crate::http::admission::Admission;
 use crate::http::server::Server;
 use crate::mcp;
 use crate::settings::rules::Stdout;
+use crate::settings::serving::Token;
 use crate::settings::{self, Settings};
 use crate::tools::Tools;
 
@@ -72,7 +73,8 @@ pub fn run(args: Args) -> Result<(), Failure> {
     let rules = settings.rules(Stdout::Free)?;
     let Settings { limits, queue, server: serving, engine, mcp_config, learn, .. } = settings;
     let listen = args.listen.or(serving.listen).unwrap_or(LISTEN);
-    let tokens = serving.tokens.into_iter().map(|token| token.secret).chain(args.token).collect::<Vec<_>>();
+    let given = args.token.map(|secret| Token { secret, tenant: None });
+    let tokens: Vec<Token> = serving.tokens.into_iter().chain(given).collect();
     let hosts = [serving.allow_hosts, args.allow_host].concat();
     let unauthenticated = args.allow_unauthenticated || serving.allow_unauthenticated;
     let access = Access::new(listen, &tokens, hosts, unauthenticated)

@@ -5,16 +5,31 @@
 //! rebinding made that domain point to 127.0.0.1.
 
 use std::net::{IpAddr, SocketAddr};
+use std::sync::Arc;
 
 use http::{HeaderMap, header};
 use sha2::{Digest as _, Sha256};
 
 use super::problem::Problem;
+use crate::settings::serving::Token;
+
+/// Whose token a request has. In the request's extensions.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Tenant(pub Arc<str>);
+
+/// A tenant's name that can be a key in records and rates.
+pub fn tenant(name: &str) -> Result<&str, String> {
+    const LONGEST: usize = 128;
+    match name.is_empty() || name.len() > LONGEST || name.contains(char::is_control) {
+        true => Err(format!("a tenant's name has 1 to {LONGEST} bytes and no control characters")),
+        false => Ok(name),
+    }
+}
 
 /// The rules of one server.
 pub struct Access {
     /// Of each token; comparing digests takes the same time whatever the difference.
-    tokens: Vec<[u8; 32]>,
+    tokens: Vec<([u8; 32], Option<Tenant>)>,
     /// On loopback only local names are answered. Elsewhere the token protects, and names are the operator's business.
     local_names_only: bool,
     /// Names that are answered as well: those of a proxy in front.
@@ -36,12 +51,17 @@ impl Access {
     /// Rules for a server on `listen`.
     pub fn new(
         listen: SocketAddr,
-        tokens: &[String],
+        tokens: &[Token],
         hosts: Vec<String>,
         unauthenticated: bool,
     ) -> Result<Self, Unprotected> {
-        let tokens = tokens.iter().filter(|token| !token.is_empty());
-        let tokens: Vec<[u8; 32]> = tokens.map(|token| Sha256::digest(token).into()).collect();
+        let tokens = tokens.iter().filter(|token| !token.secret.is_empty());
+        let tokens: Vec<_> = tokens
+            .map(|token| {
+                let tenant = token.tenant.as_deref().map(|tenant| Tenant(tenant.into()));
+                (Sha256::digest(&token.secret).into(), tenant)
+            })
+            .collect();
         let loopback = listen.ip().is_loopback();
         if !loopback && tokens.is_empty() && !unauthenticated {
             return Err(Unprotected { listen });
@@ -53,13 +73,13 @@ impl Access {
         })
     }
 
-    /// Lets a request through, or says why not.
-    pub fn check(&self, headers: &HeaderMap) -> Result<(), Problem> {
+    /// Lets a request through, and says whose it is if its token does; or says why not.
+    pub fn check(&self, headers: &HeaderMap) -> Result<Option<Tenant>, Problem> {
         if self.local_names_only {
             self.check_names(headers)?;
         }
         if self.tokens.is_empty() {
-            return Ok(());
+            return Ok(None);
         }
         let given = headers
             .get(header::AUTHORIZATION)
@@ -68,16 +88,18 @@ impl Access {
             .filter(|(scheme, _)| scheme.eq_ignore_ascii_case("bearer"))
             .map(|(_, token)| token.trim());
         match given {
-            Some(token) if self.is_token(token) => Ok(()),
-            Some(_) => Err(Problem::unauthorized("The bearer token is not the server's.")),
+            Some(token) => self.whose(token),
             None => Err(Problem::unauthorized("This server wants a token.")
                 .with_hint("Send the header `Authorization: Bearer <token>`.")),
         }
     }
 
-    fn is_token(&self, given: &str) -> bool {
+    fn whose(&self, given: &str) -> Result<Option<Tenant>, Problem> {
         let digest = Sha256::digest(given);
-        self.tokens.iter().any(|known| known == digest.as_slice())
+        match self.tokens.iter().find(|(known, _)| known == digest.as_slice()) {
+            Some((_, tenant)) => Ok(tenant.clone()),
+            None => Err(Problem::unauthorized("The bearer token is not the server's.")),
+        }
     }
 
     fn check_names(&self, headers: &HeaderMap) -> Result<(), Problem> {
@@ -134,8 +156,8 @@ mod tests {
         Access::new(listen.parse().unwrap(), &tokens(token), vec!["Proxy.example".to_owned()], true).unwrap()
     }
 
-    fn tokens(token: Option<&str>) -> Vec<String> {
-        token.map(str::to_owned).into_iter().collect()
+    fn tokens(token: Option<&str>) -> Vec<Token> {
+        token.map(|secret| Token { secret: secret.to_owned(), tenant: None }).into_iter().collect()
     }
 
     #[test]
@@ -161,10 +183,15 @@ mod tests {
 
     #[test]
     fn each_of_several_tokens_opens() {
-        let both = ["first".to_owned(), "second".to_owned()];
+        let token = |secret: &str, tenant: Option<&str>| Token {
+            secret: secret.to_owned(),
+            tenant: tenant.map(str::to_owned),
+        };
+        let both = [token("first", None), token("second", Some("acme"))];
         let access = Access::new("0.0.0.0:1".parse().unwrap(), &both, Vec::new(), false).unwrap();
-        assert!(access.check(&headers(&[("authorization", "Bearer first")])).is_ok());
-        assert!(access.check(&headers(&[("authorization", "Bearer second")])).is_ok());
+        assert_eq!(access.check(&headers(&[("authorization", "Bearer first")])).unwrap(), None);
+        let second = access.check(&headers(&[("authorization", "Bearer second")])).unwrap();
+        assert_eq!(second, Some(Tenant("acme".into())));
         assert!(access.check(&headers(&[("authorization", "Bearer third")])).is_err());
     }
 

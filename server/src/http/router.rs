@@ -24,14 +24,20 @@ pub async fn answer(server: &Arc<Server>, mcp: &Endpoint, request: Request<Incom
     }
 }
 
-async fn route(server: &Arc<Server>, mcp: &Endpoint, request: Request<Incoming>) -> Result<Reply, Problem> {
+async fn route(
+    server: &Arc<Server>,
+    mcp: &Endpoint,
+    mut request: Request<Incoming>,
+) -> Result<Reply, Problem> {
     // Whether it is alive is no secret, and those who ask come by address and without a token.
     match request.uri().path() {
         "/healthz" => return only_get(&request).map(|()| reply::text("ok\n")),
         "/readyz" => return only_get(&request).and_then(|()| ready(server)),
         _ => {}
     }
-    server.access.check(request.headers())?;
+    if let Some(tenant) = server.access.check(request.headers())? {
+        request.extensions_mut().insert(tenant);
+    }
     let path = request.uri().path();
     if path == "/v1/run" {
         return match *request.method() {

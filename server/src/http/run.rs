@@ -11,6 +11,7 @@ use isolet_runtime::{Entry, Job, Language};
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
+use super::access::{self, Tenant};
 use super::body;
 use super::going::{Going, Prepared};
 use super::problem::Problem;
@@ -53,10 +54,12 @@ pub async fn answer(server: &Arc<Server>, request: Request<Incoming>) -> Result<
     let announced =
         usize::try_from(request.body().size_hint().upper().unwrap_or(u64::MAX)).unwrap_or(usize::MAX);
     let share = server.admission.body(announced.min(most))?;
+    let token = request.extensions().get::<Tenant>().cloned();
+    let token = token.as_ref();
     let body = body::read(request.into_body(), most).await?;
     let job = match script {
-        Some(language) => bare_script(server, &body, language)?,
-        None => asked(server, &body)?,
+        Some(language) => bare_script(server, &body, language, token)?,
+        None => asked(server, &body, token)?,
     };
     drop(body);
     let run = Going::begin(server, job, share, arrived).await?;
@@ -64,7 +67,7 @@ pub async fn answer(server: &Arc<Server>, request: Request<Incoming>) -> Result<
 }
 
 /// The job of a JSON body.
-fn asked(server: &Arc<Server>, body: &[u8]) -> Result<Prepared, Problem> {
+fn asked(server: &Arc<Server>, body: &[u8], token: Option<&Tenant>) -> Result<Prepared, Problem> {
     let text = utf8(body)?;
     // Serde reads a struct from an array too, field by field.
     let read = match text.trim_start().starts_with('[') {
@@ -77,11 +80,11 @@ fn asked(server: &Arc<Server>, body: &[u8]) -> Result<Prepared, Problem> {
              script with Content-Type: text/typescript.",
         )
     })?;
-    job(server, asked)
+    job(server, asked, token)
 }
 
-/// The job of a request, whichever way it came.
-pub fn job(server: &Arc<Server>, asked: Asked<'_>) -> Result<Prepared, Problem> {
+/// The job of a request, whichever way it came. `token` is whose its token is.
+pub fn job(server: &Arc<Server>, asked: Asked<'_>, token: Option<&Tenant>) -> Result<Prepared, Problem> {
     let mut limits = server.limits.clone();
     match asked.timeout_ms {
         Some(0) => return Err(Problem::bad_request("`timeout_ms` must be at least 1.")),
@@ -89,7 +92,7 @@ pub fn job(server: &Arc<Server>, asked: Asked<'_>) -> Result<Prepared, Problem> 
         None => {}
     }
     check_code(&asked.code, limits.code_bytes)?;
-    check_tenant(asked.tenant.as_deref())?;
+    let tenant = whose(asked.tenant.as_deref(), token)?;
     let input = asked.input.map(RawValue::get);
     if let Some(input) = input.filter(|input| input.len() > limits.input_bytes) {
         return Err(Problem::too_large(format!(
@@ -98,12 +101,12 @@ pub fn job(server: &Arc<Server>, asked: Asked<'_>) -> Result<Prepared, Problem> 
             thousands(limits.input_bytes)
         )));
     }
-    let caller = Caller::run(asked.tenant.as_deref());
+    let caller = Caller::run(tenant);
     let environment = server
         .tools
         .environment(asked.tools.as_deref(), caller.clone())
         .map_err(|error| Problem::bad_request(format!("`tools`: {error}")))?;
-    tracing::debug!(run = caller.number(), tenant = asked.tenant, bytes = asked.code.len(), "run");
+    tracing::debug!(run = caller.number(), tenant, bytes = asked.code.len(), "run");
     let job = Job {
         code: asked.code.into_owned(),
         language: Language::TypeScript,
@@ -115,10 +118,15 @@ pub fn job(server: &Arc<Server>, asked: Asked<'_>) -> Result<Prepared, Problem> 
 }
 
 /// The job of a body that is the script.
-fn bare_script(server: &Arc<Server>, body: &[u8], language: Language) -> Result<Prepared, Problem> {
+fn bare_script(
+    server: &Arc<Server>,
+    body: &[u8],
+    language: Language,
+    token: Option<&Tenant>,
+) -> Result<Prepared, Problem> {
     let code = utf8(body)?;
     check_code(code, server.limits.code_bytes)?;
-    let caller = Caller::run(None);
+    let caller = Caller::run(whose(None, token)?);
     let environment = server
         .tools
         .environment(None, caller.clone())
@@ -148,16 +156,17 @@ fn check_code(code: &str, most: usize) -> Result<(), Problem> {
     Ok(())
 }
 
-fn check_tenant(tenant: Option<&str>) -> Result<(), Problem> {
-    /// It is a key in records and rates.
-    const LONGEST: usize = 128;
-    match tenant {
-        Some(tenant) if tenant.is_empty() || tenant.len() > LONGEST || tenant.contains(char::is_control) => {
-            Err(Problem::bad_request(format!(
-                "`tenant` must have 1 to {LONGEST} bytes and no control characters."
-            )))
+/// Whose run it is. A token that is a tenant's leaves no choice.
+fn whose<'a>(asked: Option<&'a str>, token: Option<&'a Tenant>) -> Result<Option<&'a str>, Problem> {
+    match (asked, token.map(|tenant| &*tenant.0)) {
+        (Some(asked), Some(own)) if asked != own => Err(Problem::forbidden(format!(
+            "This token is of the tenant `{own}`: `tenant` cannot be another one."
+        ))),
+        (_, Some(own)) => Ok(Some(own)),
+        (Some(asked), None) => {
+            access::tenant(asked).map(Some).map_err(|why| Problem::bad_request(format!("`tenant`: {why}.")))
         }
-        _ => Ok(()),
+        (None, None) => Ok(None),
     }
 }
 

@@ -249,7 +249,9 @@ impl Gateway {
             _ => {
                 let progress = Progress::new(context.peer.clone(), context.meta.get_progress_token());
                 let reader = self.reader(context.protocol_version());
-                return Ok(run::answer(self.server(), arguments, progress, reader).await.into());
+                return Ok(run::answer(self.server(), arguments, progress, reader, pass::tenant(context))
+                    .await
+                    .into());
             }
         };
         Ok(match said {

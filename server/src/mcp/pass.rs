@@ -20,6 +20,7 @@ use tokio::time::timeout;
 use tokio_util::task::AbortOnDropHandle;
 
 use super::questions;
+use crate::http::access::Tenant;
 use crate::http::server::Server;
 
 /// How often a server may ask before it answers.
@@ -56,7 +57,7 @@ pub async fn on<T: DeserializeOwned>(
     context: &RequestContext<RoleServer>,
 ) -> Result<Answer<T>, Refusal> {
     let mut params = object(params);
-    let caller = Caller::client(None);
+    let caller = Caller::client(tenant(context).as_ref().map(|tenant| &*tenant.0));
     let capabilities = context.client_capabilities().and_then(|all| serde_json::to_value(all).ok());
     let modern = context.protocol_version().is_some_and(|version| version >= ProtocolVersion::V_2026_07_28);
     params.insert("_meta".to_owned(), serde_json::to_value(&context.meta).unwrap_or_default());
@@ -85,6 +86,11 @@ pub async fn on<T: DeserializeOwned>(
     }
     let words = format!("`{upstream}` asked {ROUNDS} times and still has no answer to {method}.");
     Err(Refusal::Protocol(ErrorData::internal_error(words, None)))
+}
+
+/// Whose token the client's request had.
+pub fn tenant(context: &RequestContext<RoleServer>) -> Option<Tenant> {
+    context.extensions.get::<http::request::Parts>()?.extensions.get::<Tenant>().cloned()
 }
 
 /// Progress of the upstream request becomes progress of this one. The handle ends when the sink is gone and all is told.

@@ -11,6 +11,7 @@ use serde_json::value::RawValue;
 
 use super::progress::Progress;
 use super::report::{self, Reader};
+use crate::http::access::Tenant;
 use crate::http::going::Going;
 use crate::http::problem::Problem;
 use crate::http::run::{Asked, job};
@@ -36,9 +37,10 @@ pub async fn answer(
     arguments: JsonObject,
     mut progress: Progress,
     reader: Reader,
+    token: Option<Tenant>,
 ) -> CallToolResult {
     let arrived = Instant::now();
-    let going = match begin(server, arguments, arrived).await {
+    let going = match begin(server, arguments, arrived, token.as_ref()).await {
         Ok(going) => going,
         Err(refusal) => {
             server.metrics.refused();
@@ -50,7 +52,12 @@ pub async fn answer(
     report::result(&report, reader)
 }
 
-async fn begin(server: &Arc<Server>, arguments: JsonObject, arrived: Instant) -> Result<Going, String> {
+async fn begin(
+    server: &Arc<Server>,
+    arguments: JsonObject,
+    arrived: Instant,
+    token: Option<&Tenant>,
+) -> Result<Going, String> {
     let arguments: Arguments = serde_json::from_value(arguments.into()).map_err(|error| {
         format!(
             "`run` takes {{ code: string, input?: any, timeout_ms?: number }}: {error}. Example: {{ \"code\": \"return \
@@ -72,7 +79,7 @@ async fn begin(server: &Arc<Server>, arguments: JsonObject, arrived: Instant) ->
             timeout_ms: arguments.timeout_ms,
             tenant: None,
         };
-        let job = job(server, asked)?;
+        let job = job(server, asked, token)?;
         Going::begin(server, job, share, arrived).await
     };
     begun.await.map_err(|problem| refusal(&problem))

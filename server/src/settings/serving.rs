@@ -7,6 +7,7 @@ use std::path::Path;
 use super::error::SettingsError;
 use super::table::{Found, Table};
 use crate::cmd;
+use crate::http::access;
 
 /// What the table says.
 #[derive(Debug, Default)]
@@ -26,6 +27,8 @@ pub struct ServerSettings {
 pub struct Token {
     /// The token itself.
     pub secret: String,
+    /// Whose it is: every run with it is this tenant's.
+    pub tenant: Option<String>,
 }
 
 impl fmt::Debug for Token {
@@ -57,6 +60,8 @@ const NOT_HERE: &str = "a token does not stand in this file: write { env = \"VAR
                         put the token there";
 
 fn token(mut table: Table<'_>, folder: &Path) -> Result<Token, SettingsError> {
+    let tenant =
+        table.read("tenant", |found| found.parsed(|tenant| access::tenant(tenant).map(str::to_owned)))?;
     for word in ["value", "token"] {
         if let Some(found) = table.find(word) {
             return Err(found.hidden_error(NOT_HERE));
@@ -75,7 +80,7 @@ fn token(mut table: Table<'_>, folder: &Path) -> Result<Token, SettingsError> {
         _ => return Err(table.error("a token needs either `env` or `file`")),
     };
     table.finish()?;
-    Ok(Token { secret })
+    Ok(Token { secret, tenant })
 }
 
 /// The token in `text`; files end with a line break.
