@@ -21,6 +21,21 @@ fn tools(names: &[&str]) -> Value {
     names.iter().map(|name| json!({ "name": name, "inputSchema": { "type": "object" } })).collect()
 }
 
+/// `POST /mcp`, one request of the latest revision, which needs no session.
+fn mcp(method: &str, name: &str, mut params: Value) -> Request {
+    params["_meta"] = json!({
+        "io.modelcontextprotocol/protocolVersion": "2026-07-28",
+        "io.modelcontextprotocol/clientInfo": { "name": "test", "version": "1" },
+        "io.modelcontextprotocol/clientCapabilities": {},
+    });
+    let body = json!({ "jsonrpc": "2.0", "id": 1, "method": method, "params": params });
+    Request::post("/mcp", "application/json", body.to_string())
+        .header("accept", "application/json, text/event-stream")
+        .header("mcp-protocol-version", "2026-07-28")
+        .header("mcp-method", method)
+        .header("mcp-name", name)
+}
+
 /// The tools that were called, as the server saw it.
 fn called(odd: &Odd) -> Vec<String> {
     let seen = odd.seen().into_iter().filter(|message| message["method"] == "tools/call");
@@ -214,6 +229,41 @@ async fn rates_hold_for_each_tool_and_each_tenant() {
 }
 
 #[tokio::test]
+async fn tools_that_are_passed_through_go_by_the_same_rules() {
+    let odd = Odd::new();
+    odd.define(tools(&["delete-file", "read"]));
+    let folder = Folder::new();
+    folder.mcp_json(json!({ "s": odd.entry(&["defined"]) }));
+    folder.write(
+        "isolet.toml",
+        format!(
+            "[audit]\nfile = 'audit.jsonl'\n{NO_DELETES}[[policy.rule]]\nname = 'no-etc'\naction = 'deny'\n\
+             tool = 'read'\nwhen = [{{ argument = '/path', matches = '/etc/*' }}]\n"
+        ),
+    );
+    let server = Daemon::serve_in(folder, &["--expose-tools", "s"]).await_ready().await;
+    let listed = server.send(mcp("tools/list", "", json!({}))).await.expect(200).text();
+    assert!(listed.contains("s__read") && !listed.contains("s__delete-file"), "{listed}");
+    for (name, arguments, said) in [
+        ("s__read", json!({ "path": "/etc/passwd" }), "no-etc"),
+        ("s__read", json!({ "PATH": "/etc/passwd" }), "no-etc"),
+        ("s__delete-file", json!({}), "s__delete-file"),
+    ] {
+        let answer =
+            server.send(mcp("tools/call", name, json!({ "name": name, "arguments": arguments }))).await;
+        assert_says(&answer.text(), &[said]);
+    }
+    let read = server.send(mcp("resources/read", "file:///x", json!({ "uri": "file:///x" }))).await;
+    assert_says(&read.text(), &["no-deletes"]);
+    assert_eq!(called(&odd), [""; 0], "nothing was sent");
+    let fine = json!({ "name": "s__read", "arguments": { "path": "/tmp" } });
+    assert_says(&server.send(mcp("tools/call", "s__read", fine)).await.expect(200).text(), &["/tmp"]);
+    assert_eq!(called(&odd), ["read"]);
+    let log = server.folder().read("audit.jsonl");
+    assert!(log.contains("\"run\":null") && log.matches("\"rule\":\"no-etc\"").count() == 2, "{log}");
+}
+
+#[tokio::test]
 async fn a_tenants_token_leaves_no_choice_of_tenant() {
     let folder = Folder::new();
     folder.write("acme", "acme-token\n");
@@ -238,17 +288,9 @@ async fn a_tenants_token_leaves_no_choice_of_tenant() {
     assert_says(text(&error(&again, "tool_error")["message"]), &["\"fair\""]);
     assert_eq!(send("ops-token", Some("other")).await.expect(200).json()["result"], 3);
     // The MCP tool `run` goes by the same token.
-    let call = json!({ "jsonrpc": "2.0", "id": 1, "method": "tools/call", "params": { "name": "run",
-        "arguments": { "code": "return (await env.demo.add({ a: 1, b: 2 })).sum" },
-        "_meta": { "io.modelcontextprotocol/protocolVersion": "2026-07-28",
-            "io.modelcontextprotocol/clientInfo": { "name": "t", "version": "1" },
-            "io.modelcontextprotocol/clientCapabilities": {} } } });
-    let request = Request::post("/mcp", "application/json", call.to_string())
-        .header("accept", "application/json, text/event-stream")
-        .header("mcp-protocol-version", "2026-07-28")
-        .header("mcp-method", "tools/call")
-        .header("mcp-name", "run")
-        .header("authorization", "Bearer acme-token");
+    let call =
+        json!({ "name": "run", "arguments": { "code": "return (await env.demo.add({ a: 1, b: 2 })).sum" } });
+    let request = mcp("tools/call", "run", call).header("authorization", "Bearer acme-token");
     let answer = server.send(request).await;
     assert_says(&answer.text(), &["fair"]);
     let log = server.folder().read("audit.jsonl");

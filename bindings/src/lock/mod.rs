@@ -6,7 +6,7 @@
 //! | module | one idea |
 //! |---|---|
 //! | `digest` | digests over canonical JSON, of the whole and of each field |
-//! | [`file`] | the file: read, written, compared |
+//! | [`mod@file`] | the file: read, written, compared |
 
 mod digest;
 pub mod file;
