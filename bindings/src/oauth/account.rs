@@ -31,9 +31,19 @@ struct Shared {
     config: Option<OAuthConfig>,
     file: Option<TokenFile>,
     redactor: Arc<Redactor>,
-    token: RwLock<Option<Token>>,
+    token: RwLock<Kept>,
     /// Held while a token is being got, so that all requests wait for the same one.
     renewing: Mutex<()>,
+}
+
+/// What is known of a token without asking anybody.
+#[derive(Clone)]
+enum Kept {
+    /// Nobody has looked yet.
+    Unknown,
+    /// There is no login. Looked for again when the server refuses a request.
+    Nothing,
+    Token(Token),
 }
 
 #[derive(Clone)]
@@ -64,7 +74,7 @@ impl Account {
             config: config.oauth.clone(),
             file: folder.file(server, &config.url),
             redactor: redactor.clone(),
-            token: RwLock::new(None),
+            token: RwLock::new(Kept::Unknown),
             renewing: Mutex::new(()),
         })))
     }
@@ -76,7 +86,8 @@ impl Account {
     /// For people: why there is a login and no token.
     pub(crate) async fn token(&self) -> Result<Option<String>, String> {
         match self.kept() {
-            Some(token) if !token.is_due() => Ok(Some(token.text)),
+            Kept::Token(token) if !token.is_due() => Ok(Some(token.text)),
+            Kept::Nothing => Ok(None),
             _ => self.get(None).await,
         }
     }
@@ -107,8 +118,10 @@ impl Account {
         let _turn = self.0.renewing.lock().await;
         let usable = |token: &Token| !token.is_due() && refused.is_none_or(|refused| refused != token.text);
         // Whoever had the turn before may have done it.
-        if let Some(token) = self.kept().filter(&usable) {
-            return Ok(Some(token.text));
+        match self.kept() {
+            Kept::Token(token) if usable(&token) => return Ok(Some(token.text)),
+            Kept::Nothing if refused.is_none() => return Ok(None),
+            _ => {}
         }
         let got = tokio::time::timeout(RENEWAL_PATIENCE, async {
             if self.0.config.as_ref().is_some_and(|config| config.grant == Grant::ClientCredentials) {
@@ -119,11 +132,12 @@ impl Account {
         let got =
             got.await.unwrap_or_else(|_| Err("its authorization server does not answer in time".to_owned()));
         let token = got.map_err(|reason| self.0.redactor.redact(reason))?;
-        *self.0.token.write().unwrap_or_else(PoisonError::into_inner) = token.clone();
+        let kept = token.clone().map_or(Kept::Nothing, Kept::Token);
+        *self.0.token.write().unwrap_or_else(PoisonError::into_inner) = kept;
         Ok(token.map(|token| token.text))
     }
 
-    fn kept(&self) -> Option<Token> {
+    fn kept(&self) -> Kept {
         self.0.token.read().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
