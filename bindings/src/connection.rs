@@ -14,7 +14,6 @@ use rmcp::service::{
     NotificationContext, Peer, PeerRequestOptions, RoleClient, ServiceError, serve_directly_with_ct,
 };
 use rmcp::transport::streamable_http_client::StreamableHttpError;
-use serde_json::value::RawValue;
 use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 
@@ -27,7 +26,7 @@ use crate::progress::{ProgressSink, ProgressSinks};
 use crate::server::Target;
 use crate::stdio::{Garbage, MAX_LINE, StdioTransport};
 use crate::text::shortened;
-use crate::wire::raw_result;
+use crate::wire::{RawText, raw_result};
 
 /// Longest text of a server's that is put into a message.
 pub(crate) const MAX_UPSTREAM_TEXT: usize = 8 * 1024;
@@ -355,7 +354,7 @@ impl Connection {
         request: ClientRequest,
         timeout: Duration,
         progress: Option<ProgressSink>,
-    ) -> Result<Box<RawValue>, RequestError> {
+    ) -> Result<RawText, RequestError> {
         self.request_with(request, timeout, progress, None).await
     }
 
@@ -366,7 +365,7 @@ impl Connection {
         timeout: Duration,
         progress: Option<ProgressSink>,
         meta: Option<RequestMetaObject>,
-    ) -> Result<Box<RawValue>, RequestError> {
+    ) -> Result<RawText, RequestError> {
         let _busy = Busy::new(&self.in_flight);
         let too_long = self.garbage.too_long();
         let answer = async {

@@ -71,7 +71,8 @@ impl Upstreams {
         let meta = serde_json::from_value::<RequestMetaObject>(Value::Object(own)).ok();
         let left = deadline.saturating_duration_since(Instant::now());
         match connection.request_with(typed, left, progress, meta).await {
-            Ok(raw) => Ok(raw),
+            Ok(raw) => RawValue::from_string(raw.into_string())
+                .map_err(|error| upstream.malformed(&operation, error.to_string())),
             Err(error) => Err(upstream.call_error(&connection, &operation, error, timeout).await),
         }
     }

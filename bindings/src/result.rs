@@ -1,6 +1,7 @@
 //! What a tool answered, and the value that a script gets for it.
 
 use std::borrow::Cow;
+use std::ops::Range;
 
 use serde::Deserialize;
 use serde_json::value::RawValue;
@@ -8,14 +9,21 @@ use serde_json::value::RawValue;
 use crate::media::bounded;
 use crate::redact::Redactor;
 use crate::text::printable;
+use crate::wire::RawText;
 
 /// Longest message made of a failed result. A model reads it; the whole result is there for who wants more.
 const MAX_ERROR_TEXT: usize = 8 * 1024;
 
 /// The result of one `tools/call`, as the server sent it.
+///
+/// It stays text, and where its parts are is found once: results of 10 MB are real, and each look at one costs
+/// milliseconds.
 #[derive(Debug, Clone)]
 pub struct ToolResult {
-    raw: Box<RawValue>,
+    raw: RawText,
+    is_error: bool,
+    structured: Option<Range<usize>>,
+    content: Option<Vec<Range<usize>>>,
     /// The longest data of one image and the like that a script gets.
     max_media: usize,
 }
@@ -38,7 +46,7 @@ struct Block<'a> {
     #[serde(borrow, rename = "type")]
     kind: Cow<'a, str>,
     #[serde(borrow, default)]
-    text: Option<Cow<'a, str>>,
+    text: Option<&'a RawValue>,
 }
 
 impl ToolResult {
@@ -46,11 +54,23 @@ impl ToolResult {
     ///
     /// # Errors
     /// Why this is no result of `tools/call`.
-    pub(crate) fn new(raw: Box<RawValue>, max_media: usize) -> Result<Self, String> {
-        let result = Self { raw, max_media };
-        let shape =
-            result.shape().map_err(|error| format!("its result is not one of tools/call: {error}"))?;
-        is_final(shape.result_type.as_deref()).map(|()| result)
+    pub(crate) fn new(raw: RawText, max_media: usize) -> Result<Self, String> {
+        let text = raw.get();
+        // A struct would also be read from an array.
+        if !text.starts_with('{') {
+            return Err("its result is not one of tools/call: expected an object".to_owned());
+        }
+        let shape: Shape<'_> = serde_json::from_str(text)
+            .map_err(|error| format!("its result is not one of tools/call: {error}"))?;
+        is_final(shape.result_type.as_deref())?;
+        let range = |part: &RawValue| {
+            let start = part.get().as_ptr().addr() - text.as_ptr().addr();
+            start..start + part.get().len()
+        };
+        let is_error = shape.is_error == Some(true);
+        let structured = shape.structured.map(range);
+        let content = shape.content.map(|blocks| blocks.into_iter().map(range).collect());
+        Ok(Self { raw, is_error, structured, content, max_media })
     }
 
     /// A failure without the credentials that the server may have repeated in it.
@@ -59,21 +79,19 @@ impl ToolResult {
             return self;
         }
         let text = redactor.redact(self.raw.get());
-        // A credential can be all digits, and then the rest may not be JSON any more.
-        let raw = RawValue::from_string(text).unwrap_or_else(|_| {
-            RawValue::from_string(r#"{"content":[],"isError":true}"#.to_owned()).expect("this is JSON")
-        });
-        Self { raw, ..self }
+        // A credential can be all digits, and then the rest may not be what it was.
+        Self::new(RawText::trusted(text), self.max_media).unwrap_or_else(|_| Self {
+            raw: RawText::trusted(r#"{"content":[],"isError":true}"#.to_owned()),
+            is_error: true,
+            structured: None,
+            content: None,
+            max_media: self.max_media,
+        })
     }
 
     /// Whether the tool says that it failed.
     pub fn is_error(&self) -> bool {
-        self.shape().is_ok_and(|shape| shape.is_error == Some(true))
-    }
-
-    /// The whole result, byte for byte, as text.
-    pub fn raw_json_text(&self) -> &str {
-        self.raw.get()
+        self.is_error
     }
 
     /// The whole result, byte for byte.
@@ -81,18 +99,31 @@ impl ToolResult {
         self.raw.get().as_bytes().to_vec()
     }
 
+    /// The whole result, byte for byte, as text.
+    pub fn raw_json_text(&self) -> &str {
+        self.raw.get()
+    }
+
     /// The value that a script gets, as JSON: the structured content if there is any, of whatever type; else, for a
     /// result of nothing but text, the joined text, as it is when it is a JSON object or array, else as a string; else
     /// the whole result, in which an image, a sound or a file that is too large has lost its data.
     pub fn value_json(&self) -> Vec<u8> {
-        let Ok(shape) = self.shape() else { return self.raw_json() };
-        if let Some(structured) = shape.structured {
-            return structured.get().as_bytes().to_vec();
+        if let Some(structured) = &self.structured {
+            return self.raw.get().as_bytes()[structured.clone()].to_vec();
         }
-        let Some(text) = shape.content.as_deref().and_then(only_text) else {
-            let bounded = bounded(self.raw.get(), "content", self.max_media);
-            return bounded.map_or_else(|| self.raw_json(), String::into_bytes);
+        let texts: Option<Vec<&RawValue>> = self.blocks().map(text_of).collect();
+        let Some(texts) = texts.filter(|_| self.content.is_some()) else {
+            return self.whole();
         };
+        // What is plainly a text and not JSON in a text goes on as it is.
+        if let [text] = texts.as_slice()
+            && !text.get()[1..].trim_start().starts_with(['{', '[', '\\'])
+        {
+            return text.get().as_bytes().to_vec();
+        }
+        // JSON can write half of a surrogate pair, which is no text.
+        let texts: Option<Vec<_>> = texts.into_iter().map(unquoted).collect();
+        let Some(text) = texts.map(|texts| texts.join("\n")) else { return self.whole() };
         let trimmed = text.trim();
         // `&RawValue` checks the syntax without building a tree, and leaves numbers as they are.
         if trimmed.starts_with(['{', '[']) && serde_json::from_str::<&RawValue>(trimmed).is_ok() {
@@ -103,23 +134,22 @@ impl ToolResult {
 
     /// What to tell the reader of the script about a result with [`is_error`](Self::is_error): the tool's own words.
     pub fn error_text(&self) -> String {
-        let Ok(shape) = self.shape() else { return "the tool failed".to_owned() };
-        let blocks = shape.content.unwrap_or_default();
-        let texts: Vec<_> = blocks.iter().filter_map(|block| text_of(block)).collect();
-        let text = match (texts.join("\n"), shape.structured) {
+        let texts: Vec<_> = self.blocks().filter_map(|block| unquoted(text_of(block)?)).collect();
+        let text = match (texts.join("\n"), &self.structured) {
             (text, _) if !text.trim().is_empty() => text,
-            (_, Some(structured)) => structured.get().to_owned(),
+            (_, Some(structured)) => self.raw.get()[structured.clone()].to_owned(),
             (_, None) => "the tool failed and does not say why".to_owned(),
         };
         crate::text::shortened(text.trim(), MAX_ERROR_TEXT).into_owned()
     }
 
-    fn shape(&self) -> Result<Shape<'_>, serde_json::Error> {
-        // A struct would also be read from an array.
-        if !self.raw.get().starts_with('{') {
-            return Err(serde::de::Error::custom("expected an object"));
-        }
-        serde_json::from_str(self.raw.get())
+    fn whole(&self) -> Vec<u8> {
+        let bounded = bounded(self.raw.get(), "content", self.max_media);
+        bounded.map_or_else(|| self.raw_json(), String::into_bytes)
+    }
+
+    fn blocks(&self) -> impl Iterator<Item = &str> {
+        self.content.iter().flatten().map(|range| &self.raw.get()[range.clone()])
     }
 }
 
@@ -142,26 +172,27 @@ pub(crate) fn is_final(result_type: Option<&str>) -> Result<(), String> {
 }
 
 /// As [`is_final`], for the text of any result.
-pub(crate) fn check_final(raw: &RawValue) -> Result<(), String> {
+pub(crate) fn check_final(text: &str) -> Result<(), String> {
     #[derive(Deserialize)]
     struct Kind<'a> {
         #[serde(borrow, default, rename = "resultType")]
         result_type: Option<Cow<'a, str>>,
     }
-    let kind: Kind<'_> =
-        serde_json::from_str(raw.get()).map_err(|error| format!("it is no object: {error}"))?;
+    let kind: Kind<'_> = serde_json::from_str(text).map_err(|error| format!("it is no object: {error}"))?;
     is_final(kind.result_type.as_deref())
 }
 
-/// The joined text of `blocks` if all of them are text.
-fn only_text(blocks: &[&RawValue]) -> Option<String> {
-    let texts: Option<Vec<_>> = blocks.iter().map(|block| text_of(block)).collect();
-    texts.map(|texts| texts.join("\n"))
+/// The text of a block of text, in its quotes.
+fn text_of(block: &str) -> Option<&RawValue> {
+    let block: Block<'_> = serde_json::from_str(block).ok()?;
+    block.text.filter(|text| block.kind == "text" && text.get().starts_with('"'))
 }
 
-fn text_of<'a>(block: &'a RawValue) -> Option<Cow<'a, str>> {
-    let block: Block<'a> = serde_json::from_str(block.get()).ok()?;
-    block.text.filter(|_| block.kind == "text")
+fn unquoted(text: &RawValue) -> Option<Cow<'_, str>> {
+    // `Cow` itself would always be a copy.
+    #[derive(Deserialize)]
+    struct Borrowed<'a>(#[serde(borrow)] Cow<'a, str>);
+    serde_json::from_str::<Borrowed<'_>>(text.get()).ok().map(|text| text.0)
 }
 
 #[cfg(test)]
@@ -169,7 +200,7 @@ mod tests {
     use super::*;
 
     fn result(text: &str) -> ToolResult {
-        ToolResult::new(RawValue::from_string(text.to_owned()).unwrap(), usize::MAX).unwrap()
+        ToolResult::new(RawText::trusted(text.to_owned()), usize::MAX).unwrap()
     }
 
     fn value(text: &str) -> String {
@@ -218,6 +249,15 @@ mod tests {
     }
 
     #[test]
+    fn half_a_surrogate_pair_is_no_reason_to_lose_anything() {
+        assert_eq!(value(r#"{"content":[{"type":"text","text":"a\ud83d"}]}"#), r#""a\ud83d""#);
+        let two = r#"{"content":[{"type":"text","text":"a\ud83d"},{"type":"text","text":"b"}]}"#;
+        assert_eq!(value(two), two);
+        // A text that begins with an escape may still be JSON.
+        assert_eq!(value(r#"{"content":[{"type":"text","text":"\n\u007b\"a\":1}"}]}"#), r#"{"a":1}"#);
+    }
+
+    #[test]
     fn anything_else_is_the_whole_result() {
         for whole in [
             r#"{"content":[{"type":"text","text":"a"},{"type":"image","data":"","mimeType":"image/png"}]}"#,
@@ -244,7 +284,7 @@ mod tests {
 
     #[test]
     fn what_is_no_result_is_refused() {
-        let new = |text: &str| ToolResult::new(RawValue::from_string(text.to_owned()).unwrap(), usize::MAX);
+        let new = |text: &str| ToolResult::new(RawText::trusted(text.to_owned()), usize::MAX);
         assert!(new("null").is_err());
         assert!(new("[null, [], false]").is_err());
         assert!(new(r#"{"content": 7}"#).is_err());

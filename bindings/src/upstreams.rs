@@ -8,7 +8,6 @@ use rmcp::model::{
     CallToolRequest, CallToolRequestParams, ClientRequest, GetPromptRequest, GetPromptRequestParams,
     ReadResourceRequest, ReadResourceRequestParams,
 };
-use serde_json::value::RawValue;
 use serde_json::{Map, Value};
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
@@ -27,6 +26,7 @@ use crate::redact::Redactor;
 use crate::result::{ToolResult, check_final};
 use crate::server::{Server, Target};
 use crate::status::{ServerStatus, State};
+use crate::wire::RawText;
 
 /// How servers are started and how long they may take.
 #[derive(Debug, Clone)]
@@ -285,7 +285,7 @@ impl Upstreams {
         let request = ReadResourceRequest::new(ReadResourceRequestParams::new(uri)).into();
         let upstream = self.server(server)?;
         let raw = upstream.request("resources/read", request, timeout, None).await?;
-        check_final(&raw).map_err(|reason| upstream.malformed("resources/read", reason))?;
+        check_final(raw.get()).map_err(|reason| upstream.malformed("resources/read", reason))?;
         let bounded = bounded(raw.get(), "contents", upstream.target.options.max_media_bytes);
         Ok(bounded.map_or_else(|| into_bytes(raw), String::into_bytes))
     }
@@ -315,7 +315,7 @@ impl Upstreams {
         params.arguments = Some(object(server, "prompts/get", arguments)?);
         let raw =
             upstream.request("prompts/get", GetPromptRequest::new(params).into(), timeout, None).await?;
-        check_final(&raw).map_err(|reason| upstream.malformed("prompts/get", reason))?;
+        check_final(raw.get()).map_err(|reason| upstream.malformed("prompts/get", reason))?;
         Ok(into_bytes(raw))
     }
 
@@ -374,7 +374,7 @@ impl Server {
         request: ClientRequest,
         timeout: Duration,
         progress: Option<ProgressSink>,
-    ) -> Result<Box<RawValue>, CallError> {
+    ) -> Result<RawText, CallError> {
         let deadline = Instant::now() + timeout.min(A_DAY);
         let connection = self.connection(deadline).await?;
         let left = deadline.saturating_duration_since(Instant::now());
@@ -412,7 +412,7 @@ impl Server {
         }
     }
 
-    fn malformed(&self, operation: &str, reason: String) -> CallError {
+    pub(crate) fn malformed(&self, operation: &str, reason: String) -> CallError {
         let (server, operation) = (self.target.name.clone(), operation.to_owned());
         CallError::Malformed { server, operation, reason: self.target.redactor.redact(reason) }
     }
@@ -455,8 +455,8 @@ fn object(server: &str, operation: &str, text: &str) -> Result<Map<String, Value
     })
 }
 
-fn into_bytes(raw: Box<RawValue>) -> Vec<u8> {
-    Box::<str>::from(raw).into_string().into_bytes()
+fn into_bytes(raw: RawText) -> Vec<u8> {
+    raw.into_string().into_bytes()
 }
 
 /// Tells the world about tools. A server's life does so before it calls itself ready, so that whoever sees it ready

@@ -243,10 +243,32 @@ fn error_data(text: &str) -> ErrorData {
     ErrorData::new(code, message, value.get("data").filter(|data| !data.is_null()).cloned())
 }
 
+/// The text of a result. It was read as JSON once, when it came; a `RawValue` could only be made by reading it again,
+/// which is what a result of 10 MB mostly costs.
+#[derive(Debug, Clone)]
+pub(crate) struct RawText(String);
+
+impl RawText {
+    /// The text.
+    pub(crate) fn get(&self) -> &str {
+        &self.0
+    }
+
+    /// The text itself.
+    pub(crate) fn into_string(self) -> String {
+        self.0
+    }
+
+    /// A text that is known to be JSON.
+    pub(crate) fn trusted(text: String) -> Self {
+        Self(text)
+    }
+}
+
 /// The text of a result that came through [`parse`].
-pub(crate) fn raw_result(result: ServerResult) -> Option<Box<RawValue>> {
+pub(crate) fn raw_result(result: ServerResult) -> Option<RawText> {
     match result {
-        ServerResult::CustomResult(CustomResult(Value::String(text))) => RawValue::from_string(text).ok(),
+        ServerResult::CustomResult(CustomResult(Value::String(text))) => Some(RawText(text)),
         _ => None,
     }
 }
