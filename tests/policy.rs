@@ -36,6 +36,15 @@ fn mcp(method: &str, name: &str, mut params: Value) -> Request {
         .header("mcp-name", name)
 }
 
+/// The audit log once it has so many lines: they are written after the answer.
+async fn log(server: &Daemon, lines: usize) -> String {
+    eventually("records", async || {
+        let text = server.folder().read("audit.jsonl");
+        (text.lines().count() >= lines).then_some(text)
+    })
+    .await
+}
+
 /// The tools that were called, as the server saw it.
 fn called(odd: &Odd) -> Vec<String> {
     let seen = odd.seen().into_iter().filter(|message| message["method"] == "tools/call");
@@ -259,7 +268,7 @@ async fn tools_that_are_passed_through_go_by_the_same_rules() {
     let fine = json!({ "name": "s__read", "arguments": { "path": "/tmp" } });
     assert_says(&server.send(mcp("tools/call", "s__read", fine)).await.expect(200).text(), &["/tmp"]);
     assert_eq!(called(&odd), ["read"]);
-    let log = server.folder().read("audit.jsonl");
+    let log = log(&server, 4).await;
     assert!(log.contains("\"run\":null") && log.matches("\"rule\":\"no-etc\"").count() == 2, "{log}");
 }
 
@@ -293,7 +302,7 @@ async fn a_tenants_token_leaves_no_choice_of_tenant() {
     let request = mcp("tools/call", "run", call).header("authorization", "Bearer acme-token");
     let answer = server.send(request).await;
     assert_says(&answer.text(), &["fair"]);
-    let log = server.folder().read("audit.jsonl");
+    let log = log(&server, 8).await;
     assert_eq!(log.matches("\"tenant\":\"acme\"").count(), log.matches("\"fair\"").count() + 4, "{log}");
     assert!(log.contains("\"tenant\":\"other\"") && !log.contains("-token"), "{log}");
 }
