@@ -213,6 +213,17 @@ fn a_list_does_not_wait_for_ever_for_a_server_that_never_answers() {
 }
 
 #[test]
+fn it_does_not_start_itself_from_its_clients_list() {
+    let folder = in_folder(
+        json!({ "isolet": { "command": ISOLET, "args": ["mcp"] }, "demo": demo()["demo"].clone() }),
+    );
+    let mut client = Client::legacy(folder.path(), &[]);
+    assert_says(harness::text(&tool(&client.tools(), "run")["description"]), &["These are all 11 tools"]);
+    let children = processes::descendants(Pid::from_raw(client.pid().cast_signed()).expect("a pid"));
+    assert!(children.iter().all(|child| !child.command.contains("isolet mcp")), "{children:?}");
+}
+
+#[test]
 fn a_signal_ends_it() {
     let folder = in_folder(demo());
     let mut client = Client::legacy(folder.path(), &[]);

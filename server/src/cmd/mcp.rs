@@ -4,6 +4,7 @@ use std::net::{Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use isolet_bindings::config::TransportConfig;
 use rmcp::ServiceExt as _;
 use rmcp::service::ServerInitializeError;
 
@@ -75,7 +76,14 @@ impl McpChoice {
 pub fn run(args: Args) -> Result<(), Failure> {
     let folder = Path::new(".");
     let settings = args.settings.load(folder)?;
-    let servers = config::load(args.mcp_config.as_deref().or(settings.mcp_config.as_deref()), folder)?;
+    let mut servers = config::load(args.mcp_config.as_deref().or(settings.mcp_config.as_deref()), folder)?;
+    servers.servers.retain(|name, server| {
+        let itself = starts_isolet(&server.transport);
+        if itself {
+            eprintln!("isolet: the server \"{name}\" is isolet itself; it is left out");
+        }
+        !itself
+    });
     let rules = settings.rules(Stdout::Taken)?;
     super::on_runtime(Some(2), async move {
         let mut signals = Signals::listen()?;
@@ -87,6 +95,15 @@ pub fn run(args: Args) -> Result<(), Failure> {
         tools.shutdown().await;
         served
     })
+}
+
+/// Whether this starts `isolet mcp`. A client's own list of servers has isolet in it; read by isolet it would start
+/// another, and that one the next.
+fn starts_isolet(transport: &TransportConfig) -> bool {
+    let TransportConfig::Stdio(child) = transport else { return false };
+    let own = std::env::current_exe().ok();
+    let same = Path::new(&child.command).file_name() == own.as_deref().and_then(Path::file_name);
+    same && child.args.first().is_some_and(|first| first == "mcp")
 }
 
 async fn serve(
