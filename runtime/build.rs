@@ -81,7 +81,7 @@ fn snapshot(folder: &Path) -> v8::StartupData {
         }
 
         // What Rust calls by index; `isolate::Entries` takes them in this order.
-        for name in ["prepare", "start", "deliver", "tick", "uncaught", "worker", "fetch"] {
+        for name in ["prepare", "start", "deliver", "tick", "uncaught", "worker", "fetch", "settle"] {
             let key = v8::String::new(scope, name).expect("a short string");
             let function = isolet.get(scope, key.into()).expect("isolet has it");
             let function: v8::Local<v8::Function> =

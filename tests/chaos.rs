@@ -102,10 +102,10 @@ fn kill(process: &Process) -> bool {
     Pid::from_raw(process.pid).is_some_and(|pid| kill_process(pid, Signal::KILL).is_ok())
 }
 
-/// Fails unless the service is whole again: as many runners as before, none of the killed ones left, nothing running, and
+/// Fails unless the service is whole again: as many zygotes as before, none of the killed ones left, nothing running, and
 /// scripts run.
-async fn assert_recovers(server: &Daemon, runners: usize, killed: &[Process]) {
-    eventually("all runners are back", || async { (server.runners().len() == runners).then_some(()) }).await;
+async fn assert_recovers(server: &Daemon, zygotes: usize, killed: &[Process]) {
+    eventually("all zygotes are back", || async { (server.zygotes().len() == zygotes).then_some(()) }).await;
     server.ready().await;
     for (code, expected) in HONEST {
         assert_eq!(*result(&server.run(code).await), expected, "{code}");
@@ -156,7 +156,7 @@ async fn runners_that_are_killed_under_load() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn runners_that_are_killed_one_at_a_time_cost_only_runs_that_had_called() {
+async fn zygotes_that_are_killed_one_at_a_time_cost_only_runs_that_had_called() {
     let server = Daemon::serve_in(Folder::new(), &["--runners", "2"]).await_ready().await;
     let load = Load::start(&server, 6);
     let mut killed = Vec::new();
@@ -164,15 +164,15 @@ async fn runners_that_are_killed_one_at_a_time_cost_only_runs_that_had_called() 
         // The next one dies when the last one's place is taken.
         server.ready().await;
         tokio::time::sleep(Duration::from_millis(100)).await;
-        if let Some(victim) = server.runners().pop()
+        if let Some(victim) = server.zygotes().pop()
             && kill(&victim)
         {
             killed.push(victim);
         }
         eventually("a replacement", || async {
-            let runners = server.runners();
-            let replaced = runners.iter().all(|runner| !killed.contains(runner));
-            (runners.len() == 2 && replaced).then_some(())
+            let zygotes = server.zygotes();
+            let replaced = zygotes.iter().all(|zygote| !killed.contains(zygote));
+            (zygotes.len() == 2 && replaced).then_some(())
         })
         .await;
     }

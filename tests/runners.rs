@@ -4,7 +4,7 @@ mod harness;
 
 use std::collections::BTreeSet;
 
-use harness::processes::wait_until_gone;
+use harness::processes::{Process, wait_until_gone};
 use harness::*;
 use rustix::process::{Pid, Signal, kill_process};
 
@@ -15,7 +15,7 @@ async fn every_layer_of_the_jail_is_reported() {
     let runners = runtime["runners"].as_array().unwrap_or_else(|| panic!("{runtime:#}"));
     let reported: BTreeSet<u64> = runners.iter().filter_map(|runner| runner["pid"].as_u64()).collect();
     let alive: BTreeSet<u64> =
-        server.runners().iter().map(|runner| u64::try_from(runner.pid).unwrap()).collect();
+        server.zygotes().iter().map(|zygote| u64::try_from(zygote.pid).unwrap()).collect();
     assert_eq!(reported, alive, "{runtime:#}");
     for runner in runners {
         let layers = runner["jail"].as_object().unwrap_or_else(|| panic!("{runtime:#}"));
@@ -57,9 +57,9 @@ async fn runners_have_no_files_no_sockets_and_no_secrets() {
 }
 
 #[tokio::test]
-async fn a_killed_runner_costs_its_runs_alone_and_is_replaced() {
+async fn a_killed_zygote_takes_its_runs_along_and_is_replaced() {
     let server = Daemon::serve().await_ready().await;
-    let before = server.runners();
+    let before = server.zygotes();
     let waiting = json!({ "code": "console.log('begun'); await env.demo.wait({ ms: 50000 })" });
     let mut connection = server.connect().await;
     let mut events = connection.events(&waiting).await;
@@ -77,7 +77,7 @@ async fn a_killed_runner_costs_its_runs_alone_and_is_replaced() {
     // A runner may be dead whose death nobody has heard of: what is handed to it is placed again.
     server.assert_works().await;
     eventually("as many runners as before, and other ones", || async {
-        let now = server.runners();
+        let now = server.zygotes();
         let replaced = now.iter().all(|runner| before.iter().all(|old| old.pid != runner.pid));
         (now.len() == before.len() && replaced).then_some(())
     })
@@ -89,17 +89,57 @@ async fn a_killed_runner_costs_its_runs_alone_and_is_replaced() {
 }
 
 #[tokio::test]
+async fn a_killed_runner_costs_one_run() {
+    let server = Daemon::serve().await_ready().await;
+    let (zygotes, idle) = (server.zygotes(), server.runners());
+    let waiting = json!({ "code": "await env.demo.wait({ ms: 3000 }); return 'whole'" });
+    let (mut one, mut other) = (server.connect().await, server.connect().await);
+    let mut runs = Box::pin(async {
+        tokio::join!(one.send(http::Request::run(&waiting)), other.send(http::Request::run(&waiting)))
+    });
+    let busy = tokio::select! {
+        _ = &mut runs => panic!("they cannot end"),
+        busy = async {
+            server.metric_becomes("isolet_runs_in_flight", 2.0).await;
+            // Copies that wait sit in a read; those at work have used the processor for their script.
+            tokio::time::sleep(std::time::Duration::from_millis(300)).await;
+            idle.into_iter().filter(|runner| !zygotes.contains(runner)).max_by_key(cpu_ticks)
+        } => busy.expect("a runner"),
+    };
+    let _ = kill_process(Pid::from_raw(busy.pid).expect("a pid"), Signal::KILL);
+    let (one, other) = runs.await;
+    let ends = [one, other].map(|answer| answer.expect(200).json());
+    let crashed = ends.iter().filter(|report| report["error"]["code"] == "crashed").count();
+    let whole = ends.iter().filter(|report| report["result"] == "whole").count();
+    assert!(crashed <= 1 && crashed + whole == 2, "{ends:#?}");
+    assert_eq!(server.zygotes(), zygotes, "none was replaced");
+    server.assert_works().await;
+}
+
+/// CPU that a process has used.
+fn cpu_ticks(process: &Process) -> u64 {
+    let stat = std::fs::read_to_string(format!("/proc/{}/stat", process.pid)).unwrap_or_default();
+    let fields = stat.rsplit_once(')').map(|(_, rest)| rest.split_whitespace().collect::<Vec<_>>());
+    fields.map_or(0, |fields| {
+        fields.iter().skip(11).take(2).filter_map(|ticks| ticks.parse::<u64>().ok()).sum()
+    })
+}
+
+#[tokio::test]
 async fn a_stopped_runner_does_not_hold_its_runs_for_ever() {
     let server = Daemon::serve_in(Folder::new(), &["--runners", "1"]).await_ready().await;
-    let runner = server.runners().pop().expect("one runner");
-    // It is alive and does nothing any more, its watchdog included.
-    kill_process(Pid::from_raw(runner.pid).expect("a pid"), Signal::STOP).expect("it is alive");
+    // They are alive and do nothing any more: the zygote makes no copies, the copies run nothing.
+    let stopped = server.runners();
+    for runner in &stopped {
+        kill_process(Pid::from_raw(runner.pid).expect("a pid"), Signal::STOP).expect("it is alive");
+    }
     let report = server.run_with(json!({ "code": "return 1", "timeout_ms": 1000 })).await;
     assert_eq!(report["ok"], false, "{report:#}");
     assert!(["crashed", "wall_limit"].contains(&text(&report["error"]["code"])), "{report:#}");
-    wait_until_gone("the stopped runner", PATIENCE, || {
-        [&runner].into_iter().filter(|runner| runner.is_alive()).cloned().collect()
-    });
+    // Only the copy that was given the run is ended; the others are as good as before once they may go on.
+    for runner in stopped.iter().filter(|runner| runner.is_alive()) {
+        kill_process(Pid::from_raw(runner.pid).expect("a pid"), Signal::CONT).expect("it is alive");
+    }
     server.assert_works().await;
 }
 

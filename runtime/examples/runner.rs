@@ -9,6 +9,6 @@ fn main() -> std::process::ExitCode {
     match words.next().as_deref() {
         #[cfg(target_os = "linux")]
         Some("escape") => process::escape::main(words),
-        _ => process::runner::main(words),
+        _ => process::zygote::main(words),
     }
 }

@@ -1,13 +1,14 @@
 //! How many fresh isolates a second, and what each costs: the engine alone, without HTTP.
 //!
-//! `cargo run --release -p isolet-runtime --example throughput -- [RUNS] [PARALLEL]`
+//! `cargo run --release -p isolet-runtime --example throughput -- [RUNS] [PARALLEL] [thread]`; the example `runner` must
+//! be built for process isolation, which is the default.
 
 use std::sync::Arc;
 use std::time::Instant;
 
 use isolet_runtime::{
-    Catalogue, Engine, EngineOptions, Entry, Environment, Job, Language, Limits, ToolFuture, ToolHost,
-    ToolRequest,
+    Catalogue, Engine, EngineOptions, Entry, Environment, Isolation, Job, Language, Limits, RunnerProcesses,
+    ToolFuture, ToolHost, ToolRequest,
 };
 
 struct Nothing;
@@ -23,8 +24,14 @@ fn main() {
     let runs = arguments.next().unwrap_or(5_000);
     let parallel = arguments.next().unwrap_or(1);
     let tokio = tokio::runtime::Runtime::new().expect("a tokio runtime");
-    let engine = Engine::new(EngineOptions::default(), tokio.handle().clone());
-    std::thread::sleep(std::time::Duration::from_millis(300));
+    let isolation = if std::env::args().any(|word| word == "thread") {
+        Isolation::Thread
+    } else {
+        let executable = std::env::current_exe().expect("the path of this program").with_file_name("runner");
+        Isolation::Process(RunnerProcesses { executable, subcommand: "runner".into(), count: 1 })
+    };
+    let engine = Engine::new(EngineOptions { isolation, ..EngineOptions::default() }, tokio.handle().clone());
+    std::thread::sleep(std::time::Duration::from_millis(500));
 
     let job = || Job {
         code: "return 1 + 1".into(),
@@ -37,7 +44,10 @@ fn main() {
         },
         limits: Limits::default(),
     };
-    let cpu_before = cpu_ms();
+    let all = |engine: &Engine| {
+        cpu_ms("self") + engine.runners().iter().map(|zygote| cpu_ms(&zygote.pid.to_string())).sum::<f64>()
+    };
+    let cpu_before = all(&engine);
     let started = Instant::now();
     let mut latencies: Vec<f64> = Vec::with_capacity(runs);
     tokio.block_on(async {
@@ -60,7 +70,7 @@ fn main() {
         }
     });
     let seconds = started.elapsed().as_secs_f64();
-    let cpu = cpu_ms() - cpu_before;
+    let cpu = all(&engine) - cpu_before;
     latencies.sort_by(f64::total_cmp);
     let at = |share: f64| latencies[((latencies.len() - 1) as f64 * share) as usize];
     println!(
@@ -72,10 +82,10 @@ fn main() {
     );
 }
 
-/// CPU of this process so far, in milliseconds.
-fn cpu_ms() -> f64 {
-    let stat = std::fs::read_to_string("/proc/self/stat").unwrap_or_default();
+/// CPU of a process and of the processes that it has buried, in milliseconds.
+fn cpu_ms(pid: &str) -> f64 {
+    let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
     let fields: Vec<&str> = stat.rsplit(')').next().unwrap_or("").split_whitespace().collect();
-    let ticks: f64 = [11, 12].iter().filter_map(|index| fields.get(*index)?.parse::<f64>().ok()).sum();
+    let ticks: f64 = fields.iter().skip(11).take(4).filter_map(|field| field.parse::<f64>().ok()).sum();
     ticks * 10.0
 }

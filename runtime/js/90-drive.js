@@ -88,16 +88,21 @@ isolet.executionContext = () => ({
   props: {},
 });
 
-// Called by Rust once per run, before the script: variables, input, whether unknown names in env throw.
-isolet.prepare = (varsText, inputText, strict) => {
-  isolet.setEnvironment(varsText, strict);
-  const input = inputText === undefined ? undefined : JSONParse(inputText);
-  isolet.expose({ env: isolet.env, input });
+// Called by Rust when a context is new, ahead of any run: what V8 does not let a snapshot hold.
+isolet.settle = () => {
+  isolet.expose({ env: isolet.env, input: undefined });
   // V8 puts shipping features back after a context is made from a snapshot, so these go here and not in the snapshot.
   for (const name of isolet.removed) delete globalThis[name];
 };
 // SharedArrayBuffer and Atomics make clocks and shared state, WebAssembly makes native code.
 isolet.removed = ["SharedArrayBuffer", "Atomics", "WebAssembly"];
+
+// Called by Rust once per run, before the script: variables, input, whether unknown names in env throw. On the way of
+// every run, so it makes no objects: a literal costs a new hidden class in each fresh context.
+isolet.prepare = (varsText, inputText, strict) => {
+  isolet.setEnvironment(varsText, strict);
+  if (inputText !== undefined) globalThis.input = JSONParse(inputText);
+};
 
 // Last of all: what no file has kept is dropped before the snapshot is made: functions that each fresh context would
 // otherwise carry.

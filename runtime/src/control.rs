@@ -19,7 +19,7 @@ pub(crate) enum StopReason {
 }
 
 impl StopReason {
-    fn from_u8(value: u8) -> Option<Self> {
+    pub(crate) fn from_u8(value: u8) -> Option<Self> {
         [Self::Cpu, Self::Wall, Self::Memory, Self::Calls, Self::Logs, Self::Cancelled]
             .into_iter()
             .find(|reason| *reason as u8 == value)
@@ -71,11 +71,6 @@ impl Control {
         if let Some(isolate) = self.isolate.get() {
             isolate.terminate_execution();
         }
-    }
-
-    /// Hands something to the isolate's thread.
-    pub(crate) fn send(&self, inbound: Inbound) {
-        let _ = self.inbound.send(inbound);
     }
 
     pub(crate) fn stopped(&self) -> Option<StopReason> {

@@ -7,13 +7,14 @@ use std::time::Duration;
 use tokio::sync::mpsc;
 
 use crate::control::{Control, StopReason};
+use crate::execution::Text;
 use crate::job::WorkerJob;
 use crate::outlet::LocalOutlet;
-use crate::pool::{Pool, PoolOptions, Queued, Text};
+use crate::pool::{Pool, PoolOptions, Queued};
 use crate::process::broker::{Broker, ProcessOptions};
+use crate::process::remote::RemoteRun;
 use crate::report::Outcome;
 use crate::state::Names;
-use crate::turns::Inbound;
 use crate::worker::Worker;
 use crate::{
     Entry, Environment, ErrorCode, Job, Report, RunError, RunEvent, RunnerStatus, Stats, v8_process,
@@ -44,11 +45,11 @@ pub enum Isolation {
 /// How runner processes are started.
 #[derive(Debug, Clone)]
 pub struct RunnerProcesses {
-    /// An executable that calls [`runner::main`](crate::process::runner::main) when its first argument is `subcommand`.
+    /// An executable that calls [`zygote::main`](crate::process::zygote::main) when its first argument is `subcommand`.
     pub executable: PathBuf,
     /// That argument.
     pub subcommand: String,
-    /// How many. The isolates of the engine are spread over them.
+    /// How many zygotes, the processes whose copies run scripts. The runs of the engine are spread over them.
     pub count: usize,
 }
 
@@ -120,13 +121,10 @@ impl Engine {
 
     /// Hands `job` to a warm isolate, or queues it until there is one.
     pub fn run(&self, job: Job) -> Run {
-        let (sender, events) = mpsc::unbounded_channel();
-        let cancel = match &self.handle.place {
-            Place::Processes(broker) => {
-                let run = broker.push(job, sender);
-                Cancel::Broker(broker.clone(), run)
-            }
+        let place = match &self.handle.place {
+            Place::Processes(broker) => RunPlace::Process(broker.push(job)),
             Place::Threads => {
+                let (sender, events) = mpsc::unbounded_channel();
                 let ticket = Arc::new(Ticket::default());
                 let Job { code, language, entry: Entry::Script { input }, environment, limits } = job;
                 let Environment { vars, catalogue, host } = environment;
@@ -138,10 +136,10 @@ impl Engine {
                     Box::new(outlet),
                     ticket.clone(),
                 ));
-                Cancel::Ticket(ticket)
+                RunPlace::Thread { events, ticket }
             }
         };
-        Run { events, cancel, done: false }
+        Run { place, done: false }
     }
 
     /// Starts a Worker: a long-lived isolate that answers requests. It lives in this process, whatever the isolation of
@@ -223,15 +221,6 @@ impl Ticket {
         )
     }
 
-    /// Hands something to the run, if it runs.
-    pub(crate) fn send(&self, inbound: Inbound) {
-        if let TicketState::Running(control) =
-            &*self.inner.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
-        {
-            control.send(inbound);
-        }
-    }
-
     pub(crate) fn cancel(&self) {
         let mut state = self.inner.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
         if let TicketState::Running(control) = std::mem::replace(&mut *state, TicketState::Cancelled) {
@@ -240,16 +229,19 @@ impl Ticket {
     }
 }
 
-/// How a run is cancelled where it runs.
-enum Cancel {
-    Ticket(Arc<Ticket>),
-    Broker(Arc<Broker>, u64),
+/// Where a run runs, and how it is heard and ended there.
+enum RunPlace {
+    Thread {
+        events: mpsc::UnboundedReceiver<RunEvent>,
+        ticket: Arc<Ticket>,
+    },
+    /// Dropping it ends it.
+    Process(RemoteRun),
 }
 
 /// A run in progress. Dropping it cancels the run and its calls.
 pub struct Run {
-    events: mpsc::UnboundedReceiver<RunEvent>,
-    cancel: Cancel,
+    place: RunPlace,
     done: bool,
 }
 
@@ -259,7 +251,12 @@ impl Run {
         if self.done {
             return None;
         }
-        let event = self.events.recv().await.unwrap_or_else(|| RunEvent::Done(Box::new(crashed())));
+        let event = match &mut self.place {
+            RunPlace::Thread { events, .. } => {
+                events.recv().await.unwrap_or_else(|| RunEvent::Done(Box::new(crashed())))
+            }
+            RunPlace::Process(run) => run.next().await,
+        };
         self.done = matches!(event, RunEvent::Done(_));
         Some(event)
     }
@@ -285,11 +282,10 @@ impl Run {
 
 impl Drop for Run {
     fn drop(&mut self) {
-        if !self.done {
-            match &self.cancel {
-                Cancel::Ticket(ticket) => ticket.cancel(),
-                Cancel::Broker(broker, run) => broker.cancel(*run),
-            }
+        if let RunPlace::Thread { ticket, .. } = &self.place
+            && !self.done
+        {
+            ticket.cancel();
         }
     }
 }

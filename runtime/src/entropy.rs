@@ -33,6 +33,11 @@ pub(crate) fn fill(buffer: &mut [u8]) -> bool {
     .unwrap_or_else(|_| getrandom::fill(buffer).is_ok())
 }
 
+/// Drops what was fetched: a process that was forked must not hand out the same bytes as its siblings.
+pub(crate) fn forget() {
+    let _ = POOL.try_with(|pool| *pool.borrow_mut() = (FETCHED, [0; FETCHED]));
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

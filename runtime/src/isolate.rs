@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::sync::mpsc::{Receiver, Sender, channel};
 
 use crate::control::{Control, StopReason};
+use crate::state::RunState;
 use crate::turns::Inbound;
 use crate::{array_buffers, natives};
 
@@ -44,6 +45,7 @@ pub(crate) struct FreshIsolate {
     pub(crate) context: v8::Global<v8::Context>,
     pub(crate) isolate: v8::OwnedIsolate,
     pub(crate) control: Arc<Control>,
+    /// Taken by whoever runs something in it.
     pub(crate) inbound: Receiver<Inbound>,
     sender: Sender<Inbound>,
 }
@@ -51,7 +53,18 @@ pub(crate) struct FreshIsolate {
 impl FreshIsolate {
     /// An isolate and its context under `heap_limit` bytes of heap and array buffers together.
     pub(crate) fn new(heap_limit: usize) -> Self {
-        Bare::new(heap_limit).with_context()
+        Bare::new(heap_limit, 0).with_context()
+    }
+
+    /// Throws the context away, with all that was done in it, for a new one. For isolet's own code only: what ran in the
+    /// old context may have left traces in the isolate.
+    #[cfg_attr(not(target_os = "linux"), allow(dead_code))]
+    pub(crate) fn renew(&mut self) {
+        self.isolate.remove_slot::<RunState>();
+        self.isolate.remove_slot::<crate::modules::ModuleMap>();
+        (self.context, self.entries) = new_context(&mut self.isolate);
+        // No garbage collection: it leaves pages to be swept later, which every runner would do anew (11% of its time),
+        // and an empty new space, for which every runner would map a page.
     }
 
     /// Where answers and requests for this isolate go.
@@ -75,11 +88,14 @@ pub(crate) struct Bare {
 }
 
 impl Bare {
-    pub(crate) fn new(heap_limit: usize) -> Self {
+    /// V8 may use `slack` bytes more than the run may. With none, V8 collects garbage again and again as the heap fills up
+    /// and then gives up: 0.8 s for 128 MiB. With some, the account after the first collection that finds too much ends
+    /// the run. But one large allocation can then end the process instead, so it is for processes that hold one run.
+    pub(crate) fn new(heap_limit: usize, slack: usize) -> Self {
         let (sender, inbound) = channel();
         let control = Arc::new(Control::new(heap_limit, sender.clone()));
         let parameters = parameters()
-            .heap_limits(0, heap_limit)
+            .heap_limits(0, heap_limit + slack)
             .set_max_young_generation_size_in_bytes(YOUNG.min(heap_limit / 4))
             .array_buffer_allocator(array_buffers::counted(control.clone()));
         let mut isolate = v8::Isolate::new(parameters);
@@ -97,30 +113,36 @@ impl Bare {
 
     pub(crate) fn with_context(self) -> FreshIsolate {
         let Self { mut isolate, control, inbound, sender } = self;
-        let (context, entries) = {
-            v8::scope!(let scope, &mut isolate);
-            let context = v8::Context::new(scope, v8::ContextOptions::default());
-            context.set_allow_generation_from_strings(false);
-            let scope = &mut v8::ContextScope::new(scope, context);
-            let entry = |index| -> v8::Global<v8::Function> {
-                let function = scope
-                    .get_context_data_from_snapshot_once::<v8::Function>(index)
-                    .expect("build.rs put the entry functions into the snapshot");
-                v8::Global::new(scope, function)
-            };
-            let entries = Entries {
-                prepare: entry(0),
-                start: entry(1),
-                deliver: entry(2),
-                tick: entry(3),
-                uncaught: entry(4),
-                worker: entry(5),
-                fetch: entry(6),
-            };
-            (v8::Global::new(scope, context), entries)
-        };
+        let (context, entries) = new_context(&mut isolate);
         FreshIsolate { entries, context, isolate, control, inbound, sender }
     }
+}
+
+/// A context from the snapshot.
+fn new_context(isolate: &mut v8::OwnedIsolate) -> (v8::Global<v8::Context>, Entries) {
+    v8::scope!(let scope, isolate);
+    let context = v8::Context::new(scope, v8::ContextOptions::default());
+    context.set_allow_generation_from_strings(false);
+    let scope = &mut v8::ContextScope::new(scope, context);
+    let entry = |index| -> v8::Global<v8::Function> {
+        let function = scope
+            .get_context_data_from_snapshot_once::<v8::Function>(index)
+            .expect("build.rs put the entry functions into the snapshot");
+        v8::Global::new(scope, function)
+    };
+    let entries = Entries {
+        prepare: entry(0),
+        start: entry(1),
+        deliver: entry(2),
+        tick: entry(3),
+        uncaught: entry(4),
+        worker: entry(5),
+        fetch: entry(6),
+    };
+    let settle = entry(7);
+    let undefined = v8::undefined(scope).into();
+    v8::Local::new(scope, settle).call(scope, undefined, &[]).expect("isolet's own function does not throw");
+    (v8::Global::new(scope, context), entries)
 }
 
 /// V8 is about to abort the process for want of heap: end the run instead, and let V8 get as far as its next check.

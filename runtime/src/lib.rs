@@ -15,6 +15,7 @@
 //! | [`process`] | jailed runner processes behind a broker |
 //! | `pool` | warm threads, one isolate each, and the queue before them |
 //! | `isolate` | a fresh isolate and context from the snapshot that build.rs makes of `js/` |
+//! | `execution` | one script in one fresh isolate, from text to outcome |
 //! | `turns` | a run, turn by turn |
 //! | `state` | what a run knows of itself: calls in flight, logs, result |
 //! | `outlet` | where a run's events and calls go |
@@ -34,6 +35,7 @@ pub mod catalogue;
 mod control;
 pub mod engine;
 mod entropy;
+mod execution;
 mod fault;
 mod isolate;
 pub mod job;

@@ -38,7 +38,7 @@ pub fn measure(code: &str, runs: usize) -> Vec<[Duration; PHASES.len()]> {
     (0..runs)
         .map(|_| {
             let begin = now();
-            let bare = Bare::new(limits.heap_bytes);
+            let bare = Bare::new(limits.heap_bytes, 0);
             let made = now();
             let mut fresh = bare.with_context();
             let ready = now();
@@ -48,7 +48,7 @@ pub fn measure(code: &str, runs: usize) -> Vec<[Duration; PHASES.len()]> {
             let state =
                 RunState::new(names, limits.clone(), fresh.control.clone(), Box::new(Silent), fresh.sender());
             fresh.isolate.set_slot(state);
-            turns::run(&mut fresh, &prepared, None, Instant::now() + limits.wall).expect("a result");
+            turns::run(&mut fresh, None, &prepared, None, Instant::now() + limits.wall).expect("a result");
             let ran = now();
             drop(fresh);
             let disposed = now();

@@ -14,24 +14,17 @@ use std::sync::mpsc::{Sender, channel};
 use std::sync::{Arc, Condvar, Mutex, PoisonError};
 use std::time::Instant;
 
+use crate::control::Control;
 use crate::engine::Ticket;
+use crate::execution::{self, Text};
 use crate::isolate::FreshIsolate;
 use crate::outlet::Outlet;
-use crate::state::{Names, RunState, milliseconds, to_ms};
-use crate::thread_clock::ThreadClock;
-use crate::watchdog::Watchdog;
-use crate::{Language, Limits, Outcome, RunError, Stats, fault, script, turns};
+use crate::state::{Names, RunState, milliseconds};
+use crate::watchdog::{OnThread, Watch, Watchdog};
+use crate::{Limits, fault};
 
 /// Stack of a JavaScript thread. V8 takes about 1 MB of it before it throws; natives and the parser need the rest.
 const STACK: usize = 4 * 1024 * 1024;
-
-/// What a run executes.
-pub(crate) struct Text {
-    pub(crate) code: String,
-    pub(crate) language: Language,
-    /// JSON text.
-    pub(crate) input: Option<String>,
-}
 
 /// A job on its way to an isolate.
 pub(crate) struct Queued {
@@ -66,10 +59,9 @@ pub(crate) struct PoolOptions {
 /// The threads and the queue before them.
 pub(crate) struct Pool {
     options: PoolOptions,
-    pub(crate) watchdog: Watchdog,
+    watchdog: Watchdog,
     state: Mutex<State>,
     arrived: Condvar,
-    warmed: Condvar,
     spawner: Sender<Spawn>,
 }
 
@@ -111,7 +103,6 @@ impl Pool {
             watchdog: Watchdog::start(),
             state: Mutex::default(),
             arrived: Condvar::new(),
-            warmed: Condvar::new(),
             spawner,
             options,
         });
@@ -133,14 +124,6 @@ impl Pool {
     /// Threads that wait for a job.
     pub(crate) fn idle(&self) -> usize {
         self.lock().idle
-    }
-
-    /// Waits until as many isolates are ready as were asked for.
-    pub(crate) fn wait_until_warm(&self) {
-        let mut state = self.lock();
-        while state.idle < self.options.warm && !state.closed {
-            state = self.warmed.wait(state).unwrap_or_else(PoisonError::into_inner);
-        }
     }
 
     /// Starts a thread outside of the pool, for a Worker.
@@ -183,7 +166,6 @@ impl Pool {
         let mut state = self.lock();
         state.making -= 1;
         state.idle += 1;
-        self.warmed.notify_all();
         loop {
             if let Some(queued) = state.queue.pop_front() {
                 if queued.ticket.cancelled() {
@@ -216,37 +198,31 @@ impl Pool {
 
     /// Runs one job and disposes the isolate.
     fn execute(&self, mut fresh: FreshIsolate, queued: Queued) {
-        let Queued { text: Text { code, language, input }, names, limits, outlet, ticket, since } = queued;
+        let Queued { text, names, limits, outlet, ticket, since } = queued;
         if !ticket.claim(&fresh.control) {
             return;
         }
-        let clock = ThreadClock::of_this_thread();
-        let cpu_before = clock.read().unwrap_or_default();
-        let queued_ms = milliseconds(since);
         let (condemned, of_run) = (outlet.condemned(), limits.clone());
         let condemned = Box::new(move |reason| condemned(fault::stopped(reason, &of_run)));
-        let state = RunState::new(names, limits.clone(), fresh.control.clone(), outlet, fresh.sender());
-        let started = state.started();
-        let wall_until = started + limits.wall;
-        fresh.isolate.set_slot(state);
-        let watch = self.watchdog.watch(fresh.control.clone(), limits.cpu, wall_until, condemned);
-        let result = script::prepare(&code, language == Language::TypeScript)
-            .map_err(RunError::from)
-            .and_then(|prepared| turns::run(&mut fresh, &prepared, input.as_deref(), wall_until))
-            .map_err(|error| fault::framed(error, &code));
-        drop(watch);
-        if let Some(state) = fresh.isolate.get_slot_mut::<RunState>() {
-            state.cancel_calls();
-        }
-        let stats = Stats {
-            wall_ms: milliseconds(started),
-            cpu_ms: to_ms(clock.read().unwrap_or_default() - cpu_before),
-            heap_bytes: fresh.memory() as u64,
-            queued_ms,
-        };
-        if let Some(state) = fresh.isolate.get_slot::<RunState>() {
-            state.report(Outcome { result, stats });
-        }
+        let (control, cpu) = (fresh.control.clone(), limits.cpu);
+        let state = RunState::new(names, limits, control.clone(), outlet, fresh.sender());
+        execution::execute(&mut fresh, None, &text, state, milliseconds(since), |wall_until| {
+            let (subject, first) = OnThread::this(control, cpu, wall_until, condemned);
+            self.watchdog.watch(subject, first)
+        });
+    }
+
+    /// Looks after what a Worker does on the calling thread, until what is returned is dropped.
+    pub(crate) fn watch_this_thread(
+        &self,
+        control: &Arc<Control>,
+        limits: &Limits,
+        wall_until: Instant,
+    ) -> Watch {
+        // A Worker's isolate shares the process with its server, so one that does not stop can only be reported.
+        let condemned = Box::new(|reason| tracing::error!(?reason, "a Worker does not stop"));
+        let (subject, first) = OnThread::this(control.clone(), limits.cpu, wall_until, condemned);
+        self.watchdog.watch(subject, first)
     }
 
     /// Lets idle threads end; those that run finish first.

@@ -1,6 +1,6 @@
 //! A run, turn by turn: JavaScript runs until it has nothing to do, then the thread waits for an answer or a timer.
 
-use std::sync::mpsc::RecvTimeoutError;
+use std::sync::mpsc::Receiver;
 use std::time::{Duration, Instant};
 
 use v8::{Local, PinScope};
@@ -21,14 +21,30 @@ pub(crate) enum Inbound {
     Fetch { request: Box<HttpRequest>, reply: crate::worker::Reply },
 }
 
-/// Runs a prepared script to its end in `fresh`, whose slot holds the [`RunState`].
+/// Where a thread waits between two turns.
+pub(crate) trait Inbox {
+    /// What comes next; `None` when nothing came in time.
+    fn wait(&mut self, within: Duration) -> Option<Inbound>;
+}
+
+impl Inbox for Receiver<Inbound> {
+    /// The isolate's control holds a sender, so the channel does not end before the isolate does.
+    fn wait(&mut self, within: Duration) -> Option<Inbound> {
+        self.recv_timeout(within).ok()
+    }
+}
+
+/// Runs a prepared script to its end in `fresh`, whose slot holds the [`RunState`]. What it waits for comes from `inbox`,
+/// or else through the isolate's own channel.
 pub(crate) fn run(
     fresh: &mut FreshIsolate,
+    inbox: Option<&mut dyn Inbox>,
     prepared: &Prepared,
     input: Option<&str>,
     wall_until: Instant,
 ) -> Result<String, RunError> {
     let FreshIsolate { isolate, context, entries, control, inbound, .. } = fresh;
+    let inbox = inbox.unwrap_or(inbound);
     v8::scope!(let scope, isolate);
     let context = Local::new(scope, &*context);
     let scope = &mut v8::ContextScope::new(scope, context);
@@ -57,10 +73,9 @@ pub(crate) fn run(
             tick(scope, entries);
             continue;
         }
-        match inbound.recv_timeout(due.map_or(wall_until, |due| due.min(wall_until)) - now) {
-            Ok(Inbound::Answer { id, answer }) => deliver(scope, entries, id, &answer),
-            Ok(Inbound::Stopped | Inbound::Fetch { .. }) | Err(RecvTimeoutError::Timeout) => {}
-            Err(RecvTimeoutError::Disconnected) => return Err(fault::stuck()),
+        match inbox.wait(due.map_or(wall_until, |due| due.min(wall_until)) - now) {
+            Some(Inbound::Answer { id, answer }) => deliver(scope, entries, id, &answer),
+            Some(Inbound::Stopped | Inbound::Fetch { .. }) | None => {}
         }
     }
 }

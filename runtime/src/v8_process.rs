@@ -14,16 +14,25 @@ static START: Once = Once::new();
 /// section 8). [`Pool`](crate::pool::Pool) spawns all its threads from one that was made here after.
 pub(crate) fn start() {
     START.call_once(|| {
-        let words = std::iter::once("isolet").chain(FLAGS.iter().copied()).map(String::from).collect();
-        let left = v8::V8::set_flags_from_command_line(words);
-        assert_eq!(left.len(), 1, "V8 does not know these flags: {left:?}");
-        // Without a source V8 opens and reads a random device eight times for each isolate: 0.1 ms, and forbidden in a
-        // jail (third_party/v8/README.md).
-        v8::V8::set_entropy_source(crate::entropy::fill);
-        v8::V8::initialize_platform(v8::new_single_threaded_default_platform(false).make_shared());
-        v8::V8::initialize();
+        initialize();
         keep_one_isolate_alive();
     });
+}
+
+/// Starts V8 in a process of one thread, which makes an isolate next and keeps it.
+pub(crate) fn start_alone() {
+    START.call_once(initialize);
+}
+
+fn initialize() {
+    let words = std::iter::once("isolet").chain(FLAGS.iter().copied()).map(String::from).collect();
+    let left = v8::V8::set_flags_from_command_line(words);
+    assert_eq!(left.len(), 1, "V8 does not know these flags: {left:?}");
+    // Without a source V8 opens and reads a random device eight times for each isolate: 0.1 ms, and forbidden in a
+    // jail (third_party/v8/README.md).
+    v8::V8::set_entropy_source(crate::entropy::fill);
+    v8::V8::initialize_platform(v8::new_single_threaded_default_platform(false).make_shared());
+    v8::V8::initialize();
 }
 
 /// Holds an isolate for as long as the process lives: V8's read-only heap dies with the last isolate and is rebuilt for

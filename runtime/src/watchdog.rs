@@ -1,11 +1,12 @@
 //! One thread that stops runs which use too much CPU or time.
 //!
-//! No timer and no thread per run: the watchdog reads the CPU clocks of the threads that run something, when the first
-//! of them can have reached its limit at the earliest, which is never before the remaining CPU time has passed on the
-//! wall. With nothing near its limit it sleeps.
+//! No timer and no thread per run: the watchdog reads the CPU clocks of the threads or processes that run something,
+//! when the first of them can have reached its limit at the earliest, which is never before the remaining CPU time has
+//! passed on the wall. With nothing near its limit it sleeps.
 //!
-//! A run that was stopped and goes on is condemned: V8 cannot be interrupted in some of its C++ (a multiplication of huge
-//! BigInts, for one), and then only the end of the process helps.
+//! What it looks after is a [`Subject`]: a [`Thread`](OnThread) of this process, which it stops through V8 and condemns
+//! if that does not help (V8 cannot be interrupted in some of its C++, a multiplication of huge BigInts for one), or a
+//! runner process, which it ends (`process::sentry`).
 
 use std::collections::HashMap;
 use std::sync::{Arc, Condvar, Mutex, PoisonError};
@@ -13,6 +14,26 @@ use std::time::{Duration, Instant};
 
 use crate::control::{Control, StopReason};
 use crate::thread_clock::ThreadClock;
+
+/// Something with limits.
+pub(crate) trait Subject: Send {
+    /// Ends it if it is past a limit, and says when to look again.
+    fn look(&mut self, now: Instant) -> Look;
+}
+
+/// What came of a look.
+pub(crate) struct Look {
+    /// How long nothing can happen.
+    pub(crate) again: Duration,
+    /// What is to be done without the watchdog's lock: it may take time.
+    pub(crate) act: Option<Box<dyn FnOnce() + Send>>,
+}
+
+impl Look {
+    pub(crate) fn again(again: Duration) -> Self {
+        Self { again, act: None }
+    }
+}
 
 /// Handed to whoever runs something; dropping it ends the watch.
 pub(crate) struct Watch {
@@ -34,43 +55,19 @@ struct Shared {
 #[derive(Default)]
 struct Table {
     next_id: u64,
-    runs: HashMap<u64, Watched>,
+    subjects: HashMap<u64, Box<dyn Subject>>,
     /// When the thread wakes up next; `None` while it sleeps without a date.
     wakes_at: Option<Instant>,
 }
-
-struct Watched {
-    control: Arc<Control>,
-    clock: ThreadClock,
-    /// Reading of `clock` at which the run is out of CPU.
-    cpu_until: Duration,
-    wall_until: Instant,
-    /// Reading of `clock` when the run was first seen to be stopped.
-    stopped_at: Option<Duration>,
-    condemned: Option<Condemned>,
-}
-
-/// What to do with a run that was stopped and goes on.
-pub(crate) type Condemned = Box<dyn FnOnce(StopReason) + Send>;
 
 /// The watchdog looks at least this much later, so that a run that hovers at its limit does not make it spin.
 const SHORTEST_SLEEP: Duration = Duration::from_millis(1);
 
 /// While something runs, the watchdog looks this often whether it was stopped by something else than the watchdog itself.
-const LOOK: Duration = Duration::from_millis(50);
+pub(crate) const LOOK: Duration = Duration::from_millis(50);
 
 /// After so long without runs the watchdog sleeps without a date. Before that a new run costs no system call.
 const LINGER: Duration = Duration::from_secs(1);
-
-/// CPU that a run may use after it was stopped before it is condemned: time for V8 to reach a check, for a garbage
-/// collection to end. Counted on the run's own clock, as on a busy machine its thread may get no turn for long.
-const AFTER_STOP: Duration = Duration::from_millis(50);
-
-/// The same for a run that was stopped for its memory: V8 notices in the middle of collecting a heap that is full, goes on
-/// with that, and collects again before it gives up. 100 to 200 ms with 32 MiB, more with more; with the 50 ms above, every
-/// fourth memory bomb of the hostile corpus cost its runner and with it all honest runs beside it. What such a run
-/// takes meanwhile the broker sees.
-const AFTER_STOP_FOR_MEMORY: Duration = Duration::from_secs(1);
 
 impl Watchdog {
     pub(crate) fn start() -> Self {
@@ -84,24 +81,14 @@ impl Watchdog {
         Self { shared }
     }
 
-    /// Watches the calling thread from now on.
-    pub(crate) fn watch(
-        &self,
-        control: Arc<Control>,
-        cpu: Duration,
-        wall_until: Instant,
-        condemned: Condemned,
-    ) -> Watch {
-        let clock = ThreadClock::of_this_thread();
-        let cpu_until = clock.read().unwrap_or_default() + cpu;
-        let check_at = (Instant::now() + cpu).min(wall_until);
+    /// Looks after `subject` from now on; nothing can happen to it before `first`.
+    pub(crate) fn watch(&self, subject: Box<dyn Subject>, first: Instant) -> Watch {
         let mut table = self.shared.table.lock().unwrap_or_else(PoisonError::into_inner);
         let id = table.next_id;
         table.next_id += 1;
-        let condemned = Some(condemned);
-        table.runs.insert(id, Watched { control, clock, cpu_until, wall_until, stopped_at: None, condemned });
-        if table.wakes_at.is_none_or(|wakes_at| check_at < wakes_at) {
-            table.wakes_at = Some(check_at);
+        table.subjects.insert(id, subject);
+        if table.wakes_at.is_none_or(|wakes_at| first < wakes_at) {
+            table.wakes_at = Some(first);
             self.shared.earlier.notify_one();
         }
         Watch { shared: self.shared.clone(), id }
@@ -110,7 +97,7 @@ impl Watchdog {
 
 impl Drop for Watch {
     fn drop(&mut self) {
-        self.shared.table.lock().unwrap_or_else(PoisonError::into_inner).runs.remove(&self.id);
+        self.shared.table.lock().unwrap_or_else(PoisonError::into_inner).subjects.remove(&self.id);
     }
 }
 
@@ -119,20 +106,18 @@ fn watch(shared: &Shared) {
     let mut busy_at = Instant::now();
     loop {
         let now = Instant::now();
-        let mut condemned = Vec::new();
+        let mut acts = Vec::new();
         let mut next = now + LOOK;
-        for run in table.runs.values_mut() {
+        for subject in table.subjects.values_mut() {
             busy_at = now;
-            // A thread that has ended has no clock; it takes its watch along, so this is only a race at the end.
-            let Some(used) = run.clock.read() else { continue };
-            let look_in = run.look(used, now, &mut condemned);
-            next = next.min(now + look_in.max(SHORTEST_SLEEP));
+            let look = subject.look(now);
+            next = next.min(now + look.again.max(SHORTEST_SLEEP));
+            acts.extend(look.act);
         }
         table.wakes_at = (busy_at + LINGER > now).then_some(next);
-        if !condemned.is_empty() {
-            // Not under the lock: condemning writes to a socket.
+        if !acts.is_empty() {
             drop(table);
-            condemned.into_iter().for_each(|(condemn, reason): (Condemned, _)| condemn(reason));
+            acts.into_iter().for_each(|act| act());
             table = shared.table.lock().unwrap_or_else(PoisonError::into_inner);
             continue;
         }
@@ -146,24 +131,60 @@ fn watch(shared: &Shared) {
     }
 }
 
-impl Watched {
-    /// Stops or condemns the run if it is time, and says when to look again.
-    fn look(
-        &mut self,
-        used: Duration,
-        now: Instant,
-        condemned: &mut Vec<(Condemned, StopReason)>,
-    ) -> Duration {
+/// A run on a thread of this process.
+pub(crate) struct OnThread {
+    control: Arc<Control>,
+    clock: ThreadClock,
+    /// Reading of `clock` at which the run is out of CPU.
+    cpu_until: Duration,
+    wall_until: Instant,
+    /// Reading of `clock` when the run was first seen to be stopped.
+    stopped_at: Option<Duration>,
+    condemned: Option<Condemned>,
+}
+
+/// What to do with a run that was stopped and goes on.
+pub(crate) type Condemned = Box<dyn FnOnce(StopReason) + Send>;
+
+/// CPU that a run may use after it was stopped before it is condemned: time for V8 to reach a check, for a garbage
+/// collection to end. Counted on the run's own clock, as on a busy machine its thread may get no turn for long.
+const AFTER_STOP: Duration = Duration::from_millis(50);
+
+/// The same for a run that was stopped for its memory: V8 notices in the middle of collecting a heap that is full, goes on
+/// with that, and collects again before it gives up: 100 to 200 ms with 32 MiB, more with more.
+const AFTER_STOP_FOR_MEMORY: Duration = Duration::from_secs(1);
+
+impl OnThread {
+    /// The calling thread, from now on. With the earliest moment at which it can reach a limit.
+    pub(crate) fn this(
+        control: Arc<Control>,
+        cpu: Duration,
+        wall_until: Instant,
+        condemned: Condemned,
+    ) -> (Box<dyn Subject>, Instant) {
+        let clock = ThreadClock::of_this_thread();
+        let cpu_until = clock.read().unwrap_or_default() + cpu;
+        let first = (Instant::now() + cpu).min(wall_until);
+        let condemned = Some(condemned);
+        (Box::new(Self { control, clock, cpu_until, wall_until, stopped_at: None, condemned }), first)
+    }
+}
+
+impl Subject for OnThread {
+    /// Stops or condemns the run if it is time.
+    fn look(&mut self, now: Instant) -> Look {
+        // A thread that has ended has no clock; it takes its watch along, so this is only a race at the end.
+        let Some(used) = self.clock.read() else { return Look::again(LOOK) };
         if self.control.stopped().is_none() {
             if used >= self.cpu_until {
                 self.control.stop(StopReason::Cpu);
             } else if now >= self.wall_until {
                 self.control.stop(StopReason::Wall);
             } else {
-                return (self.cpu_until - used).min(self.wall_until - now);
+                return Look::again((self.cpu_until - used).min(self.wall_until - now));
             }
         }
-        let Some(reason) = self.control.stopped() else { return LOOK };
+        let Some(reason) = self.control.stopped() else { return Look::again(LOOK) };
         let stopped_at = match self.stopped_at {
             Some(stopped_at) => {
                 self.control.insist();
@@ -174,11 +195,9 @@ impl Watched {
         let since = used.saturating_sub(stopped_at);
         let allowed = if reason == StopReason::Memory { AFTER_STOP_FOR_MEMORY } else { AFTER_STOP };
         if since < allowed {
-            return (allowed - since).min(LOOK);
+            return Look::again((allowed - since).min(LOOK));
         }
-        if let Some(condemn) = self.condemned.take() {
-            condemned.push((condemn, reason));
-        }
-        LOOK
+        let condemn = self.condemned.take();
+        Look { again: LOOK, act: condemn.map(|condemn| Box::new(move || condemn(reason)) as _) }
     }
 }

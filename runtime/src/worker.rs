@@ -131,7 +131,7 @@ fn serve(
     let scope = &mut v8::ContextScope::new(scope, context);
 
     let loading_until = Instant::now() + job.limits.wall;
-    let watch = pool.watchdog.watch(control.clone(), job.limits.cpu, loading_until, condemned());
+    let watch = pool.watch_this_thread(control, &job.limits, loading_until);
     let loaded = turns::prepare(scope, entries, None, false).and_then(|()| load(scope, entries, job));
     drop(watch);
     if let Err(error) = loaded {
@@ -179,7 +179,7 @@ fn serve(
             }
         };
         let wall_until = Instant::now() + job.limits.wall;
-        let watch = pool.watchdog.watch(control.clone(), job.limits.cpu, wall_until, condemned());
+        let watch = pool.watch_this_thread(control, &job.limits, wall_until);
         match received {
             None => turns::tick(scope, entries),
             Some(Inbound::Answer { id, answer }) => turns::deliver(scope, entries, id, &answer),
@@ -196,11 +196,6 @@ fn serve(
         drop(watch);
         settle_responses(scope, &mut logs);
     }
-}
-
-/// A Worker's isolate shares the process with its server, so one that does not stop can only be reported.
-fn condemned() -> crate::watchdog::Condemned {
-    Box::new(|reason| tracing::error!(?reason, "a Worker does not stop"))
 }
 
 /// Sends answers that the turn produced, with the lines logged so far.

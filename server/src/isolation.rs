@@ -22,7 +22,7 @@ pub struct Choice {
     /// Refuse to start unless every layer of the runners' jail holds
     #[arg(long)]
     require_jail: bool,
-    /// Runner processes; without it one for each core, at most 8
+    /// Processes that are copied, one copy for each run; without it one for every two cores, at most 4
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=256))]
     runners: Option<u16>,
 }
@@ -64,7 +64,7 @@ impl Choice {
                 let executable = std::env::current_exe()
                     .map_err(|error| Failure::Setup(format!("cannot find the program itself: {error}")))?;
                 let cores = std::thread::available_parallelism().map_or(1, usize::from);
-                let count = self.runners.map_or(cores.min(8), usize::from).min(live);
+                let count = self.runners.map_or((cores / 2).clamp(1, 4), usize::from).min(live);
                 Isolation::Process(RunnerProcesses { executable, subcommand: RUNNER.to_owned(), count })
             }
         };

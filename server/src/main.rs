@@ -60,7 +60,7 @@ fn main() -> ExitCode {
     match arguments.next() {
         Some(first) if first == GUARD => isolet_bindings::guard::main(arguments),
         Some(first) if first == isolation::RUNNER => {
-            isolet_runtime::process::runner::main(arguments.map(|word| word.to_string_lossy().into_owned()))
+            isolet_runtime::process::zygote::main(arguments.map(|word| word.to_string_lossy().into_owned()))
         }
         _ => cmd::dispatch(),
     }

@@ -159,11 +159,18 @@ impl Daemon {
         Process::read(self.pid().as_raw_nonzero().get()).expect("it is alive")
     }
 
-    /// The processes that run scripts.
+    /// The processes that can run scripts: zygotes, and their copies that wait for a run or are at one.
     pub fn runners(&self) -> Vec<Process> {
         let mut runners = self.descendants();
         runners.retain(|process| process.command.starts_with(&format!("{ISOLET} runner")));
         runners
+    }
+
+    /// The processes of which every run gets a copy.
+    pub fn zygotes(&self) -> Vec<Process> {
+        let mut zygotes = self.runners();
+        zygotes.retain(|process| process.parent == self.pid().as_raw_nonzero().get());
+        zygotes
     }
 
     /// Every process below it.

@@ -1,18 +1,18 @@
-//! What a script could do that has taken over its runner: native code, on a thread of the pool, with every system call
-//! at hand.
+//! What a script could do that has taken over its runner: native code with every system call at hand.
 //!
-//! Test-only: the binary does not call it. `examples/runner.rs` does in a second mode, which sets up a runner as
-//! [`runner`](super::runner) does, then tries to get out and says what came of it. An attempt counts as refused only if
-//! the jail says no ([`refused`](Attempt::refused)): an error of another kind means that the kernel did look at the
-//! arguments, and other arguments could have passed.
+//! Test-only: the binary does not call it. `examples/runner.rs` does in a second mode, which sets up a zygote and a runner
+//! as [`zygote`](super::zygote) does; the runner tries to get out and says what came of it. An attempt counts as refused
+//! only if the jail says no ([`refused`](Attempt::refused)): an error of another kind means that the kernel did look at
+//! the arguments, and other arguments could have passed.
 
 use std::ffi::CStr;
-use std::io;
+use std::io::{self, Read};
+use std::os::unix::net::UnixStream;
 use std::process::ExitCode;
-use std::sync::mpsc;
 
-use super::jail;
-use crate::pool::{Pool, PoolOptions};
+use super::fork::{self, Forked};
+use super::{jail, warm_up};
+use crate::isolate::Bare;
 use crate::v8_process;
 
 /// One thing tried from inside.
@@ -26,40 +26,64 @@ pub struct Attempt {
     pub how: String,
 }
 
-/// Isolates of the runner that is escaped from, each on a thread that the filter must bind too.
-const ISOLATES: usize = 2;
 /// A bound on memory like that of a small runner.
 const MEMORY: u64 = 1 << 30;
 
-/// A runner that tries to escape instead of taking work. Prints its layers, then a line for each thing tried and each
-/// thing that must go on to work: `attempt` or `control`, `refused` or `allowed`, what, how.
+/// A zygote whose runner tries to escape instead of taking work. Prints its layers, then a line for each thing tried and
+/// each thing that must go on to work: `attempt` or `control`, `refused` or `allowed`, what, how.
 pub fn main(mut words: impl Iterator<Item = String>) -> ExitCode {
-    let mut layers = jail::before_threads(MEMORY);
-    v8_process::start();
-    let pool = Pool::start(PoolOptions { warm: ISOLATES, live: ISOLATES, heap_bytes: 32 << 20 });
-    pool.wait_until_warm();
-    jail::shut(&mut layers);
-    println!("layers\t{}\t{layers:?}", if layers.complete() { "complete" } else { "incomplete" });
-
-    // On a thread of the pool, as a script would be: what binds only the main thread would not show here.
-    let (told, tell) = mpsc::channel();
     let call_of_another_architecture = words.next().as_deref() == Some("32-bit");
-    pool.spawn(Box::new(move || {
-        if call_of_another_architecture {
-            println!(
-                "attempt\tallowed\ta system call of the 32-bit interface\treturned {}",
-                other_interface()
-            );
-        }
-        let _ = told.send((attempt(), controls()));
-    }));
-    let Ok((attempts, controls)) = tell.recv() else { return ExitCode::FAILURE };
-    for (kind, list) in [("attempt", attempts), ("control", controls)] {
-        for Attempt { what, refused, how } in list {
-            println!("{kind}\t{}\t{what}\t{how}", if refused { "refused" } else { "allowed" });
+    match attempt_in_a_runner(call_of_another_architecture) {
+        Ok(code) => code,
+        Err(error) => {
+            eprintln!("{error}");
+            ExitCode::FAILURE
         }
     }
-    ExitCode::SUCCESS
+}
+
+fn attempt_in_a_runner(call_of_another_architecture: bool) -> io::Result<ExitCode> {
+    let mut layers = jail::enter(MEMORY);
+    fork::leave_stdin();
+    fork::expect();
+    v8_process::start_alone();
+    let mut fresh = Bare::new(32 << 20, 0).with_context();
+    warm_up::warm_up(&mut fresh);
+    // The first to be opened is 0, where the attempts look for the channel; the zygote's end closes in the runner.
+    let (channel, mut theirs) = UnixStream::pair()?;
+    let narrow = jail::shut(&mut layers);
+    println!("layers\t{}\t{layers:?}", if layers.complete() { "complete" } else { "incomplete" });
+    match fork::fork()? {
+        Forked::Zygote(_) => {
+            drop(channel);
+            // To the runner's end, which is told by how the test sees this process end too: a signal shows as no "done".
+            let mut done = String::new();
+            let _ = theirs.read_to_string(&mut done);
+            if done == "done" {
+                return Ok(ExitCode::SUCCESS);
+            }
+            std::process::abort()
+        }
+        Forked::Runner => {
+            drop(theirs);
+            if !narrow.apply() {
+                fork::end();
+            }
+            if call_of_another_architecture {
+                println!(
+                    "attempt\tallowed\ta system call of the 32-bit interface\treturned {}",
+                    other_interface()
+                );
+            }
+            for (kind, list) in [("attempt", attempt()), ("control", controls())] {
+                for Attempt { what, refused, how } in list {
+                    println!("{kind}\t{}\t{what}\t{how}", if refused { "refused" } else { "allowed" });
+                }
+            }
+            let _ = io::Write::write_all(&mut &channel, b"done");
+            fork::end()
+        }
+    }
 }
 
 /// An argument of a system call. Pointers come from references, which is what makes [`call`] sound.
@@ -236,6 +260,10 @@ const PROCESSES: &[Try] = &[
         arguments[4] = libc::SIGCHLD as u64;
         process(call(libc::SYS_clone3, [R(&mut arguments), N(64)]))
     }),
+    ("start a thread", || {
+        let thread = std::thread::Builder::new().spawn(|| 42_i64)?;
+        thread.join().map_err(|_| io::Error::other("it panicked"))
+    }),
     ("ptrace the parent", || call(libc::SYS_ptrace, [N(0x4206), N(parent()), N(0), N(0)])),
     ("signal the parent", || call(libc::SYS_kill, [N(parent()), N(0)])),
     ("signal process 1", || call(libc::SYS_kill, [N(1), N(0)])),
@@ -272,7 +300,10 @@ const PRIVILEGES: &[Try] = &[
         call(libc::SYS_prctl, [N(libc::PR_SET_DUMPABLE.into()), N(1), N(0), N(0), N(0)])
     }),
     ("let anyone trace it", || call(libc::SYS_prctl, [N(0x5961_6d61), N(-1), N(0), N(0), N(0)])),
-    ("outlive the broker", || {
+    ("change the process's name", || {
+        call(libc::SYS_prctl, [N(libc::PR_SET_NAME.into()), T(c"sshd"), N(0), N(0), N(0)])
+    }),
+    ("outlive the zygote", || {
         call(libc::SYS_prctl, [N(libc::PR_SET_PDEATHSIG.into()), N(0), N(0), N(0), N(0)])
     }),
     ("adopt orphans", || {
@@ -392,11 +423,6 @@ const CONTROLS: &[Try] = &[
         let page = map(4096, WRITABLE, libc::MAP_PRIVATE | libc::MAP_ANONYMOUS)?;
         call(libc::SYS_mprotect, [N(page), N(4096), N((libc::PROT_READ | libc::PROT_EXEC).into())])
     }),
-    ("start a thread", || {
-        let thread = std::thread::Builder::new().spawn(|| 42_i64)?;
-        thread.join().map_err(|_| io::Error::other("it panicked"))
-    }),
-    ("name a thread", || call(libc::SYS_prctl, [N(libc::PR_SET_NAME.into()), T(c"js"), N(0), N(0), N(0)])),
     ("read a clock", || {
         call(libc::SYS_clock_gettime, [N(libc::CLOCK_THREAD_CPUTIME_ID.into()), R(&mut room())])
     }),

@@ -1,11 +1,11 @@
-//! What broker and runner say to each other, and how it is cut into frames.
+//! What broker, zygotes and runners say to each other, and how it is cut into frames.
 //!
-//! A frame is a length (four bytes, little-endian) and as many bytes of [postcard](https://postcard.jamesmunns.com). Both
+//! A frame is a length (four bytes, little-endian) and as many bytes of [postcard](https://postcard.jamesmunns.com). All
 //! ends come from the same executable, so there is one version and no negotiation; it is still said first, so that a
-//! binary replaced on disk between two starts of runners is noticed.
+//! binary replaced on disk between two starts of zygotes is noticed.
 //!
 //! The broker believes nothing that a runner says: a runner may be owned by its script. Lengths are capped before
-//! anything is allocated, run and call numbers are looked up, and a frame that does not parse costs the runner its life.
+//! anything is allocated, call numbers are looked up, and a frame that does not parse costs the runner its life.
 
 use std::fmt;
 use std::io::{self, Read};
@@ -15,18 +15,19 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use super::jail::Layers;
 use crate::report::Outcome;
-use crate::{CallRecord, Catalogue, Limits, LogLine, Operation, RunError, ToolFailure};
+use crate::{CallRecord, Catalogue, Limits, LogLine, Operation, ToolFailure};
 
-/// Of the frames; a runner that says another one is not used.
-pub const VERSION: u32 = 1;
+/// Of the frames; a zygote that says another one is not used.
+pub const VERSION: u32 = 2;
 
 /// The longest frame. Inputs are capped at 8 MiB by default and tool answers at 64 MiB by the upstream's transport.
 pub const LONGEST: usize = 80 << 20;
 
-/// From the broker.
+/// From the broker to a zygote.
 #[derive(Debug, Serialize, Deserialize)]
-pub enum ToRunner {
-    /// Names that runs will refer to by number. Sent when upstreams' lists change, not with each run.
+pub enum ToZygote {
+    /// Names that runs will refer to by number; runners made from now on know them. Sent when upstreams' lists change,
+    /// not with each run.
     Catalogue {
         /// Its number.
         id: u64,
@@ -38,21 +39,50 @@ pub enum ToRunner {
         /// Its number.
         id: u64,
     },
-    /// Run this.
+    /// Make runners.
+    Spawn {
+        /// How many.
+        count: u32,
+    },
+}
+
+/// From a zygote.
+#[derive(Debug, Serialize, Deserialize)]
+pub enum FromZygote {
+    /// The first frame: the isolate is made and the jail is shut.
+    Ready {
+        /// [`VERSION`] of the zygote.
+        version: u32,
+        /// What the jail is made of.
+        layers: Layers,
+    },
+    /// A runner is there. Its socket and a descriptor of its process come along with the frame, in this order.
+    Runner {
+        /// Process id.
+        pid: u32,
+        /// The catalogues that it knows.
+        catalogues: Vec<u64>,
+    },
+}
+
+/// From the broker to a runner.
+#[derive(Debug, Serialize, Deserialize)]
+pub enum ToRunner {
+    /// A catalogue that is younger than the runner.
+    Catalogue {
+        /// Its number.
+        id: u64,
+        /// Servers and tools.
+        catalogue: Catalogue,
+    },
+    /// Run this. A runner gets one.
     Run(Box<RunFrame>),
     /// The answer to a call.
     Answer {
-        /// The run's number.
-        run: u64,
-        /// The call's number within the run.
+        /// The call's number.
         call: u32,
         /// JSON text, or why there is none.
         answer: Result<Blob, ToolFailure>,
-    },
-    /// Stop a run: its caller has gone.
-    Stop {
-        /// The run's number.
-        run: u64,
     },
 }
 
@@ -88,8 +118,6 @@ impl<'de> Deserialize<'de> for Blob {
 /// A job for a runner.
 #[derive(Debug, Serialize, Deserialize)]
 pub struct RunFrame {
-    /// The run's number, chosen by the broker.
-    pub run: u64,
     /// The catalogue's number.
     pub catalogue: u64,
     /// The script.
@@ -104,61 +132,32 @@ pub struct RunFrame {
     pub limits: Limits,
 }
 
-/// From a runner.
+/// From a runner, about its one run.
 #[derive(Debug, Serialize, Deserialize)]
 pub enum FromRunner {
-    /// The first frame: the pool is filled and the jail is shut.
-    Ready {
-        /// [`VERSION`] of the runner.
-        version: u32,
-        /// What the jail is made of.
-        layers: Layers,
-    },
-    /// A run logged a line.
+    /// It logged a line.
     Log {
-        /// The run's number.
-        run: u64,
         /// The line.
         line: LogLine,
     },
-    /// A run asks for a call.
+    /// It asks for a call.
     Call {
-        /// The run's number.
-        run: u64,
-        /// The call's number within the run.
+        /// The call's number.
         call: u32,
         /// Exact name of the server.
         server: String,
         /// What is asked.
         operation: Operation,
     },
-    /// A run does not want an answer any more.
-    Cancel {
-        /// The run's number.
-        run: u64,
-        /// The call's number within the run.
-        call: u32,
-    },
     /// A call ended.
     Called {
-        /// The run's number.
-        run: u64,
         /// What is reported of it.
         record: Called,
     },
-    /// A run ended.
+    /// It ended.
     Done {
-        /// The run's number.
-        run: u64,
         /// How.
         outcome: Outcome,
-    },
-    /// A run passed a limit and does not stop: V8 is in code that it cannot interrupt. Only the process's end helps.
-    Condemned {
-        /// The run's number.
-        run: u64,
-        /// What its caller is to be told.
-        error: RunError,
     },
 }
 
@@ -249,6 +248,21 @@ pub fn decode<T: DeserializeOwned>(bytes: &[u8]) -> io::Result<T> {
     }
 }
 
+/// Takes the first frame off `bytes`; `Ok(None)` while it has not arrived whole.
+///
+/// # Errors
+/// When it announces too much or says nothing.
+pub fn take<T: DeserializeOwned>(bytes: &mut Vec<u8>) -> io::Result<Option<T>> {
+    let Some(head) = bytes.first_chunk::<4>() else { return Ok(None) };
+    let end = 4 + announced(*head)?;
+    if bytes.len() < end {
+        return Ok(None);
+    }
+    let message = decode(&bytes[4..end])?;
+    bytes.drain(..end);
+    Ok(Some(message))
+}
+
 /// Reads one frame. `Ok(None)` at a clean end.
 ///
 /// # Errors
@@ -278,27 +292,40 @@ mod tests {
 
     #[test]
     fn a_frame_comes_back_as_it_went() {
-        let stop = encode(&ToRunner::Stop { run: 7 }).unwrap();
-        let mut both = stop.clone();
-        both.extend(&stop);
+        let spawn = encode(&ToZygote::Spawn { count: 7 }).unwrap();
+        let mut both = spawn.clone();
+        both.extend(&spawn);
         let mut reader = &both[..];
         for _ in 0..2 {
-            assert!(matches!(read(&mut reader).unwrap(), Some(ToRunner::Stop { run: 7 })));
+            assert!(matches!(read(&mut reader).unwrap(), Some(ToZygote::Spawn { count: 7 })));
         }
-        assert!(read::<ToRunner>(&mut reader).unwrap().is_none());
+        assert!(read::<ToZygote>(&mut reader).unwrap().is_none());
+    }
+
+    #[test]
+    fn frames_are_taken_as_they_become_whole() {
+        let frame = encode(&ToZygote::Spawn { count: 7 }).unwrap();
+        let mut bytes = Vec::new();
+        for byte in frame.iter().chain(&frame[..2]) {
+            assert!(bytes.len() >= frame.len() || take::<ToZygote>(&mut bytes).unwrap().is_none());
+            bytes.push(*byte);
+        }
+        assert!(matches!(take(&mut bytes).unwrap(), Some(ToZygote::Spawn { count: 7 })));
+        assert_eq!(bytes, frame[..2]);
+        assert!(take::<ToZygote>(&mut vec![255; 4]).is_err());
     }
 
     #[test]
     fn a_cut_frame_and_a_huge_announcement_are_errors() {
-        let frame = encode(&ToRunner::Stop { run: 7 }).unwrap();
-        assert!(read::<ToRunner>(&mut &frame[..frame.len() - 1]).is_err());
+        let frame = encode(&ToZygote::Spawn { count: 7 }).unwrap();
+        assert!(read::<ToZygote>(&mut &frame[..frame.len() - 1]).is_err());
         assert!(read::<ToRunner>(&mut &[255, 255, 255, 255, 0][..]).is_err());
         assert!(read::<ToRunner>(&mut &[1, 0, 0, 0, 200][..]).is_err(), "no such message");
     }
 
     #[test]
     fn a_message_that_is_too_long_says_so_and_the_longest_passes() {
-        let answer = |length| ToRunner::Answer { run: 1, call: 1, answer: Ok(Blob(vec![7; length])) };
+        let answer = |length| ToRunner::Answer { call: 1, answer: Ok(Blob(vec![7; length])) };
         let error = encode(&answer(LONGEST)).unwrap_err();
         assert!(matches!(error, EncodeError::TooLong { bytes } if bytes > LONGEST), "{error}");
         assert!(error.to_string().starts_with("81 MiB are more than the 80 MiB"), "{error}");
@@ -320,7 +347,7 @@ mod tests {
         #[test]
         fn a_changed_frame_does_no_harm(at in 0usize..64, to in any::<u8>()) {
             let mut frame = encode(&FromRunner::Call {
-                run: 1, call: 2, server: "demo".into(),
+                call: 2, server: "demo".into(),
                 operation: Operation::Call { tool: "add".into(), arguments: "{}".into() },
             }).unwrap();
             let at = at % frame.len();

@@ -1,4 +1,4 @@
-//! What a runner gives up before it takes work.
+//! What zygotes and runners give up before they take work.
 //!
 //! Layers that do not depend on each other, so that a hole in one leads to the next: no new privileges, no files
 //! (landlock), own and empty namespaces, a bound on memory, and a short list of system calls. A layer that the kernel or
@@ -76,10 +76,10 @@ impl Layers {
 }
 
 #[cfg(target_os = "linux")]
-pub(crate) use linux::{before_threads, shut};
+pub(crate) use linux::{Narrow, enter, shut};
 
 #[cfg(not(target_os = "linux"))]
-pub(crate) fn before_threads(_memory_bytes: u64) -> Layers {
+pub(crate) fn enter(_memory_bytes: u64) -> Layers {
     let missing = || Layer::Missing("only on Linux".into());
     Layers {
         no_new_privs: missing(),
@@ -91,7 +91,20 @@ pub(crate) fn before_threads(_memory_bytes: u64) -> Layers {
 }
 
 #[cfg(not(target_os = "linux"))]
-pub(crate) fn shut(_layers: &mut Layers) {}
+pub(crate) fn shut(_layers: &mut Layers) -> Narrow {
+    Narrow
+}
+
+/// What a runner gives up that its zygote needs.
+#[cfg(not(target_os = "linux"))]
+pub(crate) struct Narrow;
+
+#[cfg(not(target_os = "linux"))]
+impl Narrow {
+    pub(crate) fn apply(self) -> bool {
+        true
+    }
+}
 
 #[cfg(target_os = "linux")]
 mod linux {
@@ -108,9 +121,8 @@ mod linux {
 
     use super::{Layer, Layers};
 
-    /// The layers that must or can be set while the process has one thread: namespaces cannot be left later, and
-    /// landlock binds only the calling thread and what descends from it.
-    pub(crate) fn before_threads(memory_bytes: u64) -> Layers {
+    /// The layers that need nothing of what the process will do: before V8 starts.
+    pub(crate) fn enter(memory_bytes: u64) -> Layers {
         close_inherited();
         Layers {
             no_new_privs: Layer::from(rustix::thread::set_no_new_privs(true)),
@@ -121,9 +133,51 @@ mod linux {
         }
     }
 
-    /// The last layer, for all threads at once; from here on the process only computes and talks to its broker.
-    pub(crate) fn shut(layers: &mut Layers) {
-        layers.seccomp = Layer::from(seccomp());
+    /// The last layer: from here on the zygote only talks to its broker and makes runners.
+    pub(crate) fn shut(layers: &mut Layers) -> Narrow {
+        let narrow = narrow();
+        layers.seccomp = Layer::from(narrow.as_ref().map_err(String::clone).and_then(|_| seccomp()));
+        Narrow { program: narrow.ok().filter(|_| layers.seccomp.is_set()) }
+    }
+
+    /// What a runner gives up that its zygote needs: to make processes, sockets and filters, and to pass descriptors on.
+    pub(crate) struct Narrow {
+        program: Option<BpfProgram>,
+    }
+
+    impl Narrow {
+        /// `false` if it should be set and is not.
+        pub(crate) fn apply(self) -> bool {
+            let few = Rlimit { current: Some(DESCRIPTORS), maximum: Some(DESCRIPTORS) };
+            let _ = setrlimit(Resource::Nofile, few);
+            self.program.is_none_or(|program| seccompiler::apply_filter(&program).is_ok())
+        }
+    }
+
+    /// The calls that the zygote's filter lets through for it alone. On top of that filter, and short: it is set for every
+    /// run anew.
+    fn narrow() -> Result<BpfProgram, String> {
+        let calls = [
+            libc::SYS_clone,
+            libc::SYS_socketpair,
+            libc::SYS_sendmsg,
+            libc::SYS_pidfd_open,
+            libc::SYS_seccomp,
+            libc::SYS_prctl,
+            libc::SYS_prlimit64,
+            libc::SYS_wait4,
+        ];
+        let filter = SeccompFilter::new(
+            calls.into_iter().map(|call| (call, Vec::new())).collect(),
+            SeccompAction::Allow,
+            SeccompAction::Errno(libc::EPERM as u32),
+            architecture()?,
+        );
+        filter.and_then(TryInto::try_into).map_err(|error: seccompiler::BackendError| error.to_string())
+    }
+
+    fn architecture() -> Result<seccompiler::TargetArch, String> {
+        std::env::consts::ARCH.try_into().map_err(|error: seccompiler::BackendError| error.to_string())
     }
 
     /// The broker's own descriptors close on exec; those that whoever started the broker left open do not.
@@ -170,12 +224,16 @@ mod linux {
         set(Resource::Data, memory_bytes)?;
         set(Resource::Core, 0)?;
         set(Resource::Fsize, 0)?;
-        set(Resource::Nofile, 16)
+        // Descriptors on their way to the broker count against this limit too, whoever of the same user sent them.
+        set(Resource::Nofile, 1024)
     }
 
-    /// What V8, Rust's standard library and the C library call in a process that computes, allocates, starts threads
-    /// and talks over descriptors that it has. The start was `strace -f -c` of isolates at work; the tests on both sides,
-    /// the corpus and `escape`, say whether it suffices and whether it is too long.
+    /// A runner has four and cannot make one.
+    const DESCRIPTORS: u64 = 16;
+
+    /// What V8, Rust's standard library and the C library call in a process that computes, allocates and talks over
+    /// descriptors that it has. The start was `strace -f -c` of isolates at work; the tests on both sides, the corpus and
+    /// `escape`, say whether it suffices and whether it is too long.
     const CALLS: &[libc::c_long] = &[
         // The socket. No socket can be made or connected.
         libc::SYS_read,
@@ -193,8 +251,9 @@ mod linux {
         libc::SYS_mremap,
         libc::SYS_madvise,
         libc::SYS_mincore,
-        // Threads and waiting; threads are made by `clone`, see `without_clone3`.
-        libc::SYS_clone3,
+        // Waiting. There is one thread, and `clone` makes no second one.
+        libc::SYS_poll,
+        libc::SYS_ppoll,
         libc::SYS_exit,
         libc::SYS_exit_group,
         libc::SYS_futex,
@@ -240,12 +299,20 @@ mod linux {
         // Private memory, which RLIMIT_DATA counts: neither shared mappings nor growing stacks are in it.
         let private = SeccompCmpOp::MaskedEq((libc::MAP_SHARED | libc::MAP_GROWSDOWN) as u64);
         rules.insert(libc::SYS_mmap, vec![rule(vec![argument(3, private, 0)?])?]);
-        // Threads, not processes.
-        let threads = SeccompCmpOp::MaskedEq(libc::CLONE_THREAD as u64);
-        rules.insert(libc::SYS_clone, vec![rule(vec![argument(0, threads, libc::CLONE_THREAD as u64)?])?]);
-        // Names of threads and of mappings.
+        // For the zygote alone, until `Narrow`: copies of itself and nothing else that `clone` can make, their sockets,
+        // their descriptors, their filter.
+        let fork = (libc::CLONE_CHILD_SETTID | libc::CLONE_CHILD_CLEARTID | libc::SIGCHLD) as u64;
+        rules.insert(libc::SYS_clone, vec![rule(vec![argument(0, SeccompCmpOp::Eq, fork)?])?]);
+        let unix = argument(0, SeccompCmpOp::Eq, libc::AF_UNIX as u64)?;
+        rules.insert(libc::SYS_socketpair, vec![rule(vec![unix])?]);
+        for call in
+            [libc::SYS_sendmsg, libc::SYS_pidfd_open, libc::SYS_seccomp, libc::SYS_prlimit64, libc::SYS_wait4]
+        {
+            rules.insert(call, Vec::new());
+        }
+        // A runner's end with its zygote, what must be said before a filter is set, and names of mappings.
         let mut prctl = Vec::new();
-        for option in [libc::PR_SET_NAME, libc::PR_GET_NAME, 0x5356_4d41] {
+        for option in [libc::PR_SET_PDEATHSIG, libc::PR_SET_NO_NEW_PRIVS, 0x5356_4d41] {
             prctl.push(rule(vec![argument(0, SeccompCmpOp::Eq, option as u64)?])?);
         }
         rules.insert(libc::SYS_prctl, prctl);
@@ -253,35 +320,15 @@ mod linux {
         let own = u64::from(std::process::id());
         rules.insert(libc::SYS_tgkill, vec![rule(vec![argument(0, SeccompCmpOp::Eq, own)?])?]);
         // Everything else fails as if it were forbidden, which code that merely probes can handle.
-        let architecture = std::env::consts::ARCH
-            .try_into()
-            .map_err(|error: seccompiler::BackendError| error.to_string())?;
         let filter = SeccompFilter::new(
             rules,
             SeccompAction::Errno(libc::EPERM as u32),
             SeccompAction::Allow,
-            architecture,
+            architecture()?,
         )
         .map_err(|error| error.to_string())?;
         let program: BpfProgram =
             filter.try_into().map_err(|error: seccompiler::BackendError| error.to_string())?;
-        without_clone3(architecture)?;
-        seccompiler::apply_filter_all_threads(&program).map_err(|error| error.to_string())
-    }
-
-    /// `clone3` has its flags in memory, where no filter can tell a thread from a process. If the kernel seems not to
-    /// have it, C libraries make threads with `clone`. A filter of its own, since each has one way to refuse, and set
-    /// first: afterwards there is no call to set it with.
-    fn without_clone3(architecture: seccompiler::TargetArch) -> Result<(), String> {
-        let filter = SeccompFilter::new(
-            [(libc::SYS_clone3, Vec::new())].into(),
-            SeccompAction::Allow,
-            SeccompAction::Errno(libc::ENOSYS as u32),
-            architecture,
-        );
-        let program: BpfProgram = filter
-            .and_then(TryInto::try_into)
-            .map_err(|error: seccompiler::BackendError| error.to_string())?;
-        seccompiler::apply_filter_all_threads(&program).map_err(|error| error.to_string())
+        seccompiler::apply_filter(&program).map_err(|error| error.to_string())
     }
 }

@@ -1,19 +1,34 @@
-//! Process isolation: all JavaScript runs in jailed runner processes, everything of value stays with the broker.
+//! Process isolation: every script runs in a jailed process of its own, everything of value stays with the broker.
+//!
+//! ```text
+//!  broker ◄── frames ──► zygote: one isolate and context, warmed up, never runs a script
+//!     ▲                     │ fork, ahead of demand
+//!     └────── frames ──► runner: one copy, one run, one socket
+//! ```
 //!
 //! | module | one idea |
 //! |---|---|
-//! | [`frames`] | what broker and runner say to each other, and how it is cut into frames |
-//! | `broker` | starts runners, places runs, carries out their calls, replaces what dies |
-//! | `placed` | a run as the broker sees it, and whether it can be begun again |
-//! | [`runner`] | the process: a pool of isolates behind one socket |
-//! | [`jail`] | what a runner gives up before it takes work |
+//! | [`frames`] | what they say to each other, and how it is cut into frames |
+//! | `channel` | the socket between broker and zygote, which carries descriptors too |
+//! | `broker` | keeps zygotes running and runners ready |
+//! | `remote` | a run, from the broker's side: its calls, its events, its end |
+//! | `sentry` | what ends a runner that uses too much |
+//! | [`zygote`] | the process that is copied |
+//! | `warm_up` | what it runs before |
+//! | `fork` | the copying |
+//! | `runner` | the copy: one script, then the end |
+//! | [`jail`] | what zygotes and runners give up before they take work |
 //! | `escape` | tests of the jail from inside |
 
 pub(crate) mod broker;
-#[cfg(target_os = "linux")]
+mod channel;
 #[doc(hidden)]
 pub mod escape;
+mod fork;
 pub mod frames;
 pub mod jail;
-mod placed;
-pub mod runner;
+pub(crate) mod remote;
+mod runner;
+mod sentry;
+mod warm_up;
+pub mod zygote;

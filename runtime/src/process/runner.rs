@@ -1,226 +1,173 @@
-//! The runner process: a pool of isolates behind one socket.
+//! The runner: a copy of a zygote that runs one script and ends.
 //!
-//! Its standard input is the socket to the broker; it has no other descriptor, no environment and, once it has said
-//! [`FromRunner::Ready`], no way to get one.
+//! One process for each run: what V8 cannot interrupt is ended by the kernel, memory is the run's own, and code that
+//! breaks out of V8 finds nobody else's data. It has one socket, which says what to run and carries calls and their
+//! answers.
 
 use std::any::Any;
 use std::collections::HashMap;
-use std::io::{self, BufReader, Write};
-use std::os::fd::AsFd;
+use std::ffi::c_char;
+use std::io::{Read, Write};
 use std::os::unix::net::UnixStream;
-use std::process::ExitCode;
 use std::sync::mpsc::Sender;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, OnceLock};
+use std::time::{Duration, Instant};
 
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use serde::Serialize;
 
-use super::frames::{self, Blob, EncodeError, FromRunner, RunFrame, ToRunner, VERSION};
-use super::jail;
-use crate::engine::Ticket;
+use super::frames::{self, Blob, FromRunner, RunFrame, ToRunner};
+use super::{fork, jail};
+use crate::control::StopReason;
+use crate::execution::{self, Text};
+use crate::isolate::FreshIsolate;
 use crate::outlet::Outlet;
-use crate::pool::{Pool, PoolOptions, Queued, Text};
-use crate::state::Names;
-use crate::turns::Inbound;
-use crate::{
-    Catalogue, ErrorCode, Language, Outcome, RunError, RunEvent, ToolFailure, ToolRequest, v8_process,
-};
+use crate::state::{Names, RunState, milliseconds};
+use crate::turns::{Inbound, Inbox};
+use crate::{Catalogue, Language, Limits, Outcome, RunEvent, Stats, ToolRequest, fault};
 
-/// What the broker puts on the runner's command line, after the hidden subcommand.
-#[derive(Debug, Clone, Copy)]
-pub struct RunnerOptions {
-    /// Isolates ready before a request comes.
-    pub warm: usize,
-    /// Isolates alive at once.
-    pub live: usize,
-    /// Heap and array buffers of each, in bytes.
-    pub heap_bytes: usize,
-    /// Bound on the private memory of the whole process, in bytes.
-    pub memory_bytes: u64,
-}
-
-impl RunnerOptions {
-    /// What a runner with so many runs may hold before the broker ends it: its own, its warm isolates, and what each run
-    /// may reach before V8 acts on its limit. Checked four times a second, as no cgroup can be counted on.
-    pub(crate) fn allowed_memory(&self, runs: usize) -> u64 {
-        const OWN: u64 = 256 << 20;
-        const WARM: u64 = 8 << 20;
-        let run = (self.heap_bytes + crate::isolate::GRACE) as u64 + WARM;
-        OWN + self.warm as u64 * WARM + (runs as u64 + 1) * run
+/// Waits for its job, does it, ends.
+pub(crate) fn live(
+    fresh: &mut FreshIsolate,
+    socket: UnixStream,
+    mut catalogues: HashMap<u64, Arc<Catalogue>>,
+    narrow: jail::Narrow,
+) -> ! {
+    if !narrow.apply() {
+        fork::end();
     }
-
-    /// As command line words.
-    pub(crate) fn to_words(self) -> [String; 4] {
-        [
-            self.warm.to_string(),
-            self.live.to_string(),
-            self.heap_bytes.to_string(),
-            self.memory_bytes.to_string(),
-        ]
-    }
-
-    fn from_words(mut words: impl Iterator<Item = String>) -> Option<Self> {
-        let mut next = || words.next()?.parse::<u64>().ok();
-        Some(Self {
-            warm: next()? as usize,
-            live: next()? as usize,
-            heap_bytes: next()? as usize,
-            memory_bytes: next()?,
-        })
-    }
-}
-
-/// The whole life of a runner; `words` are the command line after the subcommand's name. Returns when the broker hangs
-/// up. The binary must call this before it starts any thread of its own.
-pub fn main(words: impl Iterator<Item = String>) -> ExitCode {
-    let Some(options) = RunnerOptions::from_words(words) else {
-        eprintln!("isolet runner: started by isolet serve, not by hand");
-        return ExitCode::from(2);
-    };
-    match serve(options) {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(error) => {
-            eprintln!("isolet runner: {error}");
-            ExitCode::FAILURE
-        }
-    }
-}
-
-fn serve(options: RunnerOptions) -> io::Result<()> {
-    // Namespaces can be left only while there is one thread, system calls only given up when all threads exist. First of
-    // all, as it closes all descriptors but the first three.
-    let mut layers = jail::before_threads(options.memory_bytes);
-    let socket = UnixStream::from(io::stdin().as_fd().try_clone_to_owned()?);
-    v8_process::start();
-    let pool =
-        Pool::start(PoolOptions { warm: options.warm, live: options.live, heap_bytes: options.heap_bytes });
-    pool.wait_until_warm();
-    let broker = Arc::new(Broker { socket: Mutex::new(socket.try_clone()?) });
-    jail::shut(&mut layers);
-    broker.say(&FromRunner::Ready { version: VERSION, layers }).map_err(io::Error::other)?;
-
-    let runs: Arc<Mutex<HashMap<u64, Arc<Ticket>>>> = Arc::default();
-    let mut catalogues: HashMap<u64, Arc<Catalogue>> = HashMap::new();
-    let mut reader = BufReader::with_capacity(64 << 10, socket);
-    while let Some(message) = frames::read::<ToRunner>(&mut reader)? {
-        match message {
-            ToRunner::Catalogue { id, catalogue } => {
+    let mut channel = Channel { socket: Arc::new(socket), bytes: Vec::new() };
+    loop {
+        match channel.next(None) {
+            Some(ToRunner::Catalogue { id, catalogue }) => {
                 catalogues.insert(id, Arc::new(catalogue));
             }
-            ToRunner::Forget { id } => {
-                catalogues.remove(&id);
+            Some(ToRunner::Run(frame)) => {
+                let catalogue = catalogues.get(&frame.catalogue).cloned().unwrap_or_default();
+                run(fresh, channel, *frame, catalogue);
+                fork::end();
             }
-            ToRunner::Run(frame) => {
-                let RunFrame { run, catalogue, code, typescript, input, vars, limits } = *frame;
-                let ticket = Arc::new(Ticket::default());
-                lock(&runs).insert(run, ticket.clone());
-                let names = Names {
-                    vars: serde_json::from_str(&vars).unwrap_or_default(),
-                    catalogue: catalogues.get(&catalogue).cloned().unwrap_or_default(),
-                };
-                let language = if typescript { Language::TypeScript } else { Language::JavaScript };
-                let outlet = FrameOutlet { run, broker: broker.clone(), runs: runs.clone() };
-                pool.push(Queued::new(
-                    Text { code, language, input },
-                    names,
-                    limits,
-                    Box::new(outlet),
-                    ticket,
-                ));
+            Some(ToRunner::Answer { .. }) | None => {}
+        }
+    }
+}
+
+fn run(fresh: &mut FreshIsolate, mut channel: Channel, frame: RunFrame, catalogue: Arc<Catalogue>) {
+    let RunFrame { code, typescript, input, vars, limits, .. } = frame;
+    let vars = if vars.is_empty() {
+        serde_json::Map::new()
+    } else {
+        serde_json::from_str(&vars).unwrap_or_default()
+    };
+    let language = if typescript { Language::TypeScript } else { Language::JavaScript };
+    let outlet = FrameOutlet { socket: channel.socket.clone() };
+    let _ = LAST_WORDS.set(LastWords {
+        socket: channel.socket.clone(),
+        limits: limits.clone(),
+        since: Instant::now(),
+    });
+    fresh.isolate.set_oom_error_handler(out_of_memory);
+    let names = Names { vars, catalogue };
+    let state = RunState::new(names, limits, fresh.control.clone(), Box::new(outlet), fresh.sender());
+    let text = Text { code, language, input };
+    // Limits on time are the broker's to watch: nothing in here could be trusted to.
+    execution::execute(fresh, Some(&mut channel), &text, state, 0.0, |_| ());
+}
+
+/// The reading end of the socket.
+struct Channel {
+    socket: Arc<UnixStream>,
+    bytes: Vec<u8>,
+}
+
+impl Channel {
+    /// The next message, waiting for at most `within`. Ends the process when the broker has hung up or talks nonsense.
+    fn next(&mut self, within: Option<Duration>) -> Option<ToRunner> {
+        let until = within.map(|within| Instant::now() + within);
+        loop {
+            match frames::take(&mut self.bytes) {
+                Ok(Some(message)) => return Some(message),
+                Ok(None) => {}
+                Err(_) => fork::end(),
             }
-            ToRunner::Answer { run, call, answer } => {
-                if let Some(ticket) = lock(&runs).get(&run) {
-                    ticket.send(Inbound::Answer { id: call, answer: answer.map(|Blob(json)| json) });
+            if let Some(until) = until {
+                let left = until.saturating_duration_since(Instant::now());
+                let left = Timespec { tv_sec: left.as_secs() as _, tv_nsec: left.subsec_nanos().into() };
+                match poll(&mut [PollFd::new(&*self.socket, PollFlags::IN)], Some(&left)) {
+                    Ok(0) => return None,
+                    Ok(_) | Err(rustix::io::Errno::INTR) => {}
+                    Err(_) => fork::end(),
                 }
             }
-            ToRunner::Stop { run } => {
-                if let Some(ticket) = lock(&runs).remove(&run) {
-                    ticket.cancel();
-                }
+            // On the stack: a zygote's heap would be copied page by page for it.
+            let mut part = [0; 16 << 10];
+            match (&*self.socket).read(&mut part) {
+                Ok(0) => fork::end(),
+                Ok(length) => self.bytes.extend_from_slice(&part[..length]),
+                Err(error) if error.kind() == std::io::ErrorKind::Interrupted => {}
+                Err(_) => fork::end(),
             }
         }
     }
-    // The broker is gone: so are the callers of all runs.
-    std::process::exit(0);
 }
 
-fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
-}
-
-/// The writing end of the socket, shared by all JavaScript threads.
-struct Broker {
-    socket: Mutex<UnixStream>,
-}
-
-impl Broker {
-    /// Sends a frame. A thread whose broker does not read waits here; that is the back-pressure. A broker that is gone
-    /// ends the process through the reading end.
-    fn say<T: Serialize>(&self, message: &T) -> Result<(), EncodeError> {
-        let frame = frames::encode(message)?;
-        let _ = lock(&self.socket).write_all(&frame);
-        Ok(())
+impl Inbox for Channel {
+    fn wait(&mut self, within: Duration) -> Option<Inbound> {
+        match self.next(Some(within))? {
+            ToRunner::Answer { call, answer } => {
+                Some(Inbound::Answer { id: call, answer: answer.map(|Blob(bytes)| bytes) })
+            }
+            ToRunner::Catalogue { .. } | ToRunner::Run(_) => None,
+        }
     }
 }
 
-/// A run's way out: frames with its number.
+fn say<T: Serialize>(mut socket: &UnixStream, message: &T) {
+    // A broker that does not read makes this wait; that is the back-pressure, and waiting counts towards the wall limit.
+    // One that is gone has no use for what is left to do.
+    let written = frames::encode(message).is_ok_and(|frame| socket.write_all(&frame).is_ok());
+    if !written {
+        fork::end();
+    }
+}
+
+/// The run's way out.
 struct FrameOutlet {
-    run: u64,
-    broker: Arc<Broker>,
-    runs: Arc<Mutex<HashMap<u64, Arc<Ticket>>>>,
+    socket: Arc<UnixStream>,
 }
 
 impl Outlet for FrameOutlet {
     fn event(&self, event: RunEvent) {
-        let run = self.run;
         match event {
-            // Only an operator who allows more log text than fits into a frame can lose a line here.
-            RunEvent::Log(line) => drop(self.broker.say(&FromRunner::Log { run, line })),
-            // Names and a message that was cut: far below the bound.
-            RunEvent::Call(record) => {
-                drop(self.broker.say(&FromRunner::Called { run, record: record.into() }))
-            }
-            RunEvent::Done(outcome) => {
-                lock(&self.runs).remove(&run);
-                let stats = outcome.stats;
-                if let Err(error) = self.broker.say(&FromRunner::Done { run, outcome: *outcome }) {
-                    let message = format!("The result is too large: {error}.");
-                    let error = RunError::new(ErrorCode::OutputLimit, "OutputLimitError", message)
-                        .with_hint("Return less: a part of it, or a summary.");
-                    let _ = self
-                        .broker
-                        .say(&FromRunner::Done { run, outcome: Outcome { result: Err(error), stats } });
-                }
-            }
+            RunEvent::Log(line) => say(&self.socket, &FromRunner::Log { line }),
+            RunEvent::Call(record) => say(&self.socket, &FromRunner::Called { record: record.into() }),
+            RunEvent::Done(outcome) => say(&self.socket, &FromRunner::Done { outcome: *outcome }),
         }
     }
 
-    fn call(&self, id: u32, request: ToolRequest, inbound: &Sender<Inbound>) -> Box<dyn Any + Send> {
+    fn call(&self, id: u32, request: ToolRequest, _: &Sender<Inbound>) -> Box<dyn Any + Send> {
         let ToolRequest { server, operation, .. } = request;
-        if let Err(error) = self.broker.say(&FromRunner::Call { run: self.run, call: id, server, operation })
-        {
-            let failure = ToolFailure::new(format!("The arguments are too large: {error}."))
-                .with_hint("Send less at once.");
-            let _ = inbound.send(Inbound::Answer { id, answer: Err(failure) });
-        }
-        Box::new(CancelOnDrop { run: self.run, call: id, broker: self.broker.clone() })
-    }
-
-    fn condemned(&self) -> Box<dyn FnOnce(RunError) + Send> {
-        let (run, broker) = (self.run, self.broker.clone());
-        Box::new(move |error| drop(broker.say(&FromRunner::Condemned { run, error })))
+        say(&self.socket, &FromRunner::Call { call: id, server, operation });
+        // The broker cancels what is in flight when the run ends; nothing else does.
+        Box::new(())
     }
 }
 
-/// Tells the broker that an answer is not wanted any more. After an answer it is one small frame too many, which the
-/// broker ignores; calls are rare enough next to it.
-struct CancelOnDrop {
-    run: u64,
-    call: u32,
-    broker: Arc<Broker>,
+/// For V8's way out when it cannot allocate: it calls this and then ends the process.
+static LAST_WORDS: OnceLock<LastWords> = OnceLock::new();
+
+struct LastWords {
+    socket: Arc<UnixStream>,
+    limits: Limits,
+    since: Instant,
 }
 
-impl Drop for CancelOnDrop {
-    fn drop(&mut self) {
-        let _ = self.broker.say(&FromRunner::Cancel { run: self.run, call: self.call });
+unsafe extern "C" fn out_of_memory(_location: *const c_char, _details: &v8::OomDetails) {
+    if let Some(LastWords { socket, limits, since }) = LAST_WORDS.get() {
+        let result = Err(fault::stopped(StopReason::Memory, limits));
+        let stats =
+            Stats { wall_ms: milliseconds(*since), heap_bytes: limits.heap_bytes as u64, ..Stats::default() };
+        say(socket, &FromRunner::Done { outcome: Outcome { result, stats } });
     }
+    fork::end();
 }

@@ -102,7 +102,7 @@ fn ready(server: &Server) -> Result<Reply, Problem> {
     Ok(reply::text("ready\n"))
 }
 
-/// Where isolates live, and what holds the runners in.
+/// Where isolates live, and what holds them in. A `runner` here is a zygote with all its copies.
 fn runtime_json(server: &Server) -> Vec<u8> {
     let runners: Vec<serde_json::Value> = server
         .engine
@@ -114,7 +114,7 @@ fn runtime_json(server: &Server) -> Vec<u8> {
                 serde_json::Map::from_iter(each)
             });
             serde_json::json!({
-                "pid": runner.pid, "ready": runner.ready, "runs": runner.runs, "jail": layers,
+                "pid": runner.pid, "ready": runner.ready, "runs": runner.runs, "warm": runner.warm, "jail": layers,
             })
         })
         .collect();

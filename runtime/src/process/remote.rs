@@ -1,0 +1,362 @@
+//! A run in a runner process, from the broker's side.
+//!
+//! It is driven by whoever waits for its events: no task of its own, nothing shared but the queue for a runner. Dropping
+//! it ends the process and cancels its calls.
+//!
+//! The runner is not believed: calls are counted again, logs measured, a result must be JSON within the limit, and what
+//! breaks these rules ends as `crashed`.
+
+use std::collections::HashSet;
+use std::io;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use futures_util::StreamExt;
+use futures_util::future::BoxFuture;
+use futures_util::stream::FuturesUnordered;
+use tokio::io::Interest;
+use tokio::sync::oneshot;
+
+use super::broker::{Broker, Runner};
+use super::frames::{self, Blob, EncodeError, FromRunner, ToRunner};
+use crate::report::Outcome;
+use crate::state::{milliseconds, to_ms};
+use crate::watchdog::Watch;
+use crate::{
+    Catalogue, ErrorCode, Limits, RunError, RunEvent, Stats, ToolFailure, ToolHost, ToolRequest, fault,
+};
+
+/// How often a run that no runner has begun is given to another one.
+const PLACEMENTS: u32 = 3;
+
+/// A run that computed in silence for longer is not begun again: it may be what killed its runner.
+const AGAIN_WITHIN: Duration = Duration::from_secs(1);
+
+/// A run waits for a zygote for so long, if none is there at all.
+const PATIENCE: Duration = Duration::from_secs(10);
+
+/// A run, queued or running.
+pub(crate) struct RemoteRun {
+    broker: Arc<Broker>,
+    stage: Stage,
+    since: Instant,
+    placements: u32,
+}
+
+/// What a runner is to do; kept until it has begun, for another one in case it never does.
+pub(crate) struct Errand {
+    /// The frame that says it.
+    pub(crate) frame: Vec<u8>,
+    pub(crate) catalogue: Arc<Catalogue>,
+    pub(crate) catalogue_id: u64,
+    pub(crate) host: Arc<dyn ToolHost>,
+    pub(crate) limits: Limits,
+}
+
+enum Stage {
+    Waiting(Box<Errand>, oneshot::Receiver<Runner>),
+    Running(Box<Live>),
+    /// It failed before it began.
+    Failed(Box<RunError>),
+    Done,
+}
+
+/// A call's number and its answer.
+type Answered = (u32, Result<Vec<u8>, ToolFailure>);
+
+struct Live {
+    errand: Box<Errand>,
+    runner: Runner,
+    _watch: Watch,
+    started: Instant,
+    queued_ms: f64,
+    /// Whether the runner has said anything.
+    begun: bool,
+    calls: FuturesUnordered<BoxFuture<'static, Answered>>,
+    in_flight: HashSet<u32>,
+    called: u32,
+    reported: u32,
+    logged: usize,
+    arrived: Vec<u8>,
+    to_send: Vec<u8>,
+    sent: usize,
+}
+
+impl RemoteRun {
+    pub(crate) fn new(broker: Arc<Broker>, errand: Result<Errand, RunError>) -> Self {
+        let mut run = Self { broker, stage: Stage::Done, since: Instant::now(), placements: 0 };
+        run.stage = match errand {
+            Ok(errand) => run.place(Box::new(errand)),
+            Err(error) => Stage::Failed(Box::new(error)),
+        };
+        run
+    }
+
+    /// The next event; the last is [`RunEvent::Done`]. May be dropped and called again at any time.
+    pub(crate) async fn next(&mut self) -> RunEvent {
+        loop {
+            match &mut self.stage {
+                Stage::Waiting(_, runner) => {
+                    let runner = match tokio::time::timeout(PATIENCE, runner).await {
+                        Ok(runner) => runner,
+                        Err(_) if self.broker.is_barren() => {
+                            self.stage = Stage::Failed(Box::new(nowhere()));
+                            continue;
+                        }
+                        // All runners are busy.
+                        Err(_) => continue,
+                    };
+                    let Stage::Waiting(errand, _) = std::mem::replace(&mut self.stage, Stage::Done) else {
+                        continue;
+                    };
+                    self.stage = match runner {
+                        Ok(runner) => self.begin(errand, runner),
+                        // The broker goes with the engine; then nobody is left to run anything.
+                        Err(_) => Stage::Failed(Box::new(ended())),
+                    };
+                }
+                Stage::Running(live) => {
+                    let said = match live.next().await {
+                        Ok(Some(event)) if !matches!(event, RunEvent::Done(_)) => return event,
+                        said => said,
+                    };
+                    let Stage::Running(live) = std::mem::replace(&mut self.stage, Stage::Done) else {
+                        continue;
+                    };
+                    let outcome = match said {
+                        Ok(Some(last)) => return last,
+                        Ok(None) => match live.runner.process().ended_for() {
+                            Some((reason, used)) => {
+                                let stats = Stats { cpu_ms: to_ms(used), ..live.stats() };
+                                Outcome { result: Err(fault::stopped(reason, &live.errand.limits)), stats }
+                            }
+                            // It has done nothing that anybody could have seen: no call, no line.
+                            None if !live.begun
+                                && self.placements < PLACEMENTS
+                                && live.started.elapsed() < AGAIN_WITHIN =>
+                            {
+                                self.stage = self.place(live.errand);
+                                continue;
+                            }
+                            None => Outcome { result: Err(ended()), stats: live.stats() },
+                        },
+                        Err(wrong) => {
+                            let pid = live.runner.process().pid();
+                            tracing::warn!(pid, error = %wrong, "a runner broke the rules; it is ended");
+                            Outcome { result: Err(ended()), stats: live.stats() }
+                        }
+                    };
+                    return RunEvent::Done(Box::new(outcome));
+                }
+                Stage::Failed(error) => {
+                    let result = Err((**error).clone());
+                    self.stage = Stage::Done;
+                    return RunEvent::Done(Box::new(Outcome { result, stats: Stats::default() }));
+                }
+                Stage::Done => std::future::pending().await,
+            }
+        }
+    }
+
+    /// Begins at once if a runner is ready, whether or not anybody waits for events yet.
+    fn place(&mut self, errand: Box<Errand>) -> Stage {
+        let mut runner = self.broker.request();
+        match runner.try_recv() {
+            Ok(runner) => self.begin(errand, runner),
+            Err(_) => Stage::Waiting(errand, runner),
+        }
+    }
+
+    fn begin(&mut self, errand: Box<Errand>, runner: Runner) -> Stage {
+        self.placements += 1;
+        let mut to_send = Vec::new();
+        if !runner.knows(errand.catalogue_id) {
+            let catalogue = (*errand.catalogue).clone();
+            match frames::encode(&ToRunner::Catalogue { id: errand.catalogue_id, catalogue }) {
+                Ok(frame) => to_send = frame,
+                Err(error) => return Stage::Failed(Box::new(too_large(&error))),
+            }
+        }
+        to_send.extend_from_slice(&errand.frame);
+        let watch = self.broker.watch(&runner, &errand.limits);
+        let mut live = Live {
+            errand,
+            runner,
+            _watch: watch,
+            started: Instant::now(),
+            queued_ms: milliseconds(self.since),
+            begun: false,
+            calls: FuturesUnordered::new(),
+            in_flight: HashSet::new(),
+            called: 0,
+            reported: 0,
+            logged: 0,
+            arrived: Vec::new(),
+            to_send,
+            sent: 0,
+        };
+        // Most frames fit into the socket at once; what does not goes when there is room.
+        let _ = live.send();
+        Stage::Running(Box::new(live))
+    }
+}
+
+impl Live {
+    /// The next event that the runner tells of; `None` when it has ended.
+    async fn next(&mut self) -> io::Result<Option<RunEvent>> {
+        loop {
+            while let Some(message) = frames::take(&mut self.arrived)? {
+                self.begun = true;
+                if let Some(event) = self.hear(message)? {
+                    return Ok(Some(event));
+                }
+            }
+            let sending = self.sent < self.to_send.len();
+            let interest = if sending { Interest::READABLE | Interest::WRITABLE } else { Interest::READABLE };
+            tokio::select! {
+                ready = self.runner.stream().ready(interest) => {
+                    let ready = ready?;
+                    if ready.is_writable() && sending && self.send().is_err() {
+                        return Ok(None);
+                    }
+                    if ready.is_readable() || ready.is_read_closed() {
+                        match self.receive() {
+                            Ok(0) => return Ok(None),
+                            Ok(_) => {}
+                            Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
+                            Err(_) => return Ok(None),
+                        }
+                    }
+                }
+                Some((call, answer)) = self.calls.next(), if !self.calls.is_empty() => {
+                    self.in_flight.remove(&call);
+                    self.answer(call, answer);
+                    if self.send().is_err() {
+                        return Ok(None);
+                    }
+                }
+            }
+        }
+    }
+
+    fn answer(&mut self, call: u32, answer: Result<Vec<u8>, ToolFailure>) {
+        let frame = frames::fits(answer.as_ref().map_or(0, Vec::len))
+            .and_then(|()| frames::encode(&ToRunner::Answer { call, answer: answer.map(Blob) }))
+            .or_else(|error| {
+                let failure = ToolFailure::new(format!("The tool's answer is too large: {error}."))
+                    .with_hint("Ask for less: a page, a filter, fewer fields.");
+                frames::encode(&ToRunner::Answer { call, answer: Err(failure) })
+            });
+        self.to_send.extend(frame.unwrap_or_default());
+    }
+
+    fn send(&mut self) -> io::Result<()> {
+        while self.sent < self.to_send.len() {
+            match self.runner.stream().try_write(&self.to_send[self.sent..]) {
+                Ok(written) => self.sent += written,
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => return Ok(()),
+                Err(error) => return Err(error),
+            }
+        }
+        self.to_send = Vec::new();
+        self.sent = 0;
+        Ok(())
+    }
+
+    fn receive(&mut self) -> io::Result<usize> {
+        self.arrived.reserve(4 << 10);
+        self.runner.stream().try_read_buf(&mut self.arrived)
+    }
+
+    fn hear(&mut self, message: FromRunner) -> io::Result<Option<RunEvent>> {
+        let limits = &self.errand.limits;
+        match message {
+            FromRunner::Log { line } => {
+                self.logged = self.logged.saturating_add(line.text.len()).saturating_add(1);
+                if self.logged > limits.log_bytes {
+                    return Err(broken("more logs than the limit"));
+                }
+                Ok(Some(RunEvent::Log(line)))
+            }
+            FromRunner::Call { call, server, operation } => {
+                self.called += 1;
+                if self.called > limits.calls || self.in_flight.len() >= limits.parallel_calls as usize {
+                    return Err(broken("more calls than the limit"));
+                }
+                if !self.in_flight.insert(call) {
+                    return Err(broken("a call's number twice"));
+                }
+                let answer = self.errand.host.call(ToolRequest { server, operation, timeout: limits.call });
+                self.calls.push(Box::pin(async move { (call, answer.await) }));
+                Ok(None)
+            }
+            FromRunner::Called { record } => {
+                self.reported += 1;
+                if self.reported > limits.calls || record.is_longer_than(RECORD) {
+                    return Err(broken("more about calls than there can be"));
+                }
+                Ok(Some(RunEvent::Call(record.into())))
+            }
+            FromRunner::Done { mut outcome } => {
+                check(&outcome, limits).map_err(broken)?;
+                // Whole microseconds again, as a sum of floats is not.
+                let queued_ms = outcome.stats.queued_ms + self.queued_ms;
+                outcome.stats.queued_ms = (queued_ms * 1000.0).round() / 1000.0;
+                Ok(Some(RunEvent::Done(Box::new(outcome))))
+            }
+        }
+    }
+
+    /// What can be told of a run whose process is gone.
+    fn stats(&self) -> Stats {
+        Stats { wall_ms: milliseconds(self.started), queued_ms: self.queued_ms, ..Stats::default() }
+    }
+}
+
+/// The most that a record of one call may say: names and a message. A runner's own are far below.
+const RECORD: usize = 64 << 10;
+
+/// What a runner says of a run's end goes to the caller as it is, so it must be what it claims to be.
+fn check(outcome: &Outcome, limits: &Limits) -> Result<(), &'static str> {
+    match &outcome.result {
+        Ok(json) if json.len() > limits.result_bytes => Err("a result over the limit"),
+        Ok(json) if serde_json::from_str::<&serde_json::value::RawValue>(json).is_err() => {
+            Err("a result that is no JSON")
+        }
+        Ok(_) => Ok(()),
+        Err(error) => {
+            let texts = [Some(&error.name), Some(&error.message), error.frame.as_ref(), error.hint.as_ref()];
+            let length: usize = texts.into_iter().flatten().map(String::len).sum();
+            // Each is cut to 16 KiB characters where it is made.
+            if length > 512 << 10 { Err("an error longer than errors are") } else { Ok(()) }
+        }
+    }
+}
+
+fn broken(what: &str) -> io::Error {
+    io::Error::new(io::ErrorKind::InvalidData, format!("it sent {what}"))
+}
+
+/// The process ended and nobody ended it.
+fn ended() -> RunError {
+    RunError::new(ErrorCode::Crashed, "CrashedError", "The process that ran the script ended before the script did.")
+        .with_hint(
+            "Most often a script ends its process by using memory in one piece. Run it again; if it crashes again, make \
+             it use less memory at once.",
+        )
+}
+
+/// The script, its input or the catalogue is larger than a frame.
+pub(crate) fn too_large(error: &EncodeError) -> RunError {
+    let message = format!("The script and its input are too large: {error}.");
+    RunError::new(ErrorCode::MemoryLimit, "MemoryLimitError", message)
+        .with_hint("Give the script less input: a part, or a reference that a tool can look up.")
+}
+
+/// There is no zygote, and there has been none for long.
+fn nowhere() -> RunError {
+    RunError::new(ErrorCode::Crashed, "CrashedError", "No process that could run the script has started.")
+        .with_hint(
+            "This is no fault of the script's. isolet goes on trying; its log says why they do not start.",
+        )
+}

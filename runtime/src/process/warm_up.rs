@@ -1,0 +1,68 @@
+//! What a zygote runs before it is copied: isolet's own JavaScript, so that no run compiles it again.
+//!
+//! Functions of the snapshot are compiled when they are first called; their bytecode belongs to the isolate, not to a
+//! context. So a script that uses what most scripts use runs in a context that is thrown away afterwards. Nothing of a
+//! user's is in it.
+
+use std::any::Any;
+use std::collections::VecDeque;
+use std::sync::mpsc::Sender;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use crate::execution::{self, Text};
+use crate::isolate::FreshIsolate;
+use crate::outlet::Outlet;
+use crate::state::{Names, RunState};
+use crate::turns::{Inbound, Inbox};
+use crate::{Catalogue, Language, Limits, RunEvent, ServerTools, ToolRequest};
+
+const SCRIPT: &str = r#"
+const answers = await Promise.all([env.warm.up({ text: "a", list: [1, { b: null }] }), env["warm"]["up"]()]);
+console.log("warm", 1, { a: [answers] });
+try { JSON.parse("{"); } catch (error) { String(error.message); }
+setTimeout(() => {}, 0);
+return { answers, input, keys: Object.keys(env) };
+"#;
+
+/// Runs the script in the isolate's context, then gives it a new one.
+pub(crate) fn warm_up(fresh: &mut FreshIsolate) {
+    let mut catalogue = Catalogue::default();
+    catalogue.insert("warm", "warm", ServerTools::new([("up", "up")]));
+    let names = Names { vars: serde_json::Map::new(), catalogue: Arc::new(catalogue) };
+    let asked = Asked::default();
+    let state = RunState::new(
+        names,
+        Limits::default(),
+        fresh.control.clone(),
+        Box::new(asked.clone()),
+        fresh.sender(),
+    );
+    let text = Text { code: SCRIPT.into(), language: Language::TypeScript, input: Some("[1]".into()) };
+    execution::execute(fresh, Some(&mut asked.clone()), &text, state, 0.0, |_| ());
+    fresh.renew();
+}
+
+/// Answers every call with the same object.
+#[derive(Clone, Default)]
+struct Asked(Arc<Mutex<VecDeque<u32>>>);
+
+impl Outlet for Asked {
+    fn event(&self, event: RunEvent) {
+        if let RunEvent::Done(outcome) = event {
+            debug_assert!(outcome.result.is_ok(), "{:?}", outcome.result);
+        }
+    }
+
+    fn call(&self, id: u32, _: ToolRequest, _: &Sender<Inbound>) -> Box<dyn Any + Send> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).push_back(id);
+        Box::new(())
+    }
+}
+
+impl Inbox for Asked {
+    fn wait(&mut self, _: Duration) -> Option<Inbound> {
+        let id = self.0.lock().unwrap_or_else(PoisonError::into_inner).pop_front()?;
+        Some(Inbound::Answer { id, answer: Ok(br#"{"ok":true,"list":[1,2]}"#.to_vec()) })
+    }
+}

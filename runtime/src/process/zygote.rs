@@ -1,0 +1,116 @@
+//! The zygote: a process with one isolate and its context made and warmed up, of which every run gets a copy.
+//!
+//! Its standard input is the socket to the broker; it has no other descriptor, no environment and, once it has said
+//! [`FromZygote::Ready`], no way to get one. It never runs a script: it only forks. What it has warmed up (functions of
+//! the snapshot compiled, pages there) is what all runners have in common, and it is isolet's own.
+
+use std::collections::HashMap;
+use std::io::{self, BufReader, Write};
+use std::os::fd::AsFd;
+use std::os::unix::net::UnixStream;
+use std::process::ExitCode;
+use std::sync::Arc;
+
+use super::fork::{self, Forked};
+use super::frames::{self, FromZygote, ToZygote, VERSION};
+use super::{channel, jail, runner, warm_up};
+use crate::Catalogue;
+use crate::isolate::Bare;
+use crate::v8_process;
+
+/// What the broker puts on the zygote's command line, after the hidden subcommand.
+#[derive(Debug, Clone, Copy)]
+pub struct ZygoteOptions {
+    /// Heap and array buffers of a run, in bytes.
+    pub heap_bytes: usize,
+    /// Bound on the private memory of each process, in bytes.
+    pub memory_bytes: u64,
+}
+
+impl ZygoteOptions {
+    /// As command line words.
+    pub(crate) fn to_words(self) -> [String; 2] {
+        [self.heap_bytes.to_string(), self.memory_bytes.to_string()]
+    }
+
+    fn from_words(mut words: impl Iterator<Item = String>) -> Option<Self> {
+        let mut next = || words.next()?.parse::<u64>().ok();
+        Some(Self { heap_bytes: next()? as usize, memory_bytes: next()? })
+    }
+}
+
+/// The whole life of a zygote; `words` are the command line after the subcommand's name. Returns when the broker hangs
+/// up. The binary must call this before it starts any thread of its own.
+pub fn main(words: impl Iterator<Item = String>) -> ExitCode {
+    let Some(options) = ZygoteOptions::from_words(words) else {
+        eprintln!("isolet runner: started by isolet serve, not by hand");
+        return ExitCode::from(2);
+    };
+    match serve(options) {
+        Ok(never) => match never {},
+        Err(error) => {
+            eprintln!("isolet runner: {error}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn serve(options: ZygoteOptions) -> io::Result<std::convert::Infallible> {
+    // First of all, as it closes all descriptors but the first three, and as namespaces can be left only by a process with
+    // one thread.
+    let mut layers = jail::enter(options.memory_bytes);
+    let socket = UnixStream::from(io::stdin().as_fd().try_clone_to_owned()?);
+    fork::leave_stdin();
+    fork::expect();
+    v8_process::start_alone();
+    let mut fresh = Bare::new(options.heap_bytes, options.heap_bytes / 4).with_context();
+    warm_up::warm_up(&mut fresh);
+    let narrow = jail::shut(&mut layers);
+    (&socket).write_all(&encode(&FromZygote::Ready { version: VERSION, layers })?)?;
+
+    let mut catalogues: HashMap<u64, Arc<Catalogue>> = HashMap::new();
+    let mut reader = BufReader::with_capacity(16 << 10, &socket);
+    while let Some(message) = frames::read::<ToZygote>(&mut reader)? {
+        match message {
+            ToZygote::Catalogue { id, catalogue } => {
+                catalogues.insert(id, Arc::new(catalogue));
+            }
+            ToZygote::Forget { id } => {
+                catalogues.remove(&id);
+            }
+            ToZygote::Spawn { count } => {
+                for _ in 0..count {
+                    let (theirs, ours) = UnixStream::pair()?;
+                    match fork::fork()? {
+                        Forked::Runner => {
+                            drop(theirs);
+                            drop(reader);
+                            drop(socket);
+                            runner::live(&mut fresh, ours, catalogues, narrow);
+                        }
+                        Forked::Zygote(pid) => {
+                            drop(ours);
+                            let known = catalogues.keys().copied().collect();
+                            let process = process(pid)?;
+                            let frame = encode(&FromZygote::Runner { pid, catalogues: known })?;
+                            channel::send(&socket, &frame, &[theirs.as_fd(), process.as_fd()])?;
+                        }
+                    }
+                }
+            }
+        }
+    }
+    // The broker is gone: so are the callers of all runs, and with this process its runners end.
+    fork::end()
+}
+
+fn encode(message: &FromZygote) -> io::Result<Vec<u8>> {
+    frames::encode(message).map_err(io::Error::other)
+}
+
+/// A descriptor of a runner, through which the broker ends it: unlike its number it never comes to mean another process.
+fn process(pid: u32) -> io::Result<std::os::fd::OwnedFd> {
+    let pid = i32::try_from(pid).ok().and_then(rustix::process::Pid::from_raw);
+    let pid = pid.ok_or(io::ErrorKind::InvalidInput)?;
+    Ok(rustix::process::pidfd_open(pid, rustix::process::PidfdFlags::empty())?)
+}
