@@ -4,9 +4,10 @@ use std::collections::HashSet;
 use std::sync::{Arc, OnceLock};
 
 use isolet_runtime::{Catalogue, ServerTools};
+use isolet_tsdefs::parallel::in_parallel;
 use isolet_tsdefs::tokens::Costs;
 use isolet_tsdefs::{
-    Declarations, Detail, Hit, SearchIndex, Section, ServerDefinition, ToolDefinition, aliases, assemble,
+    Declarations, Detail, Hit, SearchIndex, ServerDefinition, ToolDefinition, aliases, assemble,
     declare_tool, declare_where,
 };
 
@@ -140,8 +141,8 @@ impl Toolset {
     /// Declarations of the servers called so, or of all.
     pub fn declarations(&self, servers: Option<&[&str]>, detail: Detail) -> Result<Declarations, Missing> {
         let known = self.chosen_servers(servers)?;
-        let sections: Vec<Arc<Section>> =
-            known.into_iter().map(|known| self.made.section(known, detail)).collect();
+        let tools = |known: &&Known| known.definition.tools.len();
+        let sections = in_parallel(&known, tools, |known| self.made.section(known, detail));
         let names: Vec<&str> = self.servers.iter().map(|server| server.name.as_str()).collect();
         Ok(assemble(sections.iter().map(|section| &**section), &names))
     }
@@ -261,7 +262,9 @@ impl Toolset {
     pub fn search(&self, question: &str, limit: usize) -> Vec<Hit> {
         let index = self.index.get_or_init(|| {
             let known = self.servers.iter().filter_map(|server| server.tools.as_deref());
-            let entries: Vec<_> = known.map(|known| self.made.entries(known)).collect();
+            let known: Vec<&Known> = known.collect();
+            let tools = |known: &&Known| known.definition.tools.len();
+            let entries = in_parallel(&known, tools, |known| self.made.entries(known));
             SearchIndex::assemble(entries.iter().map(|entries| &**entries))
         });
         index.search(question, limit)

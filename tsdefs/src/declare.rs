@@ -10,6 +10,7 @@ use std::fmt::Write;
 use crate::definition::{ServerDefinition, ToolDefinition};
 use crate::detail::Detail;
 use crate::names::{aliases, server_type};
+use crate::parallel::in_parallel;
 use crate::text::{comment, first_sentence, jsdoc, member_name};
 use crate::tool::{Namespace, type_words};
 
@@ -189,14 +190,19 @@ pub fn declare<S: Borrow<ServerDefinition>>(servers: &[S], detail: Detail) -> De
 pub fn declare_where<S: Borrow<ServerDefinition>>(
     servers: &[S],
     detail: Detail,
-    keep: impl Fn(&ServerDefinition, &ToolDefinition) -> bool,
+    keep: impl Fn(&ServerDefinition, &ToolDefinition) -> bool + Sync,
 ) -> Declarations {
-    let servers = servers.iter().map(Borrow::borrow);
-    let names: Vec<&str> = servers.clone().map(|server| server.name.as_str()).collect();
-    let sections: Vec<Section> = servers
-        .filter(|server| server.tools.is_empty() || server.tools.iter().any(|tool| keep(server, tool)))
-        .map(|server| Section::of_tools(server, detail, |tool| keep(server, tool)))
-        .collect();
+    let all: Vec<&ServerDefinition> = servers.iter().map(Borrow::borrow).collect();
+    let names: Vec<&str> = all.iter().map(|server| server.name.as_str()).collect();
+    let kept = |server: &&ServerDefinition| {
+        server.tools.is_empty() || server.tools.iter().any(|tool| keep(server, tool))
+    };
+    let shown: Vec<&ServerDefinition> = all.iter().copied().filter(kept).collect();
+    let sections = in_parallel(
+        &shown,
+        |server| server.tools.len(),
+        |server| Section::of_tools(server, detail, |tool| keep(server, tool)),
+    );
     assemble(&sections, &names)
 }
 

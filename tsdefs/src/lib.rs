@@ -12,6 +12,7 @@
 //! | `tool` | one tool's types, and the namespace that a server's tools share |
 //! | [`search`] | finding the right tool among thousands: BM25 over weighted fields |
 //! | `tokens` | what a text costs in a prompt (feature `tokens`) |
+//! | [`parallel`] | many servers on as many threads as there are cores |
 //! | `text` | foreign text inside TypeScript: comments, literals, member names |
 #![deny(missing_docs)]
 
@@ -20,6 +21,7 @@ pub mod definition;
 pub mod detail;
 pub mod names;
 pub mod observed;
+pub mod parallel;
 mod render;
 mod schema;
 pub mod search;

@@ -17,6 +17,7 @@
 //! | [`object`], [`array`] | the shapes of objects and arrays |
 //! | [`unevaluated`] | which keys and items `unevaluated…` may still speak about |
 //! | [`pattern`] | patterns of keys: matching, and what a template literal can say |
+//! | [`places`] | sets and maps by place in memory |
 //! | [`literal`] | equality and validity of literal values |
 //! | [`types`] | the result: types by number |
 //! | [`graph`] | the work list, its bounds, and which types are empty |
@@ -33,6 +34,7 @@ pub(crate) mod literal;
 pub(crate) mod negate;
 pub(crate) mod object;
 pub(crate) mod pattern;
+pub(crate) mod places;
 pub(crate) mod resolve;
 pub(crate) mod types;
 pub(crate) mod unevaluated;

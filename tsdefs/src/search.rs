@@ -17,6 +17,7 @@ use serde_json::Value;
 
 use crate::definition::{ServerDefinition, ToolDefinition};
 use crate::names::is_identifier;
+use crate::parallel::in_parallel;
 use crate::text::{first_sentence, string_literal};
 use crate::tool::parameters;
 
@@ -143,7 +144,7 @@ struct Posting {
 impl SearchIndex {
     /// Indexes all tools of these servers.
     pub fn new(servers: &[ServerDefinition]) -> Self {
-        let entries: Vec<SearchEntries> = servers.iter().map(SearchEntries::new).collect();
+        let entries = in_parallel(servers, |server| server.tools.len(), SearchEntries::new);
         Self::assemble(&entries)
     }
 

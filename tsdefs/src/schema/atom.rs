@@ -1,10 +1,9 @@
 //! The members of a conjunction, and how references and `allOf` dissolve into them.
 
-use std::collections::HashSet;
-
 use serde_json::Value;
 
 use super::graph::Context;
+use super::places::Places;
 use super::resolve::{Dialect, Node};
 use super::types::{Kinds, Note};
 
@@ -122,7 +121,7 @@ impl<'a> Context<'a> {
     /// that is met twice is the same condition.
     pub fn normal(&mut self, atoms: &[Atom<'a>]) -> Conjunction<'a> {
         let mut result = Conjunction::default();
-        let mut seen: HashSet<AtomKey> = HashSet::new();
+        let mut seen: Places<AtomKey> = Places::default();
         let mut stack: Vec<Atom<'a>> = atoms.iter().rev().copied().collect();
         while let Some(atom) = stack.pop() {
             if !self.step(1) || result.atoms.len() >= MOST_ATOMS || seen.len() >= MOST_ATOMS * 8 {

@@ -4,14 +4,13 @@
 //! This is where alternatives would multiply: of two branches of a `oneOf`, one loses the kinds that the other accepts
 //! anyway, without a word about how the other may fail.
 
-use std::collections::HashMap;
-
 use serde_json::{Map, Value};
 
 use super::array::item_schemas;
 use super::atom::{is_array_keyword, is_object_keyword};
 use super::facts::{named_kinds, names_number};
 use super::graph::Context;
+use super::places::ByPlace;
 use super::resolve::{Dialect, Node};
 use super::types::Kinds;
 
@@ -48,7 +47,7 @@ impl Certainty {
 }
 
 /// What was found out, by the address of the schema.
-pub(crate) type Certainties = HashMap<usize, Certainty>;
+pub(crate) type Certainties = ByPlace<usize, Certainty>;
 
 impl<'a> Context<'a> {
     /// What `node` says about whole kinds.

@@ -1,7 +1,5 @@
 //! What all members of a conjunction together say about a value.
 
-use std::collections::HashSet;
-
 use serde_json::{Map, Value};
 
 use super::atom::{
@@ -10,6 +8,7 @@ use super::atom::{
 };
 use super::graph::Context;
 use super::literal::equal;
+use super::places::Places;
 use super::resolve::{Dialect, Node};
 use super::types::{Kinds, Note};
 
@@ -42,7 +41,7 @@ pub(crate) struct Facts<'a> {
     /// How many alternatives the choices made so far may have opened.
     pub breadth: usize,
     pub note: Option<Note>,
-    seen: HashSet<AtomKey>,
+    seen: Places<AtomKey>,
 }
 
 impl<'a> Facts<'a> {
@@ -60,7 +59,7 @@ impl<'a> Facts<'a> {
             choices: Vec::new(),
             breadth: 1,
             note: None,
-            seen: HashSet::new(),
+            seen: Places::default(),
         }
     }
 

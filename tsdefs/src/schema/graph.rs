@@ -3,13 +3,14 @@
 //! Nothing here recurses: hostile depth costs a longer list, not stack. What is past a bound becomes "any value", and
 //! breadth first means that the outermost types are exact for longest.
 
-use std::collections::{HashMap, VecDeque};
+use std::collections::VecDeque;
 
 use serde_json::Value;
 
 use super::atom::{Atom, AtomKey, Conjunction};
 use super::certainty::Certainties;
 use super::pattern::Patterns;
+use super::places::ByPlace;
 use super::resolve::{Dialect, Document, Node};
 use super::types::{ArrayShape, Kinds, Note, ObjectShape, Type, TypeId};
 
@@ -26,7 +27,7 @@ pub(crate) struct Context<'a> {
     pub certainties: Certainties,
     types: Vec<Type<'a>>,
     hints: Vec<Hint>,
-    known: HashMap<Box<[AtomKey]>, TypeId>,
+    known: ByPlace<Box<[AtomKey]>, TypeId>,
     queue: VecDeque<(TypeId, Conjunction<'a>)>,
     steps: usize,
 }
@@ -91,10 +92,10 @@ impl<'a> Context<'a> {
         Self {
             document: Document::new(schema),
             patterns: Patterns::default(),
-            certainties: Certainties::new(),
+            certainties: Certainties::default(),
             types: vec![Type::everything(), Type::default(), Type::everything()],
             hints: vec![Hint::None; 3],
-            known: HashMap::new(),
+            known: ByPlace::default(),
             queue: VecDeque::new(),
             steps: MOST_STEPS,
         }

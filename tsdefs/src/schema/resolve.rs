@@ -5,6 +5,8 @@ use std::collections::HashMap;
 use serde_json::{Map, Value};
 use url::Url;
 
+use super::places::ByPlace;
+
 /// Schemas indexed for anchors and identifiers, at most; a document with more resolves pointers only.
 const MOST_INDEXED: usize = 400_000;
 
@@ -54,7 +56,7 @@ struct ResourceData<'a> {
 /// A schema document.
 pub(crate) struct Document<'a> {
     resources: Vec<ResourceData<'a>>,
-    by_address: HashMap<usize, Resource>,
+    by_address: ByPlace<usize, Resource>,
     /// Built at the first reference that is no plain pointer: most documents have none.
     index: Option<Index<'a>>,
 }
@@ -68,7 +70,7 @@ struct Index<'a> {
 
 impl<'a> Document<'a> {
     pub fn new(root: &'a Value) -> Self {
-        let mut document = Self { resources: Vec::new(), by_address: HashMap::new(), index: None };
+        let mut document = Self { resources: Vec::new(), by_address: ByPlace::default(), index: None };
         let base = Url::parse(DEFAULT_BASE).ok();
         document.add_resource(root, base, Dialect::Draft2020);
         document
