@@ -78,7 +78,7 @@ pub struct Hit {
     /// The first sentence of its description.
     pub description: String,
     /// How well it answers; comparable within one search only.
-    pub score: f32,
+    pub score: f64,
 }
 
 /// The tools of some servers, ready to be searched.
@@ -207,7 +207,8 @@ impl SearchIndex {
             tool: entry.tool.clone(),
             signature: entry.signature.clone(),
             description: entry.description.clone(),
-            score: (score * 1000.0).round() / 1000.0,
+            // In double precision, or three decimals become sixteen as JSON.
+            score: (f64::from(score) * 1000.0).round() / 1000.0,
         }
     }
 

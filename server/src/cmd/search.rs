@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use super::{output, types};
 use crate::exit::Failure;
-use crate::pretty::printable;
+use crate::pretty::{printable, thousands};
 use crate::settings;
 use crate::toolset::Toolset;
 
@@ -48,7 +48,13 @@ fn print(toolset: &Toolset, args: &Args) -> Result<(), Failure> {
         return output::print(format!("{document}\n").as_bytes());
     }
     if hits.is_empty() {
-        eprintln!("isolet: no tool answers \"{}\"", printable(&query));
+        let count: usize = toolset.definitions().iter().map(|server| server.tools.len()).sum();
+        let among = if count == 1 {
+            "the only tool does not answer".to_owned()
+        } else {
+            format!("none of {} tools answers", thousands(count))
+        };
+        eprintln!("isolet: {among} \"{}\"; try other words for what it should do", printable(&query));
         return Ok(());
     }
     let mut text = String::new();

@@ -123,6 +123,11 @@ pub fn saved(files: &[PathBuf]) -> Result<Toolset, Failure> {
     let mut servers: Vec<ServerDefinition> = Vec::new();
     for file in files {
         let shown = file.display();
+        let cannot = |why: String| Failure::Usage(format!("cannot read {shown}: {why}"));
+        let metadata = std::fs::metadata(file).map_err(|error| cannot(error.to_string()))?;
+        if metadata.is_dir() {
+            return Err(cannot("it is a folder; name the files in it".to_owned()));
+        }
         let name = file.file_stem().and_then(|stem| stem.to_str()).ok_or_else(|| {
             Failure::Usage(format!("{shown}: the file's name must be UTF-8, it names the server"))
         })?;
@@ -131,13 +136,13 @@ pub fn saved(files: &[PathBuf]) -> Result<Toolset, Failure> {
                 "{shown}: there is a server \"{name}\" already; rename one file"
             )));
         }
-        let size =
-            std::fs::metadata(file).map_err(|error| Failure::Usage(format!("{shown}: {error}")))?.len();
+        let size = metadata.len();
         if size > LARGEST_FILE {
-            return Err(Failure::Usage(format!("{shown}: {size} bytes are too many for a list of tools")));
+            return Err(cannot(format!("{size} bytes are too many for a list of tools")));
         }
-        let text =
-            std::fs::read_to_string(file).map_err(|error| Failure::Usage(format!("{shown}: {error}")))?;
+        let bytes = std::fs::read(file).map_err(|error| cannot(error.to_string()))?;
+        let text = String::from_utf8(bytes)
+            .map_err(|_| cannot("it is not UTF-8, so no JSON as tools/list gives it".to_owned()))?;
         let (server, skipped) = ServerDefinition::from_tools_list(name, &text)
             .map_err(|error| Failure::Usage(format!("{shown}: {error}")))?;
         for tool in skipped {
