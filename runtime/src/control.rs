@@ -26,6 +26,10 @@ impl StopReason {
     }
 }
 
+/// What a process that holds one run does when that is stopped: it reports and ends, without waiting for V8 to reach a
+/// check. Unset where other runs share the process.
+pub(crate) static LAST_WORDS: OnceLock<fn(StopReason)> = OnceLock::new();
+
 /// One isolate's stop button and memory account. Made with the isolate, so that its callbacks can hold it.
 pub(crate) struct Control {
     reason: AtomicU8,
@@ -58,6 +62,9 @@ impl Control {
     /// wins. Harmless at any time, also after the isolate is gone.
     pub(crate) fn stop(&self, reason: StopReason) {
         if self.reason.compare_exchange(0, reason as u8, Ordering::AcqRel, Ordering::Acquire).is_ok() {
+            if let Some(last_words) = LAST_WORDS.get() {
+                last_words(reason);
+            }
             if let Some(isolate) = self.isolate.get() {
                 isolate.terminate_execution();
             }

@@ -53,7 +53,7 @@ pub(crate) struct FreshIsolate {
 impl FreshIsolate {
     /// An isolate and its context under `heap_limit` bytes of heap and array buffers together.
     pub(crate) fn new(heap_limit: usize) -> Self {
-        Bare::new(heap_limit, 0).with_context()
+        Bare::new(heap_limit).with_context()
     }
 
     /// Throws the context away, with all that was done in it, for a new one. For isolet's own code only: what ran in the
@@ -88,14 +88,11 @@ pub(crate) struct Bare {
 }
 
 impl Bare {
-    /// V8 may use `slack` bytes more than the run may. With none, V8 collects garbage again and again as the heap fills up
-    /// and then gives up: 0.8 s for 128 MiB. With some, the account after the first collection that finds too much ends
-    /// the run. But one large allocation can then end the process instead, so it is for processes that hold one run.
-    pub(crate) fn new(heap_limit: usize, slack: usize) -> Self {
+    pub(crate) fn new(heap_limit: usize) -> Self {
         let (sender, inbound) = channel();
         let control = Arc::new(Control::new(heap_limit, sender.clone()));
         let parameters = parameters()
-            .heap_limits(0, heap_limit + slack)
+            .heap_limits(0, heap_limit)
             .set_max_young_generation_size_in_bytes(YOUNG.min(heap_limit / 4))
             .array_buffer_allocator(array_buffers::counted(control.clone()));
         let mut isolate = v8::Isolate::new(parameters);

@@ -11,7 +11,7 @@ use std::path::PathBuf;
 use std::process::Stdio;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader, Interest};
 use tokio::net::UnixStream;
@@ -313,6 +313,14 @@ impl Broker {
         home.idle.push(runner);
     }
 
+    /// A runner that was asked for does not come.
+    fn lost(&self, zygote: u64) {
+        let mut state = lock(&self.state);
+        if let Some(home) = state.zygotes.iter_mut().find(|known| known.id == zygote) {
+            home.spawning = home.spawning.saturating_sub(1);
+        }
+    }
+
     /// A runner has ended.
     fn ended(&self, zygote: u64) {
         let mut state = lock(&self.state);
@@ -363,6 +371,9 @@ impl Broker {
             .kill_on_drop(true)
             .spawn()?;
         let pid = child.id().unwrap_or(0);
+        // When the machine runs out of memory, runners are to go, and not what started them. Copies inherit it.
+        #[cfg(target_os = "linux")]
+        let _ = std::fs::write(format!("/proc/{pid}/oom_score_adj"), "500");
         if let Some(stderr) = child.stderr.take() {
             self.tokio.spawn(log_stderr(stderr, pid));
         }
@@ -421,12 +432,17 @@ impl Broker {
                 match message {
                     FromZygote::Ready { version, layers } => self.is_ready(id, version, layers)?,
                     FromZygote::Runner { pid, catalogues } => {
-                        let mut next = || {
-                            descriptors
-                                .pop_front()
-                                .ok_or_else(|| io::Error::other("a runner without its socket"))
+                        let (Some(stream), Some(process)) =
+                            (descriptors.pop_front(), descriptors.pop_front())
+                        else {
+                            // This process has too many open. The runner ends, as its socket has.
+                            tracing::error!(
+                                "no descriptor is left for a runner: raise the limit on open files"
+                            );
+                            descriptors.clear();
+                            self.lost(id);
+                            continue;
                         };
-                        let (stream, process) = (next()?, next()?);
                         let stream = std::os::unix::net::UnixStream::from(stream);
                         stream.set_nonblocking(true)?;
                         let runner = Runner {
@@ -521,20 +537,32 @@ async fn write(mut writer: OwnedWriteHalf, mut outgoing: mpsc::UnboundedReceiver
 }
 
 /// A runner that dies says why on stderr; what V8 prints when it aborts is worth some lines in the log, not a megabyte.
-/// The rest is read and dropped, so that no runner waits for it to be taken.
+/// The pipe is the zygote's and that of all its copies, so each minute has lines of its own. What is more is read and
+/// dropped, so that no runner waits for it to be taken.
 async fn log_stderr(stderr: tokio::process::ChildStderr, pid: u32) {
     const LINES: usize = 40;
     const LONGEST: u64 = 1000;
+    const WINDOW: Duration = Duration::from_secs(60);
     let mut stderr = BufReader::new(stderr);
     let mut line = Vec::new();
-    for _ in 0..LINES {
+    let (mut since, mut lines) = (Instant::now(), 0);
+    loop {
         line.clear();
         match (&mut stderr).take(LONGEST).read_until(b'\n', &mut line).await {
             Ok(read) if read > 0 => {
-                tracing::warn!(pid, "runner: {}", String::from_utf8_lossy(&line).trim_end().escape_debug());
+                if since.elapsed() >= WINDOW {
+                    (since, lines) = (Instant::now(), 0);
+                }
+                lines += 1;
+                if lines <= LINES {
+                    tracing::warn!(
+                        pid,
+                        "runner: {}",
+                        String::from_utf8_lossy(&line).trim_end().escape_debug()
+                    );
+                }
             }
             _ => return,
         }
     }
-    let _ = tokio::io::copy(&mut stderr, &mut tokio::io::sink()).await;
 }

@@ -158,6 +158,8 @@ pub enum FromRunner {
     Done {
         /// How.
         outcome: Outcome,
+        /// Whether it has told of the calls that its end cancels.
+        told: bool,
     },
 }
 

@@ -166,6 +166,8 @@ mod linux {
             libc::SYS_prctl,
             libc::SYS_prlimit64,
             libc::SYS_wait4,
+            // Allowed for the zygote's own process id, which a runner has no business with.
+            libc::SYS_tgkill,
         ];
         let filter = SeccompFilter::new(
             calls.into_iter().map(|call| (call, Vec::new())).collect(),

@@ -6,7 +6,7 @@
 //! The runner is not believed: calls are counted again, logs measured, a result must be JSON within the limit, and what
 //! breaks these rules ends as `crashed`.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, VecDeque};
 use std::io;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -23,7 +23,8 @@ use crate::report::Outcome;
 use crate::state::{milliseconds, to_ms};
 use crate::watchdog::Watch;
 use crate::{
-    Catalogue, ErrorCode, Limits, RunError, RunEvent, Stats, ToolFailure, ToolHost, ToolRequest, fault,
+    CallRecord, Catalogue, ErrorCode, Limits, RunError, RunEvent, Stats, ToolFailure, ToolHost, ToolRequest,
+    fault,
 };
 
 /// How often a run that no runner has begun is given to another one.
@@ -58,6 +59,8 @@ enum Stage {
     Running(Box<Live>),
     /// It failed before it began.
     Failed(Box<RunError>),
+    /// It has ended; this is still to be told.
+    Ended(VecDeque<RunEvent>),
     Done,
 }
 
@@ -73,7 +76,7 @@ struct Live {
     /// Whether the runner has said anything.
     begun: bool,
     calls: FuturesUnordered<BoxFuture<'static, Answered>>,
-    in_flight: HashSet<u32>,
+    in_flight: HashMap<u32, (String, String, Instant)>,
     called: u32,
     reported: u32,
     logged: usize,
@@ -124,7 +127,8 @@ impl RemoteRun {
                         continue;
                     };
                     let outcome = match said {
-                        Ok(Some(last)) => return last,
+                        Ok(Some(RunEvent::Done(outcome))) => *outcome,
+                        Ok(Some(_)) => continue,
                         Ok(None) => match live.runner.process().ended_for() {
                             Some((reason, used)) => {
                                 let stats = Stats { cpu_ms: to_ms(used), ..live.stats() };
@@ -146,7 +150,13 @@ impl RemoteRun {
                             Outcome { result: Err(ended()), stats: live.stats() }
                         }
                     };
-                    return RunEvent::Done(Box::new(outcome));
+                    self.stage = Stage::Ended(live.last_events(outcome));
+                }
+                Stage::Ended(events) => {
+                    if let Some(event) = events.pop_front() {
+                        return event;
+                    }
+                    self.stage = Stage::Done;
                 }
                 Stage::Failed(error) => {
                     let result = Err((**error).clone());
@@ -187,7 +197,7 @@ impl RemoteRun {
             queued_ms: milliseconds(self.since),
             begun: false,
             calls: FuturesUnordered::new(),
-            in_flight: HashSet::new(),
+            in_flight: HashMap::new(),
             called: 0,
             reported: 0,
             logged: 0,
@@ -283,7 +293,8 @@ impl Live {
                 if self.called > limits.calls || self.in_flight.len() >= limits.parallel_calls as usize {
                     return Err(broken("more calls than the limit"));
                 }
-                if !self.in_flight.insert(call) {
+                let label = (server.clone(), operation.label().to_owned(), Instant::now());
+                if self.in_flight.insert(call, label).is_some() {
                     return Err(broken("a call's number twice"));
                 }
                 let answer = self.errand.host.call(ToolRequest { server, operation, timeout: limits.call });
@@ -297,7 +308,10 @@ impl Live {
                 }
                 Ok(Some(RunEvent::Call(record.into())))
             }
-            FromRunner::Done { mut outcome } => {
+            FromRunner::Done { mut outcome, told } => {
+                if told {
+                    self.in_flight.clear();
+                }
                 check(&outcome, limits).map_err(broken)?;
                 // Whole microseconds again, as a sum of floats is not.
                 let queued_ms = outcome.stats.queued_ms + self.queued_ms;
@@ -305,6 +319,23 @@ impl Live {
                 Ok(Some(RunEvent::Done(Box::new(outcome))))
             }
         }
+    }
+
+    /// The calls that the run's end cancels, unless it has told of them itself, and the end.
+    fn last_events(&self, outcome: Outcome) -> VecDeque<RunEvent> {
+        let mut calls: Vec<_> = self.in_flight.iter().collect();
+        calls.sort_by_key(|(call, _)| **call);
+        let cancelled = |(server, tool, sent): &(String, String, Instant)| {
+            RunEvent::Call(CallRecord {
+                server: server.clone(),
+                tool: tool.clone(),
+                ms: milliseconds(*sent),
+                ok: false,
+                error: Some("cancelled: the run ended before this call was answered".into()),
+            })
+        };
+        let calls = calls.into_iter().map(|(_, call)| cancelled(call));
+        calls.chain([RunEvent::Done(Box::new(outcome))]).collect()
     }
 
     /// What can be told of a run whose process is gone.

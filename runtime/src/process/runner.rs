@@ -18,11 +18,12 @@ use serde::Serialize;
 
 use super::frames::{self, Blob, FromRunner, RunFrame, ToRunner};
 use super::{fork, jail};
-use crate::control::StopReason;
+use crate::control::{self, StopReason};
 use crate::execution::{self, Text};
 use crate::isolate::FreshIsolate;
 use crate::outlet::Outlet;
-use crate::state::{Names, RunState, milliseconds};
+use crate::state::{Names, RunState, milliseconds, to_ms};
+use crate::thread_clock::ThreadClock;
 use crate::turns::{Inbound, Inbox};
 use crate::{Catalogue, Language, Limits, Outcome, RunEvent, Stats, ToolRequest, fault};
 
@@ -65,7 +66,9 @@ fn run(fresh: &mut FreshIsolate, mut channel: Channel, frame: RunFrame, catalogu
         socket: channel.socket.clone(),
         limits: limits.clone(),
         since: Instant::now(),
+        clock: ThreadClock::of_this_thread(),
     });
+    let _ = control::LAST_WORDS.set(last_words);
     fresh.isolate.set_oom_error_handler(out_of_memory);
     let names = Names { vars, catalogue };
     let state = RunState::new(names, limits, fresh.control.clone(), Box::new(outlet), fresh.sender());
@@ -141,7 +144,7 @@ impl Outlet for FrameOutlet {
         match event {
             RunEvent::Log(line) => say(&self.socket, &FromRunner::Log { line }),
             RunEvent::Call(record) => say(&self.socket, &FromRunner::Called { record: record.into() }),
-            RunEvent::Done(outcome) => say(&self.socket, &FromRunner::Done { outcome: *outcome }),
+            RunEvent::Done(outcome) => say(&self.socket, &FromRunner::Done { outcome: *outcome, told: true }),
         }
     }
 
@@ -153,21 +156,33 @@ impl Outlet for FrameOutlet {
     }
 }
 
-/// For V8's way out when it cannot allocate: it calls this and then ends the process.
+/// What the process says when its run passes a limit inside of V8: more memory, calls or logs than it may.
 static LAST_WORDS: OnceLock<LastWords> = OnceLock::new();
 
 struct LastWords {
     socket: Arc<UnixStream>,
     limits: Limits,
     since: Instant,
+    clock: ThreadClock,
 }
 
-unsafe extern "C" fn out_of_memory(_location: *const c_char, _details: &v8::OomDetails) {
-    if let Some(LastWords { socket, limits, since }) = LAST_WORDS.get() {
-        let result = Err(fault::stopped(StopReason::Memory, limits));
-        let stats =
-            Stats { wall_ms: milliseconds(*since), heap_bytes: limits.heap_bytes as u64, ..Stats::default() };
-        say(socket, &FromRunner::Done { outcome: Outcome { result, stats } });
+/// Reports the run as stopped and ends the process. Called in the middle of whatever V8 does, a garbage collection for
+/// one, to which nothing returns.
+fn last_words(reason: StopReason) {
+    if let Some(LastWords { socket, limits, since, clock }) = LAST_WORDS.get() {
+        let stats = Stats {
+            wall_ms: milliseconds(*since),
+            cpu_ms: to_ms(clock.read().unwrap_or_default()),
+            heap_bytes: if reason == StopReason::Memory { limits.heap_bytes as u64 } else { 0 },
+            ..Stats::default()
+        };
+        let result = Err(fault::stopped(reason, limits));
+        say(socket, &FromRunner::Done { outcome: Outcome { result, stats }, told: false });
     }
     fork::end();
+}
+
+/// V8's way out when it cannot allocate: it calls this and then ends the process.
+unsafe extern "C" fn out_of_memory(_location: *const c_char, _details: &v8::OomDetails) {
+    last_words(StopReason::Memory);
 }

@@ -59,6 +59,9 @@ impl Process {
     }
 }
 
+/// A run that waits when its time is up is the first to know, and can say what it waited for. This is how long it has.
+const LAST: Duration = Duration::from_millis(15);
+
 /// Looks after one run in its process.
 pub(crate) struct Sentry {
     process: Arc<Process>,
@@ -80,7 +83,7 @@ impl Sentry {
         heap_bytes: usize,
     ) -> (Box<dyn Subject>, Instant) {
         let now = Instant::now();
-        let wall_until = now + limits.wall;
+        let wall_until = now + limits.wall + LAST;
         let cpu_until = process.cpu().unwrap_or_default() + limits.cpu;
         let memory = OWN + (heap_bytes + crate::isolate::GRACE) as u64;
         let first = (now + limits.cpu.min(LOOK)).min(wall_until);

@@ -63,7 +63,7 @@ fn serve(options: ZygoteOptions) -> io::Result<std::convert::Infallible> {
     fork::leave_stdin();
     fork::expect();
     v8_process::start_alone();
-    let mut fresh = Bare::new(options.heap_bytes, options.heap_bytes / 4).with_context();
+    let mut fresh = Bare::new(options.heap_bytes).with_context();
     warm_up::warm_up(&mut fresh);
     let narrow = jail::shut(&mut layers);
     (&socket).write_all(&encode(&FromZygote::Ready { version: VERSION, layers })?)?;
