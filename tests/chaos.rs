@@ -12,7 +12,7 @@ use harness::*;
 use rustix::process::{Pid, Signal, kill_process};
 use tokio::task::JoinSet;
 
-/// Longer than a run that is retried, two starts of a runner that were waited for in vain, and a slow machine.
+/// Longer than a run that is retried, two starts of a zygote that were waited for in vain, and a slow machine.
 const ANSWERED_WITHIN: Duration = Duration::from_secs(45);
 
 /// What a service gets from agents: nothing, a call, calls at once, waiting, work.

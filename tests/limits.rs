@@ -128,8 +128,8 @@ async fn memory_is_bounded() {
     }
 }
 
-/// V8 ends its whole process where it needs memory in a place from which it cannot throw. That may cost the run, and the
-/// runs beside it in the same runner, never the server.
+/// V8 ends its whole process where it needs memory in a place from which it cannot throw. That may cost the run,
+/// never another one and never the server.
 #[tokio::test]
 async fn memory_that_v8_cannot_refuse_does_not_end_the_server() {
     let server = Daemon::serve().await_ready().await;

@@ -1,6 +1,6 @@
-//! A runner's executable and nothing else, for the tests of process isolation. `isolet` has this as a hidden subcommand.
+//! The executable of zygotes and runners and nothing else, for the tests of process isolation. `isolet` has this as a hidden subcommand.
 //!
-//! With `escape` as first argument it is a runner whose script has taken it over.
+//! With `escape` as first argument its runner is one whose script has taken it over.
 
 use isolet_runtime::process;
 

@@ -38,18 +38,18 @@ pub struct EngineOptions {
 pub enum Isolation {
     /// On threads of this process: for embedding, for platforms without a jail, for code that is trusted.
     Thread,
-    /// In jailed runner processes.
+    /// In jailed processes, one for each run.
     Process(RunnerProcesses),
 }
 
-/// How runner processes are started.
+/// How zygotes are started, the processes whose copies run scripts.
 #[derive(Debug, Clone)]
 pub struct RunnerProcesses {
     /// An executable that calls [`zygote::main`](crate::process::zygote::main) when its first argument is `subcommand`.
     pub executable: PathBuf,
     /// That argument.
     pub subcommand: String,
-    /// How many zygotes, the processes whose copies run scripts. The runs of the engine are spread over them.
+    /// How many zygotes. The runs of the engine are spread over them.
     pub count: usize,
 }
 
@@ -104,7 +104,7 @@ impl Handle {
 }
 
 impl Engine {
-    /// Fills the pool, in this process or in runners. Tool calls are driven on `tokio`.
+    /// Fills the pool of threads, or starts zygotes that make runners. Tool calls are driven on `tokio`.
     pub fn new(options: EngineOptions, tokio: tokio::runtime::Handle) -> Self {
         let place = match &options.isolation {
             Isolation::Thread => Place::Threads,
@@ -172,7 +172,7 @@ impl Engine {
         &self.handle.options.isolation
     }
 
-    /// The runner processes and their jails; empty with thread isolation.
+    /// The zygotes, their runners and their jails; empty with thread isolation.
     pub fn runners(&self) -> Vec<RunnerStatus> {
         match &self.handle.place {
             Place::Threads => Vec::new(),
@@ -180,7 +180,7 @@ impl Engine {
         }
     }
 
-    /// How many runner processes died and were replaced.
+    /// How many zygotes died and were replaced.
     pub fn runner_restarts(&self) -> usize {
         match &self.handle.place {
             Place::Threads => 0,

@@ -13,7 +13,7 @@ static SNAPSHOT: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/isolet.snapsh
 
 /// What V8 may still allocate after the limit, so that it reaches the point where a termination takes effect instead of
 /// aborting the process. A single allocation of V8 can be larger than this; then the process does abort, which is why
-/// hostile code belongs into a runner process.
+/// hostile code belongs into a process of its own.
 pub(crate) const GRACE: usize = 64 * 1024 * 1024;
 
 /// Young generation: V8's default of up to 32 MiB counts towards the limit and makes every isolate larger.

@@ -12,7 +12,7 @@
 //! | [`report`] | what came of a run: result or error, logs, calls, figures |
 //! | `script` | source text → prepared JavaScript: fences, shapes, TypeScript blanked in place |
 //! | [`engine`] | takes jobs, gives runs |
-//! | [`process`] | jailed runner processes behind a broker |
+//! | [`process`] | a jailed process for each run, behind a broker |
 //! | `pool` | warm threads, one isolate each, and the queue before them |
 //! | `isolate` | a fresh isolate and context from the snapshot that build.rs makes of `js/` |
 //! | `execution` | one script in one fresh isolate, from text to outcome |

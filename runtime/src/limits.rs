@@ -7,7 +7,7 @@ const MIB: usize = 1024 * 1024;
 /// The limits of one run. The defaults are the product's (design, section 7).
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 pub struct Limits {
-    /// CPU time of the run's thread: JavaScript, garbage collection and compilation, not waiting.
+    /// CPU time of the run's process or thread: JavaScript, garbage collection and compilation, not waiting.
     pub cpu: Duration,
     /// Time on the clock from the first instruction, waiting for tools included, waiting in the queue not.
     pub wall: Duration,

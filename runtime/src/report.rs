@@ -83,7 +83,7 @@ pub struct CallRecord {
 pub struct Stats {
     /// Milliseconds from the first instruction to the end.
     pub wall_ms: f64,
-    /// Milliseconds of CPU of the run's thread, preparing the text included.
+    /// Milliseconds of CPU of the run's process or thread, preparing the text included.
     pub cpu_ms: f64,
     /// V8 heap in use at the end, array buffers included.
     pub heap_bytes: u64,

@@ -8,7 +8,7 @@ pub(crate) use imp::ThreadClock;
 mod imp {
     use super::Duration;
 
-    /// How much CPU one thread has used.
+    /// How much CPU one thread or process has used.
     #[derive(Debug, Clone, Copy)]
     pub(crate) struct ThreadClock {
         id: libc::clockid_t,

@@ -2,7 +2,7 @@
 // a code cache made under other flags. Misspelt flags are ignored by V8, so both places assert that none is left over.
 pub const FLAGS: &[&str] = &[
     // All work of an isolate on its own thread: garbage collection and compilation count towards the run that causes
-    // them, no worker thread of V8 runs for a run that has ended, and a jailed process needs no more threads.
+    // them, no worker thread of V8 runs for a run that has ended, and a zygote can be forked, as it has one thread.
     "--single-threaded",
     // No code from strings, by flag as well as by context.
     "--disallow-code-generation-from-strings",

@@ -1,4 +1,4 @@
-//! One thread that stops runs which use too much CPU or time.
+//! One thread that stops runs which use too much CPU or time, and with process isolation too much memory.
 //!
 //! No timer and no thread per run: the watchdog reads the CPU clocks of the threads or processes that run something,
 //! when the first of them can have reached its limit at the earliest, which is never before the remaining CPU time has
@@ -63,7 +63,8 @@ struct Table {
 /// The watchdog looks at least this much later, so that a run that hovers at its limit does not make it spin.
 const SHORTEST_SLEEP: Duration = Duration::from_millis(1);
 
-/// While something runs, the watchdog looks this often whether it was stopped by something else than the watchdog itself.
+/// While something runs, the watchdog looks this often: whether a thread's run was stopped by something else than the watchdog,
+/// how much memory a process holds.
 pub(crate) const LOOK: Duration = Duration::from_millis(50);
 
 /// After so long without runs the watchdog sleeps without a date. Before that a new run costs no system call.

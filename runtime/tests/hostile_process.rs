@@ -1,4 +1,4 @@
-//! The hostile corpus with isolates in jailed runner processes, what only those survive, and attempts to leave the jail
+//! The hostile corpus with a jailed process for each run, what only those survive, and attempts to leave the jail
 //! with native code.
 
 mod hostile;
@@ -10,7 +10,7 @@ use std::sync::OnceLock;
 use hostile::Level;
 use isolet_runtime::{Isolation, RunnerProcesses};
 
-/// The example `runner` is a runner's whole executable. `cargo test` builds examples beside the tests.
+/// The example `runner` is a zygote's whole executable. `cargo test` builds examples beside the tests.
 fn executable() -> PathBuf {
     let test = std::env::current_exe().expect("the path of this test");
     let executable =
@@ -31,7 +31,7 @@ fn level() -> &'static Level {
     LEVEL.get_or_init(|| Level::new(processes(2), false))
 }
 
-/// An engine of its own: the runners of the others must not die.
+/// An engine of its own, whose zygote may die: those of the others must not.
 fn expendable() -> &'static Level {
     static LEVEL: OnceLock<Level> = OnceLock::new();
     LEVEL.get_or_init(|| Level::new(processes(1), true))

@@ -1,4 +1,4 @@
-//! The cases of `cases/` with isolates in jailed runner processes, and what only processes can do.
+//! The cases of `cases/` with a jailed process for each run, and what only processes can do.
 
 mod cases;
 
@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use cases::{engine, error, limits, run_with, value};
 use isolet_runtime::{Engine, EngineOptions, ErrorCode, Isolation, Limits, RunEvent, RunnerProcesses};
 
-/// The example `runner` is a runner's whole executable. `cargo test` builds examples beside the tests.
+/// The example `runner` is a zygote's whole executable. `cargo test` builds examples beside the tests.
 fn isolation() -> Isolation {
     let test = std::env::current_exe().expect("the path of this test");
     let executable =

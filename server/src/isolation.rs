@@ -7,10 +7,11 @@ use isolet_runtime::{Engine, EngineOptions, Isolation, RunnerProcesses};
 use crate::exit::Failure;
 use crate::settings::engine::EngineSettings;
 
-/// The hidden first argument that makes this program a runner.
+/// The hidden first argument that makes this program a zygote, whose copies run scripts.
 pub const RUNNER: &str = "runner";
 
-/// How long runners may take to start where somebody waits for them. A whole `isolet run` takes 20 ms with one of them (docs/performance.md).
+/// How long zygotes may take to start where somebody waits for them. A whole `isolet run` takes 20 ms with one of them
+/// (docs/performance.md).
 const START: Duration = Duration::from_secs(20);
 
 /// Options of every command that runs scripts.
@@ -29,7 +30,7 @@ pub struct Choice {
 
 #[derive(clap::ValueEnum, Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Level {
-    /// Jailed runner processes.
+    /// Jailed processes, one for each run.
     Process,
     /// Threads of this process.
     Thread,
@@ -72,7 +73,7 @@ impl Choice {
         Ok(Engine::new(options, tokio::runtime::Handle::current()))
     }
 
-    /// Waits for the runners, says which layers of their jail are missing, and refuses them if all are required.
+    /// Waits for the zygotes, says which layers of their jail are missing, and refuses them if all are required.
     pub async fn check(&self, engine: &Engine) -> Result<(), Failure> {
         if !engine.ready(START).await {
             return Err(Failure::Setup(format!(

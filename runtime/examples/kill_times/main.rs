@@ -1,4 +1,4 @@
-//! How long after its limit a run has ended, and what the honest runs beside it notice: runners in their jail, no HTTP.
+//! How long after its limit a run has ended, and what the honest runs beside it notice: processes in their jail, no HTTP.
 //!
 //! ```sh
 //! cargo build --release -p isolet-runtime --examples
@@ -101,7 +101,7 @@ async fn measure(engine: &Engine, endless: &Endless, runs: usize) {
             late.push(took.saturating_sub(limit.max(Duration::from_secs_f64(last_line / 1000.0))));
             whole.push(took);
             let code = report.result.err().map(|error| error.code);
-            // Of a runner that had to be killed nothing is known.
+            // A process that ended by itself has told nothing.
             if matches!(endless.kind, Kind::Cpu | Kind::Seldom) && report.stats.cpu_ms > 0.0 {
                 cpu_late.push(Duration::from_secs_f64(report.stats.cpu_ms / 1000.0).saturating_sub(limit));
             }

@@ -6,7 +6,7 @@
 
 use serde::{Deserialize, Serialize};
 
-/// What a runner's jail is made of, for `GET /v1/runtime`.
+/// What a zygote's jail is made of, and so its runners', for `GET /v1/runtime`.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Layers {
     /// `execve` gains nothing, and the other layers need no privilege.
@@ -230,7 +230,7 @@ mod linux {
         set(Resource::Nofile, 1024)
     }
 
-    /// A runner has four and cannot make one.
+    /// A runner has three and cannot make one.
     const DESCRIPTORS: u64 = 16;
 
     /// What V8, Rust's standard library and the C library call in a process that computes, allocates and talks over
@@ -318,7 +318,8 @@ mod linux {
             prctl.push(rule(vec![argument(0, SeccompCmpOp::Eq, option as u64)?])?);
         }
         rules.insert(libc::SYS_prctl, prctl);
-        // Signals to itself only: abort() after a failed check.
+        // Signals to the zygote only: its abort() after a failed check. A runner's abort() ends by an instruction instead, and
+        // a runner can send these signals too (docs/security.md, "A runner against its zygote").
         let own = u64::from(std::process::id());
         rules.insert(libc::SYS_tgkill, vec![rule(vec![argument(0, SeccompCmpOp::Eq, own)?])?]);
         // Everything else fails as if it were forbidden, which code that merely probes can handle.

@@ -1,5 +1,5 @@
 //! What V8 cannot interrupt or survive. With isolates on threads such a script takes the process along or its thread for
-//! ever, so these run with process isolation only, where the runner goes and the next run finds another.
+//! ever, so these run with process isolation only, where nothing ends but the process that the run has for itself.
 
 use super::{Case, fails};
 use isolet_runtime::ErrorCode::{self, CpuLimit, Crashed, Exception, MemoryLimit, WallLimit};
@@ -44,7 +44,7 @@ const UNINTERRUPTIBLE: &[(&str, &str)] = &[
     ("a reversal without end", "return Array.prototype.reverse.call({ length: 2 ** 53 - 1 })"),
 ];
 
-/// Memory that ICU takes for V8's `Intl` is in no account of V8's; the broker looks at what a runner holds.
+/// Memory that ICU takes for V8's `Intl` is in no account of V8's; the broker looks at what the run's process holds.
 const NATIVE: &[(&str, &str)] = &[(
     "Intl objects",
     "const a: any[] = []; for (;;) a.push(new Intl.DateTimeFormat('de', { dateStyle: 'full' }), new Intl.Collator('sv'), new Intl.NumberFormat('ar'))",

@@ -145,7 +145,7 @@ const LATE: Duration = Duration::from_millis(250);
 pub struct Level {
     pub tokio: tokio::runtime::Runtime,
     pub engine: Engine,
-    /// Whether a case may end a runner.
+    /// Whether a zygote may die in a case's time.
     pub expendable: bool,
 }
 

@@ -1,8 +1,8 @@
 //! Loops of short calls into V8's own code. The interpreter looks for interrupts only after some thousand turns of such a
 //! loop, and compiled code, which looks at each turn, comes later than that: the longer a call, the later a limit.
 //!
-//! With isolates on threads such a run ends late; with process isolation the watchdog takes it for one that cannot be
-//! interrupted, and its runner goes. Both give the right code. See `LATE` in `mod.rs`.
+//! With isolates on threads such a run ends late; with process isolation nothing asks V8, its process is killed at the
+//! limit. Both give the right code. See `LATE` in `mod.rs`.
 
 use super::{Case, fails};
 use isolet_runtime::ErrorCode::{CpuLimit, MemoryLimit};

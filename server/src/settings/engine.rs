@@ -11,7 +11,7 @@ pub struct EngineSettings {
     pub isolation: Option<Level>,
     /// Whether every layer of the jail must hold.
     pub require_jail: bool,
-    /// Runner processes.
+    /// Zygotes: processes that run nothing and of which each run gets a copy.
     pub runners: Option<u16>,
     /// Isolates ready before a request comes.
     pub warm: Option<usize>,
