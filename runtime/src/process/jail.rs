@@ -318,8 +318,8 @@ mod linux {
             prctl.push(rule(vec![argument(0, SeccompCmpOp::Eq, option as u64)?])?);
         }
         rules.insert(libc::SYS_prctl, prctl);
-        // Signals to the zygote only: its abort() after a failed check. A runner's abort() ends by an instruction instead, and
-        // a runner can send these signals too (docs/security.md, "A runner against its zygote").
+        // Signals to the zygote only, for its abort() after a failed check; `Narrow` takes them from runners, whose abort()
+        // ends by an instruction instead.
         let own = u64::from(std::process::id());
         rules.insert(libc::SYS_tgkill, vec![rule(vec![argument(0, SeccompCmpOp::Eq, own)?])?]);
         // Everything else fails as if it were forbidden, which code that merely probes can handle.

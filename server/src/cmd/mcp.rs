@@ -74,6 +74,7 @@ impl McpChoice {
 
 /// Serves until the client closes standard input, or a signal.
 pub fn run(args: Args) -> Result<(), Failure> {
+    super::serve::raise_open_files();
     let folder = Path::new(".");
     let settings = args.settings.load(folder)?;
     let mut servers = config::load(args.mcp_config.as_deref().or(settings.mcp_config.as_deref()), folder)?;

@@ -65,8 +65,17 @@ pub fn at_least_one(text: &str) -> Result<usize, String> {
     }
 }
 
+/// As many open files as the system lets this user have: a connection takes one, a runner two, and the usual soft limit of
+/// 1,024 is for programs that use `select`. Children that isolet starts have it too, as under a service manager.
+pub fn raise_open_files() {
+    use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+    let Rlimit { maximum, .. } = getrlimit(Resource::Nofile);
+    let _ = setrlimit(Resource::Nofile, Rlimit { current: maximum, maximum });
+}
+
 /// Serves until SIGINT or SIGTERM, then lets runs end. A second signal ends at once.
 pub fn run(args: Args) -> Result<(), Failure> {
+    raise_open_files();
     let options = args.mcp.options()?;
     let folder = Path::new(".");
     let settings = args.settings.load(folder)?;
