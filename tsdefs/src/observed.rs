@@ -342,11 +342,7 @@ impl<'de> Visitor<'de> for Seed<'_> {
                     fields.insert(name, Field { shape, optional: false });
                     Object::Fields(fields)
                 }
-                (object, _) => {
-                    let mut values = object.values();
-                    values.join(shape);
-                    Object::Record(Box::new(values))
-                }
+                (object, _) => object.join(Object::Record(Box::new(shape))),
             };
         }
         Ok(Shape { object: Some(object), ..Shape::default() })

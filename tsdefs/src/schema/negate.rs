@@ -150,7 +150,9 @@ impl<'a> Context<'a> {
                         let mut present = about_key(key, Presence::Required);
                         match dependency {
                             Value::Array(required) => {
-                                for absent in required.iter().filter_map(Value::as_str) {
+                                for absent in
+                                    required.iter().filter_map(Value::as_str).take(MOST_ALTERNATIVES + 1)
+                                {
                                     let mut alternative = present.clone();
                                     let presence = Presence::Absent;
                                     alternative.push(Atom::Key(KeyFact { key: absent, presence }));
