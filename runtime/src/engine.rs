@@ -239,7 +239,7 @@ enum RunPlace {
     Process(RemoteRun),
 }
 
-/// A run in progress. Dropping it cancels the run and its calls.
+/// A run in progress. Its calls go on while its events are awaited. Dropping it cancels the run and its calls.
 pub struct Run {
     place: RunPlace,
     done: bool,

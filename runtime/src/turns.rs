@@ -74,6 +74,8 @@ pub(crate) fn run(
             continue;
         }
         match inbox.wait(due.map_or(wall_until, |due| due.min(wall_until)) - now) {
+            // One that comes when the time is up, a call's own timeout above all, does not hide that it is.
+            Some(Inbound::Answer { .. }) if Instant::now() >= wall_until => {}
             Some(Inbound::Answer { id, answer }) => deliver(scope, entries, id, &answer),
             Some(Inbound::Stopped | Inbound::Fetch { .. }) | None => {}
         }

@@ -73,15 +73,21 @@ fn a_killed_runner_gives_every_caller_an_answer() {
     let (runtime, engine) = engine();
     let victim = engine.runners()[0].pid;
     let reports = runtime.block_on(async {
+        // Driven at once, as their callers do: a run goes on while somebody waits for it.
         let runs: Vec<_> = (0..8)
             .map(|_| engine.run(cases::job("await env.demo.wait({ ms: 1000 }); return 1", limits())))
+            .map(|run| tokio::spawn(run.report()))
             .collect();
         tokio::time::sleep(Duration::from_millis(200)).await;
         kill(victim);
         let mut reports = Vec::new();
         for run in runs {
-            reports
-                .push(tokio::time::timeout(Duration::from_secs(20), run.report()).await.expect("an answer"));
+            reports.push(
+                tokio::time::timeout(Duration::from_secs(20), run)
+                    .await
+                    .expect("an answer")
+                    .expect("no panic"),
+            );
         }
         reports
     });
