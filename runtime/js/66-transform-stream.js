@@ -110,80 +110,53 @@ isolet.lazy(
       });
     }
 
-    function sinkClose(t) {
+    // The end, whichever side begins it, and once: runs the transformer's last function, then settles the other side, unless
+    // that has failed meanwhile.
+    function finish(t, last, other, settle, failOther) {
       if (t.finished !== undefined) return t.finished.promise;
       t.finished = deferred(true);
       const { finished } = t;
-      const flushed = promised(t.flush);
+      const ended = promised(last);
       forget(t);
       PromisePrototypeThen(
-        flushed,
+        ended,
         () => {
-          if (t.readable.state === "errored") {
-            finished.reject(t.readable.error);
+          if (other.state === "errored") {
+            finished.reject(other.error);
           } else {
-            if (streams.canEnqueue(t.readable)) streams.requestClose(t.readable);
+            settle();
             finished.resolve(undefined);
           }
         },
         (error) => {
-          streams.fail(t.readable, error);
+          failOther(error);
           finished.reject(error);
         },
       );
       return finished.promise;
+    }
+
+    function sinkClose(t) {
+      const { flush, readable } = t;
+      const close = () => {
+        if (streams.canEnqueue(readable)) streams.requestClose(readable);
+      };
+      return finish(t, flush, readable, close, (error) => streams.fail(readable, error));
     }
 
     function sinkAbort(t, reason) {
-      if (t.finished !== undefined) return t.finished.promise;
-      t.finished = deferred(true);
-      const { finished } = t;
-      const { cancel } = t;
-      const cancelled = promised(() => cancel(reason));
-      forget(t);
-      PromisePrototypeThen(
-        cancelled,
-        () => {
-          if (t.readable.state === "errored") {
-            finished.reject(t.readable.error);
-          } else {
-            streams.fail(t.readable, reason);
-            finished.resolve(undefined);
-          }
-        },
-        (error) => {
-          streams.fail(t.readable, error);
-          finished.reject(error);
-        },
-      );
-      return finished.promise;
+      const { cancel, readable } = t;
+      const failReadable = (error) => streams.fail(readable, error);
+      return finish(t, () => cancel(reason), readable, () => failReadable(reason), failReadable);
     }
 
     function sourceCancel(t, reason) {
-      if (t.finished !== undefined) return t.finished.promise;
-      t.finished = deferred(true);
-      const { finished } = t;
-      const { cancel } = t;
-      const cancelled = promised(() => cancel(reason));
-      forget(t);
-      PromisePrototypeThen(
-        cancelled,
-        () => {
-          if (t.writable.state === writables.ERRORED) {
-            finished.reject(t.writable.error);
-          } else {
-            writables.fail(t.writable, reason);
-            setBackpressure(t, false);
-            finished.resolve(undefined);
-          }
-        },
-        (error) => {
-          writables.fail(t.writable, error);
-          setBackpressure(t, false);
-          finished.reject(error);
-        },
-      );
-      return finished.promise;
+      const { cancel, writable } = t;
+      const failWritable = (error) => {
+        writables.fail(writable, error);
+        setBackpressure(t, false);
+      };
+      return finish(t, () => cancel(reason), writable, () => failWritable(reason), failWritable);
     }
 
     class TransformStreamDefaultController {

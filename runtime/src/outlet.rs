@@ -7,7 +7,7 @@ use std::sync::mpsc::Sender;
 use tokio::sync::mpsc::UnboundedSender;
 
 use crate::turns::Inbound;
-use crate::{RunError, RunEvent, ToolHost, ToolRequest};
+use crate::{RunEvent, ToolHost, ToolRequest};
 
 /// One run's way out of its thread. Nothing here blocks for long.
 pub(crate) trait Outlet: Send {
@@ -16,12 +16,6 @@ pub(crate) trait Outlet: Send {
 
     /// Starts a call; its answer comes through `inbound`. Dropping what is returned cancels the call upstream.
     fn call(&self, id: u32, request: ToolRequest, inbound: &Sender<Inbound>) -> Box<dyn Any + Send>;
-
-    /// What the watchdog does when the run passed a limit and does not stop, since V8 is in code that it cannot
-    /// interrupt. In a process that holds more than runs there is nothing to do but to say so.
-    fn condemned(&self) -> Box<dyn FnOnce(RunError) + Send> {
-        Box::new(|error| tracing::error!(%error, "a run does not stop; only process isolation could end it"))
-    }
 }
 
 /// For isolates in the owner's process: calls are tasks of its tokio runtime.

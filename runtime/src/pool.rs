@@ -14,6 +14,7 @@ use std::sync::mpsc::{Sender, channel};
 use std::sync::{Arc, Condvar, Mutex, PoisonError};
 use std::time::Instant;
 
+use crate::Limits;
 use crate::control::Control;
 use crate::engine::Ticket;
 use crate::execution::{self, Text};
@@ -21,7 +22,6 @@ use crate::isolate::FreshIsolate;
 use crate::outlet::Outlet;
 use crate::state::{Names, RunState, milliseconds};
 use crate::watchdog::{OnThread, Watch, Watchdog};
-use crate::{Limits, fault};
 
 /// Stack of a JavaScript thread. V8 takes about 1 MB of it before it throws; natives and the parser need the rest.
 const STACK: usize = 4 * 1024 * 1024;
@@ -202,12 +202,10 @@ impl Pool {
         if !ticket.claim(&fresh.control) {
             return;
         }
-        let (condemned, of_run) = (outlet.condemned(), limits.clone());
-        let condemned = Box::new(move |reason| condemned(fault::stopped(reason, &of_run)));
         let (control, cpu) = (fresh.control.clone(), limits.cpu);
         let state = RunState::new(names, limits, control.clone(), outlet, fresh.sender());
         execution::execute(&mut fresh, None, &text, state, milliseconds(since), |wall_until| {
-            let (subject, first) = OnThread::this(control, cpu, wall_until, condemned);
+            let (subject, first) = OnThread::this(control, cpu, wall_until);
             self.watchdog.watch(subject, first)
         });
     }
@@ -219,9 +217,7 @@ impl Pool {
         limits: &Limits,
         wall_until: Instant,
     ) -> Watch {
-        // A Worker's isolate shares the process with its server, so one that does not stop can only be reported.
-        let condemned = Box::new(|reason| tracing::error!(?reason, "a Worker does not stop"));
-        let (subject, first) = OnThread::this(control.clone(), limits.cpu, wall_until, condemned);
+        let (subject, first) = OnThread::this(control.clone(), limits.cpu, wall_until);
         self.watchdog.watch(subject, first)
     }
 

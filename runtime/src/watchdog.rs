@@ -4,9 +4,9 @@
 //! when the first of them can have reached its limit at the earliest, which is never before the remaining CPU time has
 //! passed on the wall. With nothing near its limit it sleeps.
 //!
-//! What it looks after is a [`Subject`]: a [`Thread`](OnThread) of this process, which it stops through V8 and condemns
-//! if that does not help (V8 cannot be interrupted in some of its C++, a multiplication of huge BigInts for one), or a
-//! runner process, which it ends (`process::sentry`).
+//! What it looks after is a [`Subject`]: a [`Thread`](OnThread) of this process, which it stops through V8 and can only
+//! report if that does not help (V8 cannot be interrupted in some of its C++, a multiplication of huge BigInts for one),
+//! or a runner process, which it ends (`process::sentry`).
 
 use std::collections::HashMap;
 use std::sync::{Arc, Condvar, Mutex, PoisonError};
@@ -17,22 +17,8 @@ use crate::thread_clock::ThreadClock;
 
 /// Something with limits.
 pub(crate) trait Subject: Send {
-    /// Ends it if it is past a limit, and says when to look again.
-    fn look(&mut self, now: Instant) -> Look;
-}
-
-/// What came of a look.
-pub(crate) struct Look {
-    /// How long nothing can happen.
-    pub(crate) again: Duration,
-    /// What is to be done without the watchdog's lock: it may take time.
-    pub(crate) act: Option<Box<dyn FnOnce() + Send>>,
-}
-
-impl Look {
-    pub(crate) fn again(again: Duration) -> Self {
-        Self { again, act: None }
-    }
+    /// Ends it if it is past a limit, and says for how long nothing can happen.
+    fn look(&mut self, now: Instant) -> Duration;
 }
 
 /// Handed to whoever runs something; dropping it ends the watch.
@@ -107,21 +93,12 @@ fn watch(shared: &Shared) {
     let mut busy_at = Instant::now();
     loop {
         let now = Instant::now();
-        let mut acts = Vec::new();
         let mut next = now + LOOK;
         for subject in table.subjects.values_mut() {
             busy_at = now;
-            let look = subject.look(now);
-            next = next.min(now + look.again.max(SHORTEST_SLEEP));
-            acts.extend(look.act);
+            next = next.min(now + subject.look(now).max(SHORTEST_SLEEP));
         }
         table.wakes_at = (busy_at + LINGER > now).then_some(next);
-        if !acts.is_empty() {
-            drop(table);
-            acts.into_iter().for_each(|act| act());
-            table = shared.table.lock().unwrap_or_else(PoisonError::into_inner);
-            continue;
-        }
         table = match table.wakes_at {
             None => shared.earlier.wait(table).unwrap_or_else(PoisonError::into_inner),
             Some(next) => {
@@ -141,13 +118,10 @@ pub(crate) struct OnThread {
     wall_until: Instant,
     /// Reading of `clock` when the run was first seen to be stopped.
     stopped_at: Option<Duration>,
-    condemned: Option<Condemned>,
+    reported: bool,
 }
 
-/// What to do with a run that was stopped and goes on.
-pub(crate) type Condemned = Box<dyn FnOnce(StopReason) + Send>;
-
-/// CPU that a run may use after it was stopped before it is condemned: time for V8 to reach a check, for a garbage
+/// CPU that a run may use after it was stopped before it is reported: time for V8 to reach a check, for a garbage
 /// collection to end. Counted on the run's own clock, as on a busy machine its thread may get no turn for long.
 const AFTER_STOP: Duration = Duration::from_millis(50);
 
@@ -161,31 +135,29 @@ impl OnThread {
         control: Arc<Control>,
         cpu: Duration,
         wall_until: Instant,
-        condemned: Condemned,
     ) -> (Box<dyn Subject>, Instant) {
         let clock = ThreadClock::of_this_thread();
         let cpu_until = clock.read().unwrap_or_default() + cpu;
         let first = (Instant::now() + cpu).min(wall_until);
-        let condemned = Some(condemned);
-        (Box::new(Self { control, clock, cpu_until, wall_until, stopped_at: None, condemned }), first)
+        (Box::new(Self { control, clock, cpu_until, wall_until, stopped_at: None, reported: false }), first)
     }
 }
 
 impl Subject for OnThread {
-    /// Stops or condemns the run if it is time.
-    fn look(&mut self, now: Instant) -> Look {
+    /// Stops the run if it is time.
+    fn look(&mut self, now: Instant) -> Duration {
         // A thread that has ended has no clock; it takes its watch along, so this is only a race at the end.
-        let Some(used) = self.clock.read() else { return Look::again(LOOK) };
+        let Some(used) = self.clock.read() else { return LOOK };
         if self.control.stopped().is_none() {
             if used >= self.cpu_until {
                 self.control.stop(StopReason::Cpu);
             } else if now >= self.wall_until {
                 self.control.stop(StopReason::Wall);
             } else {
-                return Look::again((self.cpu_until - used).min(self.wall_until - now));
+                return (self.cpu_until - used).min(self.wall_until - now);
             }
         }
-        let Some(reason) = self.control.stopped() else { return Look::again(LOOK) };
+        let Some(reason) = self.control.stopped() else { return LOOK };
         let stopped_at = match self.stopped_at {
             Some(stopped_at) => {
                 self.control.insist();
@@ -196,9 +168,11 @@ impl Subject for OnThread {
         let since = used.saturating_sub(stopped_at);
         let allowed = if reason == StopReason::Memory { AFTER_STOP_FOR_MEMORY } else { AFTER_STOP };
         if since < allowed {
-            return Look::again((allowed - since).min(LOOK));
+            return (allowed - since).min(LOOK);
         }
-        let condemn = self.condemned.take();
-        Look { again: LOOK, act: condemn.map(|condemn| Box::new(move || condemn(reason)) as _) }
+        if !std::mem::replace(&mut self.reported, true) {
+            tracing::error!(?reason, "a run does not stop; only process isolation could end it");
+        }
+        LOOK
     }
 }

@@ -19,7 +19,7 @@ use tokio::net::unix::{OwnedReadHalf, OwnedWriteHalf};
 use tokio::sync::{mpsc, oneshot, watch};
 
 use super::channel;
-use super::frames::{self, FromZygote, RunFrame, ToRunner, ToZygote, VERSION};
+use super::frames::{self, Arrived, FromZygote, RunFrame, ToRunner, ToZygote, VERSION};
 use super::jail::Layers;
 use super::remote::{Errand, RemoteRun, too_large};
 use super::sentry::{Process, Sentry};
@@ -231,6 +231,11 @@ impl Broker {
         lock(&self.state).zygotes.iter().all(|zygote| zygote.layers.is_none())
     }
 
+    /// For a run that has waited long: what was asked for may have been lost on its way.
+    pub(crate) fn ask_again(&self) {
+        self.refill(&mut lock(&self.state));
+    }
+
     /// Looks after a run's limits until what is returned is dropped.
     pub(crate) fn watch(&self, runner: &Runner, limits: &Limits) -> Watch {
         let (sentry, first) = Sentry::over(runner.process.clone(), limits, self.options.zygote.heap_bytes);
@@ -416,11 +421,11 @@ impl Broker {
 
     async fn read(&self, reader: OwnedReadHalf, id: u64) -> io::Result<()> {
         let stream: &UnixStream = reader.as_ref();
-        let (mut bytes, mut descriptors) = (Vec::new(), VecDeque::new());
+        let (mut arrived, mut descriptors) = (Arrived::default(), VecDeque::new());
         loop {
             stream.readable().await?;
-            let received =
-                stream.try_io(Interest::READABLE, || channel::receive(stream, &mut bytes, &mut descriptors));
+            let received = stream
+                .try_io(Interest::READABLE, || channel::receive(stream, arrived.room(), &mut descriptors));
             match received {
                 Ok(0) => return Ok(()),
                 Ok(_) => {}
@@ -428,7 +433,7 @@ impl Broker {
                 Err(error) if error.kind() == io::ErrorKind::ConnectionReset => return Ok(()),
                 Err(error) => return Err(error),
             }
-            while let Some(message) = frames::take(&mut bytes)? {
+            while let Some(message) = arrived.take()? {
                 match message {
                     FromZygote::Ready { version, layers } => self.is_ready(id, version, layers)?,
                     FromZygote::Runner { pid, catalogues } => {

@@ -250,19 +250,39 @@ pub fn decode<T: DeserializeOwned>(bytes: &[u8]) -> io::Result<T> {
     }
 }
 
-/// Takes the first frame off `bytes`; `Ok(None)` while it has not arrived whole.
+/// Bytes that have arrived, and how many of them have been taken.
 ///
-/// # Errors
-/// When it announces too much or says nothing.
-pub fn take<T: DeserializeOwned>(bytes: &mut Vec<u8>) -> io::Result<Option<T>> {
-    let Some(head) = bytes.first_chunk::<4>() else { return Ok(None) };
-    let end = 4 + announced(*head)?;
-    if bytes.len() < end {
-        return Ok(None);
+/// A runner can send frames by the thousand at once; to move what follows up after each of them would cost the broker the
+/// square of their number.
+#[derive(Debug, Default)]
+pub struct Arrived {
+    bytes: Vec<u8>,
+    taken: usize,
+}
+
+impl Arrived {
+    /// Where further bytes go: at the end.
+    pub fn room(&mut self) -> &mut Vec<u8> {
+        self.bytes.drain(..self.taken);
+        self.taken = 0;
+        &mut self.bytes
     }
-    let message = decode(&bytes[4..end])?;
-    bytes.drain(..end);
-    Ok(Some(message))
+
+    /// Takes the first frame; `Ok(None)` while it has not arrived whole.
+    ///
+    /// # Errors
+    /// When it announces too much or says nothing.
+    pub fn take<T: DeserializeOwned>(&mut self) -> io::Result<Option<T>> {
+        let rest = &self.bytes[self.taken..];
+        let Some(head) = rest.first_chunk::<4>() else { return Ok(None) };
+        let end = 4 + announced(*head)?;
+        if rest.len() < end {
+            return Ok(None);
+        }
+        let message = decode(&rest[4..end])?;
+        self.taken += end;
+        Ok(Some(message))
+    }
 }
 
 /// Reads one frame. `Ok(None)` at a clean end.
@@ -307,14 +327,21 @@ mod tests {
     #[test]
     fn frames_are_taken_as_they_become_whole() {
         let frame = encode(&ToZygote::Spawn { count: 7 }).unwrap();
-        let mut bytes = Vec::new();
-        for byte in frame.iter().chain(&frame[..2]) {
-            assert!(bytes.len() >= frame.len() || take::<ToZygote>(&mut bytes).unwrap().is_none());
-            bytes.push(*byte);
+        let mut arrived = Arrived::default();
+        let mut messages = 0;
+        for (number, byte) in frame.iter().chain(&frame).chain(&frame[..2]).enumerate() {
+            arrived.room().push(*byte);
+            let message = arrived.take::<ToZygote>().unwrap();
+            assert_eq!(message.is_some(), (number + 1) % frame.len() == 0, "{number}");
+            messages += usize::from(matches!(message, Some(ToZygote::Spawn { count: 7 })));
         }
-        assert!(matches!(take(&mut bytes).unwrap(), Some(ToZygote::Spawn { count: 7 })));
-        assert_eq!(bytes, frame[..2]);
-        assert!(take::<ToZygote>(&mut vec![255; 4]).is_err());
+        assert_eq!((messages, &arrived.room()[..]), (2, &frame[..2]));
+        let mut arrived = Arrived::default();
+        arrived.room().extend([frame.clone(), frame, vec![255; 4]].concat());
+        assert!(
+            arrived.take::<ToZygote>().unwrap().is_some() && arrived.take::<ToZygote>().unwrap().is_some()
+        );
+        assert!(arrived.take::<ToZygote>().is_err());
     }
 
     #[test]

@@ -18,7 +18,7 @@ use tokio::io::Interest;
 use tokio::sync::oneshot;
 
 use super::broker::{Broker, Runner};
-use super::frames::{self, Blob, EncodeError, FromRunner, ToRunner};
+use super::frames::{self, Arrived, Blob, EncodeError, FromRunner, ToRunner};
 use crate::report::Outcome;
 use crate::state::{milliseconds, to_ms};
 use crate::watchdog::Watch;
@@ -80,7 +80,7 @@ struct Live {
     called: u32,
     reported: u32,
     logged: usize,
-    arrived: Vec<u8>,
+    arrived: Arrived,
     to_send: Vec<u8>,
     sent: usize,
 }
@@ -106,8 +106,11 @@ impl RemoteRun {
                             self.stage = Stage::Failed(Box::new(nowhere()));
                             continue;
                         }
-                        // All runners are busy.
-                        Err(_) => continue,
+                        // All runners are busy, or one that was asked for has not come.
+                        Err(_) => {
+                            self.broker.ask_again();
+                            continue;
+                        }
                     };
                     let Stage::Waiting(errand, _) = std::mem::replace(&mut self.stage, Stage::Done) else {
                         continue;
@@ -201,7 +204,7 @@ impl RemoteRun {
             called: 0,
             reported: 0,
             logged: 0,
-            arrived: Vec::new(),
+            arrived: Arrived::default(),
             to_send,
             sent: 0,
         };
@@ -215,7 +218,7 @@ impl Live {
     /// The next event that the runner tells of; `None` when it has ended.
     async fn next(&mut self) -> io::Result<Option<RunEvent>> {
         loop {
-            while let Some(message) = frames::take(&mut self.arrived)? {
+            while let Some(message) = self.arrived.take()? {
                 self.begun = true;
                 if let Some(event) = self.hear(message)? {
                     return Ok(Some(event));
@@ -274,8 +277,9 @@ impl Live {
     }
 
     fn receive(&mut self) -> io::Result<usize> {
-        self.arrived.reserve(4 << 10);
-        self.runner.stream().try_read_buf(&mut self.arrived)
+        let room = self.arrived.room();
+        room.reserve(4 << 10);
+        self.runner.stream().try_read_buf(room)
     }
 
     fn hear(&mut self, message: FromRunner) -> io::Result<Option<RunEvent>> {

@@ -16,7 +16,7 @@ use std::time::{Duration, Instant};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use serde::Serialize;
 
-use super::frames::{self, Blob, FromRunner, RunFrame, ToRunner};
+use super::frames::{self, Arrived, Blob, FromRunner, RunFrame, ToRunner};
 use super::{fork, jail};
 use crate::control::{self, StopReason};
 use crate::execution::{self, Text};
@@ -37,7 +37,7 @@ pub(crate) fn live(
     if !narrow.apply() {
         fork::end();
     }
-    let mut channel = Channel { socket: Arc::new(socket), bytes: Vec::new() };
+    let mut channel = Channel { socket: Arc::new(socket), arrived: Arrived::default() };
     loop {
         match channel.next(None) {
             Some(ToRunner::Catalogue { id, catalogue }) => {
@@ -80,7 +80,7 @@ fn run(fresh: &mut FreshIsolate, mut channel: Channel, frame: RunFrame, catalogu
 /// The reading end of the socket.
 struct Channel {
     socket: Arc<UnixStream>,
-    bytes: Vec<u8>,
+    arrived: Arrived,
 }
 
 impl Channel {
@@ -88,7 +88,7 @@ impl Channel {
     fn next(&mut self, within: Option<Duration>) -> Option<ToRunner> {
         let until = within.map(|within| Instant::now() + within);
         loop {
-            match frames::take(&mut self.bytes) {
+            match self.arrived.take() {
                 Ok(Some(message)) => return Some(message),
                 Ok(None) => {}
                 Err(_) => fork::end(),
@@ -106,7 +106,7 @@ impl Channel {
             let mut part = [0; 16 << 10];
             match (&*self.socket).read(&mut part) {
                 Ok(0) => fork::end(),
-                Ok(length) => self.bytes.extend_from_slice(&part[..length]),
+                Ok(length) => self.arrived.room().extend_from_slice(&part[..length]),
                 Err(error) if error.kind() == std::io::ErrorKind::Interrupted => {}
                 Err(_) => fork::end(),
             }

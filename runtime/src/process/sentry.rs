@@ -13,7 +13,7 @@ use rustix::process::{Signal, pidfd_send_signal};
 use crate::Limits;
 use crate::control::StopReason;
 use crate::thread_clock::ThreadClock;
-use crate::watchdog::{LOOK, Look, Subject};
+use crate::watchdog::{LOOK, Subject};
 
 /// A runner's process, from outside.
 pub(crate) struct Process {
@@ -92,8 +92,8 @@ impl Sentry {
 }
 
 impl Subject for Sentry {
-    fn look(&mut self, now: Instant) -> Look {
-        let Some(used) = self.process.cpu() else { return Look::again(LOOK) };
+    fn look(&mut self, now: Instant) -> Duration {
+        let Some(used) = self.process.cpu() else { return LOOK };
         if used >= self.cpu_until {
             self.process.end_for(StopReason::Cpu, used);
         } else if now >= self.wall_until {
@@ -101,9 +101,9 @@ impl Subject for Sentry {
         } else if private_memory(self.process.pid).is_some_and(|bytes| bytes > self.memory) {
             self.process.end_for(StopReason::Memory, used);
         } else {
-            return Look::again((self.cpu_until - used).min(self.wall_until - now).min(LOOK));
+            return (self.cpu_until - used).min(self.wall_until - now).min(LOOK);
         }
-        Look::again(LOOK)
+        LOOK
     }
 }
 

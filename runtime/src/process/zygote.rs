@@ -10,6 +10,7 @@ use std::os::fd::AsFd;
 use std::os::unix::net::UnixStream;
 use std::process::ExitCode;
 use std::sync::Arc;
+use std::time::Duration;
 
 use super::fork::{self, Forked};
 use super::frames::{self, FromZygote, ToZygote, VERSION};
@@ -80,8 +81,8 @@ fn serve(options: ZygoteOptions) -> io::Result<std::convert::Infallible> {
             }
             ToZygote::Spawn { count } => {
                 for _ in 0..count {
-                    let (theirs, ours) = UnixStream::pair()?;
-                    match fork::fork()? {
+                    let (theirs, ours) = patiently(UnixStream::pair)?;
+                    match patiently(fork::fork)? {
                         Forked::Runner => {
                             drop(theirs);
                             drop(reader);
@@ -102,6 +103,20 @@ fn serve(options: ZygoteOptions) -> io::Result<std::convert::Infallible> {
     }
     // The broker is gone: so are the callers of all runs, and with this process its runners end.
     fork::end()
+}
+
+/// Tries again while the kernel has no room for another process or socket: others may end, and the zygote's own end would
+/// take its runs along.
+fn patiently<T>(attempt: impl Fn() -> io::Result<T>) -> io::Result<T> {
+    const PAUSE: Duration = Duration::from_millis(10);
+    const ATTEMPTS: u32 = 1000;
+    for _ in 1..ATTEMPTS {
+        if let Ok(got) = attempt() {
+            return Ok(got);
+        }
+        std::thread::sleep(PAUSE);
+    }
+    attempt()
 }
 
 fn encode(message: &FromZygote) -> io::Result<Vec<u8>> {
