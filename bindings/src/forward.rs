@@ -15,6 +15,7 @@ use tokio::time::Instant;
 use crate::error::CallError;
 use crate::handshake::Era;
 use crate::progress::ProgressSink;
+use crate::result::Failed;
 use crate::upstreams::{A_DAY, Upstreams};
 
 /// Keys of the protocol's own in `_meta`; they are this hop's business.
@@ -71,8 +72,14 @@ impl Upstreams {
         let meta = serde_json::from_value::<RequestMetaObject>(Value::Object(own)).ok();
         let left = deadline.saturating_duration_since(Instant::now());
         match connection.request_with(typed, left, progress, meta).await {
-            Ok(raw) => RawValue::from_string(raw.into_string())
-                .map_err(|error| upstream.malformed(&operation, error.to_string())),
+            Ok(raw) => {
+                // As for a call of a script: a failure may repeat what the server was given to log in with.
+                let redactor = &upstream.target.redactor;
+                let failed = redactor.concerns(raw.get())
+                    && serde_json::from_str::<Failed>(raw.get()).is_ok_and(|result| result.is_error);
+                let text = if failed { redactor.redact(raw.get()) } else { raw.into_string() };
+                RawValue::from_string(text).map_err(|error| upstream.malformed(&operation, error.to_string()))
+            }
             Err(error) => Err(upstream.call_error(&connection, &operation, error, timeout).await),
         }
     }

@@ -195,6 +195,13 @@ fn unquoted(text: &RawValue) -> Option<Cow<'_, str>> {
     serde_json::from_str::<Borrowed<'_>>(text.get()).ok().map(|text| text.0)
 }
 
+/// The one part of a tool's result that says whether it failed.
+#[derive(serde::Deserialize)]
+pub(crate) struct Failed {
+    #[serde(default, rename = "isError")]
+    pub(crate) is_error: bool,
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

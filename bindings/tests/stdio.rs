@@ -5,7 +5,7 @@ mod common;
 use std::time::{Duration, Instant};
 
 use common::{fixture, start, start_with};
-use isolet_bindings::{CallError, State, UpstreamOptions};
+use isolet_bindings::{CallError, Forward, State, UpstreamOptions};
 use serde_json::{Value, json};
 
 const PATIENCE: Duration = Duration::from_secs(20);
@@ -140,6 +140,20 @@ async fn a_list_that_goes_in_circles_ends() {
     let upstreams = start("s", fixture(["endless"])).await;
     let status = &upstreams.statuses()[0];
     assert_eq!((status.state, status.tools), (State::Ready, Some(1)), "{status:?}");
+}
+
+#[tokio::test]
+async fn failures_do_not_repeat_secrets_whichever_way_they_come() {
+    let mut server = fixture([]);
+    common::set_env(&mut server, "API_TOKEN", "sk-0123456789abcdef");
+    let upstreams = start("s", server).await;
+    let called = upstreams.call_tool("s", "leak", "{}", PATIENCE).await.unwrap();
+    let Value::Object(params) = json!({ "name": "leak", "arguments": {} }) else { unreachable!() };
+    let request = Forward { method: "tools/call", params, capabilities: None, progress: None };
+    let forwarded = upstreams.forward("s", request, PATIENCE).await.unwrap();
+    for text in [called.raw_json_text(), forwarded.get()] {
+        assert!(text.contains("no access with [redacted]") && !text.contains("sk-0123"), "{text}");
+    }
 }
 
 #[tokio::test]

@@ -29,6 +29,7 @@ use self::ticket::Ticket;
 use crate::audit::{Audit, Summary};
 use crate::lock::Lock;
 use crate::policy::{Hints, Policy, Refusal, Target};
+use crate::result::Failed;
 use crate::upstreams::{ToolLists, Upstreams};
 use crate::{CallError, Forward, ProgressSink, ServerStatus, ToolResult};
 
@@ -151,11 +152,10 @@ impl Gate {
         timeout: Duration,
         progress: Option<ProgressSink>,
     ) -> Result<ToolResult, CallError> {
-        let deadline = Instant::now() + timeout;
         let send =
             async |left| self.upstreams.call_tool_reporting(server, tool, arguments, left, progress).await;
         let ended = |result: &ToolResult| (Summary::of(result.raw_json_text().as_bytes()), result.is_error());
-        self.pass(caller, server, Asked::Tool(tool), arguments, deadline, send, ended).await
+        self.pass(caller, server, Asked::Tool(tool), arguments, timeout, send, ended).await
     }
 
     /// The resources of a server, as [`Upstreams::list_resources`].
@@ -169,8 +169,7 @@ impl Gate {
         timeout: Duration,
     ) -> Result<Vec<u8>, CallError> {
         let send = async |left| self.upstreams.list_resources(server, left).await;
-        self.pass(caller, server, Asked::Operation("$resources"), "{}", Instant::now() + timeout, send, bytes)
-            .await
+        self.pass(caller, server, Asked::Operation("$resources"), "{}", timeout, send, bytes).await
     }
 
     /// The templates of a server's resources, as [`Upstreams::list_resource_templates`]. Rules know them as its resources.
@@ -184,8 +183,7 @@ impl Gate {
         timeout: Duration,
     ) -> Result<Vec<u8>, CallError> {
         let send = async |left| self.upstreams.list_resource_templates(server, left).await;
-        self.pass(caller, server, Asked::Operation("$resources"), "{}", Instant::now() + timeout, send, bytes)
-            .await
+        self.pass(caller, server, Asked::Operation("$resources"), "{}", timeout, send, bytes).await
     }
 
     /// Hands on a request of a client, as [`Upstreams::forward`].
@@ -205,7 +203,7 @@ impl Gate {
             Err(operation) => Asked::Operation(operation),
         };
         let send = async |left| self.upstreams.forward(server, request, left).await;
-        self.pass(caller, server, asked, &arguments, Instant::now() + timeout, send, forwarded).await
+        self.pass(caller, server, asked, &arguments, timeout, send, forwarded).await
     }
 
     /// The content of a resource, as [`Upstreams::read_resource`].
@@ -221,16 +219,7 @@ impl Gate {
     ) -> Result<Vec<u8>, CallError> {
         let arguments = json!({ "uri": uri }).to_string();
         let send = async |left| self.upstreams.read_resource(server, uri, left).await;
-        self.pass(
-            caller,
-            server,
-            Asked::Operation("$readResource"),
-            &arguments,
-            Instant::now() + timeout,
-            send,
-            bytes,
-        )
-        .await
+        self.pass(caller, server, Asked::Operation("$readResource"), &arguments, timeout, send, bytes).await
     }
 
     /// The prompts of a server, as [`Upstreams::list_prompts`].
@@ -244,8 +233,7 @@ impl Gate {
         timeout: Duration,
     ) -> Result<Vec<u8>, CallError> {
         let send = async |left| self.upstreams.list_prompts(server, left).await;
-        self.pass(caller, server, Asked::Operation("$prompts"), "{}", Instant::now() + timeout, send, bytes)
-            .await
+        self.pass(caller, server, Asked::Operation("$prompts"), "{}", timeout, send, bytes).await
     }
 
     /// A prompt, as [`Upstreams::get_prompt`]. Rules see `{"name": …, "arguments": {…}}`.
@@ -267,16 +255,7 @@ impl Gate {
         };
         let judged = format!("{{\"name\":{},\"arguments\":{given}}}", Value::from(name));
         let send = async |left| self.upstreams.get_prompt(server, name, arguments, left).await;
-        self.pass(
-            caller,
-            server,
-            Asked::Operation("$getPrompt"),
-            &judged,
-            Instant::now() + timeout,
-            send,
-            bytes,
-        )
-        .await
+        self.pass(caller, server, Asked::Operation("$getPrompt"), &judged, timeout, send, bytes).await
     }
 
     /// Judges, counts, sends and records one call.
@@ -290,10 +269,11 @@ impl Gate {
         server: &str,
         asked: Asked<'_>,
         arguments: &str,
-        deadline: Instant,
+        timeout: Duration,
         send: impl FnOnce(Duration) -> F,
         ended: impl FnOnce(&T) -> (Summary, bool),
     ) -> Result<T, CallError> {
+        let deadline = Instant::now() + timeout;
         let tool = asked.name();
         let ticket = match &self.rules.audit {
             None => None,
@@ -389,13 +369,6 @@ fn judged(request: &Forward) -> (Result<String, String>, String) {
 fn forwarded(result: &Box<RawValue>) -> (Summary, bool) {
     let failed = serde_json::from_str::<Failed>(result.get()).is_ok_and(|result| result.is_error);
     (Summary::of(result.get().as_bytes()), failed)
-}
-
-/// The one part of a result that a record needs.
-#[derive(serde::Deserialize)]
-struct Failed {
-    #[serde(default, rename = "isError")]
-    is_error: bool,
 }
 
 /// Resources and prompts come as JSON text and say nothing of failures.
