@@ -82,15 +82,21 @@ impl Exposure {
 
     fn of(&self, toolset: &Toolset, tools: &Tools) -> Exposed {
         let picture = tools.gate().picture();
-        let definition = |server: &str, tool: &str| {
-            let visible = picture.servers.iter().map(|visible| &visible.server);
-            let listed = visible.into_iter().find(|listed| listed.name == server)?.tools.as_ref()?;
-            listed.iter().find(|definition| definition["name"] == tool).cloned()
-        };
+        // Looked up once for each chosen tool: a server may list tens of thousands.
+        let listed = picture.servers.iter().map(|visible| &visible.server);
+        let mut definitions: HashMap<(&str, &str), &Value> = HashMap::new();
+        for server in listed {
+            for definition in server.tools.iter().flat_map(|tools| tools.iter()) {
+                if let Some(name) = definition["name"].as_str() {
+                    definitions.entry((&server.name, name)).or_insert(definition);
+                }
+            }
+        }
         let mut chosen: Vec<(Origin, Value)> = Vec::new();
         for (server, name) in toolset.chosen(&self.filter) {
-            if let Some(definition) = definition(server, name) {
-                chosen.push((Origin { server: server.to_owned(), name: name.to_owned() }, definition));
+            if let Some(definition) = definitions.get(&(server, name)) {
+                let origin = Origin { server: server.to_owned(), name: name.to_owned() };
+                chosen.push((origin, (*definition).clone()));
             }
         }
         let names = self.names(chosen.iter().map(|(origin, _)| origin));
@@ -145,13 +151,11 @@ fn marked(origin: &Origin, taken: &std::collections::HashSet<String>) -> String 
     let digits: String = Sha256::digest(&exact).iter().map(|byte| format!("{byte:02x}")).collect();
     let base = format!("{}__{}", clean(&origin.server), clean(&origin.name));
     // A name made to look like this one is told apart by more digits.
-    let longer = [MARK, 2 * MARK, 4 * MARK].into_iter().map(|length| {
-        let room = LONGEST - length - 1;
-        format!("{}_{}", &base[..base.len().min(room)], &digits[..length])
-    });
-    let mut names: Vec<String> = longer.collect();
-    let last = names.pop().unwrap_or_default();
-    names.into_iter().find(|name| !taken.contains(name)).unwrap_or(last)
+    let fitting = |mark: &str| format!("{}_{mark}", &base[..base.len().min(LONGEST - mark.len() - 1)]);
+    let longer = [MARK, 2 * MARK, 4 * MARK].into_iter().map(|length| fitting(&digits[..length]));
+    // The digits can be computed by whoever names tools, so a number tells the rest apart.
+    let counted = (1u32..).map(|turn| fitting(&format!("{}_{turn}", &digits[..4 * MARK])));
+    longer.chain(counted).find(|name| !taken.contains(name)).unwrap_or_default()
 }
 
 fn clean(name: &str) -> String {
@@ -214,6 +218,17 @@ mod tests {
         let distinct: std::collections::HashSet<&String> = all.iter().collect();
         assert_eq!(distinct.len(), all.len(), "{all:?}");
         assert!(all.iter().all(|name| name.len() <= LONGEST), "{all:?}");
+    }
+
+    #[test]
+    fn marks_that_a_server_computes_do_not_take_a_name() {
+        let victim = Origin { server: "victim".to_owned(), name: "tool".to_owned() };
+        let mut taken = std::collections::HashSet::new();
+        for _ in 0..6 {
+            let name = marked(&victim, &taken);
+            assert!(name.len() <= LONGEST, "{name}");
+            assert!(taken.insert(name), "{taken:?}");
+        }
     }
 
     #[test]
