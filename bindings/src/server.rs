@@ -179,9 +179,17 @@ impl Server {
         let mut watch = self.now.subscribe();
         let mut asked_at = None;
         loop {
-            let now = watch.borrow_and_update().clone();
+            let now = {
+                let now = watch.borrow_and_update();
+                // On the way of every call: what else is known of the server, its own long words among it, is not copied.
+                if let (State::Ready, Some(connection)) = (now.state, &now.connection)
+                    && !connection.has_ended()
+                {
+                    return Ok(connection.clone());
+                }
+                now.clone()
+            };
             match (now.state, now.connection) {
-                (State::Ready, Some(connection)) if !connection.has_ended() => return Ok(connection),
                 // Its end is known but not yet announced, or a first or another attempt is under way.
                 (State::Ready | State::Starting | State::Restarting, _) => {}
                 (State::Idle, _) => {

@@ -157,7 +157,12 @@ impl Toolset {
     /// What one tool costs in a prompt.
     pub fn costs_of_tool(&self, server: &str, tool: &str) -> Result<Costs, Missing> {
         let (known, found) = self.known_tool(server, tool)?;
-        let alone = ServerDefinition { tools: vec![found.clone()], ..known.definition.clone() };
+        let ServerDefinition { name, description, .. } = &known.definition;
+        let alone = ServerDefinition {
+            name: name.clone(),
+            description: description.clone(),
+            tools: vec![found.clone()],
+        };
         Ok(self.made.costs(&[&Known::new(alone)]))
     }
 
@@ -272,17 +277,22 @@ impl Toolset {
 
     /// A server's name and alias, by either.
     pub fn server<'a>(&'a self, name: &str) -> Option<Named<'a>> {
-        self.find(name).ok().map(Listed::named)
+        self.listed(name).map(Listed::named)
     }
 
     /// Whether the server's tools are known.
     pub fn is_listed(&self, name: &str) -> bool {
-        self.find(name).is_ok_and(|server| server.tools.is_some())
+        self.listed(name).is_some_and(|server| server.tools.is_some())
     }
 
-    fn find(&self, name: &str) -> Result<&Listed, Missing> {
+    fn listed(&self, name: &str) -> Option<&Listed> {
         let by = |wanted: fn(&Listed) -> &str| self.servers.iter().find(|server| wanted(server) == name);
-        by(|server| &server.name).or_else(|| by(|server| &server.alias)).ok_or_else(|| Missing::Server {
+        by(|server| &server.name).or_else(|| by(|server| &server.alias))
+    }
+
+    /// The server, or which names are near: those of all servers and tools are gathered for that.
+    fn find(&self, name: &str) -> Result<&Listed, Missing> {
+        self.listed(name).ok_or_else(|| Missing::Server {
             name: name.to_owned(),
             nearest: owned(self.catalogue(None).nearest(name, 3)),
         })

@@ -7,36 +7,36 @@ use crate::CallError;
 use crate::audit::{CallRecord, Outcome, Summary};
 
 /// A call on its way.
-pub(super) struct Ticket {
+pub(super) struct Ticket<'a> {
     /// None once it is written.
     place: Option<crate::audit::Place>,
     with_arguments: bool,
     began: SystemTime,
     since: Instant,
-    caller: Caller,
-    server: String,
-    tool: String,
-    arguments: String,
+    caller: &'a Caller,
+    server: &'a str,
+    tool: &'a str,
+    arguments: &'a str,
 }
 
-impl Ticket {
+impl<'a> Ticket<'a> {
     pub(super) fn new(
         place: crate::audit::Place,
         with_arguments: bool,
-        caller: &Caller,
-        server: &str,
-        tool: &str,
-        arguments: &str,
+        caller: &'a Caller,
+        server: &'a str,
+        tool: &'a str,
+        arguments: &'a str,
     ) -> Self {
         Self {
             place: Some(place),
             with_arguments,
             began: SystemTime::now(),
             since: Instant::now(),
-            caller: caller.clone(),
-            server: server.to_owned(),
-            tool: tool.to_owned(),
-            arguments: arguments.to_owned(),
+            caller,
+            server,
+            tool,
+            arguments,
         }
     }
 
@@ -58,9 +58,9 @@ impl Ticket {
             began: self.began,
             run: self.caller.number(),
             tenant: self.caller.tenant(),
-            server: &self.server,
-            tool: &self.tool,
-            arguments: &self.arguments,
+            server: self.server,
+            tool: self.tool,
+            arguments: self.arguments,
             with_arguments: self.with_arguments,
             result,
             ms: self.since.elapsed().as_secs_f64() * 1e3,
@@ -70,7 +70,7 @@ impl Ticket {
     }
 }
 
-impl Drop for Ticket {
+impl Drop for Ticket<'_> {
     fn drop(&mut self) {
         self.write(Outcome::Cancelled, None, None);
     }

@@ -98,9 +98,11 @@ impl Names {
 
     /// Whether `name` may be meant: whatever its case, and also as the alias that declarations show for it.
     pub(super) fn forbids(&self, name: &str) -> bool {
+        if self.permits(name) {
+            return true;
+        }
         let alias: String = name.chars().map(|c| if c.is_alphanumeric() { c } else { '_' }).collect();
-        self.permits(name)
-            || self.globs.iter().any(|glob| glob.any_case.is_match(name) || glob.any_case.is_match(&alias))
+        self.globs.iter().any(|glob| glob.any_case.is_match(name) || glob.any_case.is_match(&alias))
     }
 
     fn is_everything(&self) -> bool {
