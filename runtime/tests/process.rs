@@ -157,6 +157,14 @@ fn a_run_that_logged_or_called_is_not_begun_again() {
 }
 
 #[test]
+fn an_answer_that_finds_the_runner_gone_does_not_hide_what_it_said_before() {
+    // The call keeps the broker from listening until the script has ended, and is answered before the broker hears of that.
+    let code = "env.demo.stall({ ms: 400 }); \
+                const until = performance.now() + 100; while (performance.now() < until); return 'said'";
+    assert_eq!(value(code), "said");
+}
+
+#[test]
 fn an_answer_too_long_for_a_frame_fails_the_call_and_nothing_else() {
     let code = "try { await env.demo.big({}) } catch (e) { return [e.name, e.message, e.hint] }";
     let told = value(code);

@@ -209,7 +209,7 @@ impl RemoteRun {
             sent: 0,
         };
         // Most frames fit into the socket at once; what does not goes when there is room.
-        let _ = live.send();
+        live.send();
         Stage::Running(Box::new(live))
     }
 }
@@ -229,8 +229,8 @@ impl Live {
             tokio::select! {
                 ready = self.runner.stream().ready(interest) => {
                     let ready = ready?;
-                    if ready.is_writable() && sending && self.send().is_err() {
-                        return Ok(None);
+                    if ready.is_writable() && sending {
+                        self.send();
                     }
                     if ready.is_readable() || ready.is_read_closed() {
                         match self.receive() {
@@ -244,9 +244,7 @@ impl Live {
                 Some((call, answer)) = self.calls.next(), if !self.calls.is_empty() => {
                     self.in_flight.remove(&call);
                     self.answer(call, answer);
-                    if self.send().is_err() {
-                        return Ok(None);
-                    }
+                    self.send();
                 }
             }
         }
@@ -263,17 +261,18 @@ impl Live {
         self.to_send.extend(frame.unwrap_or_default());
     }
 
-    fn send(&mut self) -> io::Result<()> {
+    /// Sends what fits. A runner that is gone hears no more, but what it said before it went has yet to be read: how its
+    /// run ended, most likely.
+    fn send(&mut self) {
         while self.sent < self.to_send.len() {
             match self.runner.stream().try_write(&self.to_send[self.sent..]) {
                 Ok(written) => self.sent += written,
-                Err(error) if error.kind() == io::ErrorKind::WouldBlock => return Ok(()),
-                Err(error) => return Err(error),
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => return,
+                Err(_) => break,
             }
         }
         self.to_send = Vec::new();
         self.sent = 0;
-        Ok(())
     }
 
     fn receive(&mut self) -> io::Result<usize> {

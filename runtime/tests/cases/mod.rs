@@ -25,6 +25,11 @@ impl ToolHost for Host {
                     tokio::time::sleep(Duration::from_millis(arguments["ms"].as_u64().unwrap())).await;
                     Ok(b"{}".to_vec())
                 }
+                // Keeps the thread that waits for the run from hearing anything.
+                "stall" => {
+                    std::thread::sleep(Duration::from_millis(arguments["ms"].as_u64().unwrap()));
+                    Ok(b"{}".to_vec())
+                }
                 // Longer than what passes between broker and runner.
                 "big" => Ok(vec![b' '; 81 << 20]),
                 "fail" => Err(ToolFailure {
@@ -40,7 +45,7 @@ impl ToolHost for Host {
 
 fn environment() -> Environment {
     let mut catalogue = Catalogue::default();
-    let tools = ["add", "wait", "fail", "big", "get-user"].map(|name| (name, name.replace('-', "_")));
+    let tools = ["add", "wait", "stall", "fail", "big", "get-user"].map(|name| (name, name.replace('-', "_")));
     catalogue.insert("demo", "demo", ServerTools::new(tools));
     catalogue.insert("my-server", "my_server", ServerTools::unknown());
     Environment { vars: serde_json::Map::new(), catalogue: Arc::new(catalogue), host: Arc::new(Host) }
