@@ -9,6 +9,9 @@ use std::{env, fs};
 include!("src/native_names.rs");
 include!("src/v8_flags.rs");
 
+#[path = "../third_party/v8/link-order.rs"]
+mod link_order;
+
 /// One distinct function per native: V8 finds a callback's index by its address, so no two may be the same function.
 fn stub<const INDEX: i32>(
     _scope: &mut v8::PinScope<'_, '_>,
@@ -28,6 +31,8 @@ fn main() {
     println!("cargo:rerun-if-changed=js");
     println!("cargo:rerun-if-changed=src/native_names.rs");
     println!("cargo:rerun-if-changed=src/v8_flags.rs");
+
+    link_order::ask("examples");
 
     let left = v8::V8::set_flags_from_command_line(
         std::iter::once("isolet").chain(FLAGS.iter().copied()).map(String::from).collect(),

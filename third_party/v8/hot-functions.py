@@ -1,0 +1,158 @@
+#!/usr/bin/env python3
+"""Lists the functions of V8 that scripts call, for the linker to put next to each other.
+
+Each run is a process of its own, and the kernel maps a program's text into it 64 KiB at a time, as it is touched. Runs
+touch a few hundred KiB of functions that lie all over 48 MiB. See "The zygote" in docs/performance.md for what order saves.
+
+    cargo build --release -p isolet
+    third_party/v8/hot-functions.py target/release/isolet > third_party/v8/hot-functions.txt
+
+Steps runners through the scripts below, instruction by instruction (some minutes; needs the right to trace processes),
+and writes which functions ran, in the order of their first call. Only those of the archive: names of Rust's functions
+change with each compiler. Functions that a later archive does not have are ignored by the linker; run this again after
+V8 has changed.
+"""
+
+import bisect
+import ctypes
+import json
+import os
+import re
+import signal
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+import urllib.request
+
+# What most scripts do: nothing much, a call, and a bit of everything.
+SCRIPTS = [
+    "return 1 + 1",
+    "const r = await env.demo.add({ a: 1, b: 2 }); return r.sum",
+    """
+const list = await Promise.all([1, 2, 3].map((n) => env.demo.add({ a: n, b: 2 })));
+const text: string = JSON.stringify(await env.demo.list_documents({}));
+const words = text.split(/\\s+/).filter((w) => w.length > 2).map((w) => w.toLowerCase());
+const counts: Record<string, number> = {};
+for (const w of words) counts[w] = (counts[w] ?? 0) + 1;
+const sorted = Object.entries(counts).sort((a, b) => b[1] - a[1]).slice(0, 5);
+console.log("words", words.length, { sorted });
+try { JSON.parse("{"); } catch (error) { console.warn(error.message); }
+const m = new Map(sorted); const s = new Set(words);
+await new Promise((r) => setTimeout(r, 1));
+return { total: list.reduce((t, x) => t + x.sum, 0), top: [...m.keys()], size: s.size,
+         text: `${words.join(" ").padEnd(20)}`.replace("a", "b") };
+""",
+]
+ADDRESS = "127.0.0.1:18799"
+SEIZE, INTERRUPT, STEP, GETREGS = 0x4206, 0x4207, 9, 12
+RIP = 16  # its place among the registers of x86_64
+
+libc = ctypes.CDLL(None, use_errno=True)
+libc.ptrace.argtypes = [ctypes.c_long, ctypes.c_long, ctypes.c_void_p, ctypes.c_void_p]
+
+
+def ptrace(request, pid, data=None):
+    if libc.ptrace(request, pid, None, data) != 0:
+        raise OSError(ctypes.get_errno(), f"ptrace {request} of {pid}")
+
+
+def step(pid, text, post):
+    """The places in `text` that run, each once, in order, until the process ends."""
+    seen, order = set(), []
+    registers = (ctypes.c_ulonglong * 27)()
+    ptrace(SEIZE, pid)
+    ptrace(INTERRUPT, pid)
+    os.waitpid(pid, 0)
+    post.start()
+    while True:
+        try:
+            ptrace(STEP, pid)
+            _, status = os.waitpid(pid, 0x40000000)
+            if not os.WIFSTOPPED(status):
+                break
+            ptrace(GETREGS, pid, ctypes.addressof(registers))
+        except (OSError, ChildProcessError):
+            break
+        place = registers[RIP] >> 4
+        if place not in seen:
+            seen.add(place)
+            if text[0] <= registers[RIP] < text[1]:
+                order.append(registers[RIP] - text[0] + text[2])
+    return order
+
+
+def children(pid):
+    tasks = f"/proc/{pid}/task"
+    return [int(child) for task in os.listdir(tasks) for child in open(f"{tasks}/{task}/children").read().split()]
+
+
+def places(program, scripts):
+    """File offsets of what ran, script by script."""
+    settings = '[limits]\ncpu = "20m"\nwall = "20m"\ncall_timeout = "10m"\n[runtime]\nwarm = 1\n'
+    found = []
+    with tempfile.TemporaryDirectory() as folder:
+        config = os.path.join(folder, "isolet.toml")
+        with open(config, "w") as file:
+            file.write(settings)
+        server = subprocess.Popen([program, "serve", "--config", config, "--listen", ADDRESS],
+                                  stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
+        try:
+            for script in scripts:
+                deadline = time.monotonic() + 20
+                runner = None
+                while runner is None:
+                    if time.monotonic() > deadline or server.poll() is not None:
+                        sys.exit("isolet did not start: " + (server.stderr.read() if server.poll() is not None else ""))
+                    time.sleep(0.2)
+                    zygotes = [pid for pid in children(server.pid)
+                               if open(f"/proc/{pid}/cmdline").read().split("\0")[1] == "runner"]
+                    # Those that have ended have no memory.
+                    runners = [pid for zygote in zygotes for pid in children(zygote) if open(f"/proc/{pid}/maps").read()]
+                    runner = next(iter(runners), None)
+                time.sleep(0.5)
+                with open(f"/proc/{runner}/maps") as file:
+                    line = next(line for line in file if " r-xp " in line and line.rstrip().endswith("isolet"))
+                start, end, offset = re.match(r"(\w+)-(\w+) \S+ (\w+)", line).groups()
+                body = json.dumps({"code": script}).encode()
+                request = urllib.request.Request(f"http://{ADDRESS}/v1/run", body, {"Content-Type": "application/json"})
+                answer = []
+                post = threading.Thread(target=lambda: answer.append(urllib.request.urlopen(request).read()))
+                found.append(step(runner, (int(start, 16), int(end, 16), int(offset, 16)), post))
+                post.join()
+                print(f"{len(found[-1])} places, {answer[0][:60]}", file=sys.stderr)
+        finally:
+            server.send_signal(signal.SIGTERM)
+            server.wait()
+    return found
+
+
+def functions(program):
+    """Addresses in the file, in order, with their names."""
+    headers = subprocess.run(["readelf", "-lW", program], capture_output=True, text=True, check=True).stdout
+    text = next(line.split() for line in headers.splitlines() if re.match(r"\s*LOAD .* R E ", line))
+    shift = int(text[2], 16) - int(text[1], 16)
+    names = {}
+    table = subprocess.run(["nm", "-S", "--defined-only", program], capture_output=True, text=True, check=True).stdout
+    for line in table.splitlines():
+        fields = line.split(" ")
+        if len(fields) == 4 and fields[2] in "tTwW":
+            names.setdefault(int(fields[0], 16) - shift, []).append(fields[3])
+    return sorted(names.items())
+
+
+def main():
+    table = functions(sys.argv[1])
+    starts = [start for start, _ in table]
+    listed = {}
+    for place in [place for script in places(sys.argv[1], SCRIPTS) for place in script]:
+        for name in table[max(bisect.bisect(starts, place) - 1, 0)][1]:
+            of_rust = name.startswith("_R") or re.search(r"17h[0-9a-f]{16}E", name)
+            # V8's built-in functions are one piece to the linker.
+            if not of_rust and not name.startswith("Builtins_"):
+                listed[name] = None
+    print("\n".join(listed))
+
+
+main()
