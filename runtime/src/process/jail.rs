@@ -76,7 +76,10 @@ impl Layers {
 }
 
 #[cfg(target_os = "linux")]
-pub(crate) use linux::{Narrow, enter, shut};
+pub(crate) use linux::{Narrow, close_inherited, enter, shut};
+
+#[cfg(not(target_os = "linux"))]
+pub(crate) fn close_inherited() {}
 
 #[cfg(not(target_os = "linux"))]
 pub(crate) fn enter(_memory_bytes: u64) -> Layers {
@@ -101,7 +104,7 @@ pub(crate) struct Narrow;
 
 #[cfg(not(target_os = "linux"))]
 impl Narrow {
-    pub(crate) fn apply(self) -> bool {
+    pub(crate) fn apply(&self) -> bool {
         true
     }
 }
@@ -123,7 +126,6 @@ mod linux {
 
     /// The layers that need nothing of what the process will do: before V8 starts.
     pub(crate) fn enter(memory_bytes: u64) -> Layers {
-        close_inherited();
         Layers {
             no_new_privs: Layer::from(rustix::thread::set_no_new_privs(true)),
             namespaces: Layer::from(namespaces()),
@@ -147,10 +149,10 @@ mod linux {
 
     impl Narrow {
         /// `false` if it should be set and is not.
-        pub(crate) fn apply(self) -> bool {
+        pub(crate) fn apply(&self) -> bool {
             let few = Rlimit { current: Some(DESCRIPTORS), maximum: Some(DESCRIPTORS) };
             let _ = setrlimit(Resource::Nofile, few);
-            self.program.is_none_or(|program| seccompiler::apply_filter(&program).is_ok())
+            self.program.as_ref().is_none_or(|program| seccompiler::apply_filter(program).is_ok())
         }
     }
 
@@ -182,8 +184,9 @@ mod linux {
         std::env::consts::ARCH.try_into().map_err(|error: seccompiler::BackendError| error.to_string())
     }
 
-    /// The broker's own descriptors close on exec; those that whoever started the broker left open do not.
-    fn close_inherited() {
+    /// Before anything else: the broker's own descriptors close on exec, but those that whoever started the broker left open
+    /// do not.
+    pub(crate) fn close_inherited() {
         // SAFETY: this process has opened nothing yet, so nothing in it owns a descriptor past the first three.
         if unsafe { libc::syscall(libc::SYS_close_range, 3, libc::c_uint::MAX, 0) } != 0 {
             // Linux before 5.9. Descriptors are given out from below, so the first thousand are all there are.
@@ -303,7 +306,7 @@ mod linux {
         rules.insert(libc::SYS_mmap, vec![rule(vec![argument(3, private, 0)?])?]);
         // For the zygote alone, until `Narrow`: copies of itself and nothing else that `clone` can make, their sockets,
         // their descriptors, their filter.
-        let fork = (libc::CLONE_CHILD_SETTID | libc::CLONE_CHILD_CLEARTID | libc::SIGCHLD) as u64;
+        let fork = libc::SIGCHLD as u64;
         rules.insert(libc::SYS_clone, vec![rule(vec![argument(0, SeccompCmpOp::Eq, fork)?])?]);
         let unix = argument(0, SeccompCmpOp::Eq, libc::AF_UNIX as u64)?;
         rules.insert(libc::SYS_socketpair, vec![rule(vec![unix])?]);

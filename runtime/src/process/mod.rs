@@ -15,6 +15,7 @@
 //! | `sentry` | what ends a runner that uses too much |
 //! | [`zygote`] | the process that is copied |
 //! | `warm_up` | what it runs before |
+//! | `freeze` | its read-only memory, out of the way of copying |
 //! | `fork` | the copying |
 //! | `runner` | the copy: one script, then the end |
 //! | [`jail`] | what zygotes and runners give up before they take work |
@@ -26,6 +27,7 @@ mod channel;
 pub mod escape;
 mod fork;
 pub mod frames;
+mod freeze;
 pub mod jail;
 pub(crate) mod remote;
 mod runner;

@@ -13,7 +13,9 @@ use std::sync::mpsc::Sender;
 use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
 
+use rustix::buffer::spare_capacity;
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
+use rustix::net::RecvFlags;
 use serde::Serialize;
 
 use super::frames::{self, Arrived, Blob, FromRunner, RunFrame, ToRunner};
@@ -31,8 +33,8 @@ use crate::{Catalogue, Language, Limits, Outcome, RunEvent, Stats, ToolRequest, 
 pub(crate) fn live(
     fresh: &mut FreshIsolate,
     socket: UnixStream,
-    mut catalogues: HashMap<u64, Arc<Catalogue>>,
-    narrow: jail::Narrow,
+    catalogues: &mut HashMap<u64, Arc<Catalogue>>,
+    narrow: &jail::Narrow,
 ) -> ! {
     if !narrow.apply() {
         fork::end();
@@ -102,17 +104,36 @@ impl Channel {
                     Err(_) => fork::end(),
                 }
             }
-            // On the stack: a zygote's heap would be copied page by page for it.
-            let mut part = [0; 16 << 10];
-            match (&*self.socket).read(&mut part) {
+            match self.receive() {
                 Ok(0) => fork::end(),
-                Ok(length) => self.arrived.room().extend_from_slice(&part[..length]),
+                Ok(_) => {}
                 Err(error) if error.kind() == std::io::ErrorKind::Interrupted => {}
                 Err(_) => fork::end(),
             }
         }
     }
+
+    /// Takes what has arrived, waiting for it; the number of bytes, none at the end.
+    fn receive(&mut self) -> std::io::Result<usize> {
+        // Jobs and answers are short, and a large buffer, on the stack as on the heap, is pages to copy from the zygote.
+        let mut part = [0; 2 << 10];
+        let length = (&*self.socket).read(&mut part)?;
+        let room = self.arrived.room();
+        room.extend_from_slice(&part[..length]);
+        if length < part.len() {
+            return Ok(length);
+        }
+        // It was not short after all: the rest goes straight to its place, as far as it is there.
+        room.reserve(LONG);
+        match rustix::net::recv(&*self.socket, spare_capacity(room), RecvFlags::DONTWAIT) {
+            Ok((more, _)) => Ok(length + more),
+            Err(_) => Ok(length),
+        }
+    }
 }
+
+/// How much of a long message is read at a time.
+const LONG: usize = 256 << 10;
 
 impl Inbox for Channel {
     fn wait(&mut self, within: Duration) -> Option<Inbound> {

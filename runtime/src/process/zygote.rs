@@ -14,6 +14,7 @@ use std::time::Duration;
 
 use super::fork::{self, Forked};
 use super::frames::{self, FromZygote, ToZygote, VERSION};
+use super::freeze::Shelf;
 use super::{channel, jail, runner, warm_up};
 use crate::Catalogue;
 use crate::isolate::Bare;
@@ -57,8 +58,9 @@ pub fn main(words: impl Iterator<Item = String>) -> ExitCode {
 }
 
 fn serve(options: ZygoteOptions) -> io::Result<std::convert::Infallible> {
-    // First of all, as it closes all descriptors but the first three, and as namespaces can be left only by a process with
-    // one thread.
+    // First of all, as namespaces can be left only by a process with one thread.
+    jail::close_inherited();
+    let shelf = Shelf::open();
     let mut layers = jail::enter(options.memory_bytes);
     let socket = UnixStream::from(io::stdin().as_fd().try_clone_to_owned()?);
     fork::leave_stdin();
@@ -66,6 +68,11 @@ fn serve(options: ZygoteOptions) -> io::Result<std::convert::Infallible> {
     v8_process::start_alone();
     let mut fresh = Bare::new(options.heap_bytes).with_context();
     warm_up::warm_up(&mut fresh);
+    if let Err(error) = shelf.and_then(Shelf::freeze) {
+        eprintln!("isolet runner: read-only memory stays where it is, which makes runs slower: {error}");
+    }
+    // Copies must not all hand out the same random bytes.
+    crate::entropy::forget();
     let narrow = jail::shut(&mut layers);
     (&socket).write_all(&encode(&FromZygote::Ready { version: VERSION, layers })?)?;
 
@@ -85,9 +92,10 @@ fn serve(options: ZygoteOptions) -> io::Result<std::convert::Infallible> {
                     match patiently(fork::fork)? {
                         Forked::Runner => {
                             drop(theirs);
-                            drop(reader);
+                            // Not freed: that would write to memory which is still the zygote's too.
+                            std::mem::forget(reader);
                             drop(socket);
-                            runner::live(&mut fresh, ours, catalogues, narrow);
+                            runner::live(&mut fresh, ours, &mut catalogues, &narrow);
                         }
                         Forked::Zygote(pid) => {
                             drop(ours);

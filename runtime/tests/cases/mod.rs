@@ -45,7 +45,8 @@ impl ToolHost for Host {
 
 fn environment() -> Environment {
     let mut catalogue = Catalogue::default();
-    let tools = ["add", "wait", "stall", "fail", "big", "get-user"].map(|name| (name, name.replace('-', "_")));
+    let tools =
+        ["add", "wait", "stall", "fail", "big", "get-user"].map(|name| (name, name.replace('-', "_")));
     catalogue.insert("demo", "demo", ServerTools::new(tools));
     catalogue.insert("my-server", "my_server", ServerTools::unknown());
     Environment { vars: serde_json::Map::new(), catalogue: Arc::new(catalogue), host: Arc::new(Host) }
