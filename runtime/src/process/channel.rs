@@ -1,32 +1,51 @@
 //! The socket between broker and zygote: frames, and with them descriptors.
 
 use std::collections::VecDeque;
-use std::io::{self, IoSlice, IoSliceMut};
+use std::io::{self, IoSliceMut};
 use std::mem::MaybeUninit;
-use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd, RawFd};
 use std::os::unix::net::UnixStream;
 use std::time::Duration;
 
-use rustix::io::Errno;
-use rustix::net::{
-    RecvAncillaryBuffer, RecvAncillaryMessage, RecvFlags, ReturnFlags, SendAncillaryBuffer,
-    SendAncillaryMessage, SendFlags, recvmsg, sendmsg,
-};
+use rustix::net::{RecvAncillaryBuffer, RecvAncillaryMessage, RecvFlags, ReturnFlags, recvmsg};
+
+use super::pass;
 
 /// Sends a frame with descriptors; it must be short, as it goes in one piece.
 ///
 /// # Errors
 /// When the broker is gone, or the frame did not fit into the socket's buffer.
-pub(crate) fn send(socket: &UnixStream, frame: &[u8], descriptors: &[BorrowedFd<'_>]) -> io::Result<()> {
-    let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(2))];
-    let mut ancillary = SendAncillaryBuffer::new(&mut space);
-    ancillary.push(SendAncillaryMessage::ScmRights(descriptors));
+pub(crate) fn send(socket: &UnixStream, frame: &[u8], descriptors: &[BorrowedFd<'_>; 2]) -> io::Result<()> {
+    /// A header, and the descriptors behind it. Aligned as the header has to be.
+    #[repr(C)]
+    struct Rights {
+        header: libc::cmsghdr,
+        descriptors: [RawFd; 2],
+    }
+    // SAFETY: numbers and pointers, of which zero is a value.
+    let (mut header, mut message): (libc::cmsghdr, libc::msghdr) = unsafe { std::mem::zeroed() };
+    header.cmsg_level = libc::SOL_SOCKET;
+    header.cmsg_type = libc::SCM_RIGHTS;
+    // SAFETY: arithmetic only.
+    header.cmsg_len = unsafe { libc::CMSG_LEN(size_of::<[RawFd; 2]>() as u32) } as _;
+    let mut rights = Rights { header, descriptors: descriptors.map(|descriptor| descriptor.as_raw_fd()) };
+    let mut part = libc::iovec { iov_base: frame.as_ptr().cast_mut().cast(), iov_len: frame.len() };
+    message.msg_iov = &raw mut part;
+    message.msg_iovlen = 1;
+    message.msg_control = (&raw mut rights).cast();
+    message.msg_controllen = size_of::<Rights>() as _;
+    let flags = libc::MSG_NOSIGNAL as usize;
+    let arguments = [socket.as_raw_fd() as usize, (&raw const message) as usize, flags, 0, 0];
     let sent = loop {
-        match sendmsg(socket, &[IoSlice::new(frame)], &mut ancillary, SendFlags::NOSIGNAL) {
+        // SAFETY: the message and all that it points to live until the call returns, which writes to none of it.
+        match unsafe { pass::call(libc::SYS_sendmsg, arguments) } {
+            Ok(sent) => break sent,
             // More descriptors are on their way than this user may have there: the broker is slow to take them.
-            Err(Errno::TOOMANYREFS) => std::thread::sleep(Duration::from_millis(1)),
-            Err(Errno::INTR) => {}
-            sent => break sent?,
+            Err(error) if error.raw_os_error() == Some(libc::ETOOMANYREFS) => {
+                std::thread::sleep(Duration::from_millis(1));
+            }
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            Err(error) => return Err(error),
         }
     };
     if sent == frame.len() { Ok(()) } else { Err(io::ErrorKind::WriteZero.into()) }

@@ -2,7 +2,11 @@
 
 use std::ffi::c_void;
 use std::io;
+use std::os::fd::{FromRawFd, OwnedFd};
+use std::os::unix::net::UnixStream;
 use std::sync::atomic::{AtomicBool, Ordering};
+
+use super::pass;
 
 /// Which of the two returned.
 pub(crate) enum Forked {
@@ -23,8 +27,9 @@ pub(crate) fn expect() {
 /// Buries runners that have ended. The broker knows of their end by their sockets; this is for the process table, and for
 /// the kernel's account of what they used, which it adds to the zygote's.
 pub(crate) fn bury() {
+    let any = [usize::MAX, 0, libc::WNOHANG as usize, 0, 0];
     // SAFETY: asks for nothing to be written.
-    while unsafe { libc::waitpid(-1, std::ptr::null_mut(), libc::WNOHANG) } > 0 {}
+    while unsafe { pass::call(libc::SYS_wait4, any) }.is_ok_and(|pid| pid > 0) {}
 }
 
 /// `madvise` of the whole program, in place of the C library's: V8 marks each of its mappings `MADV_DONTFORK`, which
@@ -49,7 +54,7 @@ pub(crate) fn leave_stdin() {
     unsafe { libc::close(0) };
 }
 
-/// Copies the process. The runner dies with its zygote.
+/// Copies the process. The runner dies with its zygote, and can do none of what the zygote alone may.
 ///
 /// # Errors
 /// When the kernel has no room for another process.
@@ -61,14 +66,53 @@ pub(crate) fn fork() -> io::Result<Forked> {
     // zygote has one thread (V8 runs `--single-threaded`, its jail forbids to make another), so no lock is held and
     // nothing is left half done in the copy. What the C library remembers of the thread is right but for its number, which
     // it asks the kernel for where it matters (`abort`).
-    match unsafe { libc::syscall(libc::SYS_clone, libc::SIGCHLD, 0, 0, 0, 0) } {
-        -1 => Err(io::Error::last_os_error()),
+    match unsafe { pass::call(libc::SYS_clone, [libc::SIGCHLD as usize, 0, 0, 0, 0]) }? {
         0 => {
-            // SAFETY: an option of this process with a number as argument.
-            unsafe { libc::prctl(libc::PR_SET_PDEATHSIG, libc::SIGKILL) };
+            settle();
             Ok(Forked::Runner)
         }
         pid => Ok(Forked::Zygote(pid as u32)),
+    }
+}
+
+/// A runner's first steps.
+fn settle() {
+    /// It has two descriptors besides its socket, and cannot make one.
+    const DESCRIPTORS: u64 = 16;
+    let few = libc::rlimit64 { rlim_cur: DESCRIPTORS, rlim_max: DESCRIPTORS };
+    let end_with_the_zygote = [libc::PR_SET_PDEATHSIG as usize, libc::SIGKILL as usize, 0, 0, 0];
+    // SAFETY: an option of this process with a number as argument; then a limit of this process, read from a live structure.
+    unsafe {
+        let _ = pass::call(libc::SYS_prctl, end_with_the_zygote);
+        let limit = [0, libc::RLIMIT_NOFILE as usize, (&raw const few) as usize, 0, 0];
+        let _ = pass::call(libc::SYS_prlimit64, limit);
+    }
+    pass::forget();
+}
+
+/// Two connected sockets.
+///
+/// # Errors
+/// When no descriptor is left.
+pub(crate) fn socket_pair() -> io::Result<(UnixStream, UnixStream)> {
+    let mut pair = [0_i32; 2];
+    let kind = (libc::SOCK_STREAM | libc::SOCK_CLOEXEC) as usize;
+    // SAFETY: the kernel writes two descriptors to live room for two, and nothing else owns them.
+    unsafe {
+        pass::call(libc::SYS_socketpair, [libc::AF_UNIX as usize, kind, 0, pair.as_mut_ptr() as usize, 0])?;
+        Ok((UnixStream::from_raw_fd(pair[0]), UnixStream::from_raw_fd(pair[1])))
+    }
+}
+
+/// A descriptor of a runner, through which the broker ends it: unlike its number it never comes to mean another process.
+///
+/// # Errors
+/// When no descriptor is left.
+pub(crate) fn descriptor(pid: u32) -> io::Result<OwnedFd> {
+    // SAFETY: takes numbers; the descriptor is new, and nothing else owns it.
+    unsafe {
+        let descriptor = pass::call(libc::SYS_pidfd_open, [pid as usize, 0, 0, 0, 0])?;
+        Ok(OwnedFd::from_raw_fd(descriptor as i32))
     }
 }
 

@@ -76,7 +76,7 @@ impl Layers {
 }
 
 #[cfg(target_os = "linux")]
-pub(crate) use linux::{Narrow, close_inherited, enter, shut};
+pub(crate) use linux::{close_inherited, enter, shut};
 
 #[cfg(not(target_os = "linux"))]
 pub(crate) fn close_inherited() {}
@@ -94,20 +94,7 @@ pub(crate) fn enter(_memory_bytes: u64) -> Layers {
 }
 
 #[cfg(not(target_os = "linux"))]
-pub(crate) fn shut(_layers: &mut Layers) -> Narrow {
-    Narrow
-}
-
-/// What a runner gives up that its zygote needs.
-#[cfg(not(target_os = "linux"))]
-pub(crate) struct Narrow;
-
-#[cfg(not(target_os = "linux"))]
-impl Narrow {
-    pub(crate) fn apply(&self) -> bool {
-        true
-    }
-}
+pub(crate) fn shut(_layers: &mut Layers) {}
 
 #[cfg(target_os = "linux")]
 mod linux {
@@ -122,6 +109,7 @@ mod linux {
         SeccompRule,
     };
 
+    use super::super::pass;
     use super::{Layer, Layers};
 
     /// The layers that need nothing of what the process will do: before V8 starts.
@@ -136,48 +124,8 @@ mod linux {
     }
 
     /// The last layer: from here on the zygote only talks to its broker and makes runners.
-    pub(crate) fn shut(layers: &mut Layers) -> Narrow {
-        let narrow = narrow();
-        layers.seccomp = Layer::from(narrow.as_ref().map_err(String::clone).and_then(|_| seccomp()));
-        Narrow { program: narrow.ok().filter(|_| layers.seccomp.is_set()) }
-    }
-
-    /// What a runner gives up that its zygote needs: to make processes, sockets and filters, and to pass descriptors on.
-    pub(crate) struct Narrow {
-        program: Option<BpfProgram>,
-    }
-
-    impl Narrow {
-        /// `false` if it should be set and is not.
-        pub(crate) fn apply(&self) -> bool {
-            let few = Rlimit { current: Some(DESCRIPTORS), maximum: Some(DESCRIPTORS) };
-            let _ = setrlimit(Resource::Nofile, few);
-            self.program.as_ref().is_none_or(|program| seccompiler::apply_filter(program).is_ok())
-        }
-    }
-
-    /// The calls that the zygote's filter lets through for it alone. On top of that filter, and short: it is set for every
-    /// run anew.
-    fn narrow() -> Result<BpfProgram, String> {
-        let calls = [
-            libc::SYS_clone,
-            libc::SYS_socketpair,
-            libc::SYS_sendmsg,
-            libc::SYS_pidfd_open,
-            libc::SYS_seccomp,
-            libc::SYS_prctl,
-            libc::SYS_prlimit64,
-            libc::SYS_wait4,
-            // Allowed for the zygote's own process id, which a runner has no business with.
-            libc::SYS_tgkill,
-        ];
-        let filter = SeccompFilter::new(
-            calls.into_iter().map(|call| (call, Vec::new())).collect(),
-            SeccompAction::Allow,
-            SeccompAction::Errno(libc::EPERM as u32),
-            architecture()?,
-        );
-        filter.and_then(TryInto::try_into).map_err(|error: seccompiler::BackendError| error.to_string())
+    pub(crate) fn shut(layers: &mut Layers) {
+        layers.seccomp = Layer::from(seccomp());
     }
 
     fn architecture() -> Result<seccompiler::TargetArch, String> {
@@ -232,9 +180,6 @@ mod linux {
         // Descriptors on their way to the broker count against this limit too, whoever of the same user sent them.
         set(Resource::Nofile, 1024)
     }
-
-    /// A runner has three and cannot make one.
-    const DESCRIPTORS: u64 = 16;
 
     /// What V8, Rust's standard library and the C library call in a process that computes, allocates and talks over
     /// descriptors that it has. The start was `strace -f -c` of isolates at work; the tests on both sides, the corpus and
@@ -304,27 +249,25 @@ mod linux {
         // Private memory, which RLIMIT_DATA counts: neither shared mappings nor growing stacks are in it.
         let private = SeccompCmpOp::MaskedEq((libc::MAP_SHARED | libc::MAP_GROWSDOWN) as u64);
         rules.insert(libc::SYS_mmap, vec![rule(vec![argument(3, private, 0)?])?]);
-        // For the zygote alone, until `Narrow`: copies of itself and nothing else that `clone` can make, their sockets,
-        // their descriptors, their filter.
-        let fork = libc::SIGCHLD as u64;
-        rules.insert(libc::SYS_clone, vec![rule(vec![argument(0, SeccompCmpOp::Eq, fork)?])?]);
+        // For the zygote alone: copies of itself and nothing else that `clone` can make, their sockets, their descriptors,
+        // what they give up, their end with it.
+        let pass = || pass::condition().map_err(|error| error.to_string());
+        let fork = argument(0, SeccompCmpOp::Eq, libc::SIGCHLD as u64)?;
         let unix = argument(0, SeccompCmpOp::Eq, libc::AF_UNIX as u64)?;
-        rules.insert(libc::SYS_socketpair, vec![rule(vec![unix])?]);
-        for call in
-            [libc::SYS_sendmsg, libc::SYS_pidfd_open, libc::SYS_seccomp, libc::SYS_prlimit64, libc::SYS_wait4]
-        {
-            rules.insert(call, Vec::new());
+        let with_the_zygote = argument(0, SeccompCmpOp::Eq, libc::PR_SET_PDEATHSIG as u64)?;
+        let for_the_zygote = [
+            (libc::SYS_clone, vec![fork, pass()?]),
+            (libc::SYS_socketpair, vec![unix, pass()?]),
+            (libc::SYS_sendmsg, vec![pass()?]),
+            (libc::SYS_pidfd_open, vec![pass()?]),
+            (libc::SYS_wait4, vec![pass()?]),
+            (libc::SYS_prlimit64, vec![pass()?]),
+            (libc::SYS_prctl, vec![with_the_zygote, pass()?]),
+        ];
+        let calls = for_the_zygote.len();
+        for (call, conditions) in for_the_zygote {
+            rules.insert(call, vec![rule(conditions)?]);
         }
-        // A runner's end with its zygote, what must be said before a filter is set, and names of mappings.
-        let mut prctl = Vec::new();
-        for option in [libc::PR_SET_PDEATHSIG, libc::PR_SET_NO_NEW_PRIVS, 0x5356_4d41] {
-            prctl.push(rule(vec![argument(0, SeccompCmpOp::Eq, option as u64)?])?);
-        }
-        rules.insert(libc::SYS_prctl, prctl);
-        // Signals to the zygote only, for its abort() after a failed check; `Narrow` takes them from runners, whose abort()
-        // ends by an instruction instead.
-        let own = u64::from(std::process::id());
-        rules.insert(libc::SYS_tgkill, vec![rule(vec![argument(0, SeccompCmpOp::Eq, own)?])?]);
         // Everything else fails as if it were forbidden, which code that merely probes can handle.
         let filter = SeccompFilter::new(
             rules,
@@ -333,8 +276,11 @@ mod linux {
             architecture()?,
         )
         .map_err(|error| error.to_string())?;
-        let program: BpfProgram =
+        let mut program: BpfProgram =
             filter.try_into().map_err(|error: seccompiler::BackendError| error.to_string())?;
-        seccompiler::apply_filter(&program).map_err(|error| error.to_string())
+        pass::draw().map_err(|error| error.to_string())?;
+        pass::into_filter(&mut program, calls, |program| {
+            seccompiler::apply_filter(program).map_err(|error| error.to_string())
+        })
     }
 }

@@ -17,6 +17,7 @@
 //! | `warm_up` | what it runs before |
 //! | `freeze` | its read-only memory, out of the way of copying |
 //! | `fork` | the copying |
+//! | `pass` | what a zygote may do and its copies may not |
 //! | `runner` | the copy: one script, then the end |
 //! | [`jail`] | what zygotes and runners give up before they take work |
 //! | `escape` | tests of the jail from inside |
@@ -29,6 +30,7 @@ mod fork;
 pub mod frames;
 mod freeze;
 pub mod jail;
+mod pass;
 pub(crate) mod remote;
 mod runner;
 mod sentry;

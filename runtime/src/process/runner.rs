@@ -18,8 +18,8 @@ use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::net::RecvFlags;
 use serde::Serialize;
 
+use super::fork;
 use super::frames::{self, Arrived, Blob, FromRunner, RunFrame, ToRunner};
-use super::{fork, jail};
 use crate::control::{self, StopReason};
 use crate::execution::{self, Text};
 use crate::isolate::FreshIsolate;
@@ -34,11 +34,7 @@ pub(crate) fn live(
     fresh: &mut FreshIsolate,
     socket: UnixStream,
     catalogues: &mut HashMap<u64, Arc<Catalogue>>,
-    narrow: &jail::Narrow,
 ) -> ! {
-    if !narrow.apply() {
-        fork::end();
-    }
     let mut channel = Channel { socket: Arc::new(socket), arrived: Arrived::default() };
     loop {
         match channel.next(None) {

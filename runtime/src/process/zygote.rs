@@ -73,7 +73,7 @@ fn serve(options: ZygoteOptions) -> io::Result<std::convert::Infallible> {
     }
     // Copies must not all hand out the same random bytes.
     crate::entropy::forget();
-    let narrow = jail::shut(&mut layers);
+    jail::shut(&mut layers);
     (&socket).write_all(&encode(&FromZygote::Ready { version: VERSION, layers })?)?;
 
     let mut catalogues: HashMap<u64, Arc<Catalogue>> = HashMap::new();
@@ -88,19 +88,19 @@ fn serve(options: ZygoteOptions) -> io::Result<std::convert::Infallible> {
             }
             ToZygote::Spawn { count } => {
                 for _ in 0..count {
-                    let (theirs, ours) = patiently(UnixStream::pair)?;
+                    let (theirs, ours) = patiently(fork::socket_pair)?;
                     match patiently(fork::fork)? {
                         Forked::Runner => {
                             drop(theirs);
                             // Not freed: that would write to memory which is still the zygote's too.
                             std::mem::forget(reader);
                             drop(socket);
-                            runner::live(&mut fresh, ours, &mut catalogues, &narrow);
+                            runner::live(&mut fresh, ours, &mut catalogues);
                         }
                         Forked::Zygote(pid) => {
                             drop(ours);
                             let known = catalogues.keys().copied().collect();
-                            let process = process(pid)?;
+                            let process = fork::descriptor(pid)?;
                             let frame = encode(&FromZygote::Runner { pid, catalogues: known })?;
                             channel::send(&socket, &frame, &[theirs.as_fd(), process.as_fd()])?;
                         }
@@ -129,11 +129,4 @@ fn patiently<T>(attempt: impl Fn() -> io::Result<T>) -> io::Result<T> {
 
 fn encode(message: &FromZygote) -> io::Result<Vec<u8>> {
     frames::encode(message).map_err(io::Error::other)
-}
-
-/// A descriptor of a runner, through which the broker ends it: unlike its number it never comes to mean another process.
-fn process(pid: u32) -> io::Result<std::os::fd::OwnedFd> {
-    let pid = i32::try_from(pid).ok().and_then(rustix::process::Pid::from_raw);
-    let pid = pid.ok_or(io::ErrorKind::InvalidInput)?;
-    Ok(rustix::process::pidfd_open(pid, rustix::process::PidfdFlags::empty())?)
 }
