@@ -53,7 +53,7 @@ pub(crate) struct FreshIsolate {
 impl FreshIsolate {
     /// An isolate and its context under `heap_limit` bytes of heap and array buffers together.
     pub(crate) fn new(heap_limit: usize) -> Self {
-        Bare::new(heap_limit).with_context()
+        Bare::new(heap_limit, heap_limit).with_context()
     }
 
     /// Throws the context away, with all that was done in it, for a new one. For isolet's own code only: what ran in the
@@ -88,11 +88,14 @@ pub(crate) struct Bare {
 }
 
 impl Bare {
-    pub(crate) fn new(heap_limit: usize) -> Self {
+    /// With `heap_limit` bytes for heap and array buffers, and V8's own limit on the heap at `heap_full` bytes. Where V8's is
+    /// higher, a run ends with the first full collection that leaves it past its limit. Where it is not, V8 collects again
+    /// and again before it says that the heap is full.
+    pub(crate) fn new(heap_limit: usize, heap_full: usize) -> Self {
         let (sender, inbound) = channel();
         let control = Arc::new(Control::new(heap_limit, sender.clone()));
         let parameters = parameters()
-            .heap_limits(0, heap_limit)
+            .heap_limits(0, heap_full)
             .set_max_young_generation_size_in_bytes(YOUNG.min(heap_limit / 4))
             .array_buffer_allocator(array_buffers::counted(control.clone()));
         let mut isolate = v8::Isolate::new(parameters);

@@ -38,7 +38,7 @@ pub fn measure(code: &str, runs: usize) -> Vec<[Duration; PHASES.len()]> {
     (0..runs)
         .map(|_| {
             let begin = now();
-            let bare = Bare::new(limits.heap_bytes);
+            let bare = Bare::new(limits.heap_bytes, limits.heap_bytes);
             let made = now();
             let mut fresh = bare.with_context();
             let ready = now();

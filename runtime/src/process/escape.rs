@@ -50,7 +50,7 @@ fn attempt_in_a_runner(call_of_another_architecture: bool) -> io::Result<ExitCod
     fork::leave_stdin();
     fork::expect();
     v8_process::start_alone();
-    let mut fresh = Bare::new(32 << 20).with_context();
+    let mut fresh = Bare::new(32 << 20, 32 << 20).with_context();
     warm_up::warm_up(&mut fresh);
     // The first to be opened is 0, where the attempts look for the channel; the zygote's end closes in the runner.
     let (channel, mut theirs) = UnixStream::pair()?;

@@ -57,6 +57,10 @@ pub fn main(words: impl Iterator<Item = String>) -> ExitCode {
     }
 }
 
+/// V8's own limit on the heap lies this part of a run's limit above it. V8 can end its process there in the middle of an
+/// allocation; it says so first, and a runner that runs out of memory has no more to lose than its run.
+const ROOM: usize = 8;
+
 fn serve(options: ZygoteOptions) -> io::Result<std::convert::Infallible> {
     // First of all, as namespaces can be left only by a process with one thread.
     jail::close_inherited();
@@ -66,7 +70,8 @@ fn serve(options: ZygoteOptions) -> io::Result<std::convert::Infallible> {
     fork::leave_stdin();
     fork::expect();
     v8_process::start_alone();
-    let mut fresh = Bare::new(options.heap_bytes).with_context();
+    let mut fresh =
+        Bare::new(options.heap_bytes, options.heap_bytes + options.heap_bytes / ROOM).with_context();
     warm_up::warm_up(&mut fresh);
     if let Err(error) = shelf.and_then(Shelf::freeze) {
         eprintln!("isolet runner: read-only memory stays where it is, which makes runs slower: {error}");

@@ -8,7 +8,7 @@ use isolet_runtime::ErrorCode::{CpuLimit, MemoryLimit};
 
 pub fn cases() -> Vec<Case> {
     // Enough CPU that memory is what comes to an end.
-    let roomy = |case: Case| case.within(|limits| limits.cpu *= 10);
+    let roomy = |case: Case| case.within(|limits| limits.cpu *= 30);
     let mut cases: Vec<Case> = BOMBS.iter().map(|(name, code)| roomy(fails(name, MEMORY, *code))).collect();
     cases.extend(SLOW.iter().map(|(name, code)| fails(name, &[CpuLimit, MemoryLimit], *code)));
     // What V8 frees is no bomb: garbage, as much as the CPU can make, must not end a run for memory.
