@@ -8,6 +8,12 @@ pub(crate) use imp::ThreadClock;
 mod imp {
     use super::Duration;
 
+    /// `CPUCLOCK_SCHED`: the scheduler's count, in nanoseconds (`linux/posix-timers_types.h`, as the next one).
+    const SCHEDULED: libc::clockid_t = 2;
+
+    /// `CPUCLOCK_PERTHREAD_MASK`.
+    const OF_A_THREAD: libc::clockid_t = 4;
+
     /// How much CPU one thread or process has used.
     #[derive(Debug, Clone, Copy)]
     pub(crate) struct ThreadClock {
@@ -16,18 +22,20 @@ mod imp {
 
     impl ThreadClock {
         pub(crate) fn of_this_thread() -> Self {
-            let mut id = 0;
-            // SAFETY: pthread_self is this live thread; `id` is written on success and stays 0 (a valid clock) otherwise.
-            unsafe { libc::pthread_getcpuclockid(libc::pthread_self(), &raw mut id) };
-            Self { id }
+            // Not `pthread_getcpuclockid`, which goes by what the C library remembers of the thread: in a copy of a zygote
+            // that is the zygote's.
+            Self::of(rustix::thread::gettid(), SCHEDULED | OF_A_THREAD)
         }
 
         /// The clock of another process: all of its threads together.
         pub(crate) fn of_process(pid: u32) -> Self {
-            /// `CPUCLOCK_SCHED`: the scheduler's count, in nanoseconds (`linux/posix-timers_types.h`).
-            const SCHEDULED: libc::clockid_t = 2;
-            // What `clock_getcpuclockid` computes, without its system call to see whether the process is there.
-            Self { id: (!(pid as libc::clockid_t) << 3) | SCHEDULED }
+            let pid = i32::try_from(pid).ok().and_then(rustix::process::Pid::from_raw);
+            pid.map_or(Self { id: libc::clockid_t::MAX }, |pid| Self::of(pid, SCHEDULED))
+        }
+
+        /// What `clock_getcpuclockid` computes, without its system call to see whether the process is there.
+        fn of(id: rustix::process::Pid, kind: libc::clockid_t) -> Self {
+            Self { id: (!id.as_raw_nonzero().get() << 3) | kind }
         }
 
         /// CPU used so far; `None` when the thread or process has ended.

@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Lists the functions of V8 that scripts call, for the linker to put next to each other.
+"""Lists the functions that scripts make V8 and isolet call, for the linker to put next to each other.
 
 Each run is a process of its own, and the kernel maps a program's text into it 64 KiB at a time, as it is touched. Runs
 touch a few hundred KiB of functions that lie all over 48 MiB. See "The zygote" in docs/performance.md for what order saves.
@@ -8,9 +8,10 @@ touch a few hundred KiB of functions that lie all over 48 MiB. See "The zygote" 
     third_party/v8/hot-functions.py target/release/isolet > third_party/v8/hot-functions.txt
 
 Steps runners through the scripts below, instruction by instruction (some minutes; needs the right to trace processes),
-and writes which functions ran, in the order of their first call. Only those of the archive: names of Rust's functions
-change with each compiler. Functions that a later archive does not have are ignored by the linker; run this again after
-V8 has changed.
+and writes which functions ran, in the order of their first call. Names that a program does not have are ignored by the
+linker. V8's stay the same as long as the archive does; those of Rust's standard library and of crates from the registry
+change with the compiler and the lock file; isolet's own, which change with everything, are left out. Run this again
+when V8 changes, and now and then.
 """
 
 import bisect
@@ -44,6 +45,14 @@ await new Promise((r) => setTimeout(r, 1));
 return { total: list.reduce((t, x) => t + x.sum, 0), top: [...m.keys()], size: s.size,
          text: `${words.join(" ").padEnd(20)}`.replace("a", "b") };
 """,
+]
+# Tables that every run reads, found as the addresses of page faults (`perf record -e exceptions:page_fault_user`).
+DATA = [
+    "_ZN2v88internal11interpreter9Bytecodes14kBytecodeSizesE",
+    "_ZN2v88internalL15one_char_tokensE",
+    "_ZZN2v88internal29TranslationOpcodeOperandCountENS0_17TranslationOpcodeEE6counts",
+    "_ZL22propsVectorsTrie_index",
+    "_ZL12propsVectors",
 ]
 ADDRESS = "127.0.0.1:18799"
 SEIZE, INTERRUPT, STEP, GETREGS = 0x4206, 0x4207, 9, 12
@@ -148,11 +157,10 @@ def main():
     listed = {}
     for place in [place for script in places(sys.argv[1], SCRIPTS) for place in script]:
         for name in table[max(bisect.bisect(starts, place) - 1, 0)][1]:
-            of_rust = name.startswith("_R") or re.search(r"17h[0-9a-f]{16}E", name)
             # V8's built-in functions are one piece to the linker.
-            if not of_rust and not name.startswith("Builtins_"):
+            if not name.startswith("Builtins_") and "isolet" not in name:
                 listed[name] = None
-    print("\n".join(listed))
+    print("\n".join([*listed, *DATA]))
 
 
 main()

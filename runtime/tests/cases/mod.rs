@@ -142,6 +142,17 @@ fn calls_run_in_parallel_and_are_recorded() {
 }
 
 #[test]
+fn what_a_run_used_is_told_however_it_ended() {
+    let spin = "const until = Date.now() + 20; while (Date.now() < until);";
+    for end in ["return 1", "throw 1", "for (;;) {}", "console.log('x'.repeat(1e6))"] {
+        let report = run(&format!("{spin} {end}"));
+        let Stats { cpu_ms, wall_ms, .. } = report.stats;
+        // On a busy machine it had the processor for a part of the time only.
+        assert!(cpu_ms > 0.1 && wall_ms >= 19.0, "{end}: {report:?}");
+    }
+}
+
+#[test]
 fn a_tool_error_can_be_caught() {
     let caught = value(
         "try { await env.demo.fail({}) } catch (e) {
