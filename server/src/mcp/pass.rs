@@ -7,8 +7,8 @@ use std::time::Duration;
 use isolet_bindings::{CallError, Caller, Forward, Progress, ProgressSink};
 use rmcp::RoleServer;
 use rmcp::model::{
-    CallToolResult, ContentBlock, ErrorCode, ErrorData, InputRequiredResult, ProgressNotificationParam,
-    ProtocolVersion,
+    CallToolResult, CompleteResult, ContentBlock, ErrorCode, ErrorData, GetPromptResult, InputRequiredResult,
+    ProgressNotificationParam, ProtocolVersion, ReadResourceResult, ResultType,
 };
 use rmcp::service::RequestContext;
 use serde::de::DeserializeOwned;
@@ -48,8 +48,26 @@ pub enum Refusal {
     Unreachable(CallError),
 }
 
+/// A result that says of which type it is, to clients of the revisions that have such types.
+pub trait Typed: DeserializeOwned {
+    /// The type that the server gave; those of the older revisions give none.
+    fn result_type(&mut self) -> &mut Option<ResultType>;
+}
+
+macro_rules! typed {
+    ($($result:ty),*) => {
+        $(impl Typed for $result {
+            fn result_type(&mut self) -> &mut Option<ResultType> {
+                &mut self.result_type
+            }
+        })*
+    };
+}
+
+typed!(CallToolResult, CompleteResult, GetPromptResult, ReadResourceResult);
+
 /// Hands a request on. Dropping the future cancels it upstream.
-pub async fn on<T: DeserializeOwned>(
+pub async fn on<T: Typed>(
     server: &Arc<Server>,
     upstream: &str,
     method: &'static str,
@@ -119,8 +137,16 @@ fn object(value: impl serde::Serialize) -> Map<String, Value> {
     }
 }
 
-/// The result as rmcp has it. Content of a kind that it does not know becomes text.
-fn complete<T: DeserializeOwned>(raw: &RawValue) -> Result<T, Refusal> {
+/// The result as rmcp has it. Clients of the newer revision refuse one without a type; rmcp takes it away from results
+/// for the older ones.
+fn complete<T: Typed>(raw: &RawValue) -> Result<T, Refusal> {
+    let mut result: T = read(raw)?;
+    result.result_type().get_or_insert(ResultType::COMPLETE);
+    Ok(result)
+}
+
+/// Content of a kind that rmcp does not know becomes text.
+fn read<T: DeserializeOwned>(raw: &RawValue) -> Result<T, Refusal> {
     let error = match serde_json::from_str(raw.get()) {
         Ok(result) => return Ok(result),
         Err(error) => error,
