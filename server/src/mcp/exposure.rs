@@ -8,9 +8,10 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use rmcp::model::Tool;
-use serde_json::{Value, json};
+use serde_json::Value;
 use sha2::{Digest as _, Sha256};
 
+use super::definition::read;
 use super::tools::{DESCRIBE, RUN, SEARCH};
 use crate::filter::{BadPattern, ToolFilter};
 use crate::tools::Tools;
@@ -163,22 +164,6 @@ fn clean(name: &str) -> String {
     name.chars().map(|letter| if keep(letter) { letter } else { '_' }).collect()
 }
 
-/// The definition as rmcp has it. What it cannot read is left out: a tool with odd annotations is still that tool.
-fn read(mut definition: Value, name: &str) -> Option<Tool> {
-    let fields = definition.as_object_mut()?;
-    fields.insert("name".to_owned(), name.into());
-    if !fields.get("inputSchema").is_some_and(Value::is_object) {
-        fields.insert("inputSchema".to_owned(), json!({ "type": "object" }));
-    }
-    for optional in ["icons", "annotations", "_meta", "outputSchema", "title", "description"] {
-        if let Ok(tool) = serde_json::from_value(definition.clone()) {
-            return Some(tool);
-        }
-        definition.as_object_mut()?.remove(optional);
-    }
-    serde_json::from_value(definition).ok()
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -229,16 +214,5 @@ mod tests {
             assert!(name.len() <= LONGEST, "{name}");
             assert!(taken.insert(name), "{taken:?}");
         }
-    }
-
-    #[test]
-    fn odd_definitions_lose_what_is_odd() {
-        let odd = json!({ "name": "x", "annotations": 7, "outputSchema": { "type": "object" }, "inputSchema": null });
-        let tool = read(odd, "s__x").unwrap();
-        assert_eq!(
-            (&*tool.name, tool.annotations.is_none(), tool.output_schema.is_some()),
-            ("s__x", true, true)
-        );
-        assert_eq!(tool.input_schema["type"], "object");
     }
 }

@@ -11,6 +11,7 @@
 //! | [`changes`] | telling clients that the list of tools has changed |
 //! | [`hang_up`] | noticing that nobody waits for an answer any more |
 //! | [`exposure`] | pass-through: which upstream tools are offered as they are, and their names |
+//! | [`definition`] | one upstream tool's definition, made fit for clients |
 //! | [`pass`], [`shelves`] | pass-through of requests, and of prompts and resources |
 //! | [`questions`] | what a server wants from the user, put to older clients |
 //! | [`endpoint`], [`sessions`] | Streamable HTTP |
@@ -20,6 +21,7 @@
 
 pub mod catalogue;
 pub mod changes;
+pub mod definition;
 pub mod describe;
 pub mod endpoint;
 pub mod exposure;
