@@ -95,6 +95,9 @@ fn converse(client: &mut Client) {
     assert_says(text(&wrong), &["`run` takes { code: string", "unknown field `script`"]);
     let unknown = client.request("tools/call", json!({ "name": "walk", "arguments": {} }));
     assert_eq!(unknown["error"]["code"], -32602, "{unknown:#}");
+    let nameless = client.request("tools/call", json!({ "arguments": {} }));
+    assert_eq!(nameless["error"]["code"], -32602, "{nameless:#}");
+    assert_says(harness::text(&nameless["error"]["message"]), &["tools/call", "missing field `name`"]);
 }
 
 #[test]

@@ -13,6 +13,7 @@
 //! | [`exposure`] | pass-through: which upstream tools are offered as they are, and their names |
 //! | [`definition`] | one upstream tool's definition, made fit for clients |
 //! | [`pass`], [`shelves`] | pass-through of requests, and of prompts and resources |
+//! | [`unfit`] | requests whose parameters do not fit |
 //! | [`questions`] | what a server wants from the user, put to older clients |
 //! | [`endpoint`], [`sessions`] | Streamable HTTP |
 //!
@@ -36,6 +37,7 @@ pub mod search;
 pub mod sessions;
 pub mod shelves;
 pub mod tools;
+pub mod unfit;
 
 pub use endpoint::Endpoint;
 pub use gateway::{Gateway, Options};
