@@ -61,10 +61,13 @@ impl ToolFilter {
 
     /// Whether a run may see the server at all.
     pub fn server(&self, server: Named<'_>) -> bool {
-        self.patterns.iter().any(|pattern| {
-            pattern.server(server)
-                || pattern.text.strip_prefix(server.name).is_some_and(|rest| rest.starts_with('/'))
-        })
+        self.patterns.iter().any(|pattern| pattern.concerns(server))
+    }
+
+    /// The patterns that concern none of `servers`.
+    pub fn idle_patterns<'a>(&'a self, servers: Vec<Named<'a>>) -> impl Iterator<Item = &'a str> {
+        let idle = move |pattern: &&Pattern| !servers.iter().any(|server| pattern.concerns(*server));
+        self.patterns.iter().filter(idle).map(|pattern| pattern.text.as_str())
     }
 
     /// Whether a run may use all of the server, its resources and prompts included.
@@ -97,6 +100,11 @@ impl Pattern {
             None => (text, None),
         };
         Ok(Self { text: text.to_owned(), server: glob(server)?, tool: tool.map(glob).transpose()? })
+    }
+
+    /// Whether the pattern is about the server or some of its tools.
+    fn concerns(&self, server: Named<'_>) -> bool {
+        self.server(server) || self.text.strip_prefix(server.name).is_some_and(|rest| rest.starts_with('/'))
     }
 
     fn server(&self, server: Named<'_>) -> bool {
@@ -168,6 +176,13 @@ mod tests {
         assert!(!filter(&["github/get_*"]).whole_server(named("github")));
         assert!(filter(&["github/get_*"]).server(named("github")));
         assert!(!filter(&["github/get_*"]).server(named("gitlab")));
+    }
+
+    #[test]
+    fn patterns_for_nobody_are_found() {
+        let filter = filter(&["github/none", "gitlab", "git*", "x/y/tool"]);
+        let servers = vec![named("github"), named("x/y")];
+        assert_eq!(filter.idle_patterns(servers).collect::<Vec<_>>(), ["gitlab"]);
     }
 
     #[test]

@@ -111,6 +111,17 @@ impl Exposure {
         exposed
     }
 
+    /// The servers of which something is passed through, in the order of the configuration.
+    pub fn servers(&self, toolset: &Toolset) -> Vec<String> {
+        let servers = toolset.servers().filter(|(server, _)| self.filter.server(*server));
+        servers.map(|(server, _)| server.name.to_owned()).collect()
+    }
+
+    /// The patterns that fit no server at all. Servers are fixed at the start, so these never will.
+    pub fn idle_patterns<'a>(&'a self, toolset: &'a Toolset) -> impl Iterator<Item = &'a str> {
+        self.filter.idle_patterns(toolset.servers().map(|(server, _)| server).collect())
+    }
+
     /// The servers that are passed through with their prompts and resources, in the order of the configuration.
     pub fn whole_servers(&self, toolset: &Toolset) -> Vec<String> {
         let servers = toolset.servers().filter(|(server, _)| self.filter.whole_server(*server));

@@ -72,8 +72,12 @@ struct Shared {
 impl Gateway {
     /// A gateway before `server`'s tools.
     pub fn new(server: Arc<Server>, options: Options) -> Self {
-        let whole = |exposure: &Exposure| !exposure.whole_servers(&server.tools.toolset()).is_empty();
+        let toolset = server.tools.toolset();
+        let whole = |exposure: &Exposure| !exposure.whole_servers(&toolset).is_empty();
         let shelves = options.exposure.as_ref().is_some_and(whole);
+        for pattern in options.exposure.iter().flat_map(|exposure| exposure.idle_patterns(&toolset)) {
+            tracing::warn!("--expose-tools {pattern}: there is no such server");
+        }
         let shared = Shared { server, options, shelves, catalogue: Mutex::default() };
         Self { shared: Arc::new(shared), session: Arc::default() }
     }
