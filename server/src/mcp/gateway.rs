@@ -198,13 +198,7 @@ impl Gateway {
                     origin.server
                 })
             }
-            Reference::Resource(template) => {
-                let templates = shelves.templates().await.into_iter();
-                templates
-                    .filter(|(found, _)| found.uri_template == template.uri)
-                    .map(|(_, server)| server)
-                    .next()
-            }
+            Reference::Resource(template) => shelves.template(&template.uri).await,
             _ => None,
         };
         let Some(upstream) = upstream else {
@@ -340,8 +334,7 @@ impl ServerHandler for Gateway {
         _: RequestContext<RoleServer>,
     ) -> Result<ListResourcesResult, ErrorData> {
         let shelves = self.shelves().ok_or_else(ErrorData::method_not_found::<ListResourcesRequestMethod>)?;
-        let all = shelves.resources().await;
-        Ok(ListResourcesResult::with_all_items(all.into_iter().map(|(resource, _)| resource).collect()))
+        Ok(ListResourcesResult::with_all_items(shelves.resources().await))
     }
 
     async fn list_resource_templates(
@@ -351,10 +344,7 @@ impl ServerHandler for Gateway {
     ) -> Result<ListResourceTemplatesResult, ErrorData> {
         let shelves =
             self.shelves().ok_or_else(ErrorData::method_not_found::<ListResourceTemplatesRequestMethod>)?;
-        let all = shelves.templates().await;
-        Ok(ListResourceTemplatesResult::with_all_items(
-            all.into_iter().map(|(template, _)| template).collect(),
-        ))
+        Ok(ListResourceTemplatesResult::with_all_items(shelves.templates().await))
     }
 
     async fn read_resource(
