@@ -197,6 +197,18 @@ async fn result_types_are_learned_and_nothing_of_the_values() {
 }
 
 #[tokio::test]
+async fn a_server_that_waits_for_its_first_use_is_started_by_who_asks_for_its_types() {
+    let odd = Odd::new();
+    let mut lazy = odd.entry(&[]);
+    lazy["start"] = "lazy".into();
+    let server = Daemon::serve_with(json!({ "odd": lazy })).await_ready().await;
+    assert!(!server.get("/v1/types").await.expect(200).text().contains("pid"));
+    assert_eq!(server.server("odd").await["state"], "idle");
+    assert_says(&server.get("/v1/types/odd/pid").await.expect(200).text(), &["pid(", "process id"]);
+    assert_says(&server.get("/v1/types/odd").await.expect(200).text(), &["hang("]);
+}
+
+#[tokio::test]
 async fn learning_can_be_turned_off() {
     let odd = Odd::new();
     let folder = Folder::new();

@@ -3,6 +3,8 @@
 
 mod harness;
 
+use std::time::{Duration, Instant};
+
 use harness::mcp::{Client, Session, last_message, modern, text};
 use harness::odd::Odd;
 use harness::*;
@@ -122,6 +124,109 @@ async fn errors_and_cancellation_pass_in_both_directions() {
     let died = client.call("odd__die", json!({}));
     assert_eq!(died["isError"], true, "{died:#}");
     assert_says(text(&died), &["hint: ", "went away during die"]);
+}
+
+#[test]
+fn results_say_their_type_to_clients_of_the_newer_revision_alone() {
+    let odd = Odd::new();
+    let mut all = servers();
+    all["odd"] = odd.entry(&[]);
+    let folder = in_folder(all);
+    let args = ["--expose-tools", "demo", "--expose-tools", "odd"];
+    for (modern, expected) in [(true, json!("complete")), (false, Value::Null)] {
+        let start = if modern { Client::modern } else { Client::legacy };
+        let mut client = start(folder.path(), &args);
+        client.tools();
+        let result = json!({ "content": [{ "type": "text", "text": "x" }] });
+        let arguments = json!({ "result": result });
+        let answer = client.request("tools/call", json!({ "name": "odd__give", "arguments": arguments }));
+        assert_eq!(answer["result"]["resultType"], expected, "{answer:#}");
+        let listed = client.request("resources/list", json!({}));
+        let uri = harness::text(&listed["result"]["resources"][0]["uri"]).to_owned();
+        let answer = client.request("resources/read", json!({ "uri": uri }));
+        assert_eq!(answer["result"]["resultType"], expected, "{answer:#}");
+        let id = uri.strip_prefix("document:").expect("a document");
+        let prompt = json!({ "name": "demo__summarise", "arguments": { "id": id } });
+        let answer = client.request("prompts/get", prompt);
+        assert_eq!(answer["result"]["resultType"], expected, "{answer:#}");
+    }
+}
+
+/// Clients refuse a whole list over one tool whose schema is not as they want it; that they take this one is in
+/// `mcp_clients.rs`.
+#[test]
+fn odd_definitions_are_made_fit() {
+    let odd = Odd::new();
+    odd.define(json!([
+        { "name": "empty", "inputSchema": {} },
+        { "name": "nullable", "inputSchema": { "type": ["object", "null"], "properties": { "x": true } } },
+        { "name": "unrequired", "inputSchema": { "type": "object", "required": null }, "title": 5, "description": "Kept." },
+    ]));
+    let folder = in_folder(json!({ "odd": odd.entry(&["defined"]) }));
+    let mut client = Client::legacy(folder.path(), &["--expose-tools", "odd/*"]);
+    let tools = client.tools();
+    assert_eq!(names(&tools)[3..], ["odd__empty", "odd__nullable", "odd__unrequired"]);
+    assert_eq!(tools[3]["inputSchema"], json!({ "type": "object" }));
+    assert_eq!(tools[4]["inputSchema"], json!({ "type": "object", "properties": { "x": {} } }));
+    assert_eq!(tools[5]["inputSchema"], json!({ "type": "object" }));
+    assert_eq!((&tools[5]["description"], tools[5].get("title")), (&json!("Kept."), None));
+}
+
+#[test]
+fn servers_that_say_nothing_keep_no_list_back() {
+    let (first, second) = (Odd::new(), Odd::new());
+    let mut all = servers();
+    for (name, odd) in [("mute", &first), ("deaf", &second)] {
+        all[name] = odd.entry(&["mute"]);
+    }
+    let folder = in_folder(all);
+    let args = ["demo", "mute", "deaf"].map(|server| ["--expose-tools", server]).concat();
+    let mut client = Client::legacy(folder.path(), &args);
+    let began = Instant::now();
+    let prompts = client.request("prompts/list", json!({}));
+    assert_eq!(prompts["result"]["prompts"][0]["name"], "demo__summarise", "{prompts:#}");
+    let resources = client.request("resources/list", json!({}));
+    let uri = resources["result"]["resources"][0]["uri"].clone();
+    // The first that has it is not kept waiting by those that come after it.
+    let read = client.request("resources/read", json!({ "uri": uri }));
+    assert!(read["result"]["contents"].is_array(), "{read:#}");
+    assert!(began.elapsed() < Duration::from_secs(25), "{:?}", began.elapsed());
+}
+
+#[test]
+fn a_server_that_waits_for_its_first_use_is_started_by_who_lists_or_describes_it() {
+    let odd = Odd::new();
+    let mut lazy = odd.entry(&[]);
+    lazy["start"] = "lazy".into();
+    let gone = json!({ "command": "./no-such-program", "start": "lazy" });
+    let folder = in_folder(json!({ "odd": lazy, "gone": gone }));
+    let mut client = Client::legacy(folder.path(), &[]);
+    let tools = client.tools();
+    let run = tools.iter().find(|tool| tool["name"] == "run").expect("it is there");
+    assert_says(
+        harness::text(&run["description"]),
+        &["Started when first used, or by `describe`: env.odd, env.gone."],
+    );
+    assert!(odd.seen().is_empty(), "looking at all tools starts no such server");
+    let described = client.call("describe", json!({ "tools": ["odd/pid"] }));
+    assert_says(text(&described), &["Answers with its process id"]);
+    let described = client.call("describe", json!({ "tools": ["gone"] }));
+    assert_eq!(described["isError"], true, "{described:#}");
+    assert_says(text(&described), &["the server `gone` has not listed its tools: ", "no-such-program"]);
+
+    // What is passed through cannot be called before it is listed.
+    let mut client = Client::legacy(folder.path(), &["--expose-tools", "odd/pid"]);
+    assert_eq!(names(&client.tools())[3..], ["odd__pid"]);
+    client.call("odd__pid", json!({}));
+}
+
+#[test]
+fn patterns_for_servers_that_there_are_not_are_told() {
+    let folder = in_folder(servers());
+    let mcp = isolet(["mcp", "--expose-tools", "nosuch", "--expose-tools", "demo/add"]);
+    let said = mcp.within(folder.path()).stdin("").output().both();
+    assert_says(&said, &["--expose-tools nosuch: there is no such server"]);
+    assert!(!said.contains("demo/add"), "{said}");
 }
 
 #[tokio::test]

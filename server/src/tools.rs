@@ -6,6 +6,7 @@ use std::sync::{Arc, OnceLock, PoisonError, RwLock};
 use std::time::Duration;
 
 use bytes::Bytes;
+use futures_util::future::join_all;
 use http::HeaderValue;
 use isolet_bindings::config::McpConfig;
 use isolet_bindings::gate::Picture;
@@ -311,6 +312,27 @@ impl Tools {
         let _ = timeout(within, wait).await;
     }
 
+    /// Waits for the servers of a selection: for those that it names, which are started if they wait for their first use,
+    /// or else as [`started`](Self::started) does.
+    pub async fn ready_for(&self, selection: &Selection, within: Duration) {
+        let names = match selection {
+            Selection::All => return self.started(within).await,
+            Selection::Servers(names) => names.as_slice(),
+            Selection::Tool { server, .. } => std::slice::from_ref(server),
+        };
+        let toolset = self.toolset();
+        let mut exact: Vec<String> =
+            names.iter().filter_map(|name| Some(toolset.server(name)?.name.to_owned())).collect();
+        exact.sort_unstable();
+        exact.dedup();
+        self.all_listed(&exact, within).await;
+    }
+
+    /// As [`listed`](Self::listed), of several servers.
+    pub async fn all_listed(&self, servers: &[String], within: Duration) {
+        join_all(servers.iter().map(|server| self.listed(server, within))).await;
+    }
+
     /// Waits until no server is in its first start, but not longer than `within`. One that comes and goes later is not
     /// waited for: its last list is kept.
     pub async fn started(&self, within: Duration) {
@@ -334,6 +356,12 @@ impl Tools {
     pub fn starting(&self) -> Vec<String> {
         let statuses = self.gate.statuses().into_iter();
         statuses.filter(|status| status.state == State::Starting).map(|status| status.name).collect()
+    }
+
+    /// The names of servers that wait for their first use.
+    pub fn idle(&self) -> Vec<String> {
+        let statuses = self.gate.statuses().into_iter();
+        statuses.filter(|status| status.state == State::Idle).map(|status| status.name).collect()
     }
 
     /// How many servers are connected, and how many there are.

@@ -52,7 +52,7 @@ pub async fn types(
     if tokens && query.get("detail").is_some() {
         return Err(Problem::bad_request("`tokens=1` counts every level; leave `detail` out."));
     }
-    server.tools.started(WAIT).await;
+    server.tools.ready_for(&selection, WAIT).await;
     // Asked for one server by name, an empty text would say that it has no tools.
     if let (Some(_), Selection::Servers(names)) = (rest, &selection) {
         let toolset = server.tools.toolset();

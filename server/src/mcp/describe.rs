@@ -6,14 +6,18 @@ use isolet_tsdefs::Detail;
 use rmcp::model::JsonObject;
 use serde::Deserialize;
 
+use super::catalogue::cut;
 use super::search::WAIT;
 use crate::filter::ToolFilter;
 use crate::pretty::thousands;
 use crate::tools::Tools;
-use crate::toolset::Toolset;
+use crate::toolset::{Missing, Toolset};
 
 /// The longest answer, about 14,000 tokens. Past it less is said of each tool.
 const LONGEST: usize = 48 * 1024;
+
+/// The longest reason why a server is of no use.
+const LONGEST_REASON: usize = 500;
 
 /// Patterns in one request.
 const MOST: usize = 100;
@@ -54,14 +58,18 @@ pub async fn answer(tools: &Arc<Tools>, arguments: JsonObject) -> Result<String,
             wanted.len()
         ));
     }
-    tools.started(WAIT).await;
+    let asked: Vec<String> = {
+        let toolset = tools.toolset();
+        wanted.iter().map(|name| pattern(&toolset, name)).collect()
+    };
+    wait_for(tools, &asked).await;
     let toolset = tools.toolset();
     let (mut patterns, mut missing) = (Vec::new(), Vec::new());
-    for name in &wanted {
-        let pattern = pattern(&toolset, name);
+    for pattern in asked {
         let filter = ToolFilter::new(std::slice::from_ref(&pattern)).map_err(|error| error.to_string())?;
         if toolset.count(&filter) == 0 {
-            missing.push(why_nothing(&toolset, &pattern));
+            let broken = server_of(&toolset, &pattern).and_then(|server| tools.broken(server));
+            missing.push(why_nothing(&toolset, &pattern, broken.as_deref()));
         } else {
             patterns.push(pattern);
         }
@@ -75,6 +83,30 @@ pub async fn answer(tools: &Arc<Tools>, arguments: JsonObject) -> Result<String,
         text.push_str(&format!("// Not found: {reason}\n"));
     }
     Ok(text)
+}
+
+/// Waits for the servers that are asked for: who names one needs it, so one that waits for its first use is started. If
+/// a pattern leaves open whose tools it means, all that are starting are waited for.
+async fn wait_for(tools: &Arc<Tools>, patterns: &[String]) {
+    let toolset = tools.toolset();
+    let named: Vec<Option<&str>> = patterns.iter().map(|pattern| server_of(&toolset, pattern)).collect();
+    let mut servers: Vec<String> = named.iter().flatten().map(|server| (*server).to_owned()).collect();
+    servers.sort_unstable();
+    servers.dedup();
+    let open = named.iter().any(Option::is_none);
+    let started = async {
+        if open {
+            tools.started(WAIT).await;
+        }
+    };
+    tokio::join!(started, tools.all_listed(&servers, WAIT));
+}
+
+/// The one server whose tools a pattern means, if it names one.
+fn server_of<'a>(toolset: &'a Toolset, pattern: &str) -> Option<&'a str> {
+    // The exact name of a server may have a slash itself.
+    let named = |name: &str| toolset.server(name).map(|server| server.name);
+    named(pattern).or_else(|| pattern.match_indices('/').find_map(|(at, _)| named(&pattern[..at])))
 }
 
 /// The most detailed declarations that are short enough.
@@ -115,8 +147,15 @@ fn pattern(toolset: &Toolset, name: &str) -> String {
     }
 }
 
-/// Why a pattern has no tools, with names like it.
-fn why_nothing(toolset: &Toolset, pattern: &str) -> String {
+/// Why a pattern has no tools, with names like it; `broken` is what is wrong with its server.
+fn why_nothing(toolset: &Toolset, pattern: &str, broken: Option<&str>) -> String {
+    if let Some(server) = server_of(toolset, pattern).filter(|server| !toolset.is_listed(server)) {
+        let missing = Missing::Unlisted(server.to_owned());
+        return match broken {
+            Some(broken) => format!("{missing}: {}", cut(broken, LONGEST_REASON)),
+            None => missing.to_string(),
+        };
+    }
     let missing = match pattern.split_once('/') {
         Some((server, tool)) => toolset.declaration(server, tool, Detail::Names).err(),
         None => toolset.declarations(Some(&[pattern]), Detail::Names).err(),
@@ -158,13 +197,15 @@ mod tests {
     #[test]
     fn what_is_not_there_is_said_with_what_is() {
         let toolset = toolset(1);
+        let why = |pattern| why_nothing(&toolset, pattern, None);
+        assert_eq!(why("my_hub/got_0"), "the server `my.hub` has no tool `got_0`: did you mean get-0?");
+        assert_eq!(why("my_hup"), "there is no server `my_hup`: did you mean my.hub?");
+        assert_eq!(why("my_hub/x*"), "the server `my.hub` has no tool `x*`");
+        assert_eq!(why("late/x"), "the server `late` has not listed its tools");
         assert_eq!(
-            why_nothing(&toolset, "my_hub/got_0"),
-            "the server `my.hub` has no tool `got_0`: did you mean get-0?"
+            why_nothing(&toolset, "late", Some("it is gone")),
+            "the server `late` has not listed its tools: it is gone"
         );
-        assert_eq!(why_nothing(&toolset, "my_hup"), "there is no server `my_hup`: did you mean my.hub?");
-        assert_eq!(why_nothing(&toolset, "late/x"), "the server `late` has not listed its tools");
-        assert_eq!(why_nothing(&toolset, "late"), "`late` has no tools");
     }
 
     #[test]

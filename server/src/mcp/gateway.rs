@@ -113,9 +113,7 @@ impl Gateway {
     /// The tools as they are now.
     fn tools(&self) -> Vec<Tool> {
         let mut catalogue = Catalogue::clone(&self.catalogue());
-        if let Some(missing) = self.missing() {
-            catalogue.text.push_str(&missing);
-        }
+        catalogue.text.push_str(&self.missing());
         let mut all = tools::all(&catalogue, &self.server().limits);
         if let Some(exposure) = &self.shared.options.exposure {
             all.extend(exposure.tools(&self.server().tools).tools.iter().cloned());
@@ -212,16 +210,26 @@ impl Gateway {
     }
 
     /// The servers whose tools are not in the catalogue, in words.
-    fn missing(&self) -> Option<String> {
-        let toolset = self.server().tools.toolset();
-        let unlisted: Vec<String> = toolset
+    fn missing(&self) -> String {
+        const MOST: usize = 20;
+        let tools = &self.server().tools;
+        let toolset = tools.toolset();
+        let idle = tools.idle();
+        let (idle, others): (Vec<_>, Vec<_>) = toolset
             .servers()
             .filter(|(_, tools)| tools.is_none())
-            .map(|(server, _)| format!("env.{}", server.alias))
-            .take(20)
-            .collect();
-        let missing = || format!("\n\nNot available or still starting: {}.", unlisted.join(", "));
-        (!unlisted.is_empty()).then(missing)
+            .partition(|(server, _)| idle.iter().any(|name| name == server.name));
+        let mut text = String::new();
+        for (what, servers) in
+            [("Started when first used, or by `describe`", idle), ("Not available or still starting", others)]
+        {
+            let names = servers.iter().map(|(server, _)| format!("env.{}", server.alias));
+            let names: Vec<String> = names.take(MOST).collect();
+            if !names.is_empty() {
+                text.push_str(&format!("\n\n{what}: {}.", names.join(", ")));
+            }
+        }
+        text
     }
 
     fn reader(&self, version: Option<ProtocolVersion>) -> Reader {
@@ -292,7 +300,15 @@ impl ServerHandler for Gateway {
         _: Option<PaginatedRequestParams>,
         _: RequestContext<RoleServer>,
     ) -> Result<ListToolsResult, ErrorData> {
-        self.server().tools.started(PATIENCE).await;
+        let tools = &self.server().tools;
+        match &self.shared.options.exposure {
+            None => tools.started(PATIENCE).await,
+            // Nobody can call a tool that is not in the list, so what is exposed does not wait for its first use.
+            Some(exposure) => {
+                let exposed = exposure.servers(&tools.toolset());
+                tokio::join!(tools.started(PATIENCE), tools.all_listed(&exposed, PATIENCE));
+            }
+        }
         Ok(ListToolsResult::with_all_items(self.tools()))
     }
 
