@@ -4,6 +4,7 @@
 
 mod harness;
 
+use harness::odd::Odd;
 use harness::*;
 
 /// A conversation with `talk.mjs` or `python.py`, over both transports.
@@ -52,6 +53,45 @@ async fn the_typescript_sdk_of_the_older_revisions() {
 #[tokio::test]
 async fn the_typescript_sdk_of_the_newer_revision() {
     talks(typescript("typescript-2.mjs")).await;
+}
+
+/// Results of servers that speak the older revisions say less than clients of the newer one demand.
+#[tokio::test]
+async fn what_older_servers_answer_passes_to_both_generations() {
+    let odd = Odd::new();
+    odd.define(json!([
+        { "name": "odd_empty", "inputSchema": {} },
+        { "name": "odd_nullable", "inputSchema": { "type": ["object", "null"], "properties": { "x": true } } },
+        { "name": "odd_required", "inputSchema": { "type": "object", "required": null }, "title": 5 },
+        { "name": "odd_bare" },
+    ]));
+    let folder = Folder::new();
+    folder.mcp_json(json!({
+        "demo": { "command": ISOLET, "args": ["demo-mcp"], "era": "legacy" },
+        "odd": odd.entry(&["defined"]),
+    }));
+    let args = ["--expose-tools", "demo", "--expose-tools", "odd/*", "--plain-names"];
+    let server = Daemon::serve_in(folder, &args).await_ready().await;
+    let url = format!("http://{}/mcp", server.address());
+    let folder = server.folder().path();
+    let over_stdio = [&[ISOLET, "mcp"], &args[..]].concat();
+    for script in ["typescript-1.mjs", "typescript-2.mjs"] {
+        let client = typescript(script);
+        for target in [&over_stdio[..], &[url.as_str()]] {
+            let client = client(target).env("CONVERSATION", "pass").within(folder);
+            let passed = client.output().exits(0).json();
+            let tools = passed["tools"].as_array().expect("a list");
+            for name in ["add", "odd_empty", "odd_nullable", "odd_required", "odd_bare"] {
+                assert!(tools.contains(&json!(name)), "{name}: {passed:#}");
+            }
+            assert_eq!(passed["sum"], json!({ "sum": 3 }), "{script}: {passed:#}");
+            assert_says(&passed["echoed"].to_string(), &["as it is"]);
+            assert_eq!(passed["failed"]["isError"], true, "{passed:#}");
+            assert_says(&passed["failed"]["content"].to_string(), &["as asked"]);
+            assert!(passed["read"].as_u64() > Some(0), "{passed:#}");
+            assert_eq!((&passed["prompt"], &passed["messages"]), (&json!("summarise"), &json!(1)));
+        }
+    }
 }
 
 #[tokio::test]

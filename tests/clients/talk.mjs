@@ -1,7 +1,32 @@
-// The same conversation for both generations of the official TypeScript SDK: prints what came of it as JSON.
+// The same conversations for both generations of the official TypeScript SDK: print what came of them as JSON.
 // `client` is connected; what differs between the generations is passed in.
 
-export async function talk(client, callTool) {
+/** What CONVERSATION in the environment says. */
+export const talk = process.env.CONVERSATION === "pass" ? pass : all;
+
+/** What is passed through: tools, resources and prompts of a server that is exposed as a whole, under its own names. */
+async function pass(client, callTool) {
+  const tools = (await client.listTools()).tools.map((tool) => tool.name);
+  const sum = await callTool({ name: "add", arguments: { a: 1, b: 2 } });
+  const echoed = await callTool({ name: "echo", arguments: { text: "as it is" } });
+  const failed = await callTool({ name: "fail", arguments: { message: "as asked" } });
+  const [{ uri }] = (await client.listResources()).resources;
+  const [content] = (await client.readResource({ uri })).contents;
+  const [prompt] = (await client.listPrompts()).prompts;
+  const filled = await client.getPrompt({ name: prompt.name, arguments: { id: uri.replace("document:", "") } });
+  await client.close();
+  console.log(JSON.stringify({
+    tools,
+    sum: sum.structuredContent,
+    echoed: echoed.content,
+    failed: { isError: failed.isError, content: failed.content },
+    read: content.text.length,
+    prompt: prompt.name,
+    messages: filled.messages.length,
+  }));
+}
+
+async function all(client, callTool) {
   const tools = (await client.listTools()).tools.map((tool) => tool.name);
   const search = await callTool({ name: "search", arguments: { query: "add numbers", limit: 1 } });
   const describe = await callTool({ name: "describe", arguments: { tools: ["demo/add"] } });
