@@ -15,6 +15,7 @@ use crate::http::access::Access;
 use crate::http::admission::Admission;
 use crate::http::server::Server;
 use crate::mcp::exposure::Exposure;
+use crate::mcp::stdio::Stdio;
 use crate::mcp::{Gateway, Options};
 use crate::settings::rules::Stdout;
 use crate::settings::{self, Settings};
@@ -128,7 +129,7 @@ async fn serve(
     let server = Server::new(engine, tools.clone(), access, admission, limits);
     let session = async {
         let gateway = Gateway::new(server, options);
-        let service = match gateway.serve(rmcp::transport::stdio_pipes()).await {
+        let service = match gateway.serve(Stdio::new(rmcp::transport::stdio_pipes())).await {
             Ok(service) => service,
             // A client that only looked whether there is somebody.
             Err(ServerInitializeError::ConnectionClosed(_)) => return Ok(()),

@@ -15,6 +15,7 @@
 //! | [`pass`], [`shelves`] | pass-through of requests, and of prompts and resources |
 //! | [`unfit`] | requests whose parameters do not fit |
 //! | [`questions`] | what a server wants from the user, put to older clients |
+//! | [`stdio`], [`outline`] | standard input and output; which request a line is that is too long |
 //! | [`endpoint`], [`sessions`] | Streamable HTTP |
 //!
 //! The descriptions here are the product's user interface for a model. Whatever they say of upstream servers is those
@@ -28,6 +29,7 @@ pub mod endpoint;
 pub mod exposure;
 pub mod gateway;
 pub mod hang_up;
+pub mod outline;
 pub mod pass;
 pub mod progress;
 pub mod questions;
@@ -36,6 +38,7 @@ pub mod run;
 pub mod search;
 pub mod sessions;
 pub mod shelves;
+pub mod stdio;
 pub mod tools;
 pub mod unfit;
 
