@@ -21,12 +21,13 @@ use crate::child::{Child, describe_exit};
 use crate::config::TransportConfig;
 use crate::handshake::{Approach, Era, HandshakeError, OpenError, over_http, over_stdio};
 use crate::http::{self, HttpFailure};
+use crate::logs::{LogListener, Logs};
 use crate::params::ParamHeaders;
 use crate::progress::{ProgressSink, ProgressSinks};
 use crate::server::Target;
 use crate::stdio::{Garbage, MAX_LINE, StdioTransport};
 use crate::text::shortened;
-use crate::wire::{RawText, raw_result};
+use crate::wire::{Intake, RawText, raw_result};
 
 /// Longest text of a server's that is put into a message.
 pub(crate) const MAX_UPSTREAM_TEXT: usize = 8 * 1024;
@@ -50,6 +51,7 @@ pub(crate) struct Connection {
     garbage: Arc<Garbage>,
     params: ParamHeaders,
     progress: ProgressSinks,
+    logs: Logs,
     /// A subscription to changes is open.
     listening: Arc<AtomicBool>,
     in_flight: AtomicUsize,
@@ -116,6 +118,8 @@ impl Connection {
         let unreachable = Arc::new(AtomicBool::new(false));
         let params = ParamHeaders::default();
         let progress = ProgressSinks::default();
+        let logs = Logs::default();
+        let intake = Intake::telling(logs.clone());
         let info = ClientConfig::new(
             ClientCapabilities::default(),
             Implementation::new(&options.client_name, &options.client_version),
@@ -127,7 +131,8 @@ impl Connection {
         let (service, era, child) = match &target.config.transport {
             TransportConfig::Stdio(stdio) => {
                 let (child, (stdout, stdin)) = Child::start(target, stdio).map_err(fatal)?;
-                let mut transport = StdioTransport::new(stdout, stdin, garbage.clone(), ended.clone());
+                let mut transport =
+                    StdioTransport::new(stdout, stdin, garbage.clone(), ended.clone()).with_intake(intake);
                 // A child that is gone will not answer, even if something it started holds its pipes open.
                 let gone = async {
                     child.exited().await;
@@ -167,6 +172,7 @@ impl Connection {
                     params.clone(),
                     target.account.clone(),
                     unreachable.clone(),
+                    intake,
                 )
                 .map_err(fatal)?;
                 let opened = over_http(handler, transport, approach, stop, options.connect_timeout).await;
@@ -206,6 +212,7 @@ impl Connection {
             unreachable,
             params,
             progress,
+            logs,
             listening,
             in_flight: AtomicUsize::new(0),
             verdict: OnceLock::new(),
@@ -355,18 +362,26 @@ impl Connection {
         timeout: Duration,
         progress: Option<ProgressSink>,
     ) -> Result<RawText, RequestError> {
-        self.request_with(request, timeout, progress, None).await
+        self.request_with(request, timeout, progress, None, None).await
     }
 
-    /// As [`request`](Self::request), with metadata that goes before isolet's own.
+    /// What is logged in this session.
+    pub(crate) fn logs(&self) -> &Logs {
+        &self.logs
+    }
+
+    /// As [`request`](Self::request), with metadata that goes before isolet's own, and somebody who hears what the server
+    /// logs meanwhile.
     pub(crate) async fn request_with(
         &self,
         request: ClientRequest,
         timeout: Duration,
         progress: Option<ProgressSink>,
         meta: Option<RequestMetaObject>,
+        listener: Option<LogListener>,
     ) -> Result<RawText, RequestError> {
         let _busy = Busy::new(&self.in_flight);
+        let mut hearing = self.logs.begin(listener);
         let too_long = self.garbage.too_long();
         let answer = async {
             let mut options = PeerRequestOptions::no_options();
@@ -380,6 +395,9 @@ impl Connection {
             let _reported = progress.map(|sink| self.progress.add(handle.progress_token.clone(), sink));
             let answer = (&mut handle.rx).await;
             cancel.id = None;
+            if let Ok(Ok(_) | Err(ServiceError::McpError(_))) = &answer {
+                hearing.answered();
+            }
             match answer {
                 Ok(Ok(result)) => raw_result(result)
                     .ok_or_else(|| RequestError::Malformed("it is no result of JSON-RPC".to_owned())),

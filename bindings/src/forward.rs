@@ -5,6 +5,7 @@
 //! client can do (answer questions, lend its model) is told to servers of the later era with each request; a session of
 //! the older era is shared by all askers, so its server is told of no such thing.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use rmcp::model::{ClientRequest, RequestMetaObject};
@@ -12,10 +13,13 @@ use serde_json::value::RawValue;
 use serde_json::{Map, Value, json};
 use tokio::time::Instant;
 
+use crate::connection::Connection;
 use crate::error::CallError;
 use crate::handshake::Era;
+use crate::logs::{LogListener, LogMessage, LogSink};
 use crate::progress::ProgressSink;
 use crate::result::Failed;
+use crate::server::Server;
 use crate::upstreams::{A_DAY, Upstreams};
 
 /// Keys of the protocol's own in `_meta`; they are this hop's business.
@@ -34,6 +38,8 @@ pub struct Forward {
     pub capabilities: Option<Value>,
     /// Who hears how far it is.
     pub progress: Option<ProgressSink>,
+    /// Who hears what the server logs meanwhile.
+    pub logs: Option<LogListener>,
 }
 
 impl Upstreams {
@@ -49,7 +55,7 @@ impl Upstreams {
         timeout: Duration,
     ) -> Result<Box<RawValue>, CallError> {
         let upstream = self.server(server)?;
-        let Forward { method, mut params, capabilities, progress } = request;
+        let Forward { method, mut params, capabilities, progress, logs } = request;
         let operation = params.get("name").and_then(Value::as_str).unwrap_or(method).to_owned();
         let meta = match params.remove("_meta") {
             Some(Value::Object(meta)) => meta,
@@ -69,9 +75,13 @@ impl Upstreams {
         if let Some(capabilities) = capabilities.filter(|_| connection.era() == Era::Modern) {
             own.insert(format!("{RESERVED}clientCapabilities"), capabilities);
         }
+        let logs = match logs {
+            Some(listener) => Some(upstream.listening(&connection, listener, &mut own, deadline).await),
+            None => None,
+        };
         let meta = serde_json::from_value::<RequestMetaObject>(Value::Object(own)).ok();
         let left = deadline.saturating_duration_since(Instant::now());
-        match connection.request_with(typed, left, progress, meta).await {
+        match connection.request_with(typed, left, progress, meta, logs).await {
             Ok(raw) => {
                 // As for a call of a script: a failure may repeat what the server was given to log in with.
                 let redactor = &upstream.target.redactor;
@@ -82,5 +92,44 @@ impl Upstreams {
             }
             Err(error) => Err(upstream.call_error(&connection, &operation, error, timeout).await),
         }
+    }
+}
+
+impl Server {
+    /// Tells the server that somebody listens: with the request itself in the later era, once a session in the older one.
+    async fn listening(
+        &self,
+        connection: &Connection,
+        listener: LogListener,
+        meta: &mut Map<String, Value>,
+        deadline: Instant,
+    ) -> LogListener {
+        let level = json!(listener.least);
+        match connection.era() {
+            Era::Modern => {
+                meta.insert(format!("{RESERVED}logLevel"), level);
+            }
+            Era::Legacy => {
+                let offered = connection.info().capabilities.logging.is_some();
+                if offered && connection.logs().is_news(listener.least) {
+                    let request = json!({ "method": "logging/setLevel", "params": { "level": level } });
+                    if let Ok(request) = serde_json::from_value::<ClientRequest>(request) {
+                        let left = deadline.saturating_duration_since(Instant::now());
+                        // What the server logs by itself is heard all the same.
+                        let _refused = connection.request(request, left, None).await;
+                    }
+                }
+            }
+        }
+        let (redactor, sink) = (self.target.redactor.clone(), listener.sink);
+        let sink: LogSink = Arc::new(move |mut message: LogMessage| {
+            let text = message.data.to_string();
+            if redactor.concerns(&text) {
+                message.data = redactor.redact(text).into();
+            }
+            message.logger = message.logger.map(|logger| redactor.redact(logger));
+            sink(message);
+        });
+        LogListener { least: listener.least, sink }
     }
 }

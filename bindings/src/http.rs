@@ -97,6 +97,7 @@ pub(crate) fn transport(
     params: ParamHeaders,
     account: Option<Account>,
     unreachable: Arc<AtomicBool>,
+    intake: Intake,
 ) -> Result<StreamableHttpClientTransport<Endpoint>, String> {
     let client = pools.for_url(&config.url)?;
     let mut headers = HeaderMap::new();
@@ -106,7 +107,7 @@ pub(crate) fn transport(
         value.set_sensitive(true);
         headers.insert(name.clone(), value);
     }
-    let endpoint = Endpoint { client, headers, intake: Intake::default(), params, account, unreachable };
+    let endpoint = Endpoint { client, headers, intake, params, account, unreachable };
     let mut backoff = ExponentialBackoff::default();
     backoff.max_delay = Some(LONGEST_PAUSE);
     let mut transport = StreamableHttpClientTransportConfig::with_uri(config.url.as_str());

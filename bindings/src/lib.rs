@@ -16,6 +16,7 @@
 //! | `wire` | JSON-RPC as servers really send it; results stay text |
 //! | `params` | arguments repeated in HTTP headers |
 //! | [`forward`] | requests of somebody else's, handed on as they are |
+//! | [`logs`] | what servers log while they work on a request |
 //! | [`progress`] | what servers report while they work |
 //! | `child` | one child process: environment, stderr, being stopped |
 //! | [`guard`] | the process between isolet and a child, which outlives isolet to clean up |
@@ -44,6 +45,7 @@ mod handshake;
 mod http;
 mod listing;
 pub mod lock;
+pub mod logs;
 mod media;
 pub mod oauth;
 mod params;
@@ -64,6 +66,7 @@ pub use error::CallError;
 pub use forward::Forward;
 pub use gate::{Caller, Gate, Rules};
 pub use handshake::Era;
+pub use logs::{LogLevel, LogListener, LogMessage, LogSink};
 pub use oauth::{Login, LoginError, StoredLogin, TokenFolder};
 pub use progress::{Progress, ProgressSink};
 pub use result::ToolResult;

@@ -103,6 +103,12 @@ impl<R: AsyncRead + Send + Unpin, W: AsyncWrite + Send + Unpin + 'static> StdioT
         }
     }
 
+    /// The same, telling `intake` what comes in.
+    pub(crate) fn with_intake(mut self, intake: Intake) -> Self {
+        self.intake = intake;
+        self
+    }
+
     /// Reads up to and with the next newline into `self.line`; false at the end of the output. rmcp polls this inside a
     /// `select!`: all state is in `self`, and nothing is awaited between taking bytes and keeping them.
     async fn read_line(&mut self) -> io::Result<bool> {

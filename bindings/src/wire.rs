@@ -18,13 +18,19 @@ use serde::{Deserialize, Deserializer};
 use serde_json::value::RawValue;
 use serde_json::{Map, Value, json};
 
+use crate::logs::Logs;
+
 /// Requests of a server that may wait for isolet's answer at once. rmcp gives each a task, so a server that asks faster
 /// than it reads would fill the memory; what is over this is not heard. isolet offers nothing but pings.
 const MAX_UNANSWERED: usize = 64;
 
 /// What a transport remembers of a session, to know how to read what comes in.
 #[derive(Debug, Clone, Default)]
-pub(crate) struct Intake(Arc<Mutex<Ids>>);
+pub(crate) struct Intake {
+    ids: Arc<Mutex<Ids>>,
+    /// Told here, where the order of what came in is known: rmcp gives each notification a task of its own.
+    logs: Logs,
+}
 
 #[derive(Debug, Default)]
 struct Ids {
@@ -42,6 +48,11 @@ pub(crate) struct Outgoing {
 }
 
 impl Intake {
+    /// One that tells `logs` what the server logs.
+    pub(crate) fn telling(logs: Logs) -> Self {
+        Self { ids: Arc::default(), logs }
+    }
+
     /// Looks at a message that goes out.
     pub(crate) fn outgoing(&self, message: &ClientJsonRpcMessage) -> Outgoing {
         let answers = match message {
@@ -60,7 +71,7 @@ impl Intake {
     }
 
     fn ids(&self) -> MutexGuard<'_, Ids> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.ids.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Whether `id` is of the handshake, the first time that it is answered.
@@ -121,6 +132,8 @@ struct Envelope<'a> {
     result: Option<&'a RawValue>,
     #[serde(borrow, default, deserialize_with = "present")]
     error: Option<&'a RawValue>,
+    #[serde(borrow, default, deserialize_with = "present")]
+    params: Option<&'a RawValue>,
 }
 
 /// `Some` for a field that is there, even as `null`.
@@ -148,7 +161,10 @@ fn message(text: &str, intake: &Intake) -> Option<ServerJsonRpcMessage> {
         return None;
     }
     let envelope: Envelope<'_> = serde_json::from_str(text).ok()?;
-    if envelope.method.is_some() {
+    if let Some(method) = &envelope.method {
+        if method == "notifications/message" {
+            intake.logs.said(envelope.params.map_or("", RawValue::get));
+        }
         return serde_json::from_str(text).ok().filter(|message| intake.admits(message));
     }
     let id = envelope.id.and_then(|id| serde_json::from_str::<Option<RequestId>>(id.get()).ok().flatten());

@@ -149,7 +149,7 @@ async fn failures_do_not_repeat_secrets_whichever_way_they_come() {
     let upstreams = start("s", server).await;
     let called = upstreams.call_tool("s", "leak", "{}", PATIENCE).await.unwrap();
     let Value::Object(params) = json!({ "name": "leak", "arguments": {} }) else { unreachable!() };
-    let request = Forward { method: "tools/call", params, capabilities: None, progress: None };
+    let request = Forward { method: "tools/call", params, capabilities: None, progress: None, logs: None };
     let forwarded = upstreams.forward("s", request, PATIENCE).await.unwrap();
     for text in [called.raw_json_text(), forwarded.get()] {
         assert!(text.contains("no access with [redacted]") && !text.contains("sk-0123"), "{text}");
