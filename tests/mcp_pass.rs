@@ -220,6 +220,71 @@ fn a_server_that_waits_for_its_first_use_is_started_by_who_lists_or_describes_it
     client.call("odd__pid", json!({}));
 }
 
+fn logged(client: &mut Client) -> Vec<Value> {
+    client.heard("notifications/message").iter().map(|told| told["params"].clone()).collect()
+}
+
+#[tokio::test]
+async fn what_a_server_logs_is_heard_by_who_asked_and_by_nobody_else() {
+    let odd = Odd::new();
+    let folder = in_folder(json!({ "odd": odd.entry(&["logs"]) }));
+    let mut client = Client::legacy(folder.path(), &["--expose-tools", "odd/*"]);
+    client.tools();
+    let log = |level: &str, says: &[&str]| json!({ "level": level, "says": says });
+    client.call("odd__log", log("info", &["not asked for"]));
+    assert_eq!(client.request("logging/setLevel", json!({ "level": "notice" }))["result"], json!({}));
+    client.call("odd__log", log("warning", &["one", "two"]));
+    client.call("odd__log", log("info", &["too low"]));
+    let line = |data: &str| json!({ "level": "warning", "logger": "odd", "data": data });
+    assert_eq!(logged(&mut client), [line("one"), line("two")]);
+    let asked = odd.seen().into_iter().filter(|message| message["method"] == "logging/setLevel");
+    assert_eq!(asked.map(|message| message["params"]["level"].clone()).collect::<Vec<_>>(), ["notice"]);
+    let wrong = client.request("logging/setLevel", json!({ "level": "loud" }));
+    assert_eq!(wrong["error"]["code"], -32602, "{wrong:#}");
+
+    // Of two requests at once nobody can tell whose a message is, and a script's is as good as any.
+    let script = json!({ "name": "run", "arguments": { "code": "return await env.odd.late({ ms: 4000 })" } });
+    let run = client.begin("tools/call", script);
+    eventually("the script's call arrives", || async {
+        odd.seen().iter().any(|message| message["params"]["name"] == "late").then_some(())
+    })
+    .await;
+    client.call("odd__log", log("error", &["whose?"]));
+    assert_eq!(text(&client.answer(run)["result"]), "late");
+    client.call("odd__log", log("warning", &["three"]));
+    assert_eq!(logged(&mut client).len(), 3);
+
+    // A server may be at work on what was given up.
+    let hang = client.begin("tools/call", json!({ "name": "odd__hang", "arguments": {} }));
+    eventually("the call arrives", || async {
+        odd.seen().iter().any(|message| message["params"]["name"] == "hang").then_some(())
+    })
+    .await;
+    client.send(
+        &json!({ "jsonrpc": "2.0", "method": "notifications/cancelled", "params": { "requestId": hang } }),
+    );
+    odd.sees("notifications/cancelled").await;
+    client.call("odd__log", log("error", &["perhaps of the call before"]));
+    assert_eq!(logged(&mut client).len(), 3);
+}
+
+#[test]
+fn clients_of_the_newer_revision_ask_for_log_messages_with_each_request() {
+    let odd = Odd::new();
+    let folder = in_folder(json!({ "odd": odd.entry(&["logs"]) }));
+    let mut client = Client::modern(folder.path(), &["--expose-tools", "odd/*"]);
+    client.tools();
+    let mut call = |meta: Value| {
+        let arguments = json!({ "level": "info", "says": ["heard"] });
+        client.request("tools/call", json!({ "name": "odd__log", "arguments": arguments, "_meta": meta }));
+        logged(&mut client).len()
+    };
+    assert_eq!(call(json!({})), 0);
+    assert_eq!(call(json!({ "io.modelcontextprotocol/logLevel": "info" })), 1);
+    let removed = client.request("logging/setLevel", json!({ "level": "info" }));
+    assert_eq!(removed["error"]["code"], -32601, "{removed:#}");
+}
+
 #[test]
 fn patterns_for_servers_that_there_are_not_are_told() {
     let folder = in_folder(servers());

@@ -30,6 +30,11 @@ const unseal = (sealed) => {
   const state = String(sealed).split(".")[0];
   return sealed === seal(state) ? state : fail(-32602, "requestState has been changed");
 };
+const levels = ["debug", "info", "notice", "warning", "error", "critical", "alert", "emergency"];
+const log = (meta, level, data) => {
+  const least = levels.indexOf(meta[`${META}logLevel`]);
+  if (least >= 0 && levels.indexOf(level) >= least) send({ method: "notifications/message", params: { level, data } });
+};
 const said = (answer) => [answer?.content].flat().map((block) => block?.text).find((words) => words) ?? "";
 const outcome = ({ action, content }) => `action=${action}, content=${JSON.stringify(content ?? {})}`;
 
@@ -59,8 +64,17 @@ const tools = {
     ],
   }),
   test_error_handling: () => ({ ...text("This tool intentionally returns an error for testing"), isError: true }),
-  test_tool_with_logging: () => text("Done; logs of servers are not passed on."),
-  test_logging_tool: () => text("Done."),
+  async test_tool_with_logging({ meta }) {
+    for (const data of ["Tool execution started", "Tool processing data", "Tool execution completed"]) {
+      log(meta, "info", data);
+      await sleep(50);
+    }
+    return text("Done.");
+  },
+  test_logging_tool({ meta }) {
+    log(meta, "info", "Only who asked hears this.");
+    return text("Done.");
+  },
   test_trigger_tool_change() {
     changed = !changed;
     for (const id of listening) {
@@ -251,7 +265,7 @@ const cache = { ttlMs: 60000, cacheScope: "private" };
 const methods = {
   "server/discover": () => ({
     supportedVersions: ["2026-07-28"],
-    capabilities: { tools: { listChanged: true }, prompts: {}, resources: {}, completions: {} },
+    capabilities: { tools: { listChanged: true }, prompts: {}, resources: {}, completions: {}, logging: {} },
     serverInfo: { name: "conformance-upstream", version: "1" },
     ...cache,
   }),

@@ -6,6 +6,7 @@
 //   child      starts a process in a session of its own that would live for ever
 //   defined    lists the tools in FOLDER/tools.json, answers each with its name and arguments, and announces changes
 //   grows      has a tool `grow` that adds a tool and says so
+//   logs       has a tool `log` that logs `says` before it answers
 //   stubborn   ignores SIGTERM and the end of its input
 import { spawn } from "node:child_process";
 import { appendFileSync, readFileSync, watchFile } from "node:fs";
@@ -39,6 +40,7 @@ const tools = [
   tool("isError", "Answers with a result that says it failed."),
   tool("give", "Answers with the result in its argument `result`, whatever that is."),
 ];
+if (is("logs")) tools.push(tool("log", "Logs `says` at the level `level`, then answers."));
 if (is("grows")) tools.push(tool("grow", "Adds a tool to the list and says that the list has changed."));
 let calls = 0;
 const text = (value) => ({ content: [{ type: "text", text: typeof value === "string" ? value : JSON.stringify(value) }] });
@@ -63,6 +65,9 @@ function call(id, { name, arguments: given = {} }) {
       tools.push(tool(`grown_${calls}`, "Was not there before."));
       send({ method: "notifications/tools/list_changed" });
       return reply(text("done"));
+    case "log":
+      for (const data of given.says) send({ method: "notifications/message", params: { level: given.level, logger: "odd", data } });
+      return reply(text("logged"));
     case "give": return reply(given.result);
     default: return reply({ ...text(`there is no tool ${name}`), isError: true });
   }
@@ -82,12 +87,13 @@ input.on("line", (line) => {
     case "initialize":
       return send({
         id,
-        result: { protocolVersion: "2025-06-18", capabilities: is("defined") ? { tools: { listChanged: true }, resources: {} } : { tools: { listChanged: is("grows") } }, serverInfo: { name: "odd", version: "1.0" } },
+        result: { protocolVersion: "2025-06-18", capabilities: is("defined") ? { tools: { listChanged: true }, resources: {} } : { tools: { listChanged: is("grows") }, ...(is("logs") && { logging: {} }) }, serverInfo: { name: "odd", version: "1.0" } },
       });
     case "tools/list": return send({ id, result: { tools: is("defined") ? defined() : tools } });
     case "resources/read": return send({ id, result: { contents: [{ uri: params.uri, text: "content" }] } });
     case "resources/list": return send({ id, result: { resources: [] } });
     case "tools/call": return call(id, params);
+    case "logging/setLevel": return send({ id, result: {} });
     case "ping": return send({ id, result: {} });
     default: if (id !== undefined) send({ id, error: { code: -32601, message: `no method ${method}` } });
   }

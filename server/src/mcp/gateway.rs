@@ -3,6 +3,7 @@
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
+use isolet_bindings::LogLevel;
 use rmcp::model::{
     CallToolRequestParams, CallToolResponse, CallToolResult, CompleteRequestMethod, CompleteRequestParams,
     CompleteResult, ContentBlock, CustomRequest, CustomResult, GetPromptRequestMethod,
@@ -13,8 +14,11 @@ use rmcp::model::{
     ReadResourceResponse, Reference, ResourcesCapability, ServerCapabilities, ServerConfig,
     SubscriptionFilter, Tool,
 };
+#[expect(deprecated, reason = "the older revisions have it")]
+use rmcp::model::{SetLevelRequestMethod, SetLevelRequestParams};
 use rmcp::service::{NotificationContext, RequestContext, SubscriptionContext};
 use rmcp::{ErrorData, RoleServer, ServerHandler};
+use serde::Deserialize as _;
 use serde_json::json;
 use tokio_util::sync::CancellationToken;
 
@@ -46,17 +50,28 @@ pub struct Options {
 #[derive(Clone)]
 pub struct Gateway {
     shared: Arc<Shared>,
-    /// Ends what was begun for this session, with its last clone.
+    /// Ends what was begun for it, with its last clone.
     session: Arc<Session>,
 }
 
-/// The life of one session.
+/// What is of one session alone.
 #[derive(Default)]
-struct Session(CancellationToken);
+struct Session {
+    /// Cancelled with it.
+    over: CancellationToken,
+    /// What its client wants to hear of what servers log; nothing until it says so.
+    log_level: Mutex<Option<LogLevel>>,
+}
+
+impl Session {
+    fn log_level(&self) -> Option<LogLevel> {
+        *self.log_level.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
 
 impl Drop for Session {
     fn drop(&mut self) {
-        self.0.cancel();
+        self.over.cancel();
     }
 }
 
@@ -139,7 +154,16 @@ impl Gateway {
             return Err(ErrorData::invalid_params(format!("Unknown tool: {}", request.name), None));
         };
         request.name = origin.name.clone().into();
-        match pass::on(self.server(), &origin.server, "tools/call", request, context).await {
+        match pass::on(
+            self.server(),
+            &origin.server,
+            "tools/call",
+            request,
+            context,
+            self.session.log_level(),
+        )
+        .await
+        {
             Ok(Answer::Complete(result)) => Ok(CallToolResponse::Complete(result)),
             Ok(Answer::Question(question)) => Ok(CallToolResponse::InputRequired(question)),
             Err(refusal) => refusal.of_tool().map(CallToolResponse::Complete),
@@ -156,7 +180,16 @@ impl Gateway {
         let mut refused =
             ErrorData::resource_not_found(format!("No resource {}", request.uri), Some(unknown));
         for upstream in shelves.holders(&request.uri).await {
-            match pass::on(self.server(), &upstream, "resources/read", request.clone(), context).await {
+            match pass::on(
+                self.server(),
+                &upstream,
+                "resources/read",
+                request.clone(),
+                context,
+                self.session.log_level(),
+            )
+            .await
+            {
                 Ok(Answer::Complete(result)) => return Ok(ReadResourceResponse::Complete(result)),
                 Ok(Answer::Question(question)) => return Ok(ReadResourceResponse::InputRequired(question)),
                 Err(refusal) => refused = refusal.error(),
@@ -175,7 +208,16 @@ impl Gateway {
             return Err(ErrorData::invalid_params(format!("Unknown prompt: {}", request.name), None));
         };
         request.name = origin.name;
-        match pass::on(self.server(), &origin.server, "prompts/get", request, context).await {
+        match pass::on(
+            self.server(),
+            &origin.server,
+            "prompts/get",
+            request,
+            context,
+            self.session.log_level(),
+        )
+        .await
+        {
             Ok(Answer::Complete(result)) => Ok(GetPromptResponse::Complete(result)),
             Ok(Answer::Question(question)) => Ok(GetPromptResponse::InputRequired(question)),
             Err(refusal) => Err(refusal.error()),
@@ -202,7 +244,16 @@ impl Gateway {
         let Some(upstream) = upstream else {
             return Err(ErrorData::invalid_params("There is no such prompt or resource template.", None));
         };
-        match pass::on(self.server(), &upstream, "completion/complete", request, context).await {
+        match pass::on(
+            self.server(),
+            &upstream,
+            "completion/complete",
+            request,
+            context,
+            self.session.log_level(),
+        )
+        .await
+        {
             Ok(Answer::Complete(result)) => Ok(result),
             Ok(Answer::Question(_)) => Ok(CompleteResult::default()),
             Err(refusal) => Err(refusal.error()),
@@ -281,6 +332,11 @@ async fn unless_given_up<T>(
     }
 }
 
+/// Whether the request is of the revision without sessions, which has no requests about their state.
+pub fn is_modern(context: &RequestContext<RoleServer>) -> bool {
+    context.protocol_version().is_some_and(|version| version >= ProtocolVersion::V_2026_07_28)
+}
+
 impl ServerHandler for Gateway {
     fn get_info(&self) -> ServerConfig {
         let mut capabilities =
@@ -289,6 +345,9 @@ impl ServerHandler for Gateway {
             capabilities.prompts = Some(PromptsCapability::default());
             capabilities.resources = Some(ResourcesCapability::default());
             capabilities.completions = Some(JsonObject::new());
+        }
+        if self.shared.options.exposure.is_some() {
+            capabilities.logging = Some(JsonObject::new());
         }
         ServerConfig::new(capabilities)
             .with_server_info(Implementation::new("isolet", env!("CARGO_PKG_VERSION")).with_title("isolet"))
@@ -324,6 +383,21 @@ impl ServerHandler for Gateway {
     fn get_tool(&self, name: &str) -> Option<Tool> {
         let exposed = self.shared.options.exposure.as_ref()?.tools(&self.server().tools);
         exposed.tools.iter().find(|tool| tool.name == name).cloned()
+    }
+
+    #[expect(deprecated, reason = "the older revisions have it")]
+    async fn set_level(
+        &self,
+        request: SetLevelRequestParams,
+        context: RequestContext<RoleServer>,
+    ) -> Result<(), ErrorData> {
+        if self.shared.options.exposure.is_none() || is_modern(&context) {
+            return Err(ErrorData::method_not_found::<SetLevelRequestMethod>());
+        }
+        let level = serde_json::to_value(request.level).and_then(LogLevel::deserialize);
+        let level = level.map_err(|error| ErrorData::invalid_params(error.to_string(), None))?;
+        *self.session.log_level.lock().unwrap_or_else(PoisonError::into_inner) = Some(level);
+        Ok(())
     }
 
     async fn list_prompts(
@@ -382,13 +456,13 @@ impl ServerHandler for Gateway {
     async fn on_custom_request(
         &self,
         request: CustomRequest,
-        _: RequestContext<RoleServer>,
+        context: RequestContext<RoleServer>,
     ) -> Result<CustomResult, ErrorData> {
-        Err(unfit::refusal(&request, &self.get_info().capabilities))
+        Err(unfit::refusal(&request, &self.get_info().capabilities, is_modern(&context)))
     }
 
     async fn on_initialized(&self, context: NotificationContext<RoleServer>) {
-        let (tools, over) = (self.server().tools.clone(), self.session.0.clone());
+        let (tools, over) = (self.server().tools.clone(), self.session.over.clone());
         tokio::spawn(async move {
             let peer = context.peer;
             tokio::select! {

@@ -4,13 +4,17 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use isolet_bindings::{CallError, Caller, Forward, Progress, ProgressSink};
+use isolet_bindings::{
+    CallError, Caller, Forward, LogLevel, LogListener, LogMessage, LogSink, Progress, ProgressSink,
+};
 use rmcp::RoleServer;
 use rmcp::model::{
-    CallToolResult, CompleteResult, ContentBlock, ErrorCode, ErrorData, GetPromptResult, InputRequiredResult,
-    ProgressNotificationParam, ProtocolVersion, ReadResourceResult, ResultType,
+    CallToolResult, CompleteResult, ContentBlock, CustomNotification, ErrorCode, ErrorData, GetPromptResult,
+    InputRequiredResult, ProgressNotification, ProgressNotificationParam, ProgressToken, ReadResourceResult,
+    ResultType, ServerNotification,
 };
 use rmcp::service::RequestContext;
+use serde::Deserialize as _;
 use serde::de::DeserializeOwned;
 use serde_json::value::RawValue;
 use serde_json::{Map, Value, json};
@@ -19,6 +23,7 @@ use tokio::sync::mpsc;
 use tokio::time::timeout;
 use tokio_util::task::AbortOnDropHandle;
 
+use super::gateway::is_modern;
 use super::questions;
 use crate::http::access::Tenant;
 use crate::http::server::Server;
@@ -26,10 +31,13 @@ use crate::http::server::Server;
 /// How often a server may ask before it answers.
 const ROUNDS: usize = 10;
 
-/// Reports that wait for a slow client; more are dropped.
+/// Notifications that wait for a slow client; more are dropped.
 const WAITING: usize = 16;
 
-/// How long the last reports may take to leave before the result does.
+/// What a client of the newer revision wants to hear of what the server logs, in the metadata of its request.
+const LOG_LEVEL: &str = "io.modelcontextprotocol/logLevel";
+
+/// How long the last notifications may take to leave before the result does.
 const FLUSH: Duration = Duration::from_secs(1);
 
 /// What a server answered.
@@ -66,28 +74,34 @@ macro_rules! typed {
 
 typed!(CallToolResult, CompleteResult, GetPromptResult, ReadResourceResult);
 
-/// Hands a request on. Dropping the future cancels it upstream.
+/// Hands a request on. Dropping the future cancels it upstream. `level` is what a client of the older revisions said that
+/// it wants to hear of what servers log.
 pub async fn on<T: Typed>(
     server: &Arc<Server>,
     upstream: &str,
     method: &'static str,
     params: impl serde::Serialize,
     context: &RequestContext<RoleServer>,
+    level: Option<LogLevel>,
 ) -> Result<Answer<T>, Refusal> {
     let mut params = object(params);
     let caller = Caller::client(tenant(context).as_ref().map(|tenant| &*tenant.0));
     let capabilities = context.client_capabilities().and_then(|all| serde_json::to_value(all).ok());
-    let modern = context.protocol_version().is_some_and(|version| version >= ProtocolVersion::V_2026_07_28);
-    params.insert("_meta".to_owned(), serde_json::to_value(&context.meta).unwrap_or_default());
+    let modern = is_modern(context);
+    let meta = serde_json::to_value(&context.meta).unwrap_or_default();
+    let level =
+        if modern { meta.get(LOG_LEVEL).and_then(|level| LogLevel::deserialize(level).ok()) } else { level };
+    params.insert("_meta".to_owned(), meta);
     for _ in 0..ROUNDS {
-        let (progress, told) = reports(context).unzip();
+        let (telling, told) = telling(context);
+        let progress = context.meta.get_progress_token().map(|token| reports(&telling, token));
+        let logs = level.map(|least| LogListener { least, sink: logged(&telling) });
+        drop(telling);
         let request =
-            Forward { method, params: params.clone(), capabilities: capabilities.clone(), progress };
+            Forward { method, params: params.clone(), capabilities: capabilities.clone(), progress, logs };
         let forwarded = server.tools.gate().forward(&caller, upstream, request, server.limits.call).await;
-        if let Some(told) = told {
-            // After the result nothing may follow.
-            let _late = timeout(FLUSH, told).await;
-        }
+        // After the result nothing may follow.
+        let _late = timeout(FLUSH, told).await;
         let raw = forwarded.map_err(refusal)?;
         let Some(asked) = questions::read(&raw) else { return complete(&raw).map(Answer::Complete) };
         if modern {
@@ -111,23 +125,39 @@ pub fn tenant(context: &RequestContext<RoleServer>) -> Option<Tenant> {
     context.extensions.get::<http::request::Parts>()?.extensions.get::<Tenant>().cloned()
 }
 
-/// Progress of the upstream request becomes progress of this one. The handle ends when the sink is gone and all is told.
-fn reports(context: &RequestContext<RoleServer>) -> Option<(ProgressSink, AbortOnDropHandle<()>)> {
-    let token = context.meta.get_progress_token()?;
+/// The way to the client while its request is under way. The handle ends when the senders are gone and all is told.
+fn telling(
+    context: &RequestContext<RoleServer>,
+) -> (mpsc::Sender<ServerNotification>, AbortOnDropHandle<()>) {
     let peer = context.peer.clone();
-    let (sender, mut reports) = mpsc::channel::<Progress>(WAITING);
+    let (sender, mut waiting) = mpsc::channel::<ServerNotification>(WAITING);
     let task = tokio::spawn(async move {
-        while let Some(report) = reports.recv().await {
-            let mut told = ProgressNotificationParam::new(token.clone(), report.progress);
-            (told.total, told.message) = (report.total, report.message);
-            if peer.notify_progress(told).await.is_err() {
+        while let Some(notification) = waiting.recv().await {
+            if peer.send_notification(notification).await.is_err() {
                 return;
             }
         }
     });
-    // A slow client misses reports; nobody waits for it.
-    let sink: ProgressSink = Arc::new(move |report| drop(sender.try_send(report)));
-    Some((sink, AbortOnDropHandle::new(task)))
+    (sender, AbortOnDropHandle::new(task))
+}
+
+/// Progress of the upstream request becomes progress of this one. A slow client misses reports; nobody waits for it.
+fn reports(telling: &mpsc::Sender<ServerNotification>, token: ProgressToken) -> ProgressSink {
+    let telling = telling.clone();
+    Arc::new(move |report: Progress| {
+        let mut told = ProgressNotificationParam::new(token.clone(), report.progress);
+        (told.total, told.message) = (report.total, report.message);
+        drop(telling.try_send(ProgressNotification::new(told).into()));
+    })
+}
+
+/// What the server logs meanwhile is logged to the client.
+fn logged(telling: &mpsc::Sender<ServerNotification>) -> LogSink {
+    let telling = telling.clone();
+    Arc::new(move |message: LogMessage| {
+        let params = serde_json::to_value(message).ok();
+        drop(telling.try_send(CustomNotification::new("notifications/message", params).into()));
+    })
 }
 
 fn object(value: impl serde::Serialize) -> Map<String, Value> {

@@ -1,25 +1,35 @@
 //! Requests of known methods whose parameters do not fit. rmcp takes such a request for one of a method that it does not
 //! know, and a client would be told that isolet has no such method.
 
+use isolet_bindings::LogLevel;
 use rmcp::model::{
     CallToolRequestParams, CompleteRequestParams, CustomRequest, ErrorCode, ErrorData,
     GetPromptRequestParams, PaginatedRequestParams, ReadResourceRequestParams, ServerCapabilities,
     SubscriptionsListenRequestParams,
 };
+use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 
-/// Why the request is refused.
-pub fn refusal(request: &CustomRequest, offered: &ServerCapabilities) -> ErrorData {
-    match misfit(request, offered) {
+/// rmcp's own is marked as deprecated, like all of logging in the newest revision.
+#[derive(Deserialize)]
+struct Wanted {
+    #[allow(dead_code, reason = "read only to see whether it can be")]
+    level: LogLevel,
+}
+
+/// Why the request is refused. `modern` if it is of the revision without sessions, which has fewer methods.
+pub fn refusal(request: &CustomRequest, offered: &ServerCapabilities, modern: bool) -> ErrorData {
+    match misfit(request, offered, modern) {
         Some(words) => ErrorData::invalid_params(words, None),
         None => ErrorData::new(ErrorCode::METHOD_NOT_FOUND, request.method.clone(), None),
     }
 }
 
 /// What is wrong with the parameters; `None` if isolet does not offer the method.
-fn misfit(request: &CustomRequest, offered: &ServerCapabilities) -> Option<String> {
+fn misfit(request: &CustomRequest, offered: &ServerCapabilities, modern: bool) -> Option<String> {
     let (prompts, resources) = (offered.prompts.is_some(), offered.resources.is_some());
+    let logging = offered.logging.is_some() && !modern;
     let fits = match &*request.method {
         "tools/call" => of::<CallToolRequestParams>,
         "tools/list" => of::<PaginatedRequestParams>,
@@ -28,7 +38,8 @@ fn misfit(request: &CustomRequest, offered: &ServerCapabilities) -> Option<Strin
         "resources/list" | "resources/templates/list" if resources => of::<PaginatedRequestParams>,
         "resources/read" if resources => of::<ReadResourceRequestParams>,
         "completion/complete" if offered.completions.is_some() => of::<CompleteRequestParams>,
-        "subscriptions/listen" => of::<SubscriptionsListenRequestParams>,
+        "logging/setLevel" if logging => of::<Wanted>,
+        "subscriptions/listen" if modern => of::<SubscriptionsListenRequestParams>,
         _ => return None,
     };
     let why = match &request.params {
@@ -53,7 +64,7 @@ mod tests {
 
     fn refused(method: &str, params: Option<Value>) -> ErrorData {
         let offered = ServerCapabilities::builder().enable_tools().build();
-        refusal(&CustomRequest::new(method, params), &offered)
+        refusal(&CustomRequest::new(method, params), &offered, false)
     }
 
     #[test]
