@@ -8,7 +8,8 @@ use rmcp::ClientHandler;
 use rmcp::model::{
     CancelledNotification, CancelledNotificationParam, ClientCapabilities, ClientConfig, ClientRequest,
     DiscoverRequest, DiscoverRequestParams, Implementation, PingRequest, ProgressNotificationParam,
-    ProtocolVersion, RequestId, RequestMetaObject, ServerPeerInfo, SubscriptionFilter,
+    ProtocolVersion, RequestId, RequestMetaObject, ResourceUpdatedNotificationParam, ServerPeerInfo,
+    SubscriptionFilter,
 };
 use rmcp::service::{
     NotificationContext, Peer, PeerRequestOptions, RoleClient, ServiceError, serve_directly_with_ct,
@@ -27,6 +28,7 @@ use crate::progress::{ProgressSink, ProgressSinks};
 use crate::server::Target;
 use crate::stdio::{Garbage, MAX_LINE, StdioTransport};
 use crate::text::shortened;
+use crate::watching::Updates;
 use crate::wire::{Intake, RawText, raw_result};
 
 /// Longest text of a server's that is put into a message.
@@ -52,6 +54,7 @@ pub(crate) struct Connection {
     params: ParamHeaders,
     progress: ProgressSinks,
     logs: Logs,
+    updates: Updates,
     /// A subscription to changes is open.
     listening: Arc<AtomicBool>,
     in_flight: AtomicUsize,
@@ -87,6 +90,7 @@ pub(crate) struct Handler {
     info: ClientConfig,
     tools_changed: Arc<Notify>,
     progress: ProgressSinks,
+    updates: Updates,
 }
 
 impl ClientHandler for Handler {
@@ -100,6 +104,14 @@ impl ClientHandler for Handler {
 
     async fn on_progress(&self, params: ProgressNotificationParam, _: NotificationContext<RoleClient>) {
         self.progress.report(&params);
+    }
+
+    async fn on_resource_updated(
+        &self,
+        params: ResourceUpdatedNotificationParam,
+        _: NotificationContext<RoleClient>,
+    ) {
+        self.updates.report(&params.uri);
     }
 }
 
@@ -119,14 +131,19 @@ impl Connection {
         let params = ParamHeaders::default();
         let progress = ProgressSinks::default();
         let logs = Logs::default();
+        let updates = Updates::default();
         let intake = Intake::telling(logs.clone());
         let info = ClientConfig::new(
             ClientCapabilities::default(),
             Implementation::new(&options.client_name, &options.client_version),
         )
         .with_protocol_version(ProtocolVersion::LATEST_WITH_INITIALIZE);
-        let handler =
-            Handler { info: info.clone(), tools_changed: tools_changed.clone(), progress: progress.clone() };
+        let handler = Handler {
+            info: info.clone(),
+            tools_changed: tools_changed.clone(),
+            progress: progress.clone(),
+            updates: updates.clone(),
+        };
         let fatal = |reason| OpenError { reason, wrong_era: false, permanent: true };
         let (service, era, child) = match &target.config.transport {
             TransportConfig::Stdio(stdio) => {
@@ -213,6 +230,7 @@ impl Connection {
             params,
             progress,
             logs,
+            updates,
             listening,
             in_flight: AtomicUsize::new(0),
             verdict: OnceLock::new(),
@@ -365,6 +383,21 @@ impl Connection {
         self.request_with(request, timeout, progress, None, None).await
     }
 
+    /// What the server is asked with.
+    pub(crate) fn peer(&self) -> &Peer<RoleClient> {
+        &self.peer
+    }
+
+    /// Changes of resources, in the older era.
+    pub(crate) fn updates(&self) -> &Updates {
+        &self.updates
+    }
+
+    /// For what goes on after its caller has gone.
+    pub(crate) fn runtime(&self) -> &tokio::runtime::Handle {
+        &self.runtime
+    }
+
     /// What is logged in this session.
     pub(crate) fn logs(&self) -> &Logs {
         &self.logs
@@ -490,7 +523,7 @@ impl RequestError {
     }
 }
 
-fn request_error(error: ServiceError) -> RequestError {
+pub(crate) fn request_error(error: ServiceError) -> RequestError {
     match error {
         ServiceError::McpError(error) => RequestError::Upstream {
             code: error.code.0,

@@ -13,6 +13,7 @@
 //! | `stdio` | the transport over a child's pipes |
 //! | `http` | Streamable HTTP: kept connections, events, failures with advice |
 //! | [`oauth`] | logins: tokens got, kept and renewed |
+//! | [`watching`] | resources that somebody watches |
 //! | `wire` | JSON-RPC as servers really send it; results stay text |
 //! | `params` | arguments repeated in HTTP headers |
 //! | [`forward`] | requests of somebody else's, handed on as they are |
@@ -58,6 +59,7 @@ pub mod status;
 mod stdio;
 mod text;
 pub mod upstreams;
+pub mod watching;
 mod wire;
 
 pub use child::GuardCommand;
@@ -72,3 +74,4 @@ pub use progress::{Progress, ProgressSink};
 pub use result::ToolResult;
 pub use status::{ServerStatus, State};
 pub use upstreams::{ServerTools, ToolLists, UpstreamOptions, Upstreams};
+pub use watching::ResourceWatch;

@@ -22,6 +22,7 @@ use crate::redact::Redactor;
 use crate::status::{ServerStatus, State};
 use crate::text::printable;
 use crate::upstreams::{A_DAY, Announcer, UpstreamOptions};
+use crate::watching::Watches;
 
 /// Pauses between attempts in the background double from the first to the longest.
 const FIRST_PAUSE: Duration = Duration::from_millis(500);
@@ -61,6 +62,8 @@ pub(crate) struct Server {
     wanted: Notify,
     stop: CancellationToken,
     era: Mutex<EraMemory>,
+    /// Its resources that somebody watches.
+    pub watches: Watches,
 }
 
 /// What is remembered of a server's era from one connection to the next.
@@ -128,6 +131,7 @@ impl Server {
             wanted: Notify::new(),
             stop: CancellationToken::new(),
             era: Mutex::default(),
+            watches: Watches::default(),
         }
     }
 

@@ -31,7 +31,7 @@ use crate::lock::Lock;
 use crate::policy::{Hints, Policy, Refusal, Target};
 use crate::result::Failed;
 use crate::upstreams::{ToolLists, Upstreams};
-use crate::{CallError, Forward, ProgressSink, ServerStatus, ToolResult};
+use crate::{CallError, Forward, ProgressSink, ResourceWatch, ServerStatus, ToolResult};
 
 /// A server that has just connected announces its list at once, if it has one.
 const ANNOUNCED: Duration = Duration::from_millis(500);
@@ -220,6 +220,23 @@ impl Gate {
         let arguments = json!({ "uri": uri }).to_string();
         let send = async |left| self.upstreams.read_resource(server, uri, left).await;
         self.pass(caller, server, Asked::Operation("$readResource"), &arguments, timeout, send, bytes).await
+    }
+
+    /// Watches a resource, as [`Upstreams::watch_resource`]. To rules it is reading it, which is what a change is told for.
+    ///
+    /// # Errors
+    /// As there, and [`CallError::Refused`].
+    pub async fn watch_resource(
+        &self,
+        caller: &Caller,
+        server: &str,
+        uri: &str,
+        timeout: Duration,
+    ) -> Result<ResourceWatch, CallError> {
+        let arguments = json!({ "uri": uri }).to_string();
+        let send = async |left| self.upstreams.watch_resource(server, uri, left).await;
+        let ended = |_: &ResourceWatch| (Summary::of(b"{}"), false);
+        self.pass(caller, server, Asked::Operation("$readResource"), &arguments, timeout, send, ended).await
     }
 
     /// The prompts of a server, as [`Upstreams::list_prompts`].
