@@ -285,6 +285,86 @@ fn clients_of_the_newer_revision_ask_for_log_messages_with_each_request() {
     assert_eq!(removed["error"]["code"], -32601, "{removed:#}");
 }
 
+/// Waits until the client hears that a resource has changed.
+fn updated(client: &mut Client) -> Value {
+    let told = client.wait("an update", |message| message["method"] == "notifications/resources/updated");
+    told["params"].clone()
+}
+
+#[test]
+fn subscribers_hear_of_changes_and_still_do_after_the_server_was_gone() {
+    let odd = Odd::new();
+    let folder = in_folder(json!({ "odd": odd.entry(&["watched"]) }));
+    let mut client = Client::legacy(folder.path(), &["--expose-tools", "odd"]);
+    client.tools();
+    let touch = |uri: &str| json!({ "uri": uri });
+    let page = json!({ "uri": "odd://page" });
+    client.call("odd__touch", touch("odd://page"));
+    assert_eq!(client.request("resources/subscribe", page.clone())["result"], json!({}));
+    client.call("odd__touch", touch("odd://other"));
+    client.call("odd__touch", touch("odd://page/part"));
+    assert_eq!(updated(&mut client), page);
+
+    client.call("odd__die", json!({}));
+    // There may have been a change meanwhile, so the new subscription begins with an update.
+    assert_eq!(updated(&mut client), page);
+    client.call("odd__touch", touch("odd://page"));
+    assert_eq!(updated(&mut client), page);
+
+    assert_eq!(client.request("resources/unsubscribe", page.clone())["result"], json!({}));
+    client.call("odd__touch", touch("odd://page"));
+    let refused = client.request("resources/subscribe", json!({ "uri": "odd://none" }));
+    assert_eq!(refused["error"]["message"], "there is no such page", "{refused:#}");
+    assert!(client.heard("notifications/resources/updated").is_empty());
+}
+
+#[test]
+fn clients_of_the_newer_revision_listen_to_resources() {
+    let odd = Odd::new();
+    let folder = in_folder(json!({ "odd": odd.entry(&["watched"]) }));
+    let mut client = Client::modern(folder.path(), &["--expose-tools", "odd"]);
+    client.tools();
+    let wanted = json!({ "notifications": { "resourceSubscriptions": ["odd://page"] } });
+    let listening = client.begin("subscriptions/listen", wanted);
+    let told = client.wait("it", |message| message["method"] == "notifications/subscriptions/acknowledged");
+    assert_eq!(told["params"]["notifications"]["resourceSubscriptions"], json!(["odd://page"]), "{told:#}");
+    let told = loop {
+        // Acknowledged is not yet subscribed.
+        client.call("odd__touch", json!({ "uri": "odd://page" }));
+        if let Some(told) = client.heard("notifications/resources/updated").pop() {
+            break told;
+        }
+    };
+    assert_eq!(told["params"]["uri"], "odd://page", "{told:#}");
+    assert_eq!(told["params"]["_meta"]["io.modelcontextprotocol/subscriptionId"], listening);
+
+    let wanted = json!({ "notifications": { "resourceSubscriptions": ["odd://none"] } });
+    let refused = client.request("subscriptions/listen", wanted);
+    assert_eq!(refused["error"]["message"], "there is no such page", "{refused:#}");
+}
+
+#[tokio::test]
+async fn one_subscription_upstream_serves_all_sessions() {
+    let odd = Odd::new();
+    let folder = in_folder(json!({ "odd": odd.entry(&["watched"]) }));
+    let server = Daemon::serve_in(folder, &["--expose-tools", "odd"]).await_ready().await;
+    let page = json!({ "uri": "odd://page" });
+    let count = |method: &str| odd.seen().iter().filter(|message| message["method"] == method).count();
+    let (one, other) = (Session::open(&server).await, Session::open(&server).await);
+    for session in [&one, &one, &other] {
+        assert_eq!(session.request("resources/subscribe", page.clone()).await["result"], json!({}));
+    }
+    assert_eq!(count("resources/subscribe"), 1);
+    one.request("resources/unsubscribe", page.clone()).await;
+    one.request("resources/unsubscribe", page.clone()).await;
+    // A subscription that another session still has is left alone.
+    other.request("tools/call", json!({ "name": "odd__touch", "arguments": page })).await;
+    assert_eq!(count("resources/unsubscribe"), 0);
+    let close = http::Request::new(::http::Method::DELETE, "/mcp");
+    assert!(server.send(other.within(close)).await.status < 300);
+    odd.sees("resources/unsubscribe").await;
+}
+
 #[test]
 fn patterns_for_servers_that_there_are_not_are_told() {
     let folder = in_folder(servers());

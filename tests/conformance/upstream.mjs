@@ -265,7 +265,7 @@ const cache = { ttlMs: 60000, cacheScope: "private" };
 const methods = {
   "server/discover": () => ({
     supportedVersions: ["2026-07-28"],
-    capabilities: { tools: { listChanged: true }, prompts: {}, resources: {}, completions: {}, logging: {} },
+    capabilities: { tools: { listChanged: true }, prompts: {}, resources: { subscribe: true }, completions: {}, logging: {} },
     serverInfo: { name: "conformance-upstream", version: "1" },
     ...cache,
   }),
@@ -306,7 +306,9 @@ for await (const line of createInterface({ input: process.stdin })) {
   if (method === "subscriptions/listen") {
     listening.add(id);
     const _meta = { [`${META}subscriptionId`]: id };
-    send({ method: "notifications/subscriptions/acknowledged", params: { notifications: { toolsListChanged: true }, _meta } });
+    const { toolsListChanged, resourceSubscriptions } = params.notifications;
+    const notifications = { toolsListChanged, resourceSubscriptions };
+    send({ method: "notifications/subscriptions/acknowledged", params: { notifications, _meta } });
     continue;
   }
   if (id === undefined) {

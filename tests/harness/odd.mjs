@@ -7,6 +7,7 @@
 //   defined    lists the tools in FOLDER/tools.json, answers each with its name and arguments, and announces changes
 //   grows      has a tool `grow` that adds a tool and says so
 //   logs       has a tool `log` that logs `says` before it answers
+//   watched    has a resource odd://page that can be subscribed to, and a tool `touch` that says a resource has changed
 //   stubborn   ignores SIGTERM and the end of its input
 import { spawn } from "node:child_process";
 import { appendFileSync, readFileSync, watchFile } from "node:fs";
@@ -41,6 +42,7 @@ const tools = [
   tool("give", "Answers with the result in its argument `result`, whatever that is."),
 ];
 if (is("logs")) tools.push(tool("log", "Logs `says` at the level `level`, then answers."));
+if (is("watched")) tools.push(tool("touch", "Says that the resource `uri` has changed."));
 if (is("grows")) tools.push(tool("grow", "Adds a tool to the list and says that the list has changed."));
 let calls = 0;
 const text = (value) => ({ content: [{ type: "text", text: typeof value === "string" ? value : JSON.stringify(value) }] });
@@ -68,6 +70,9 @@ function call(id, { name, arguments: given = {} }) {
     case "log":
       for (const data of given.says) send({ method: "notifications/message", params: { level: given.level, logger: "odd", data } });
       return reply(text("logged"));
+    case "touch":
+      send({ method: "notifications/resources/updated", params: { uri: given.uri } });
+      return reply(text("touched"));
     case "give": return reply(given.result);
     default: return reply({ ...text(`there is no tool ${name}`), isError: true });
   }
@@ -87,11 +92,16 @@ input.on("line", (line) => {
     case "initialize":
       return send({
         id,
-        result: { protocolVersion: "2025-06-18", capabilities: is("defined") ? { tools: { listChanged: true }, resources: {} } : { tools: { listChanged: is("grows") }, ...(is("logs") && { logging: {} }) }, serverInfo: { name: "odd", version: "1.0" } },
+        result: { protocolVersion: "2025-06-18", capabilities: is("defined") ? { tools: { listChanged: true }, resources: {} } : { tools: { listChanged: is("grows") }, ...(is("logs") && { logging: {} }), ...(is("watched") && { resources: { subscribe: true } }) }, serverInfo: { name: "odd", version: "1.0" } },
       });
     case "tools/list": return send({ id, result: { tools: is("defined") ? defined() : tools } });
     case "resources/read": return send({ id, result: { contents: [{ uri: params.uri, text: "content" }] } });
-    case "resources/list": return send({ id, result: { resources: [] } });
+    case "resources/list":
+      return send({ id, result: { resources: is("watched") ? [{ uri: "odd://page", name: "page" }] : [] } });
+    case "resources/subscribe":
+      if (params.uri !== "odd://page") return send({ id, error: { code: -32002, message: "there is no such page" } });
+      return send({ id, result: {} });
+    case "resources/unsubscribe": return send({ id, result: {} });
     case "tools/call": return call(id, params);
     case "logging/setLevel": return send({ id, result: {} });
     case "ping": return send({ id, result: {} });

@@ -7,7 +7,7 @@ use std::time::Duration;
 use crate::tools::Tools;
 
 /// Changes come in bunches, as servers start; the first is told at once, and what follows within this time together.
-const BUNCH: Duration = Duration::from_millis(250);
+pub const BUNCH: Duration = Duration::from_millis(250);
 
 /// Calls `tell` after each change, until it says that there is nobody to be told.
 pub async fn announce<F: Future<Output = bool>>(tools: Arc<Tools>, mut tell: impl FnMut() -> F) {

@@ -5,30 +5,29 @@ use std::time::Duration;
 
 use isolet_bindings::LogLevel;
 use rmcp::model::{
-    CallToolRequestParams, CallToolResponse, CallToolResult, CompleteRequestMethod, CompleteRequestParams,
-    CompleteResult, ContentBlock, CustomRequest, CustomResult, GetPromptRequestMethod,
-    GetPromptRequestParams, GetPromptResponse, Implementation, JsonObject, ListPromptsRequestMethod,
-    ListPromptsResult, ListResourceTemplatesRequestMethod, ListResourceTemplatesResult,
-    ListResourcesRequestMethod, ListResourcesResult, ListToolsResult, PaginatedRequestParams,
-    PromptsCapability, ProtocolVersion, ReadResourceRequestMethod, ReadResourceRequestParams,
-    ReadResourceResponse, Reference, ResourcesCapability, ServerCapabilities, ServerConfig,
-    SubscriptionFilter, Tool,
+    CallToolRequestParams, CallToolResponse, CallToolResult, CompleteRequestParams, CompleteResult,
+    ContentBlock, CustomRequest, CustomResult, GetPromptRequestParams, GetPromptResponse, Implementation,
+    JsonObject, ListPromptsRequestMethod, ListPromptsResult, ListResourceTemplatesRequestMethod,
+    ListResourceTemplatesResult, ListResourcesRequestMethod, ListResourcesResult, ListToolsResult,
+    PaginatedRequestParams, PromptsCapability, ProtocolVersion, ReadResourceRequestParams,
+    ReadResourceResponse, ResourcesCapability, ServerCapabilities, ServerConfig, SubscriptionFilter, Tool,
 };
 #[expect(deprecated, reason = "the older revisions have it")]
-use rmcp::model::{SetLevelRequestMethod, SetLevelRequestParams};
+use rmcp::model::{
+    SetLevelRequestMethod, SetLevelRequestParams, SubscribeRequestParams, UnsubscribeRequestParams,
+};
 use rmcp::service::{NotificationContext, RequestContext, SubscriptionContext};
 use rmcp::{ErrorData, RoleServer, ServerHandler};
 use serde::Deserialize as _;
-use serde_json::json;
 use tokio_util::sync::CancellationToken;
 
 use super::catalogue::Catalogue;
 use super::exposure::Exposure;
 use super::hang_up::given_up;
-use super::pass::{self, Answer};
+use super::pass;
 use super::progress::Progress;
 use super::report::Reader;
-use super::shelves::Shelves;
+use super::subscriptions::{MOST as MOST_SUBSCRIPTIONS, Subscriptions};
 use super::{changes, describe, run, search, tools, unfit};
 use crate::http::server::Server;
 use crate::tools::Selection;
@@ -49,22 +48,24 @@ pub struct Options {
 /// isolet as an MCP server.
 #[derive(Clone)]
 pub struct Gateway {
-    shared: Arc<Shared>,
+    pub(super) shared: Arc<Shared>,
     /// Ends what was begun for it, with its last clone.
-    session: Arc<Session>,
+    pub(super) session: Arc<Session>,
 }
 
 /// What is of one session alone.
 #[derive(Default)]
-struct Session {
+pub(super) struct Session {
     /// Cancelled with it.
     over: CancellationToken,
     /// What its client wants to hear of what servers log; nothing until it says so.
     log_level: Mutex<Option<LogLevel>>,
+    /// Which resources its client watches.
+    subscriptions: Subscriptions,
 }
 
 impl Session {
-    fn log_level(&self) -> Option<LogLevel> {
+    pub(super) fn log_level(&self) -> Option<LogLevel> {
         *self.log_level.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -75,11 +76,11 @@ impl Drop for Session {
     }
 }
 
-struct Shared {
+pub(super) struct Shared {
     server: Arc<Server>,
-    options: Options,
+    pub(super) options: Options,
     /// Some servers are passed through as a whole. Fixed at the start, like the servers: capabilities do not change.
-    shelves: bool,
+    pub(super) shelves: bool,
     /// Made anew when tools have changed, by their generation.
     catalogue: Mutex<Option<(u64, Arc<Catalogue>)>>,
 }
@@ -103,7 +104,7 @@ impl Gateway {
         Self { shared: self.shared.clone(), session: Arc::default() }
     }
 
-    fn server(&self) -> &Arc<Server> {
+    pub(super) fn server(&self) -> &Arc<Server> {
         &self.shared.server
     }
 
@@ -134,130 +135,6 @@ impl Gateway {
             all.extend(exposure.tools(&self.server().tools).tools.iter().cloned());
         }
         all
-    }
-
-    /// Prompts and resources, if any are passed through.
-    fn shelves(&self) -> Option<Shelves<'_>> {
-        let exposure = self.shared.options.exposure.as_ref().filter(|_| self.shared.shelves)?;
-        Some(Shelves::new(self.server(), exposure))
-    }
-
-    /// Calls a tool that is passed through.
-    async fn pass(
-        &self,
-        mut request: CallToolRequestParams,
-        context: &RequestContext<RoleServer>,
-    ) -> Result<CallToolResponse, ErrorData> {
-        let exposure = self.shared.options.exposure.as_ref();
-        let exposed = exposure.map(|exposure| exposure.tools(&self.server().tools));
-        let Some(origin) = exposed.as_ref().and_then(|exposed| exposed.origin(&request.name)) else {
-            return Err(ErrorData::invalid_params(format!("Unknown tool: {}", request.name), None));
-        };
-        request.name = origin.name.clone().into();
-        match pass::on(
-            self.server(),
-            &origin.server,
-            "tools/call",
-            request,
-            context,
-            self.session.log_level(),
-        )
-        .await
-        {
-            Ok(Answer::Complete(result)) => Ok(CallToolResponse::Complete(result)),
-            Ok(Answer::Question(question)) => Ok(CallToolResponse::InputRequired(question)),
-            Err(refusal) => refusal.of_tool().map(CallToolResponse::Complete),
-        }
-    }
-
-    async fn read(
-        &self,
-        request: ReadResourceRequestParams,
-        context: &RequestContext<RoleServer>,
-    ) -> Result<ReadResourceResponse, ErrorData> {
-        let shelves = self.shelves().ok_or_else(ErrorData::method_not_found::<ReadResourceRequestMethod>)?;
-        let unknown = json!({ "uri": request.uri });
-        let mut refused =
-            ErrorData::resource_not_found(format!("No resource {}", request.uri), Some(unknown));
-        for upstream in shelves.holders(&request.uri).await {
-            match pass::on(
-                self.server(),
-                &upstream,
-                "resources/read",
-                request.clone(),
-                context,
-                self.session.log_level(),
-            )
-            .await
-            {
-                Ok(Answer::Complete(result)) => return Ok(ReadResourceResponse::Complete(result)),
-                Ok(Answer::Question(question)) => return Ok(ReadResourceResponse::InputRequired(question)),
-                Err(refusal) => refused = refusal.error(),
-            }
-        }
-        Err(refused)
-    }
-
-    async fn prompt(
-        &self,
-        mut request: GetPromptRequestParams,
-        context: &RequestContext<RoleServer>,
-    ) -> Result<GetPromptResponse, ErrorData> {
-        let shelves = self.shelves().ok_or_else(ErrorData::method_not_found::<GetPromptRequestMethod>)?;
-        let Some(origin) = shelves.prompt(&request.name).await else {
-            return Err(ErrorData::invalid_params(format!("Unknown prompt: {}", request.name), None));
-        };
-        request.name = origin.name;
-        match pass::on(
-            self.server(),
-            &origin.server,
-            "prompts/get",
-            request,
-            context,
-            self.session.log_level(),
-        )
-        .await
-        {
-            Ok(Answer::Complete(result)) => Ok(GetPromptResponse::Complete(result)),
-            Ok(Answer::Question(question)) => Ok(GetPromptResponse::InputRequired(question)),
-            Err(refusal) => Err(refusal.error()),
-        }
-    }
-
-    async fn completion(
-        &self,
-        mut request: CompleteRequestParams,
-        context: &RequestContext<RoleServer>,
-    ) -> Result<CompleteResult, ErrorData> {
-        let shelves = self.shelves().ok_or_else(ErrorData::method_not_found::<CompleteRequestMethod>)?;
-        let upstream = match &mut request.r#ref {
-            Reference::Prompt(prompt) => {
-                let origin = shelves.prompt(&prompt.name).await;
-                origin.map(|origin| {
-                    prompt.name = origin.name;
-                    origin.server
-                })
-            }
-            Reference::Resource(template) => shelves.template(&template.uri).await,
-            _ => None,
-        };
-        let Some(upstream) = upstream else {
-            return Err(ErrorData::invalid_params("There is no such prompt or resource template.", None));
-        };
-        match pass::on(
-            self.server(),
-            &upstream,
-            "completion/complete",
-            request,
-            context,
-            self.session.log_level(),
-        )
-        .await
-        {
-            Ok(Answer::Complete(result)) => Ok(result),
-            Ok(Answer::Question(_)) => Ok(CompleteResult::default()),
-            Err(refusal) => Err(refusal.error()),
-        }
     }
 
     /// The servers whose tools are not in the catalogue, in words.
@@ -343,7 +220,9 @@ impl ServerHandler for Gateway {
             ServerCapabilities::builder().enable_tools().enable_tool_list_changed().build();
         if self.shared.shelves {
             capabilities.prompts = Some(PromptsCapability::default());
-            capabilities.resources = Some(ResourcesCapability::default());
+            let mut resources = ResourcesCapability::default();
+            resources.subscribe = Some(true);
+            capabilities.resources = Some(resources);
             capabilities.completions = Some(JsonObject::new());
         }
         if self.shared.options.exposure.is_some() {
@@ -445,6 +324,33 @@ impl ServerHandler for Gateway {
         unless_given_up(&context, self.read(request, &context)).await
     }
 
+    async fn subscribe(
+        &self,
+        request: SubscribeRequestParams,
+        context: RequestContext<RoleServer>,
+    ) -> Result<(), ErrorData> {
+        let subscriptions = &self.session.subscriptions;
+        if subscriptions.has(&request.uri) {
+            return Ok(());
+        }
+        if subscriptions.is_full() {
+            let words = format!("{MOST_SUBSCRIPTIONS} resources are watched in this session already.");
+            return Err(ErrorData::invalid_request(words, None));
+        }
+        let watch = unless_given_up(&context, self.watch(&request.uri, &context)).await?;
+        subscriptions.add(request.uri, watch, context.peer);
+        Ok(())
+    }
+
+    async fn unsubscribe(
+        &self,
+        request: UnsubscribeRequestParams,
+        _: RequestContext<RoleServer>,
+    ) -> Result<(), ErrorData> {
+        self.session.subscriptions.remove(&request.uri);
+        Ok(())
+    }
+
     async fn complete(
         &self,
         request: CompleteRequestParams,
@@ -475,6 +381,9 @@ impl ServerHandler for Gateway {
     fn accepted_subscription_filter(&self, requested: &SubscriptionFilter) -> Option<SubscriptionFilter> {
         let mut accepted = SubscriptionFilter::default();
         accepted.tools_list_changed = requested.tools_list_changed;
+        let resources = requested.resource_subscriptions.as_ref().filter(|_| self.shared.shelves);
+        accepted.resource_subscriptions =
+            resources.map(|uris| uris.iter().take(MOST_SUBSCRIPTIONS).cloned().collect());
         Some(accepted)
     }
 
@@ -490,10 +399,11 @@ impl ServerHandler for Gateway {
             })
             .await;
         };
+        let resources = self.listen_to_resources(&context);
         tokio::select! {
-            () = given_up(context.request_context()) => {}
-            () = announce => {}
+            () = given_up(context.request_context()) => Ok(()),
+            () = announce => Ok(()),
+            refused = resources => Err(refused),
         }
-        Ok(())
     }
 }

@@ -9,9 +9,11 @@
 //! | [`report`] | a run's report as the result of a tool |
 //! | [`progress`] | what a run does, told while it goes on |
 //! | [`changes`] | telling clients that the list of tools has changed |
+//! | [`subscriptions`] | telling clients that a resource has changed |
 //! | [`hang_up`] | noticing that nobody waits for an answer any more |
 //! | [`exposure`] | pass-through: which upstream tools are offered as they are, and their names |
 //! | [`definition`] | one upstream tool's definition, made fit for clients |
+//! | [`passage`] | the part of the gateway that passes through |
 //! | [`pass`], [`shelves`] | pass-through of requests, and of prompts and resources |
 //! | [`unfit`] | requests whose parameters do not fit |
 //! | [`questions`] | what a server wants from the user, put to older clients |
@@ -31,6 +33,7 @@ pub mod gateway;
 pub mod hang_up;
 pub mod outline;
 pub mod pass;
+pub mod passage;
 pub mod progress;
 pub mod questions;
 pub mod report;
@@ -39,6 +42,7 @@ pub mod search;
 pub mod sessions;
 pub mod shelves;
 pub mod stdio;
+pub mod subscriptions;
 pub mod tools;
 pub mod unfit;
 

@@ -194,7 +194,8 @@ fn malformed(error: &serde_json::Error) -> Refusal {
     Refusal::Protocol(ErrorData::internal_error(format!("The server's answer cannot be used: {error}"), None))
 }
 
-fn refusal(error: CallError) -> Refusal {
+/// Why a request came to nothing.
+pub fn refusal(error: CallError) -> Refusal {
     match error {
         CallError::Upstream { code, message, data, .. } => {
             Refusal::Protocol(ErrorData::new(ErrorCode(code), message, data.map(|data| *data)))

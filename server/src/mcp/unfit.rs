@@ -11,11 +11,18 @@ use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 
-/// rmcp's own is marked as deprecated, like all of logging in the newest revision.
+/// rmcp's own is marked as deprecated, like all that the newest revision does without.
 #[derive(Deserialize)]
 struct Wanted {
     #[allow(dead_code, reason = "read only to see whether it can be")]
     level: LogLevel,
+}
+
+/// As above.
+#[derive(Deserialize)]
+struct Named {
+    #[allow(dead_code, reason = "read only to see whether it can be")]
+    uri: String,
 }
 
 /// Why the request is refused. `modern` if it is of the revision without sessions, which has fewer methods.
@@ -38,6 +45,7 @@ fn misfit(request: &CustomRequest, offered: &ServerCapabilities, modern: bool) -
         "resources/list" | "resources/templates/list" if resources => of::<PaginatedRequestParams>,
         "resources/read" if resources => of::<ReadResourceRequestParams>,
         "completion/complete" if offered.completions.is_some() => of::<CompleteRequestParams>,
+        "resources/subscribe" | "resources/unsubscribe" if resources && !modern => of::<Named>,
         "logging/setLevel" if logging => of::<Wanted>,
         "subscriptions/listen" if modern => of::<SubscriptionsListenRequestParams>,
         _ => return None,
