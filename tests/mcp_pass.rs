@@ -378,8 +378,8 @@ fn patterns_for_servers_that_there_are_not_are_told() {
 async fn over_http_in_both_eras() {
     let odd = Odd::new();
     let mut all = servers();
-    all["odd"] = odd.entry(&[]);
-    let exposed = ["--expose-tools", "demo/*", "--expose-tools", "odd/hang"];
+    all["odd"] = odd.entry(&["big"]);
+    let exposed = ["--expose-tools", "demo/*", "--expose-tools", "odd/*"];
     let server = Daemon::serve_in(in_folder(all), &exposed).await_ready().await;
     let session = Session::open(&server).await;
     let params = json!({ "name": "demo__add", "arguments": { "a": 20, "b": 22 } });
@@ -397,6 +397,18 @@ async fn over_http_in_both_eras() {
     }
     drop(connection);
     odd.sees("notifications/cancelled").await;
+
+    // Numbers that neither 64 bits nor a double hold, in events and in a document.
+    let params = json!({ "name": "odd__big", "arguments": {}, "_meta": { "progressToken": 1 } });
+    let message = json!({ "jsonrpc": "2.0", "id": 1, "method": "tools/call", "params": params });
+    let in_events = session.within(mcp::post(&message));
+    for (request, kind) in
+        [(in_events, "text/event-stream"), (modern("tools/call", params), "application/json")]
+    {
+        let answer = server.send(request).await.expect(200);
+        assert_eq!(answer.header("content-type"), kind);
+        assert_says(&answer.text(), &["{\"n\":[123456789012345678901234567890,-1e999,0.1]}"]);
+    }
     server.assert_works().await;
 }
 

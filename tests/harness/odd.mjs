@@ -4,6 +4,7 @@
 //   mute       never answers anything
 //   garbage    prints text on standard output that is no message, before and between its answers
 //   child      starts a process in a session of its own that would live for ever
+//   big        has a tool `big` that reports progress and answers with numbers that JavaScript cannot hold
 //   defined    lists the tools in FOLDER/tools.json, answers each with its name and arguments, and announces changes
 //   grows      has a tool `grow` that adds a tool and says so
 //   logs       has a tool `log` that logs `says` before it answers
@@ -43,6 +44,7 @@ const tools = [
 ];
 if (is("logs")) tools.push(tool("log", "Logs `says` at the level `level`, then answers."));
 if (is("watched")) tools.push(tool("touch", "Says that the resource `uri` has changed."));
+if (is("big")) tools.push(tool("big", "Answers with large numbers."));
 if (is("grows")) tools.push(tool("grow", "Adds a tool to the list and says that the list has changed."));
 let calls = 0;
 const text = (value) => ({ content: [{ type: "text", text: typeof value === "string" ? value : JSON.stringify(value) }] });
@@ -51,7 +53,7 @@ const send = (message) => {
   process.stdout.write(JSON.stringify({ jsonrpc: "2.0", ...message }) + "\n");
 };
 
-function call(id, { name, arguments: given = {} }) {
+function call(id, { name, arguments: given = {}, _meta: meta = {} }) {
   calls += 1;
   const reply = (result) => send({ id, result });
   if (is("defined")) return reply(text({ called: name, with: given }));
@@ -73,6 +75,12 @@ function call(id, { name, arguments: given = {} }) {
     case "touch":
       send({ method: "notifications/resources/updated", params: { uri: given.uri } });
       return reply(text("touched"));
+    case "big": {
+      const { progressToken } = meta;
+      if (progressToken !== undefined) send({ method: "notifications/progress", params: { progressToken, progress: 1 } });
+      const numbers = '{"n":[123456789012345678901234567890,-1e999,0.1]}';
+      return process.stdout.write(`{"jsonrpc":"2.0","id":${id},"result":{"content":[],"structuredContent":${numbers}}}\n`);
+    }
     case "give": return reply(given.result);
     default: return reply({ ...text(`there is no tool ${name}`), isError: true });
   }

@@ -19,6 +19,7 @@ use tokio_util::sync::{CancellationToken, DropGuard};
 
 use super::gateway::{Gateway, Options};
 use super::hang_up::HangUp;
+use super::numbers::restored_bytes;
 use super::sessions::Sessions;
 use crate::http::admission::BodyShare;
 use crate::http::body;
@@ -87,7 +88,7 @@ impl Endpoint {
                 Ok(whole) => whole.to_bytes(),
                 Err(never) => match never {},
             };
-            return Ok(Response::from_parts(head, full(whole)));
+            return Ok(Response::from_parts(head, full(restored_bytes(whole))));
         }
         let frames: Frames = Box::pin(Watched { frames: BodyStream::new(body), watch: Some(watch) });
         Ok(Response::from_parts(head, growing(frames)))
@@ -146,6 +147,7 @@ where
         {
             watch.done();
         }
-        polled
+        // rmcp makes a frame of each event.
+        polled.map_ok(|frame| frame.map_data(restored_bytes))
     }
 }

@@ -13,6 +13,7 @@
 //! | [`hang_up`] | noticing that nobody waits for an answer any more |
 //! | [`exposure`] | pass-through: which upstream tools are offered as they are, and their names |
 //! | [`definition`] | one upstream tool's definition, made fit for clients |
+//! | [`numbers`] | numbers that rmcp would round |
 //! | [`passage`] | the part of the gateway that passes through |
 //! | [`pass`], [`shelves`] | pass-through of requests, and of prompts and resources |
 //! | [`unfit`] | requests whose parameters do not fit |
@@ -31,6 +32,7 @@ pub mod endpoint;
 pub mod exposure;
 pub mod gateway;
 pub mod hang_up;
+pub mod numbers;
 pub mod outline;
 pub mod pass;
 pub mod passage;

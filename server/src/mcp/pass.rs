@@ -24,7 +24,7 @@ use tokio::time::timeout;
 use tokio_util::task::AbortOnDropHandle;
 
 use super::gateway::is_modern;
-use super::questions;
+use super::{numbers, questions};
 use crate::http::access::Tenant;
 use crate::http::server::Server;
 
@@ -170,7 +170,12 @@ fn object(value: impl serde::Serialize) -> Map<String, Value> {
 /// The result as rmcp has it. Clients of the newer revision refuse one without a type; rmcp takes it away from results
 /// for the older ones.
 fn complete<T: Typed>(raw: &RawValue) -> Result<T, Refusal> {
-    let mut result: T = read(raw)?;
+    let marked = numbers::marked(raw.get()).and_then(|marked| serde_json::from_str(&marked).ok());
+    let mut result: T = match marked {
+        Some(result) => result,
+        // Where the protocol wants a number, a marked one is none.
+        None => read(raw)?,
+    };
     result.result_type().get_or_insert(ResultType::COMPLETE);
     Ok(result)
 }

@@ -15,6 +15,7 @@ use serde_json::value::RawValue;
 use tokio::io::{AsyncBufReadExt, AsyncRead, AsyncWrite, AsyncWriteExt, BufReader};
 use tokio::sync::Mutex;
 
+use super::numbers::restored;
 use super::outline::Outline;
 
 /// Longest line.
@@ -22,6 +23,9 @@ const LONGEST: usize = 16 * 1024 * 1024;
 
 /// Messages in one batch.
 const MOST: usize = 1_000;
+
+/// What is said of JSON that is no message.
+const INVALID: &str = "Invalid request";
 
 /// A line buffer that grew beyond this for one large message is given back.
 const KEPT_BUFFER: usize = 256 * 1024;
@@ -96,34 +100,33 @@ impl<R: AsyncRead + Send + Unpin, W: AsyncWrite + Send + Unpin + 'static> Stdio<
                     for one in batch {
                         match message(one.get().as_bytes()) {
                             Ok(message) => self.queue.extend(message),
-                            Err(refusal) => refusals.push(refusal),
+                            Err(id) => refusals.push((INVALID.to_owned(), id)),
                         }
                     }
                 }
                 Ok(_) => {
-                    let words = format!("A batch has from 1 to {MOST} messages.");
-                    refusals.push(ServerJsonRpcMessage::error(ErrorData::invalid_request(words, None), None));
+                    refusals.push((format!("A batch has from 1 to {MOST} messages."), None));
                 }
                 Err(error) => tracing::debug!(%error, "a line that is no JSON is skipped"),
             }
         } else if !line.is_empty() {
             match message(line) {
                 Ok(message) => self.queue.extend(message),
-                Err(refusal) => refusals.push(refusal),
+                Err(id) => refusals.push((INVALID.to_owned(), id)),
             }
         }
         self.line.clear();
         if self.line.capacity() > KEPT_BUFFER {
             self.line = Vec::new();
         }
-        for refusal in refusals {
-            self.refuse(refusal);
+        for (words, id) in refusals {
+            self.refuse(words, id);
         }
     }
 
     /// Sends an error of the transport's own. In a task: this is polled inside a `select!`.
-    fn refuse(&mut self, refusal: ServerJsonRpcMessage) {
-        let sent = self.send(refusal);
+    fn refuse(&mut self, words: String, id: Option<RequestId>) {
+        let sent = self.send(ServerJsonRpcMessage::error(ErrorData::invalid_request(words, None), id));
         tokio::spawn(async move {
             if let Err(error) = sent.await {
                 tracing::debug!(%error, "a refusal could not be sent");
@@ -145,7 +148,7 @@ where
     ) -> impl Future<Output = Result<(), Self::Error>> + Send + 'static {
         let writer = self.writer.clone();
         async move {
-            let mut line = serde_json::to_vec(&message)?;
+            let mut line = restored(serde_json::to_vec(&message)?);
             line.push(b'\n');
             let mut writer = writer.lock().await;
             let writer = writer.as_mut().ok_or(io::ErrorKind::NotConnected)?;
@@ -164,9 +167,7 @@ where
                 Ok(Line::TooLong(outline)) => {
                     tracing::warn!(limit = LONGEST, "a message is too long and is skipped");
                     if let Some(id) = outline.request() {
-                        let words = format!("The message is longer than {LONGEST} bytes.");
-                        let error = ErrorData::invalid_request(words, None);
-                        self.refuse(ServerJsonRpcMessage::error(error, Some(id)));
+                        self.refuse(format!("The message is longer than {LONGEST} bytes."), Some(id));
                     }
                 }
                 Ok(Line::End) => return None,
@@ -184,8 +185,8 @@ where
     }
 }
 
-/// One message, `None` where nothing is to be said of what came in its place.
-fn message(text: &[u8]) -> Result<Option<ClientJsonRpcMessage>, ServerJsonRpcMessage> {
+/// One message, `None` where nothing is to be said of what came in its place; of what is no message but JSON, its id.
+fn message(text: &[u8]) -> Result<Option<ClientJsonRpcMessage>, Option<RequestId>> {
     let error = match serde_json::from_slice(text) {
         Ok(message) => return Ok(Some(message)),
         Err(error) => error,
@@ -200,7 +201,7 @@ fn message(text: &[u8]) -> Result<Option<ClientJsonRpcMessage>, ServerJsonRpcMes
         tracing::debug!(%error, "a notification that cannot be read is skipped");
         return Ok(None);
     }
-    Err(ServerJsonRpcMessage::error(ErrorData::invalid_request("Invalid request", None), id))
+    Err(id)
 }
 
 #[cfg(test)]
