@@ -368,3 +368,48 @@ async fn an_orderly_stop_does_not_wait_for_open_streams() {
     assert!(server.end(Signal::TERM).success());
     assert!(started.elapsed() < Duration::from_secs(10), "{:?}", started.elapsed());
 }
+
+#[tokio::test]
+async fn a_batch_is_answered_in_one_stream_where_the_revision_has_batches() {
+    let server = Daemon::serve_with(demo()).await_ready().await;
+    let hello = mcp::initialize("2025-03-26");
+    let hello = json!({ "jsonrpc": "2.0", "id": 0, "method": "initialize", "params": hello });
+    let id = server.send(post(&hello)).await.expect(200).header("mcp-session-id").to_owned();
+    let within = |message: &Value| post(message).header("mcp-session-id", &id);
+    let ready = json!([{ "jsonrpc": "2.0", "method": "notifications/initialized" }]);
+    server.send(within(&ready)).await.expect(202);
+
+    let run = |id: u64, code: &str| {
+        let params =
+            json!({ "name": "run", "arguments": { "code": code }, "_meta": { "progressToken": id } });
+        json!({ "jsonrpc": "2.0", "id": id, "method": "tools/call", "params": params })
+    };
+    let code =
+        "for (let i = 0; i < 3; i++) { console.log(i); await env.demo.wait({ ms: 60 }); } return 'slow'";
+    let batch = json!([
+        run(1, code),
+        { "jsonrpc": "2.0", "method": "notifications/roots/list_changed" },
+        run(2, "return 'fast'"),
+        { "jsonrpc": "2.0", "id": "three", "method": "no/such" },
+    ]);
+    let answer = server.send(within(&batch)).await.expect(200);
+    assert_eq!(answer.header("content-type"), "text/event-stream");
+    let all = messages(&answer);
+    let of = |id: Value| {
+        all.iter().find(|message| message["id"] == id).unwrap_or_else(|| panic!("{id} is not in {all:#?}"))
+    };
+    assert_eq!(of(json!(1))["result"]["content"][0]["text"].as_str().map(|text| &text[..4]), Some("slow"));
+    assert_eq!(text(&of(json!(2))["result"]), "fast");
+    assert_eq!(of(json!("three"))["error"]["code"], -32601);
+    let told = |message: &&Value| message["method"] == "notifications/progress";
+    assert!(all.iter().filter(told).count() >= 3, "{all:#?}");
+
+    // Not of a session that there is not, not with `initialize`, not in a later revision.
+    let gone = post(&batch).header("mcp-session-id", "gone");
+    assert!((400..500).contains(&server.send(gone).await.status));
+    assert_eq!(server.send(within(&json!([hello]))).await.status, 400);
+    assert_eq!(server.send(within(&json!([]))).await.status, 400);
+    let session = Session::open(&server).await;
+    assert!((400..500).contains(&server.send(session.within(post(&batch))).await.status));
+    server.assert_works().await;
+}

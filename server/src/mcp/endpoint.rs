@@ -14,9 +14,11 @@ use futures_util::Stream;
 use http::{Method, Request, Response};
 use http_body_util::{BodyExt as _, BodyStream, Full};
 use hyper::body::{Body as _, Frame, Incoming};
+use rmcp::transport::streamable_http_server::session::SessionManager as _;
 use rmcp::transport::streamable_http_server::{StreamableHttpServerConfig, StreamableHttpService};
 use tokio_util::sync::{CancellationToken, DropGuard};
 
+use super::batch;
 use super::gateway::{Gateway, Options};
 use super::hang_up::HangUp;
 use super::numbers::restored_bytes;
@@ -60,6 +62,13 @@ impl Endpoint {
         self.stop.cancel();
     }
 
+    async fn is_open(&self, session: Option<&str>) -> bool {
+        match session {
+            Some(session) => self.sessions.has_session(&session.into()).await.unwrap_or(false),
+            None => false,
+        }
+    }
+
     /// Answers one request.
     pub async fn answer(&self, server: &Arc<Server>, request: Request<Incoming>) -> Result<Reply, Problem> {
         if !matches!(*request.method(), Method::POST | Method::GET | Method::DELETE) {
@@ -80,7 +89,15 @@ impl Endpoint {
             share: Some(share),
         };
         head.extensions.insert(gone);
-        let response = self.service.handle(Request::from_parts(head, Full::new(body))).await;
+        let response = match batch::read(&head, &body)? {
+            Some(messages) if self.is_open(watch.session.as_deref()).await => {
+                batch::answer(&self.service, &head, messages).await
+            }
+            _ => {
+                let response = self.service.handle(Request::from_parts(head, Full::new(body))).await;
+                response.map(|body| body.boxed_unsync())
+            }
+        };
         let (head, body) = response.into_parts();
         if body.size_hint().exact().is_some() {
             watch.done();

@@ -19,11 +19,12 @@
 //! | [`unfit`] | requests whose parameters do not fit |
 //! | [`questions`] | what a server wants from the user, put to older clients |
 //! | [`stdio`], [`outline`] | standard input and output; which request a line is that is too long |
-//! | [`endpoint`], [`sessions`] | Streamable HTTP |
+//! | [`endpoint`], [`sessions`], [`batch`] | Streamable HTTP; several messages in one body |
 //!
 //! The descriptions here are the product's user interface for a model. Whatever they say of upstream servers is those
 //! servers' text, and stays data: names become identifiers, descriptions stay in comments and quotes, all of it bounded.
 
+pub mod batch;
 pub mod catalogue;
 pub mod changes;
 pub mod definition;

@@ -15,14 +15,12 @@ use serde_json::value::RawValue;
 use tokio::io::{AsyncBufReadExt, AsyncRead, AsyncWrite, AsyncWriteExt, BufReader};
 use tokio::sync::Mutex;
 
+use super::batch::MOST;
 use super::numbers::restored;
 use super::outline::Outline;
 
 /// Longest line.
 const LONGEST: usize = 16 * 1024 * 1024;
-
-/// Messages in one batch.
-const MOST: usize = 1_000;
 
 /// What is said of JSON that is no message.
 const INVALID: &str = "Invalid request";
