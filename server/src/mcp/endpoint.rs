@@ -80,6 +80,7 @@ impl Endpoint {
         let share = server.admission.body(announced.min(most))?;
         let (mut head, incoming) = request.into_parts();
         let body = body::read(incoming, most).await?;
+        let batch = batch::read(&head, &body)?;
 
         let gone = HangUp::default();
         let watch = Watch {
@@ -89,7 +90,7 @@ impl Endpoint {
             share: Some(share),
         };
         head.extensions.insert(gone);
-        let response = match batch::read(&head, &body)? {
+        let response = match batch {
             Some(messages) if self.is_open(watch.session.as_deref()).await => {
                 batch::answer(&self.service, &head, messages).await
             }
