@@ -166,6 +166,7 @@ impl Connection {
                     &target.pools,
                     params.clone(),
                     target.account.clone(),
+                    target.redactor.clone(),
                     unreachable.clone(),
                 )
                 .map_err(fatal)?;

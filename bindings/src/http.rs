@@ -29,6 +29,7 @@ use sse_stream::Sse;
 use crate::config::HttpConfig;
 use crate::oauth::{Account, is_here};
 use crate::params::ParamHeaders;
+use crate::redact::Redactor;
 use crate::wire::{Incoming, Intake, parse};
 pub(crate) use failure::{HttpFailure, status_of};
 use sse::Decoder;
@@ -87,6 +88,7 @@ pub(crate) struct Endpoint {
     params: ParamHeaders,
     /// The way to a token, where no header brings one.
     account: Option<Account>,
+    redactor: Arc<Redactor>,
     unreachable: Arc<AtomicBool>,
 }
 
@@ -96,6 +98,7 @@ pub(crate) fn transport(
     pools: &Pools,
     params: ParamHeaders,
     account: Option<Account>,
+    redactor: Arc<Redactor>,
     unreachable: Arc<AtomicBool>,
 ) -> Result<StreamableHttpClientTransport<Endpoint>, String> {
     let client = pools.for_url(&config.url)?;
@@ -106,7 +109,8 @@ pub(crate) fn transport(
         value.set_sensitive(true);
         headers.insert(name.clone(), value);
     }
-    let endpoint = Endpoint { client, headers, intake: Intake::default(), params, account, unreachable };
+    let endpoint =
+        Endpoint { client, headers, intake: Intake::default(), params, account, redactor, unreachable };
     let mut backoff = ExponentialBackoff::default();
     backoff.max_delay = Some(LONGEST_PAUSE);
     let mut transport = StreamableHttpClientTransportConfig::with_uri(config.url.as_str());
@@ -168,7 +172,7 @@ impl StreamableHttpClient for Endpoint {
             }
             _ => {
                 let advice = self.refusal_advice();
-                Err(HttpFailure::status(status, location.as_deref(), &body, advice.as_deref()).into())
+                Err(self.failed(HttpFailure::status(status, location.as_deref(), &body, advice.as_deref())))
             }
         }
     }
@@ -250,12 +254,18 @@ impl Endpoint {
     async fn send(&self, request: RequestBuilder) -> Result<Response, Failure> {
         let Some(account) = &self.account else { return self.send_once(request).await };
         let again = request.try_clone();
-        let token = account.token().await.map_err(HttpFailure::login)?;
+        let token = account.token().await.map_err(|reason| self.failed(HttpFailure::login(reason)))?;
         let response = self.send_once(with_token(request, token.as_deref())).await?;
         if response.status() != StatusCode::UNAUTHORIZED {
             return Ok(response);
         }
-        match (account.another(token.as_deref()).await.map_err(HttpFailure::login)?, again) {
+        match (
+            account
+                .another(token.as_deref())
+                .await
+                .map_err(|reason| self.failed(HttpFailure::login(reason)))?,
+            again,
+        ) {
             (Some(token), Some(request)) => self.send_once(with_token(request, Some(&token))).await,
             _ => Ok(response),
         }
@@ -266,7 +276,7 @@ impl Endpoint {
             if error.is_connect() {
                 self.unreachable.store(true, Ordering::Relaxed);
             }
-            HttpFailure::transport(error).into()
+            self.failed(HttpFailure::transport(error))
         })
     }
 
@@ -277,7 +287,9 @@ impl Endpoint {
     /// The whole body, unless it is too long.
     async fn body(&self, mut response: Response) -> Result<Vec<u8>, Failure> {
         let mut body = Vec::new();
-        while let Some(chunk) = response.chunk().await.map_err(HttpFailure::transport)? {
+        while let Some(chunk) =
+            response.chunk().await.map_err(|error| self.failed(HttpFailure::transport(error)))?
+        {
             if body.len() + chunk.len() > MAX_MESSAGE {
                 return Err(StreamableHttpError::ResponseBodyTooLarge { max_size: MAX_MESSAGE });
             }
@@ -296,7 +308,12 @@ impl Endpoint {
                 _ => break,
             }
         }
-        HttpFailure::status(status, location.as_deref(), &excerpt, self.refusal_advice().as_deref()).into()
+        let advice = self.refusal_advice();
+        self.failed(HttpFailure::status(status, location.as_deref(), &excerpt, advice.as_deref()))
+    }
+
+    fn failed(&self, failure: HttpFailure) -> Failure {
+        failure.redacted(&self.redactor).into()
     }
 
     /// The messages of a body. An error that cannot say which request it answers answers this one.

@@ -4,6 +4,7 @@ mod common;
 
 use std::time::{Duration, Instant};
 
+use common::log::Log;
 use common::start;
 use common::web::Web;
 use isolet_bindings::config::{Secret, TransportConfig};
@@ -83,11 +84,17 @@ async fn credentials_are_sent_and_never_shown() {
     let upstreams = start("w", with("tok-0123456789")).await;
     assert_eq!(upstreams.statuses()[0].state, State::Ready);
 
+    let log = Log::default();
+    let _here = tracing::subscriber::set_default(log.clone());
     let upstreams = start("w", with("tok-wrong-987654321")).await;
     let error = upstreams.statuses()[0].last_error.clone().unwrap();
     assert!(error.contains("HTTP 401; check the credentials"), "{error}");
     // The server repeats the header; the message does not.
     assert!(error.contains("who is [redacted]?") && !error.contains("987654321"), "{error}");
+    // Nor does the log, in which rmcp writes too.
+    let log = log.text();
+    assert!(log.contains("rmcp") && log.contains("HTTP 401"), "{log}");
+    assert!(!log.contains("987654321"), "{log}");
 }
 
 #[tokio::test]

@@ -105,9 +105,13 @@ fn log_filter(wanted: Option<String>) -> tracing_subscriber::EnvFilter {
     let filter =
         wanted.filter(|wanted| !wanted.is_empty()).and_then(|wanted| EnvFilter::try_new(wanted).ok());
     let filter = filter.unwrap_or_else(|| EnvFilter::new("warn"));
-    // Its service loop calls it an error when a client hangs up before its answer, which is the client's right.
-    let quiet =
-        if by_name { &["rmcp::transport::auth=error"][..] } else { &["rmcp=error", "rmcp::service=off"] };
+    // Its service loop calls it an error when a client hangs up before its answer, which is the client's right. Its
+    // worker repeats what a server answered; isolet says the same by itself, without credentials.
+    let quiet = if by_name {
+        &["rmcp::transport::auth=error"][..]
+    } else {
+        &["rmcp=error", "rmcp::service=off", "rmcp::transport::worker=off"]
+    };
     quiet.iter().fold(filter, |filter, quiet| {
         filter.add_directive(quiet.parse().expect("a directive that is written here"))
     })
