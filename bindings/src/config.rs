@@ -49,6 +49,9 @@ pub struct ServerConfig {
     pub start: Start,
     /// The lifecycle it speaks, where the file says so (`era`). Else isolet finds out.
     pub era: Option<Era>,
+    /// The values of the variables that went into its arguments, environment, address and headers. They are removed from
+    /// what is said of the server.
+    pub variables: Vec<Secret>,
 }
 
 /// When a server is started.
@@ -180,7 +183,14 @@ impl ServerConfig {
     }
 
     fn new(transport: TransportConfig) -> Self {
-        Self { transport, call_timeout: None, disabled: false, start: Start::Eager, era: None }
+        Self {
+            transport,
+            call_timeout: None,
+            disabled: false,
+            start: Start::Eager,
+            era: None,
+            variables: Vec::new(),
+        }
     }
 }
 

@@ -74,10 +74,9 @@ impl Upstreams {
         match connection.request_with(typed, left, progress, meta).await {
             Ok(raw) => {
                 // As for a call of a script: a failure may repeat what the server was given to log in with.
-                let redactor = &upstream.target.redactor;
-                let failed = redactor.concerns(raw.get())
-                    && serde_json::from_str::<Failed>(raw.get()).is_ok_and(|result| result.is_error);
-                let text = if failed { redactor.redact(raw.get()) } else { raw.into_string() };
+                let failed = serde_json::from_str::<Failed>(raw.get()).is_ok_and(|result| result.is_error);
+                let clean = if failed { upstream.target.redactor.redact_json(raw.get()) } else { None };
+                let text = clean.unwrap_or_else(|| raw.into_string());
                 RawValue::from_string(text).map_err(|error| upstream.malformed(&operation, error.to_string()))
             }
             Err(error) => Err(upstream.call_error(&connection, &operation, error, timeout).await),

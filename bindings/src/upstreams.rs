@@ -433,7 +433,8 @@ impl Server {
             RequestError::Timeout => CallError::Timeout { server, operation, after },
             RequestError::Upstream { code, message, data } => {
                 let redactor = &self.target.redactor;
-                let data = data.filter(|data| !redactor.concerns(&data.to_string())).map(Box::new);
+                let data =
+                    data.filter(|data| redactor.redact_json(&data.to_string()).is_none()).map(Box::new);
                 let message = redactor.redact(message);
                 CallError::Upstream { server, operation, code, message, data }
             }
