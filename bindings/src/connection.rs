@@ -167,6 +167,7 @@ impl Connection {
                     params.clone(),
                     target.account.clone(),
                     target.redactor.clone(),
+                    tools_changed.clone(),
                     unreachable.clone(),
                 )
                 .map_err(fatal)?;
