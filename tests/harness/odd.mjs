@@ -6,6 +6,7 @@
 //   child      starts a process in a session of its own that would live for ever
 //   defined    lists the tools in FOLDER/tools.json, answers each with its name and arguments, and announces changes
 //   grows      has a tool `grow` that adds a tool and says so
+//   unlisted   answers tools/list with an error
 //   stubborn   ignores SIGTERM and the end of its input
 import { spawn } from "node:child_process";
 import { appendFileSync, readFileSync, watchFile } from "node:fs";
@@ -84,7 +85,9 @@ input.on("line", (line) => {
         id,
         result: { protocolVersion: "2025-06-18", capabilities: is("defined") ? { tools: { listChanged: true }, resources: {} } : { tools: { listChanged: is("grows") } }, serverInfo: { name: "odd", version: "1.0" } },
       });
-    case "tools/list": return send({ id, result: { tools: is("defined") ? defined() : tools } });
+    case "tools/list":
+      if (is("unlisted")) return send({ id, error: { code: -32000, message: "no list today" } });
+      return send({ id, result: { tools: is("defined") ? defined() : tools } });
     case "resources/read": return send({ id, result: { contents: [{ uri: params.uri, text: "content" }] } });
     case "resources/list": return send({ id, result: { resources: [] } });
     case "tools/call": return call(id, params);
