@@ -69,8 +69,8 @@ pub(crate) struct Connection {
 pub(crate) enum RequestError {
     /// The session ended.
     Ended,
-    /// No answer in time.
-    Timeout,
+    /// No answer in time, and what was printed meanwhile that was none.
+    Timeout { printed: Option<String> },
     /// A JSON-RPC error.
     Upstream { code: i32, message: String, data: Option<serde_json::Value> },
     /// Not delivered, or no usable answer from the transport.
@@ -294,7 +294,7 @@ impl Connection {
         };
         !matches!(
             self.request(request, timeout, None).await,
-            Err(RequestError::Timeout | RequestError::Ended)
+            Err(RequestError::Timeout { .. } | RequestError::Ended)
         )
     }
 
@@ -369,7 +369,7 @@ impl Connection {
         meta: Option<RequestMetaObject>,
     ) -> Result<RawText, RequestError> {
         let _busy = Busy::new(&self.in_flight);
-        let too_long = self.garbage.too_long();
+        let (too_long, garbage) = (self.garbage.too_long(), self.garbage.count());
         let answer = async {
             let mut options = PeerRequestOptions::no_options();
             options.meta = meta;
@@ -383,8 +383,7 @@ impl Connection {
             let answer = (&mut handle.rx).await;
             cancel.id = None;
             match answer {
-                Ok(Ok(result)) => raw_result(result)
-                    .ok_or_else(|| RequestError::Malformed("it is no result of JSON-RPC".to_owned())),
+                Ok(Ok(result)) => raw_result(result).map_err(RequestError::Malformed),
                 Ok(Err(error)) => {
                     let error = match error {
                         // Of HTTP, rmcp says so also when only the stream of this one answer ended.
@@ -411,7 +410,8 @@ impl Connection {
                 if self.garbage.too_long() > too_long {
                     return Err(RequestError::Malformed(format!("it is longer than {MAX_LINE} bytes")));
                 }
-                Err(RequestError::Timeout)
+                let printed = self.garbage.describe().filter(|_| self.garbage.count() > garbage);
+                Err(RequestError::Timeout { printed })
             }),
             () = self.ended.cancelled() => Err(RequestError::Ended),
         }
@@ -466,7 +466,9 @@ impl RequestError {
     pub(crate) fn describe(&self, timeout: Duration) -> String {
         match self {
             Self::Ended => "it went away".to_owned(),
-            Self::Timeout => format!("no answer within {timeout:?}"),
+            Self::Timeout { printed } => {
+                join(format!("no answer within {timeout:?}"), [printed.clone(), None])
+            }
             Self::Upstream { code, message, .. } => format!("{message} (error {code})"),
             Self::Transport(reason) => reason.clone(),
             Self::Malformed(reason) => format!("the answer cannot be used: {reason}"),

@@ -430,7 +430,10 @@ impl Server {
                 let reason = self.target.redactor.redact(connection.obituary().await);
                 CallError::Died { server, operation, reason }
             }
-            RequestError::Timeout => CallError::Timeout { server, operation, after },
+            RequestError::Timeout { printed } => {
+                let printed = printed.map(|printed| self.target.redactor.redact(printed));
+                CallError::Timeout { server, operation, after, printed }
+            }
             RequestError::Upstream { code, message, data } => {
                 let redactor = &self.target.redactor;
                 let data =
