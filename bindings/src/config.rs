@@ -104,6 +104,8 @@ pub struct OAuthConfig {
     pub client_id: Option<String>,
     /// Its secret, if it has one.
     pub client_secret: Option<Secret>,
+    /// Where the client describes itself: its id with authorization servers that read such a document.
+    pub client_metadata_url: Option<String>,
     /// What to ask for; nothing means what the server suggests.
     pub scopes: Vec<String>,
     /// Who logs in.

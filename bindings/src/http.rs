@@ -29,7 +29,7 @@ use sse_stream::Sse;
 use tokio::sync::Notify;
 
 use crate::config::HttpConfig;
-use crate::oauth::{Account, is_here};
+use crate::oauth::{Account, is_here, missing_scopes};
 use crate::params::ParamHeaders;
 use crate::redact::Redactor;
 use crate::wire::{Incoming, Intake, parse};
@@ -63,7 +63,7 @@ pub(crate) struct Pools {
 }
 
 impl Pools {
-    fn for_url(&self, url: &url::Url) -> Result<reqwest::Client, String> {
+    pub(crate) fn for_url(&self, url: &url::Url) -> Result<reqwest::Client, String> {
         let here = is_here(url);
         let pool = if here { &self.direct } else { &self.proxied };
         if let Some(client) = pool.get() {
@@ -274,22 +274,19 @@ impl Endpoint {
     }
 
     /// Sends a request with the server's token, and once more with another one if the first is refused: a token may end
-    /// before its time.
+    /// before its time, and a new login may allow more.
     async fn send(&self, request: RequestBuilder) -> Result<Response, Failure> {
         let Some(account) = &self.account else { return self.send_once(request).await };
+        let login = |reason| self.failed(HttpFailure::login(reason));
         let again = request.try_clone();
-        let token = account.token().await.map_err(|reason| self.failed(HttpFailure::login(reason)))?;
+        let token = account.token().await.map_err(login)?;
         let response = self.send_once(with_token(request, token.as_deref())).await?;
-        if response.status() != StatusCode::UNAUTHORIZED {
-            return Ok(response);
-        }
-        match (
-            account
-                .another(token.as_deref())
-                .await
-                .map_err(|reason| self.failed(HttpFailure::login(reason)))?,
-            again,
-        ) {
+        let other = match response.status() {
+            StatusCode::UNAUTHORIZED => account.another(token.as_deref()).await.map_err(login)?,
+            StatusCode::FORBIDDEN => account.lacks(missing_scopes(&response), token.as_deref()).await,
+            _ => return Ok(response),
+        };
+        match (other, again) {
             (Some(token), Some(request)) => self.send_once(with_token(request, Some(&token))).await,
             _ => Ok(response),
         }
