@@ -6,23 +6,26 @@ use std::time::Duration;
 
 use rmcp::ClientHandler;
 use rmcp::model::{
-    CancelledNotification, CancelledNotificationParam, ClientCapabilities, ClientConfig, ClientRequest,
-    DiscoverRequest, DiscoverRequestParams, Implementation, PingRequest, ProgressNotificationParam,
-    ProtocolVersion, RequestId, RequestMetaObject, ServerPeerInfo, SubscriptionFilter,
+    CancelledNotification, CancelledNotificationParam, ClientConfig, ClientRequest, DiscoverRequest,
+    DiscoverRequestParams, ElicitRequestParams, ElicitResult, ElicitationCreateRequestMethod, ErrorData,
+    Implementation, PingRequest, ProgressNotificationParam, ProtocolVersion, RequestId, RequestMetaObject,
+    ServerPeerInfo, SubscriptionFilter,
 };
 use rmcp::service::{
-    NotificationContext, Peer, PeerRequestOptions, RoleClient, ServiceError, serve_directly_with_ct,
+    NotificationContext, Peer, PeerRequestOptions, RequestContext, RoleClient, ServiceError,
+    serve_directly_with_ct,
 };
 use rmcp::transport::streamable_http_client::StreamableHttpError;
 use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 
 use crate::child::{Child, describe_exit};
-use crate::config::TransportConfig;
+use crate::config::{Elicitation, TransportConfig};
 use crate::handshake::{Approach, Era, HandshakeError, OpenError, over_http, over_stdio};
 use crate::http::{self, HttpFailure};
 use crate::params::ParamHeaders;
 use crate::progress::{ProgressSink, ProgressSinks};
+use crate::questions::{capabilities, elicited};
 use crate::server::Target;
 use crate::stdio::{Garbage, MAX_LINE, StdioTransport};
 use crate::text::shortened;
@@ -79,12 +82,13 @@ pub(crate) enum RequestError {
     Malformed(String),
 }
 
-/// What the server may ask of isolet, which is next to nothing: it declares no capabilities.
+/// What the server may ask of isolet, which is next to nothing.
 #[derive(Clone)]
 pub(crate) struct Handler {
     info: ClientConfig,
     tools_changed: Arc<Notify>,
     progress: ProgressSinks,
+    elicitation: Elicitation,
 }
 
 impl ClientHandler for Handler {
@@ -94,6 +98,16 @@ impl ClientHandler for Handler {
 
     async fn on_tool_list_changed(&self, _: NotificationContext<RoleClient>) {
         self.tools_changed.notify_one();
+    }
+
+    async fn create_elicitation(
+        &self,
+        request: ElicitRequestParams,
+        _: RequestContext<RoleClient>,
+    ) -> Result<ElicitResult, ErrorData> {
+        // rmcp would decline, and a server could not tell that from a person's no.
+        elicited(self.elicitation, &request)
+            .ok_or_else(ErrorData::method_not_found::<ElicitationCreateRequestMethod>)
     }
 
     async fn on_progress(&self, params: ProgressNotificationParam, _: NotificationContext<RoleClient>) {
@@ -117,12 +131,16 @@ impl Connection {
         let params = ParamHeaders::default();
         let progress = ProgressSinks::default();
         let info = ClientConfig::new(
-            ClientCapabilities::default(),
+            capabilities(target.config.elicitation),
             Implementation::new(&options.client_name, &options.client_version),
         )
         .with_protocol_version(ProtocolVersion::LATEST_WITH_INITIALIZE);
-        let handler =
-            Handler { info: info.clone(), tools_changed: tools_changed.clone(), progress: progress.clone() };
+        let handler = Handler {
+            info: info.clone(),
+            tools_changed: tools_changed.clone(),
+            progress: progress.clone(),
+            elicitation: target.config.elicitation,
+        };
         let fatal = |reason| OpenError { reason, wrong_era: false, permanent: true };
         let (service, era, child) = match &target.config.transport {
             TransportConfig::Stdio(stdio) => {

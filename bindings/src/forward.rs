@@ -66,7 +66,9 @@ impl Upstreams {
         let connection = upstream.connection(deadline).await?;
         let mut own: Map<String, Value> =
             meta.into_iter().filter(|(key, _)| !key.starts_with(RESERVED) && key != PROGRESS_TOKEN).collect();
-        if let Some(capabilities) = capabilities.filter(|_| connection.era() == Era::Modern) {
+        if connection.era() == Era::Modern {
+            // What isolet can do for scripts is not what the asker can do.
+            let capabilities = capabilities.unwrap_or_else(|| json!({}));
             own.insert(format!("{RESERVED}clientCapabilities"), capabilities);
         }
         let meta = serde_json::from_value::<RequestMetaObject>(Value::Object(own)).ok();

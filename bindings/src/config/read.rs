@@ -16,7 +16,10 @@ use jsonc_parser::{CollectOptions, ParseOptions, parse_to_ast};
 
 use super::error::position;
 use super::expand::Variables;
-use super::{ConfigError, HttpConfig, McpConfig, Secret, ServerConfig, Start, StdioConfig, TransportConfig};
+use super::{
+    ConfigError, Elicitation, HttpConfig, McpConfig, Secret, ServerConfig, Start, StdioConfig,
+    TransportConfig,
+};
 use crate::handshake::Era;
 
 /// Keys that other clients read from the same file. They change nothing here, and saying so each time helps nobody.
@@ -143,6 +146,7 @@ impl Reader<'_> {
         let mut call_timeout = None;
         let mut start = Start::Eager;
         let mut era = None;
+        let mut elicitation = Elicitation::None;
         for field in &fields.properties {
             match field.name.as_str() {
                 "type" | "transport" | "command" | "args" | "env" | "cwd" | "url" | "headers" | "envFile"
@@ -155,13 +159,17 @@ impl Reader<'_> {
                     let eras = [("auto", None), ("legacy", Some(Era::Legacy)), ("modern", Some(Era::Modern))];
                     era = self.choice(field, &eras)?;
                 }
+                "elicitation" => {
+                    let ways = [("none", Elicitation::None), ("defaults", Elicitation::Defaults)];
+                    elicitation = self.choice(field, &ways)?;
+                }
                 key if KEYS_OF_OTHERS.contains(&key) => {}
                 key => self.warn(field.start(), format!("unknown key \"{key}\" of server \"{name}\"")),
             }
         }
         let transport = self.transport(name, property, fields, disabled)?;
         let variables = self.used.take().into_iter().map(Secret::new).collect();
-        Ok(ServerConfig { transport, call_timeout, disabled, start, era, variables })
+        Ok(ServerConfig { transport, call_timeout, disabled, start, era, elicitation, variables })
     }
 
     fn transport(
