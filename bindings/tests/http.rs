@@ -92,8 +92,11 @@ async fn credentials_are_sent_and_never_shown() {
     // The server repeats the header; the message does not.
     assert!(error.contains("who is [redacted]?") && !error.contains("987654321"), "{error}");
     // Nor does the log, in which rmcp writes too.
+    common::eventually("rmcp logs the refusal too", || {
+        log.text().lines().any(|line| line.contains("rmcp") && line.contains("HTTP 401"))
+    })
+    .await;
     let log = log.text();
-    assert!(log.contains("rmcp") && log.contains("HTTP 401"), "{log}");
     assert!(!log.contains("987654321"), "{log}");
 }
 
