@@ -48,6 +48,24 @@ fn a_check_says_what_changed_and_fails() {
 }
 
 #[test]
+fn a_server_that_is_gone_is_not_approved_any_more() {
+    let (odd, folder) = approved("");
+    let entry = odd.entry(&["defined"]);
+    folder.mcp_json(json!({ "other": entry }));
+    // Who approves one server says nothing about the rest.
+    let output = isolet(["lock", "other"]).within(folder.path()).output().exits(0);
+    assert_says(&output.stdout, &["4 tools approved"]);
+    let output = isolet(["lock"]).within(folder.path()).output().exits(0);
+    assert_says(
+        &output.stdout,
+        &["2 tools approved", "- odd: the server is not in the configuration any more"],
+    );
+    folder.mcp_json(json!({ "odd": entry }));
+    let output = isolet(["lock", "--check"]).within(folder.path()).output().exits(1);
+    assert_says(&output.stdout, &["+ odd: the server is not in the lock file"]);
+}
+
+#[test]
 fn what_cannot_be_seen_is_not_approved() {
     let odd = Odd::new();
     let folder = Folder::new();
@@ -55,6 +73,12 @@ fn what_cannot_be_seen_is_not_approved() {
     let output = isolet(["lock"]).within(folder.path()).output().exits(3);
     assert_says(&output.stderr, &["\"odd\" lists no tools", "nothing was approved"]);
     assert!(!folder.path().join("isolet.lock").exists());
+    folder.mcp_json(json!({ "odd": odd.entry(&["unlisted"]) }));
+    let output = isolet(["lock"]).within(folder.path()).output().exits(3);
+    assert_says(&output.stderr, &["\"odd\" lists no tools", "no list today", "nothing was approved"]);
+    assert!(!folder.path().join("isolet.lock").exists());
+    let output = isolet(["types"]).within(folder.path()).output().exits(3);
+    assert_says(&output.stderr, &["\"odd\" is missing: its tools cannot be listed: no list today"]);
     let output = isolet(["lock", "none"]).within(folder.path()).output().exits(2);
     assert_says(&output.stderr, &["there is no server \"none\": there are odd"]);
     let output = isolet(["lock", "--check"]).within(folder.path()).output().exits(2);

@@ -49,6 +49,11 @@ pub struct ServerConfig {
     pub start: Start,
     /// The lifecycle it speaks, where the file says so (`era`). Else isolet finds out.
     pub era: Option<Era>,
+    /// What becomes of its questions to the user (`elicitation`).
+    pub elicitation: Elicitation,
+    /// The values of the variables that went into its arguments, environment, address and headers. They are removed from
+    /// what is said of the server.
+    pub variables: Vec<Secret>,
 }
 
 /// When a server is started.
@@ -59,6 +64,16 @@ pub enum Start {
     Eager,
     /// When something is first asked of it. Until then its tools are not known, so they are in no declaration.
     Lazy,
+}
+
+/// What becomes of a server's questions to the user: isolet has none to ask.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Elicitation {
+    /// The server is told that there is nobody; a question that comes all the same is declined or refused.
+    #[default]
+    None,
+    /// A form is accepted with the defaults that it has, where they suffice.
+    Defaults,
 }
 
 /// How to reach a server.
@@ -101,6 +116,8 @@ pub struct OAuthConfig {
     pub client_id: Option<String>,
     /// Its secret, if it has one.
     pub client_secret: Option<Secret>,
+    /// Where the client describes itself: its id with authorization servers that read such a document.
+    pub client_metadata_url: Option<String>,
     /// What to ask for; nothing means what the server suggests.
     pub scopes: Vec<String>,
     /// Who logs in.
@@ -180,7 +197,15 @@ impl ServerConfig {
     }
 
     fn new(transport: TransportConfig) -> Self {
-        Self { transport, call_timeout: None, disabled: false, start: Start::Eager, era: None }
+        Self {
+            transport,
+            call_timeout: None,
+            disabled: false,
+            start: Start::Eager,
+            era: None,
+            elicitation: Elicitation::None,
+            variables: Vec::new(),
+        }
     }
 }
 

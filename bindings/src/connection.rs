@@ -6,25 +6,27 @@ use std::time::Duration;
 
 use rmcp::ClientHandler;
 use rmcp::model::{
-    CancelledNotification, CancelledNotificationParam, ClientCapabilities, ClientConfig, ClientRequest,
-    DiscoverRequest, DiscoverRequestParams, Implementation, PingRequest, ProgressNotificationParam,
-    ProtocolVersion, RequestId, RequestMetaObject, ResourceUpdatedNotificationParam, ServerPeerInfo,
-    SubscriptionFilter,
+    CancelledNotification, CancelledNotificationParam, ClientConfig, ClientRequest, DiscoverRequest,
+    DiscoverRequestParams, ElicitRequestParams, ElicitResult, ElicitationCreateRequestMethod, ErrorData,
+    Implementation, PingRequest, ProgressNotificationParam, ProtocolVersion, RequestId, RequestMetaObject,
+    ResourceUpdatedNotificationParam, ServerPeerInfo, SubscriptionFilter,
 };
 use rmcp::service::{
-    NotificationContext, Peer, PeerRequestOptions, RoleClient, ServiceError, serve_directly_with_ct,
+    NotificationContext, Peer, PeerRequestOptions, RequestContext, RoleClient, ServiceError,
+    serve_directly_with_ct,
 };
 use rmcp::transport::streamable_http_client::StreamableHttpError;
 use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 
 use crate::child::{Child, describe_exit};
-use crate::config::TransportConfig;
+use crate::config::{Elicitation, TransportConfig};
 use crate::handshake::{Approach, Era, HandshakeError, OpenError, over_http, over_stdio};
 use crate::http::{self, HttpFailure};
 use crate::logs::{LogListener, Logs};
 use crate::params::ParamHeaders;
 use crate::progress::{ProgressSink, ProgressSinks};
+use crate::questions::{capabilities, elicited};
 use crate::server::Target;
 use crate::stdio::{Garbage, MAX_LINE, StdioTransport};
 use crate::text::shortened;
@@ -74,8 +76,8 @@ pub(crate) struct Connection {
 pub(crate) enum RequestError {
     /// The session ended.
     Ended,
-    /// No answer in time.
-    Timeout,
+    /// No answer in time, and what was printed meanwhile that was none.
+    Timeout { printed: Option<String> },
     /// A JSON-RPC error.
     Upstream { code: i32, message: String, data: Option<serde_json::Value> },
     /// Not delivered, or no usable answer from the transport.
@@ -84,13 +86,14 @@ pub(crate) enum RequestError {
     Malformed(String),
 }
 
-/// What the server may ask of isolet, which is next to nothing: it declares no capabilities.
+/// What the server may ask of isolet, which is next to nothing.
 #[derive(Clone)]
 pub(crate) struct Handler {
     info: ClientConfig,
     tools_changed: Arc<Notify>,
     progress: ProgressSinks,
     updates: Updates,
+    elicitation: Elicitation,
 }
 
 impl ClientHandler for Handler {
@@ -100,6 +103,16 @@ impl ClientHandler for Handler {
 
     async fn on_tool_list_changed(&self, _: NotificationContext<RoleClient>) {
         self.tools_changed.notify_one();
+    }
+
+    async fn create_elicitation(
+        &self,
+        request: ElicitRequestParams,
+        _: RequestContext<RoleClient>,
+    ) -> Result<ElicitResult, ErrorData> {
+        // rmcp would decline, and a server could not tell that from a person's no.
+        elicited(self.elicitation, &request)
+            .ok_or_else(ErrorData::method_not_found::<ElicitationCreateRequestMethod>)
     }
 
     async fn on_progress(&self, params: ProgressNotificationParam, _: NotificationContext<RoleClient>) {
@@ -132,9 +145,8 @@ impl Connection {
         let progress = ProgressSinks::default();
         let logs = Logs::default();
         let updates = Updates::default();
-        let intake = Intake::telling(logs.clone());
         let info = ClientConfig::new(
-            ClientCapabilities::default(),
+            capabilities(target.config.elicitation),
             Implementation::new(&options.client_name, &options.client_version),
         )
         .with_protocol_version(ProtocolVersion::LATEST_WITH_INITIALIZE);
@@ -143,13 +155,14 @@ impl Connection {
             tools_changed: tools_changed.clone(),
             progress: progress.clone(),
             updates: updates.clone(),
+            elicitation: target.config.elicitation,
         };
         let fatal = |reason| OpenError { reason, wrong_era: false, permanent: true };
         let (service, era, child) = match &target.config.transport {
             TransportConfig::Stdio(stdio) => {
                 let (child, (stdout, stdin)) = Child::start(target, stdio).map_err(fatal)?;
                 let mut transport =
-                    StdioTransport::new(stdout, stdin, garbage.clone(), ended.clone()).with_intake(intake);
+                    StdioTransport::new(stdout, stdin, garbage.clone(), ended.clone()).telling(logs.clone());
                 // A child that is gone will not answer, even if something it started holds its pipes open.
                 let gone = async {
                     child.exited().await;
@@ -188,8 +201,10 @@ impl Connection {
                     &target.pools,
                     params.clone(),
                     target.account.clone(),
+                    target.redactor.clone(),
+                    tools_changed.clone(),
                     unreachable.clone(),
-                    intake,
+                    Intake::default().telling(logs.clone()),
                 )
                 .map_err(fatal)?;
                 let opened = over_http(handler, transport, approach, stop, options.connect_timeout).await;
@@ -317,7 +332,7 @@ impl Connection {
         };
         !matches!(
             self.request(request, timeout, None).await,
-            Err(RequestError::Timeout | RequestError::Ended)
+            Err(RequestError::Timeout { .. } | RequestError::Ended)
         )
     }
 
@@ -415,7 +430,7 @@ impl Connection {
     ) -> Result<RawText, RequestError> {
         let _busy = Busy::new(&self.in_flight);
         let mut hearing = self.logs.begin(listener);
-        let too_long = self.garbage.too_long();
+        let (too_long, garbage) = (self.garbage.too_long(), self.garbage.count());
         let answer = async {
             let mut options = PeerRequestOptions::no_options();
             options.meta = meta;
@@ -432,8 +447,7 @@ impl Connection {
                 hearing.answered();
             }
             match answer {
-                Ok(Ok(result)) => raw_result(result)
-                    .ok_or_else(|| RequestError::Malformed("it is no result of JSON-RPC".to_owned())),
+                Ok(Ok(result)) => raw_result(result).map_err(RequestError::Malformed),
                 Ok(Err(error)) => {
                     let error = match error {
                         // Of HTTP, rmcp says so also when only the stream of this one answer ended.
@@ -460,7 +474,8 @@ impl Connection {
                 if self.garbage.too_long() > too_long {
                     return Err(RequestError::Malformed(format!("it is longer than {MAX_LINE} bytes")));
                 }
-                Err(RequestError::Timeout)
+                let printed = self.garbage.describe().filter(|_| self.garbage.count() > garbage);
+                Err(RequestError::Timeout { printed })
             }),
             () = self.ended.cancelled() => Err(RequestError::Ended),
         }
@@ -515,7 +530,9 @@ impl RequestError {
     pub(crate) fn describe(&self, timeout: Duration) -> String {
         match self {
             Self::Ended => "it went away".to_owned(),
-            Self::Timeout => format!("no answer within {timeout:?}"),
+            Self::Timeout { printed } => {
+                join(format!("no answer within {timeout:?}"), [printed.clone(), None])
+            }
             Self::Upstream { code, message, .. } => format!("{message} (error {code})"),
             Self::Transport(reason) => reason.clone(),
             Self::Malformed(reason) => format!("the answer cannot be used: {reason}"),

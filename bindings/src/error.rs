@@ -42,7 +42,10 @@ pub enum CallError {
         reason: String,
     },
     /// No answer in time. The call was cancelled upstream.
-    #[error("{operation} of server \"{server}\" did not answer within {:?} and was cancelled", whole_ms(*.after))]
+    #[error(
+        "{operation} of server \"{server}\" did not answer within {:?} and was cancelled{}",
+        whole_ms(*.after), more(.printed.as_deref())
+    )]
     Timeout {
         /// The server.
         server: String,
@@ -50,6 +53,8 @@ pub enum CallError {
         operation: String,
         /// How long it had.
         after: Duration,
+        /// What the server printed meanwhile that was no answer.
+        printed: Option<String>,
     },
     /// The server answered with a JSON-RPC error; `message` is its own.
     #[error("{operation} of server \"{server}\" failed: {message} (error {code})")]
@@ -100,6 +105,10 @@ pub enum CallError {
 /// What is left of a deadline is 29.999985518s; people asked for 30s.
 fn whole_ms(after: Duration) -> Duration {
     Duration::from_millis(u64::try_from(after.as_micros().div_ceil(1000)).unwrap_or(u64::MAX))
+}
+
+fn more(text: Option<&str>) -> String {
+    text.map(|text| format!("; {text}")).unwrap_or_default()
 }
 
 impl CallError {

@@ -72,7 +72,9 @@ impl Upstreams {
         let connection = upstream.connection(deadline).await?;
         let mut own: Map<String, Value> =
             meta.into_iter().filter(|(key, _)| !key.starts_with(RESERVED) && key != PROGRESS_TOKEN).collect();
-        if let Some(capabilities) = capabilities.filter(|_| connection.era() == Era::Modern) {
+        if connection.era() == Era::Modern {
+            // What isolet can do for scripts is not what the asker can do.
+            let capabilities = capabilities.unwrap_or_else(|| json!({}));
             own.insert(format!("{RESERVED}clientCapabilities"), capabilities);
         }
         let logs = match logs {
@@ -84,10 +86,9 @@ impl Upstreams {
         match connection.request_with(typed, left, progress, meta, logs).await {
             Ok(raw) => {
                 // As for a call of a script: a failure may repeat what the server was given to log in with.
-                let redactor = &upstream.target.redactor;
-                let failed = redactor.concerns(raw.get())
-                    && serde_json::from_str::<Failed>(raw.get()).is_ok_and(|result| result.is_error);
-                let text = if failed { redactor.redact(raw.get()) } else { raw.into_string() };
+                let failed = serde_json::from_str::<Failed>(raw.get()).is_ok_and(|result| result.is_error);
+                let clean = if failed { upstream.target.redactor.redact_json(raw.get()) } else { None };
+                let text = clean.unwrap_or_else(|| raw.into_string());
                 RawValue::from_string(text).map_err(|error| upstream.malformed(&operation, error.to_string()))
             }
             Err(error) => Err(upstream.call_error(&connection, &operation, error, timeout).await),
@@ -124,8 +125,8 @@ impl Server {
         let (redactor, sink) = (self.target.redactor.clone(), listener.sink);
         let sink: LogSink = Arc::new(move |mut message: LogMessage| {
             let text = message.data.to_string();
-            if redactor.concerns(&text) {
-                message.data = redactor.redact(text).into();
+            if let Some(clean) = redactor.redact_json(&text) {
+                message.data = serde_json::from_str(&clean).unwrap_or_else(|_| clean.into());
             }
             message.logger = message.logger.map(|logger| redactor.redact(logger));
             sink(message);

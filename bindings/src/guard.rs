@@ -7,6 +7,8 @@
 //! - is a *subreaper*: processes that lose their parent below it become its children, wherever they hide;
 //! - watches isolet through a pidfd. `PR_SET_PDEATHSIG` would be simpler, but it fires when the *thread* that started the
 //!   child ends, and tokio's threads come and go;
+//! - starts the child through a *launcher*, itself for a moment, which has the kernel kill the child if the guard dies. The
+//!   guard has one thread, so there the signal is right; and only the process itself can ask for it;
 //! - passes on the child's streams and keeps none of them, so that an end of input or output means what it says;
 //! - ends with the child's status, once everything below it is gone: first asked with SIGTERM, then killed.
 //!
@@ -34,9 +36,13 @@ pub(crate) fn arguments(grace: Duration, program: &Path) -> [OsString; 6] {
     ]
 }
 
+/// Makes a guard a launcher: it becomes the program.
+const LAUNCH: &str = "--launch";
+
 /// What the guard was asked to do.
 struct Order {
     parent: i32,
+    launch: bool,
     grace: Duration,
     program: OsString,
     args: Vec<OsString>,
@@ -50,7 +56,9 @@ pub fn main(args: impl IntoIterator<Item = OsString>) -> ExitCode {
         return ExitCode::from(2);
     };
     #[cfg(target_os = "linux")]
-    match linux::run(order) {
+    let done = if order.launch { linux::launch(order) } else { linux::run(order) };
+    #[cfg(target_os = "linux")]
+    match done {
         Ok(code) => ExitCode::from(code),
         Err(error) => {
             eprintln!("isolet guard: {error}");
@@ -59,8 +67,8 @@ pub fn main(args: impl IntoIterator<Item = OsString>) -> ExitCode {
     }
     #[cfg(not(target_os = "linux"))]
     {
-        let Order { parent, grace, program, args } = order;
-        let _unused = (parent, grace, args);
+        let Order { parent, launch, grace, program, args } = order;
+        let _unused = (parent, launch, grace, args);
         eprintln!("isolet guard: cannot guard {} on this platform", program.to_string_lossy());
         ExitCode::from(126)
     }
@@ -70,16 +78,18 @@ impl Order {
     fn read(args: impl IntoIterator<Item = OsString>) -> Option<Self> {
         let mut args = args.into_iter();
         let mut parent = None;
+        let mut launch = false;
         let mut grace = Duration::from_secs(1);
         loop {
             match args.next()?.to_str()? {
                 "--parent" => parent = Some(args.next()?.to_str()?.parse().ok().filter(|pid| *pid > 0)?),
                 "--grace-ms" => grace = Duration::from_millis(args.next()?.to_str()?.parse().ok()?),
+                LAUNCH => launch = true,
                 "--" => break,
                 _ => return None,
             }
         }
-        Some(Self { parent: parent?, grace, program: args.next()?, args: args.collect() })
+        Some(Self { parent: parent?, launch, grace, program: args.next()?, args: args.collect() })
     }
 }
 

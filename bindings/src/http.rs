@@ -5,6 +5,7 @@
 //! credentials elsewhere.
 
 mod failure;
+mod session;
 mod sse;
 
 use std::collections::{HashMap, VecDeque};
@@ -25,12 +26,15 @@ use rmcp::transport::streamable_http_client::{
     StreamableHttpPostResponse,
 };
 use sse_stream::Sse;
+use tokio::sync::Notify;
 
 use crate::config::HttpConfig;
-use crate::oauth::{Account, is_here};
+use crate::oauth::{Account, is_here, missing_scopes};
 use crate::params::ParamHeaders;
+use crate::redact::Redactor;
 use crate::wire::{Incoming, Intake, parse};
 pub(crate) use failure::{HttpFailure, status_of};
+use session::Session;
 use sse::Decoder;
 
 /// Longest message taken from a server, as over stdio.
@@ -59,7 +63,7 @@ pub(crate) struct Pools {
 }
 
 impl Pools {
-    fn for_url(&self, url: &url::Url) -> Result<reqwest::Client, String> {
+    pub(crate) fn for_url(&self, url: &url::Url) -> Result<reqwest::Client, String> {
         let here = is_here(url);
         let pool = if here { &self.direct } else { &self.proxied };
         if let Some(client) = pool.get() {
@@ -87,15 +91,20 @@ pub(crate) struct Endpoint {
     params: ParamHeaders,
     /// The way to a token, where no header brings one.
     account: Option<Account>,
+    redactor: Arc<Redactor>,
+    session: Session,
     unreachable: Arc<AtomicBool>,
 }
 
-/// Makes the transport to a server. `unreachable` becomes true when a request cannot even be delivered.
+/// Makes the transport to a server. `unreachable` becomes true when a request cannot even be delivered; `tools_changed`
+/// hears when the tools may have changed without a word.
 pub(crate) fn transport(
     config: &HttpConfig,
     pools: &Pools,
     params: ParamHeaders,
     account: Option<Account>,
+    redactor: Arc<Redactor>,
+    tools_changed: Arc<Notify>,
     unreachable: Arc<AtomicBool>,
     intake: Intake,
 ) -> Result<StreamableHttpClientTransport<Endpoint>, String> {
@@ -107,7 +116,8 @@ pub(crate) fn transport(
         value.set_sensitive(true);
         headers.insert(name.clone(), value);
     }
-    let endpoint = Endpoint { client, headers, intake, params, account, unreachable };
+    let session = Session::new(tools_changed);
+    let endpoint = Endpoint { client, headers, intake, params, account, redactor, session, unreachable };
     let mut backoff = ExponentialBackoff::default();
     backoff.max_delay = Some(LONGEST_PAUSE);
     let mut transport = StreamableHttpClientTransportConfig::with_uri(config.url.as_str());
@@ -153,24 +163,40 @@ impl StreamableHttpClient for Endpoint {
         }
         let new_session = text_header(&response, &SESSION);
         let kind = media_type(&response);
+        if status.is_success() {
+            if is_greeting(&message) {
+                self.session.greeted();
+            }
+            if let Some(session) = &session {
+                self.session.answered(session);
+            }
+        }
         if status.is_success() && kind == "text/event-stream" {
             return Ok(StreamableHttpPostResponse::Sse(self.events(response), new_session));
         }
         // What comes with a refusal is about credentials, even where it looks like a message.
         let refused = matches!(status, StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN);
-        if kind != "application/json" || refused {
-            return Err(self.failure(response).await);
-        }
+        let is_lost = |body: &[u8]| {
+            let session = session.as_deref().filter(|_| status == StatusCode::BAD_REQUEST);
+            session.is_some_and(|session| self.session.is_lost(session, body))
+        };
         let location = text_header(&response, &http::header::LOCATION);
+        if kind != "application/json" || refused {
+            let excerpt = excerpt(response).await;
+            if is_lost(&excerpt) {
+                return Err(StreamableHttpError::SessionExpired);
+            }
+            return Err(self.failure(status, location.as_deref(), &excerpt));
+        }
         let body = self.body(response).await?;
+        if is_lost(&body) {
+            return Err(StreamableHttpError::SessionExpired);
+        }
         match self.parse(&body, &message) {
             Incoming::Messages(messages) if status.is_success() || is_error(&messages) => {
                 Ok(self.answer(messages, new_session))
             }
-            _ => {
-                let advice = self.refusal_advice();
-                Err(HttpFailure::status(status, location.as_deref(), &body, advice.as_deref()).into())
-            }
+            _ => Err(self.failure(status, location.as_deref(), &body)),
         }
     }
 
@@ -202,13 +228,15 @@ impl StreamableHttpClient for Endpoint {
         let response = self.send(request).await?;
         let status = response.status();
         if status.is_success() && media_type(&response) == "text/event-stream" {
+            self.session.streamed();
             return Ok(self.events(response));
         }
         // Servers say in many ways that they have no such stream, and asking again would change nothing.
         if status.is_success() || status.is_client_error() || status == StatusCode::NOT_IMPLEMENTED {
             return Err(StreamableHttpError::ServerDoesNotSupportSse);
         }
-        Err(self.failure(response).await)
+        let location = text_header(&response, &http::header::LOCATION);
+        Err(self.failure(status, location.as_deref(), &excerpt(response).await))
     }
 }
 
@@ -247,16 +275,19 @@ impl Endpoint {
     }
 
     /// Sends a request with the server's token, and once more with another one if the first is refused: a token may end
-    /// before its time.
+    /// before its time, and a new login may allow more.
     async fn send(&self, request: RequestBuilder) -> Result<Response, Failure> {
         let Some(account) = &self.account else { return self.send_once(request).await };
+        let login = |reason| self.failed(HttpFailure::login(reason));
         let again = request.try_clone();
-        let token = account.token().await.map_err(HttpFailure::login)?;
+        let token = account.token().await.map_err(login)?;
         let response = self.send_once(with_token(request, token.as_deref())).await?;
-        if response.status() != StatusCode::UNAUTHORIZED {
-            return Ok(response);
-        }
-        match (account.another(token.as_deref()).await.map_err(HttpFailure::login)?, again) {
+        let other = match response.status() {
+            StatusCode::UNAUTHORIZED => account.another(token.as_deref()).await.map_err(login)?,
+            StatusCode::FORBIDDEN => account.lacks(missing_scopes(&response), token.as_deref()).await,
+            _ => return Ok(response),
+        };
+        match (other, again) {
             (Some(token), Some(request)) => self.send_once(with_token(request, Some(&token))).await,
             _ => Ok(response),
         }
@@ -267,18 +298,16 @@ impl Endpoint {
             if error.is_connect() {
                 self.unreachable.store(true, Ordering::Relaxed);
             }
-            HttpFailure::transport(error).into()
+            self.failed(HttpFailure::transport(error))
         })
-    }
-
-    fn refusal_advice(&self) -> Option<String> {
-        self.account.as_ref().map(Account::advice)
     }
 
     /// The whole body, unless it is too long.
     async fn body(&self, mut response: Response) -> Result<Vec<u8>, Failure> {
         let mut body = Vec::new();
-        while let Some(chunk) = response.chunk().await.map_err(HttpFailure::transport)? {
+        while let Some(chunk) =
+            response.chunk().await.map_err(|error| self.failed(HttpFailure::transport(error)))?
+        {
             if body.len() + chunk.len() > MAX_MESSAGE {
                 return Err(StreamableHttpError::ResponseBodyTooLarge { max_size: MAX_MESSAGE });
             }
@@ -288,16 +317,13 @@ impl Endpoint {
     }
 
     /// An answer that is no message: its status and the beginning of what it says.
-    async fn failure(&self, mut response: Response) -> Failure {
-        let (status, location) = (response.status(), text_header(&response, &http::header::LOCATION));
-        let mut excerpt = Vec::new();
-        while excerpt.len() < MAX_EXCERPT {
-            match response.chunk().await {
-                Ok(Some(chunk)) => excerpt.extend_from_slice(&chunk),
-                _ => break,
-            }
-        }
-        HttpFailure::status(status, location.as_deref(), &excerpt, self.refusal_advice().as_deref()).into()
+    fn failure(&self, status: StatusCode, location: Option<&str>, body: &[u8]) -> Failure {
+        let advice = self.account.as_ref().map(Account::advice);
+        self.failed(HttpFailure::status(status, location, body, advice.as_deref()))
+    }
+
+    fn failed(&self, failure: HttpFailure) -> Failure {
+        failure.redacted(&self.redactor).into()
     }
 
     /// The messages of a body. An error that cannot say which request it answers answers this one.
@@ -394,6 +420,23 @@ fn with_token(request: RequestBuilder, token: Option<&str>) -> RequestBuilder {
         Some(token) => request.bearer_auth(token),
         None => request,
     }
+}
+
+/// The beginning of a body, for people.
+async fn excerpt(mut response: Response) -> Vec<u8> {
+    let mut excerpt = Vec::new();
+    while excerpt.len() < MAX_EXCERPT {
+        match response.chunk().await {
+            Ok(Some(chunk)) => excerpt.extend_from_slice(&chunk),
+            _ => break,
+        }
+    }
+    excerpt
+}
+
+fn is_greeting(message: &ClientJsonRpcMessage) -> bool {
+    matches!(message, JsonRpcMessage::Request(request)
+        if matches!(request.request, ClientRequest::InitializeRequest(_)))
 }
 
 fn is_error(messages: &[ServerJsonRpcMessage]) -> bool {

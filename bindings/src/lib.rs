@@ -19,6 +19,7 @@
 //! | [`forward`] | requests of somebody else's, handed on as they are |
 //! | [`logs`] | what servers log while they work on a request |
 //! | [`progress`] | what servers report while they work |
+//! | `questions` | what servers ask the user, where there is none |
 //! | `child` | one child process: environment, stderr, being stopped |
 //! | [`guard`] | the process between isolet and a child, which outlives isolet to clean up |
 //! | `listing` | lists page by page, tools one by one |
@@ -52,6 +53,7 @@ pub mod oauth;
 mod params;
 pub mod policy;
 pub mod progress;
+mod questions;
 mod redact;
 pub mod result;
 mod server;

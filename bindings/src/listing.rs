@@ -1,6 +1,6 @@
 //! Lists of a server, page by page, bounded, item by item.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 use std::time::Duration;
 
 use rmcp::model::{
@@ -41,21 +41,29 @@ pub(crate) struct ToolList {
     pub rejected: Vec<String>,
 }
 
-#[derive(Deserialize)]
+/// One page. Of what else is in it nothing is asked, so nothing else can spoil it.
+#[derive(Debug)]
 struct Page<'a> {
-    #[serde(borrow, alias = "tools", alias = "resources", alias = "resourceTemplates", alias = "prompts")]
     items: Vec<&'a RawValue>,
-    #[serde(default, rename = "nextCursor")]
     next_cursor: Option<String>,
     /// From revision 2026-07-28.
-    #[serde(default, rename = "ttlMs", deserialize_with = "number")]
     ttl_ms: Option<f64>,
 }
 
-/// A number, or nothing: a hint that cannot be read is none.
-fn number<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<Option<f64>, D::Error> {
-    let raw = <&RawValue>::deserialize(deserializer)?;
-    Ok(serde_json::from_str(raw.get()).ok())
+impl<'a> Page<'a> {
+    fn read(text: &'a str, list: List) -> Result<Self, String> {
+        let fields: HashMap<String, &RawValue> =
+            serde_json::from_str(text).map_err(|error| error.to_string())?;
+        let key = list.key();
+        let items = fields.get(key).ok_or_else(|| format!("missing field `{key}`"))?;
+        let items = serde_json::from_str(items.get()).map_err(|error| format!("`{key}`: {error}"))?;
+        // A cursor or a hint that cannot be read is none.
+        Ok(Self { items, next_cursor: field(&fields, "nextCursor"), ttl_ms: field(&fields, "ttlMs") })
+    }
+}
+
+fn field<'a, T: Deserialize<'a>>(fields: &HashMap<String, &'a RawValue>, name: &str) -> Option<T> {
+    serde_json::from_str(fields.get(name)?.get()).ok()
 }
 
 /// All pages of a list.
@@ -81,7 +89,7 @@ pub(crate) async fn fetch(
     for _ in 0..MAX_PAGES {
         let left = deadline.saturating_duration_since(tokio::time::Instant::now());
         let raw = connection.request(list.request(cursor.take()), left, None).await?;
-        let page: Page<'_> = serde_json::from_str(raw.get())
+        let page = Page::read(raw.get(), list)
             .map_err(|error| RequestError::Malformed(format!("it is no {}: {error}", list.noun())))?;
         let of_page =
             page.ttl_ms.filter(|ttl| *ttl >= 1.0).map(|ttl| Duration::from_millis(ttl.min(1e12) as u64));
@@ -122,6 +130,16 @@ impl List {
             Self::Resources => "resources/list",
             Self::Templates => "resources/templates/list",
             Self::Prompts => "prompts/list",
+        }
+    }
+
+    /// Where the items are in a page.
+    fn key(self) -> &'static str {
+        match self {
+            Self::Tools => "tools",
+            Self::Resources => "resources",
+            Self::Templates => "resourceTemplates",
+            Self::Prompts => "prompts",
         }
     }
 
@@ -204,5 +222,22 @@ mod tests {
         assert_eq!(list.rejected.len(), 6, "{:?}", list.rejected);
         assert!(list.rejected[0].starts_with("tool 2 of the list: it has no name"), "{:?}", list.rejected);
         assert_eq!(list.tools[0].to_string(), r#"{"name":"a","inputSchema":{"type":"object"},"extra":1.0}"#);
+    }
+
+    #[test]
+    fn only_what_is_needed_of_a_page_has_to_be_right() {
+        let page = |text: &str| {
+            let page = Page::read(text, List::Tools)?;
+            Ok::<_, String>((page.items.len(), page.next_cursor, page.ttl_ms))
+        };
+        assert_eq!(page(r#"{"tools":[{}],"prompts":[],"items":7}"#), Ok((1, None, None)));
+        assert_eq!(page(r#"{"tools":[{}],"nextCursor":7,"ttlMs":"x"}"#), Ok((1, None, None)));
+        assert_eq!(
+            page(r#"{"tools":[],"nextCursor":"n","ttlMs":5}"#),
+            Ok((0, Some("n".to_owned()), Some(5.0)))
+        );
+        assert_eq!(page(r#"{"prompts":[]}"#), Err("missing field `tools`".to_owned()));
+        assert!(page(r#"{"tools":{}}"#).unwrap_err().starts_with("`tools`: "));
+        assert!(page("[[], null]").is_err());
     }
 }

@@ -3,10 +3,14 @@
 //! Servers repeat what they were given: a URL with its token, an environment variable in a stack trace. What the
 //! configuration passes to a server is removed from every message about that server.
 
+mod forms;
+
 use std::collections::VecDeque;
 use std::sync::{PoisonError, RwLock};
 
-use crate::config::{Secret, ServerConfig, TransportConfig};
+use serde_json::Value;
+
+use crate::config::ServerConfig;
 
 /// Shorter values are words like `true` or `info`; removing them would garble messages and protect nothing.
 const SHORTEST: usize = 8;
@@ -27,31 +31,14 @@ pub(crate) struct Redactor {
 const MOST_LEARNED: usize = 32;
 
 impl Redactor {
-    /// The credentials of `config`: every header, and each variable whose name says that it is one. Other variables
-    /// are folders and levels, and the messages that name them are the useful ones.
+    /// The credentials of `config`: headers, values of variables, and what is called or looks like a credential. Other
+    /// values are folders and levels, and the messages that name them are the useful ones.
     pub(crate) fn new(config: &ServerConfig) -> Self {
-        let mut values: Vec<String> = match &config.transport {
-            TransportConfig::Stdio(stdio) => stdio
-                .env
-                .iter()
-                .filter(|(name, _)| names_a_credential(name))
-                .map(|(_, value)| value.expose().to_owned())
-                .collect(),
-            TransportConfig::Http(http) => {
-                let of_url = http.url.password().map(str::to_owned).into_iter().chain(
-                    http.url
-                        .query_pairs()
-                        .filter(|(name, _)| names_a_credential(name))
-                        .map(|(_, value)| value.into_owned()),
-                );
-                let secret = http.oauth.iter().filter_map(|oauth| oauth.client_secret.as_ref());
-                let secret = secret.map(|secret| secret.expose().to_owned());
-                http.headers.values().flat_map(header_parts).chain(of_url).chain(secret).collect()
-            }
-        };
+        let mut values = forms::of_config(config);
         values.retain(|value| value.len() >= SHORTEST);
         // The longer of two goes first, so that no rest of it stays.
-        values.sort_by_key(|value| std::cmp::Reverse(value.len()));
+        values.sort_by(|a, b| b.len().cmp(&a.len()).then_with(|| a.cmp(b)));
+        values.dedup();
         Self { values, learned: RwLock::default() }
     }
 
@@ -94,30 +81,53 @@ impl Redactor {
         text
     }
 
+    /// JSON without them, whatever escapes its strings are written with; `None` if there are none in it. Where one was a
+    /// number, the rest may be no JSON any more.
+    pub(crate) fn redact_json(&self, text: &str) -> Option<String> {
+        let mut clean = String::new();
+        let (mut copied, mut at) = (0, 0);
+        while let Some(start) = text[at..].find('"').map(|found| at + found) {
+            at = end_of_string(text, start);
+            // Half of a surrogate pair is no text, and is looked at below.
+            let Ok(string) = serde_json::from_str::<String>(&text[start..at]) else { continue };
+            if self.concerns(&string) {
+                clean.push_str(&text[copied..start]);
+                clean.push_str(&Value::String(self.redact(string)).to_string());
+                copied = at;
+            }
+        }
+        clean.push_str(&text[copied..]);
+        if self.concerns(&clean) {
+            clean = self.redact(clean);
+        }
+        (clean != text).then_some(clean)
+    }
+
     /// Whether [`redact`](Self::redact) would change `text`.
-    pub(crate) fn concerns(&self, text: &str) -> bool {
+    fn concerns(&self, text: &str) -> bool {
         let learned = self.learned.read().unwrap_or_else(PoisonError::into_inner);
         self.values.iter().chain(learned.iter()).any(|value| text.contains(value.as_str()))
     }
 }
 
-/// A header's value, and what follows its scheme: `Bearer abc` may come back as `abc`.
-fn header_parts(value: &Secret) -> impl Iterator<Item = String> {
-    let whole = value.expose().to_owned();
-    let credential = whole.split_once(' ').map(|(_, credential)| credential.to_owned());
-    std::iter::once(whole).chain(credential)
-}
-
-fn names_a_credential(name: &str) -> bool {
-    const PARTS: [&str; 9] =
-        ["KEY", "TOKEN", "SECRET", "PASS", "AUTH", "CRED", "COOKIE", "DSN", "CONNECTION_STRING"];
-    let name = name.to_ascii_uppercase();
-    PARTS.iter().any(|part| name.contains(part)) || name.ends_with("_URL") || name.ends_with("_URI")
+/// Where the string ends whose opening quote is at `start`.
+fn end_of_string(text: &str, start: usize) -> usize {
+    let bytes = text.as_bytes();
+    let mut at = start + 1;
+    while at < bytes.len() {
+        match bytes[at] {
+            b'"' => return at + 1,
+            b'\\' => at += 2,
+            _ => at += 1,
+        }
+    }
+    text.len()
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::config::{McpConfig, Secret, TransportConfig};
 
     #[test]
     fn credentials_go_and_the_rest_stays() {
@@ -146,5 +156,75 @@ mod tests {
             redactor.redact("https://u:passw0rd!@h/?api_key=0123456789"),
             "https://u:[redacted]@h/?api_key=[redacted]"
         );
+    }
+
+    const TOKEN: &str = "tok_0123456789abcdef";
+    const PEM: &str = "-----BEGIN KEY-----\nMIIEvQIBADANBg\"kqhkiG9w0\n-----END KEY-----\n";
+
+    fn of(text: &str) -> Redactor {
+        let lookup = |name: &str| match name {
+            "T" => Some(TOKEN.to_owned()),
+            "PEM" => Some(PEM.to_owned()),
+            "HERE" => Some("/proc/self".to_owned()),
+            _ => None,
+        };
+        let text = format!("{{\"mcpServers\": {{\"s\": {text}}}}}");
+        let config = McpConfig::parse(&text, std::path::Path::new("mcp.json"), &lookup).unwrap();
+        Redactor::new(&config.servers["s"])
+    }
+
+    #[test]
+    fn values_of_variables_go_wherever_they_stand() {
+        for server in [
+            r#"{"command": "x", "args": ["--as", "me:${T}"]}"#,
+            r#"{"command": "x", "env": {"WHATEVER": "${T}"}}"#,
+            r#"{"command": "x", "env": {"WHATEVER": "tok_0123456789abcdef"}}"#,
+            r#"{"command": "x", "args": ["--token", "tok_0123456789abcdef"]}"#,
+            r#"{"command": "x", "args": ["--api-key=tok_0123456789abcdef"]}"#,
+            r#"{"url": "https://h/s/${T}/mcp"}"#,
+            r#"{"url": "https://h/s/tok_0123456789abcdef/mcp"}"#,
+            r#"{"url": "https://u-${T}:p@h/mcp"}"#,
+            r#"{"url": "https://h/", "headers": {"x-anything": "${T}"}}"#,
+        ] {
+            assert_eq!(of(server).redact(format!("bad {TOKEN}!")), "bad [redacted]!", "{server}");
+        }
+        // Where a program or a folder is, is no secret.
+        let places = of(r#"{"command": "${T}", "args": ["${HERE}"], "cwd": "${T}"}"#);
+        assert_eq!(places.redact(format!("{TOKEN} /proc/self")), format!("{TOKEN} /proc/self"));
+    }
+
+    #[test]
+    fn the_credentials_of_a_url_go_as_they_are_sent() {
+        use base64::Engine as _;
+        let redactor = of(r#"{"url": "https://me:p%40ssw0rd@h/mcp"}"#);
+        let sent = base64::prelude::BASE64_STANDARD.encode("me:p@ssw0rd");
+        for form in [sent.as_str(), "p@ssw0rd", "p%40ssw0rd"] {
+            assert_eq!(redactor.redact(format!("got {form}.")), "got [redacted].");
+        }
+        let basic =
+            of(&format!(r#"{{"url": "https://h/", "headers": {{"authorization": "Basic {sent}"}}}}"#));
+        assert_eq!(basic.redact("no p@ssw0rd here"), "no [redacted] here");
+    }
+
+    #[test]
+    fn credentials_with_lines_and_quotes_go_in_every_form() {
+        let redactor = of(r#"{"command": "x", "env": {"WHATEVER": "${PEM}"}}"#);
+        let inner = serde_json::json!({ "key": PEM }).to_string();
+        for text in [PEM.to_owned(), crate::text::printable(PEM.as_bytes(), 500), inner.clone()] {
+            let clean = redactor.redact(text);
+            assert!(!clean.contains("MIIE") && clean.contains(REDACTED), "{clean}");
+        }
+        let outer = serde_json::json!({ "n": 1e300, "text": [inner, PEM] }).to_string();
+        let clean = redactor.redact_json(&outer).unwrap();
+        assert!(!clean.contains("MIIE"), "{clean}");
+        assert!(serde_json::from_str::<Value>(&clean).is_ok(), "{clean}");
+    }
+
+    #[test]
+    fn json_is_searched_as_its_readers_see_it() {
+        let redactor = of(r#"{"command": "x", "env": {"API_KEY": "a/b+c/0123é"}}"#);
+        let clean = redactor.redact_json(r#"{"k": 1.50, "t": "is a\/b+c\/0123\u00e9", "h": "\ud800"}"#);
+        assert_eq!(clean.unwrap(), r#"{"k": 1.50, "t": "is [redacted]", "h": "\ud800"}"#);
+        assert_eq!(redactor.redact_json(r#"{"t": "a\/b", "open": "abc"#), None);
     }
 }

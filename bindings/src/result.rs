@@ -75,10 +75,7 @@ impl ToolResult {
 
     /// A failure without the credentials that the server may have repeated in it.
     pub(crate) fn redacted(self, redactor: &Redactor) -> Self {
-        if !redactor.concerns(self.raw.get()) {
-            return self;
-        }
-        let text = redactor.redact(self.raw.get());
+        let Some(text) = redactor.redact_json(self.raw.get()) else { return self };
         // A credential can be all digits, and then the rest may not be what it was.
         Self::new(RawText::trusted(text), self.max_media).unwrap_or_else(|_| Self {
             raw: RawText::trusted(r#"{"content":[],"isError":true}"#.to_owned()),

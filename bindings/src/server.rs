@@ -324,7 +324,11 @@ impl Server {
                 return Err(Failure { reason, permanent: false });
             }
             // A server that answers, but not this: its tools can still be called by those who know them.
-            Err(problem) => (None, Vec::new(), Some(self.target.redactor.redact(problem)), None),
+            Err(problem) => {
+                let problem = self.target.redactor.redact(problem);
+                tracing::warn!(target: "isolet::upstream", server = self.target.name, "{problem}");
+                (None, Vec::new(), Some(problem), None)
+            }
         };
         for reason in &rejected {
             tracing::warn!(target: "isolet::upstream", server = self.target.name, "left out: {reason}");

@@ -16,8 +16,9 @@ use tokio::io::{AsyncBufReadExt, AsyncRead, AsyncWrite, AsyncWriteExt, BufReader
 use tokio_util::sync::CancellationToken;
 
 use crate::handshake::EarlyMessages;
+use crate::logs::Logs;
 use crate::text::printable;
-use crate::wire::{Incoming, Intake, parse};
+use crate::wire::{Incoming, Intake, Skim, parse, unusable};
 
 /// Longest message taken from a server. Real ones print tool lists of 2 MB in one line and results of 10 MB; what is
 /// longer than this is skipped to its end without being kept.
@@ -78,8 +79,8 @@ impl Garbage {
 pub(crate) struct StdioTransport<R, W> {
     reader: BufReader<R>,
     line: Vec<u8>,
-    /// In the middle of a line that was too long.
-    skipping: bool,
+    /// In the middle of a line that was too long: what can be told of it.
+    skipping: Option<Skim>,
     /// The rest of a batch.
     queue: VecDeque<ServerJsonRpcMessage>,
     writer: Arc<tokio::sync::Mutex<Option<W>>>,
@@ -94,19 +95,26 @@ impl<R: AsyncRead + Send + Unpin, W: AsyncWrite + Send + Unpin + 'static> StdioT
         Self {
             reader: BufReader::with_capacity(64 * 1024, stdout),
             line: Vec::new(),
-            skipping: false,
+            skipping: None,
             queue: VecDeque::new(),
             writer: Arc::new(tokio::sync::Mutex::new(Some(stdin))),
-            intake: Intake::default(),
+            intake: Intake::of_pipes(),
             garbage,
             ended,
         }
     }
 
-    /// The same, telling `intake` what comes in.
-    pub(crate) fn with_intake(mut self, intake: Intake) -> Self {
-        self.intake = intake;
+    /// The same, telling `logs` what the server logs.
+    pub(crate) fn telling(mut self, logs: Logs) -> Self {
+        self.intake = self.intake.telling(logs);
         self
+    }
+
+    /// Ends the wait of whoever waits for the answer that a line was to be.
+    fn give_up_on(&mut self, line: Skim, reason: String) {
+        if let Some(id) = line.answered().filter(|id| self.intake.is_answer_to(id)) {
+            self.queue.push_back(unusable(id, reason));
+        }
     }
 
     /// Reads up to and with the next newline into `self.line`; false at the end of the output. rmcp polls this inside a
@@ -119,19 +127,27 @@ impl<R: AsyncRead + Send + Unpin, W: AsyncWrite + Send + Unpin + 'static> StdioT
             }
             let newline = available.iter().position(|byte| *byte == b'\n');
             let taken = newline.map_or(available.len(), |at| at + 1);
-            if !self.skipping {
+            if self.skipping.is_none() {
                 if self.line.len() + taken > MAX_LINE {
-                    self.skipping = true;
                     tracing::warn!(limit = MAX_LINE, "a message is too long and is skipped");
                     self.garbage.too_long.fetch_add(1, Ordering::Relaxed);
                     self.garbage.add(&self.line);
+                    let mut skim = Skim::default();
+                    skim.read(&self.line);
+                    self.skipping = Some(skim);
                     self.line = Vec::new();
                 } else {
                     self.line.extend_from_slice(&available[..taken]);
                 }
             }
+            if let Some(skim) = &mut self.skipping {
+                skim.read(&available[..taken]);
+            }
             self.reader.consume(taken);
-            if newline.is_some() && !std::mem::take(&mut self.skipping) {
+            if newline.is_some() {
+                if let Some(skim) = self.skipping.take() {
+                    self.give_up_on(skim, format!("it is longer than {MAX_LINE} bytes"));
+                }
                 return Ok(true);
             }
         }
@@ -180,14 +196,20 @@ where
                 self.ended.cancel();
                 return None;
             }
-            let parsed = match std::str::from_utf8(&self.line) {
-                Ok(text) if text.trim().is_empty() => Incoming::Messages(Vec::new()),
-                Ok(text) => parse(text, &self.intake),
-                Err(_) => Incoming::Garbage,
-            };
-            match parsed {
+            // A server that writes in another encoding says most of it in ASCII.
+            let text = String::from_utf8_lossy(&self.line);
+            match parse(&text, &self.intake) {
+                _ if text.trim().is_empty() => {}
                 Incoming::Messages(messages) => self.queue.extend(messages),
-                Incoming::Garbage => self.garbage.add(&self.line),
+                Incoming::Garbage => {
+                    self.garbage.add(&self.line);
+                    let mut skim = Skim::default();
+                    skim.read(&self.line);
+                    let wrong = serde_json::from_str::<serde::de::IgnoredAny>(text.trim());
+                    let wrong =
+                        wrong.err().map_or_else(|| "it is no message".to_owned(), |error| error.to_string());
+                    self.give_up_on(skim, format!("it is no JSON-RPC: {wrong}"));
+                }
             }
             self.line.clear();
             if self.line.capacity() > KEPT_BUFFER {

@@ -17,11 +17,13 @@ use crate::child::{GuardCommand, Patience};
 use crate::config::{McpConfig, TransportConfig};
 use crate::connection::{Connection, RequestError};
 use crate::error::CallError;
+use crate::handshake::Era;
 use crate::http::Pools;
 use crate::listing::{List, fetch};
 use crate::media::bounded;
 use crate::oauth::{Account, TokenFolder};
 use crate::progress::ProgressSink;
+use crate::questions::{Answers, ROUNDS, answers_to};
 use crate::redact::Redactor;
 use crate::result::{ToolResult, check_final};
 use crate::server::{Server, Target};
@@ -242,10 +244,13 @@ impl Upstreams {
         progress: Option<ProgressSink>,
     ) -> Result<ToolResult, CallError> {
         let upstream = self.server(server)?;
-        let arguments = object(server, tool, arguments)?;
         let timeout = upstream.target.config.call_timeout.map_or(timeout, |own| own.min(timeout));
-        let params = CallToolRequestParams::new(tool.to_owned()).with_arguments(arguments);
-        let request = CallToolRequest::new(params).into();
+        let request = |answers: Answers| {
+            let arguments = object(server, tool, arguments)?;
+            let mut params = CallToolRequestParams::new(tool.to_owned()).with_arguments(arguments);
+            (params.input_responses, params.request_state) = (answers.responses, answers.state);
+            Ok(CallToolRequest::new(params).into())
+        };
         let raw = upstream.request(tool, request, timeout, progress).await?;
         let max_media = upstream.target.options.max_media_bytes;
         let result = ToolResult::new(raw, max_media).map_err(|reason| upstream.malformed(tool, reason))?;
@@ -282,7 +287,11 @@ impl Upstreams {
         uri: &str,
         timeout: Duration,
     ) -> Result<Vec<u8>, CallError> {
-        let request = ReadResourceRequest::new(ReadResourceRequestParams::new(uri)).into();
+        let request = |answers: Answers| {
+            let mut params = ReadResourceRequestParams::new(uri);
+            (params.input_responses, params.request_state) = (answers.responses, answers.state);
+            Ok(ReadResourceRequest::new(params).into())
+        };
         let upstream = self.server(server)?;
         let raw = upstream.request("resources/read", request, timeout, None).await?;
         check_final(raw.get()).map_err(|reason| upstream.malformed("resources/read", reason))?;
@@ -311,10 +320,13 @@ impl Upstreams {
         timeout: Duration,
     ) -> Result<Vec<u8>, CallError> {
         let upstream = self.server(server)?;
-        let mut params = GetPromptRequestParams::new(name);
-        params.arguments = Some(object(server, "prompts/get", arguments)?);
-        let raw =
-            upstream.request("prompts/get", GetPromptRequest::new(params).into(), timeout, None).await?;
+        let request = |answers: Answers| {
+            let mut params = GetPromptRequestParams::new(name);
+            params.arguments = Some(object(server, "prompts/get", arguments)?);
+            (params.input_responses, params.request_state) = (answers.responses, answers.state);
+            Ok(GetPromptRequest::new(params).into())
+        };
+        let raw = upstream.request("prompts/get", request, timeout, None).await?;
         check_final(raw.get()).map_err(|reason| upstream.malformed("prompts/get", reason))?;
         Ok(into_bytes(raw))
     }
@@ -368,19 +380,29 @@ impl Server {
         }
     }
 
+    /// Makes a request, and makes it again with answers where its result asks for some.
     async fn request(
         &self,
         operation: &str,
-        request: ClientRequest,
+        request: impl Fn(Answers) -> Result<ClientRequest, CallError>,
         timeout: Duration,
         progress: Option<ProgressSink>,
     ) -> Result<RawText, CallError> {
+        let mut next = request(Answers::default())?;
         let deadline = Instant::now() + timeout.min(A_DAY);
         let connection = self.connection(deadline).await?;
-        let left = deadline.saturating_duration_since(Instant::now());
-        match connection.request(request, left, progress).await {
-            Ok(raw) => Ok(raw),
-            Err(error) => Err(self.call_error(&connection, operation, error, timeout).await),
+        let mut rounds = if connection.era() == Era::Modern { ROUNDS } else { 0 };
+        loop {
+            let left = deadline.saturating_duration_since(Instant::now());
+            let raw = match connection.request(next, left, progress.clone()).await {
+                Ok(raw) => raw,
+                Err(error) => return Err(self.call_error(&connection, operation, error, timeout).await),
+            };
+            match answers_to(raw.get(), self.target.config.elicitation).filter(|_| rounds > 0) {
+                Some(answers) => next = request(answers)?,
+                None => return Ok(raw),
+            }
+            rounds -= 1;
         }
     }
 
@@ -430,10 +452,14 @@ impl Server {
                 let reason = self.target.redactor.redact(connection.obituary().await);
                 CallError::Died { server, operation, reason }
             }
-            RequestError::Timeout => CallError::Timeout { server, operation, after },
+            RequestError::Timeout { printed } => {
+                let printed = printed.map(|printed| self.target.redactor.redact(printed));
+                CallError::Timeout { server, operation, after, printed }
+            }
             RequestError::Upstream { code, message, data } => {
                 let redactor = &self.target.redactor;
-                let data = data.filter(|data| !redactor.concerns(&data.to_string())).map(Box::new);
+                let data =
+                    data.filter(|data| redactor.redact_json(&data.to_string()).is_none()).map(Box::new);
                 let message = redactor.redact(message);
                 CallError::Upstream { server, operation, code, message, data }
             }

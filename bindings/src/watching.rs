@@ -96,6 +96,7 @@ impl Upstreams {
             server: server.to_owned(),
             operation: OPERATION.to_owned(),
             after: timeout,
+            printed: None,
         };
         let mut watches = timeout_at(deadline, upstream.watches.0.lock()).await.map_err(|_| late())?;
         if let Some(shared) = watches.get(uri).and_then(Weak::upgrade) {
@@ -185,7 +186,8 @@ async fn subscribe(
     if connection.era() == Era::Modern {
         let filter = SubscriptionFilter::builder().resource_subscriptions([uri]).build();
         let opened = timeout_at(deadline, connection.peer().listen(filter)).await;
-        let subscription = opened.map_err(|_| RequestError::Timeout)?.map_err(request_error)?;
+        let subscription =
+            opened.map_err(|_| RequestError::Timeout { printed: None })?.map_err(request_error)?;
         let accepted = subscription.acknowledged().resource_subscriptions.as_ref();
         let accepted = accepted.is_some_and(|uris| uris.iter().any(|accepted| accepted == uri));
         return Ok(accepted.then(|| Subscribed::Modern(Box::new(subscription))));

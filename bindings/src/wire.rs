@@ -6,17 +6,21 @@
 //! [`raw_result`]. A 10 MB result is then copied, not built into a tree, by the task that all calls of a server share.
 //! Only the answers of the handshake are decoded, because rmcp reads them itself.
 
+mod skim;
+
 use std::borrow::Cow;
 use std::collections::HashSet;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use rmcp::model::{
-    ClientJsonRpcMessage, ClientRequest, CustomResult, ErrorCode, ErrorData, JsonRpcMessage, RequestId,
-    ServerJsonRpcMessage, ServerNotification, ServerResult,
+    ClientJsonRpcMessage, ClientNotification, ClientRequest, CustomResult, ErrorCode, ErrorData,
+    JsonRpcMessage, RequestId, ServerJsonRpcMessage, ServerNotification, ServerResult,
 };
 use serde::{Deserialize, Deserializer};
 use serde_json::value::RawValue;
 use serde_json::{Map, Value, json};
+
+pub(crate) use skim::Skim;
 
 use crate::logs::Logs;
 
@@ -38,6 +42,8 @@ struct Ids {
     handshake: HashSet<RequestId>,
     /// The server's own requests that are not answered yet.
     unanswered: HashSet<RequestId>,
+    /// Over pipes: the requests that wait for their one answer. Over HTTP, whoever sent a request sees what became of it.
+    waiting: Option<HashSet<RequestId>>,
 }
 
 /// A message that goes out; dropped when it is gone or given up.
@@ -48,9 +54,15 @@ pub(crate) struct Outgoing {
 }
 
 impl Intake {
-    /// One that tells `logs` what the server logs.
-    pub(crate) fn telling(logs: Logs) -> Self {
-        Self { ids: Arc::default(), logs }
+    /// For a session over pipes, where an answer is known by its id alone.
+    pub(crate) fn of_pipes() -> Self {
+        let ids = Ids { waiting: Some(HashSet::new()), ..Ids::default() };
+        Self { ids: Arc::new(Mutex::new(ids)), logs: Logs::default() }
+    }
+
+    /// The same, telling `logs` what the server logs.
+    pub(crate) fn telling(self, logs: Logs) -> Self {
+        Self { logs, ..self }
     }
 
     /// Looks at a message that goes out.
@@ -58,11 +70,25 @@ impl Intake {
         let answers = match message {
             JsonRpcMessage::Response(response) => Some(response.id.clone()),
             JsonRpcMessage::Error(error) => error.id.clone(),
-            JsonRpcMessage::Notification(_) => None,
+            JsonRpcMessage::Notification(notification) => {
+                if let ClientNotification::CancelledNotification(cancelled) = &notification.notification
+                    && let Some(id) = &cancelled.params.request_id
+                {
+                    self.is_answer_to(id);
+                }
+                None
+            }
             JsonRpcMessage::Request(request) => {
                 let kind = &request.request;
+                let mut ids = self.ids();
                 if matches!(kind, ClientRequest::InitializeRequest(_) | ClientRequest::DiscoverRequest(_)) {
-                    self.ids().handshake.insert(request.id.clone());
+                    ids.handshake.insert(request.id.clone());
+                }
+                // A subscription is answered when it ends.
+                if !matches!(kind, ClientRequest::SubscriptionsListenRequest(_))
+                    && let Some(waiting) = &mut ids.waiting
+                {
+                    waiting.insert(request.id.clone());
                 }
                 None
             }
@@ -76,13 +102,19 @@ impl Intake {
 
     /// Whether `id` is of the handshake, the first time that it is answered.
     fn is_of_handshake(&self, id: &RequestId) -> bool {
-        // A server may answer id 0 with "0"; rmcp forgives that, so this must too.
-        let numeric = match id {
-            RequestId::String(text) => text.parse().ok().map(RequestId::Number),
-            RequestId::Number(_) => None,
-        };
-        let mut ids = self.ids();
-        ids.handshake.remove(id) || numeric.is_some_and(|id| ids.handshake.remove(&id))
+        take(&mut self.ids().handshake, id)
+    }
+
+    /// Whether a request waits for an answer with this `id`, the first time that there is one.
+    pub(crate) fn is_answer_to(&self, id: &RequestId) -> bool {
+        self.ids().waiting.as_mut().is_some_and(|waiting| take(waiting, id))
+    }
+
+    /// The one request that waits for an answer, if it is one: an error without an id can only be for that.
+    fn only_one_waiting(&self) -> Option<RequestId> {
+        let ids = self.ids();
+        let waiting = ids.waiting.as_ref()?;
+        waiting.iter().next().filter(|_| waiting.len() == 1).cloned()
     }
 
     /// Whether a message of the server's own is to be heard.
@@ -103,6 +135,15 @@ impl Intake {
             _ => true,
         }
     }
+}
+
+/// Removes `id`. A server may answer id 0 with "0"; rmcp forgives that, so this must too.
+fn take(ids: &mut HashSet<RequestId>, id: &RequestId) -> bool {
+    let numeric = match id {
+        RequestId::String(text) => text.parse().ok().map(RequestId::Number),
+        RequestId::Number(_) => None,
+    };
+    ids.remove(id) || numeric.is_some_and(|id| ids.remove(&id))
 }
 
 impl Drop for Outgoing {
@@ -170,6 +211,7 @@ fn message(text: &str, intake: &Intake) -> Option<ServerJsonRpcMessage> {
     let id = envelope.id.and_then(|id| serde_json::from_str::<Option<RequestId>>(id.get()).ok().flatten());
     if let Some(result) = envelope.result {
         let id = id?;
+        intake.is_answer_to(&id);
         if intake.is_of_handshake(&id)
             && let Some(result) = handshake_result(result.get())
         {
@@ -179,7 +221,9 @@ fn message(text: &str, intake: &Intake) -> Option<ServerJsonRpcMessage> {
         return Some(JsonRpcMessage::response(ServerResult::CustomResult(raw), id));
     }
     let error = error_data(envelope.error?.get());
+    let id = id.or_else(|| intake.only_one_waiting());
     if let Some(id) = &id {
+        intake.is_answer_to(id);
         intake.is_of_handshake(id);
     }
     Some(JsonRpcMessage::error(error, id))
@@ -282,11 +326,24 @@ impl RawText {
 }
 
 /// The text of a result that came through [`parse`].
-pub(crate) fn raw_result(result: ServerResult) -> Option<RawText> {
+///
+/// # Errors
+/// Why there is none.
+pub(crate) fn raw_result(result: ServerResult) -> Result<RawText, String> {
     match result {
-        ServerResult::CustomResult(CustomResult(Value::String(text))) => Some(RawText(text)),
-        _ => None,
+        ServerResult::CustomResult(CustomResult(Value::String(text))) => Ok(RawText(text)),
+        ServerResult::CustomResult(CustomResult(Value::Array(reason))) => {
+            Err(reason.first().and_then(Value::as_str).unwrap_or_default().to_owned())
+        }
+        _ => Err("it is no result of JSON-RPC".to_owned()),
     }
+}
+
+/// Stands in for an answer that cannot be used, so that whoever waits for it need not wait any longer.
+pub(crate) fn unusable(id: RequestId, reason: String) -> ServerJsonRpcMessage {
+    // A server's own result is always a string here, so none can pass for this.
+    let reason = CustomResult(Value::Array(vec![Value::String(reason)]));
+    JsonRpcMessage::response(ServerResult::CustomResult(reason), id)
 }
 
 #[cfg(test)]

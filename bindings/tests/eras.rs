@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 
 use common::web::Web;
 use common::{eventually, fixture, start, start_with};
+use isolet_bindings::config::Elicitation;
 use isolet_bindings::{CallError, Era, State, UpstreamOptions, Upstreams};
 use serde_json::{Value, json};
 
@@ -276,4 +277,23 @@ async fn lists_of_the_later_era_have_everything() {
         serde_json::from_slice::<Value>(&resources).unwrap(),
         json!([{"uri": "x://1", "name": "one"}])
     );
+}
+
+#[tokio::test]
+async fn questions_to_the_user_are_declined_or_answered_with_their_defaults() {
+    let confirmed = async |mode: &str, elicitation: Elicitation| {
+        let mut server = fixture([mode]);
+        server.elicitation = elicitation;
+        let upstreams = start("s", server).await;
+        let result = upstreams.call_tool("s", "confirm", "{}", PATIENCE).await.unwrap();
+        serde_json::from_slice::<Value>(&result.value_json()).unwrap()
+    };
+    let accepted = json!({"action": "accept", "content": {"sure": true}});
+    let modern = confirmed("modern", Elicitation::None).await;
+    assert_eq!(modern, json!({"said": {"action": "decline"}, "state": "as it was"}));
+    let modern = confirmed("modern", Elicitation::Defaults).await;
+    assert_eq!(modern, json!({"said": accepted, "state": "as it was"}));
+    // Who was told that there is nobody gets the answer of somebody who does not know the question.
+    assert_eq!(confirmed("legacy", Elicitation::None).await, json!({"said": null, "code": -32601}));
+    assert_eq!(confirmed("legacy", Elicitation::Defaults).await, json!({"said": accepted, "code": null}));
 }

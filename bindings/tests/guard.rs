@@ -75,6 +75,21 @@ async fn nothing_survives_a_sigkill_of_the_parent() {
 }
 
 #[tokio::test]
+async fn a_child_does_not_survive_a_sigkill_of_its_guard() {
+    let script = r#"
+        trap '' TERM HUP INT
+        echo $$ > "$1/child.new"; mv "$1/child.new" "$1/child"
+        while :; do sleep 1; done
+    "#;
+    let family = Family::start(script);
+    let guard = family.wait_for("guard").await;
+    let child = family.wait_for("child").await;
+    let guard = rustix::process::Pid::from_raw(i32::try_from(guard).unwrap()).unwrap();
+    rustix::process::kill_process(guard, rustix::process::Signal::KILL).unwrap();
+    eventually("the child ends", || !is_alive(child)).await;
+}
+
+#[tokio::test]
 async fn what_a_child_leaves_behind_goes_with_it() {
     let script = r#"
         setsid sh -c 'trap "" TERM; echo $$ > "$1/orphan.new"; mv "$1/orphan.new" "$1/orphan"; while :; do sleep 1; done' sh "$1" &

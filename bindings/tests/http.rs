@@ -4,6 +4,7 @@ mod common;
 
 use std::time::{Duration, Instant};
 
+use common::log::Log;
 use common::start;
 use common::web::Web;
 use isolet_bindings::config::{Secret, TransportConfig};
@@ -83,21 +84,53 @@ async fn credentials_are_sent_and_never_shown() {
     let upstreams = start("w", with("tok-0123456789")).await;
     assert_eq!(upstreams.statuses()[0].state, State::Ready);
 
+    let log = Log::default();
+    let _here = tracing::subscriber::set_default(log.clone());
     let upstreams = start("w", with("tok-wrong-987654321")).await;
     let error = upstreams.statuses()[0].last_error.clone().unwrap();
     assert!(error.contains("HTTP 401; check the credentials"), "{error}");
     // The server repeats the header; the message does not.
     assert!(error.contains("who is [redacted]?") && !error.contains("987654321"), "{error}");
+    // Nor does the log, in which rmcp writes too.
+    common::eventually("rmcp logs the refusal too", || {
+        log.text().lines().any(|line| line.contains("rmcp") && line.contains("HTTP 401"))
+    })
+    .await;
+    let log = log.text();
+    assert!(!log.contains("987654321"), "{log}");
 }
 
 #[tokio::test]
 async fn a_lost_session_is_opened_anew() {
-    let web = Web::start(&["session"]);
+    for modes in [&["session"][..], &["session", "session-400"]] {
+        let web = Web::start(modes);
+        let upstreams = start("w", web.config()).await;
+        assert_eq!(number(&upstreams, "sessions").await, 1);
+        upstreams.call_tool("w", "forget", "{}", PATIENCE).await.unwrap();
+        assert_eq!(number(&upstreams, "sessions").await, 2, "{modes:?}");
+        assert_eq!(upstreams.statuses()[0].state, State::Ready);
+        // Whoever answers now may have other tools.
+        common::eventually("the tools are listed anew", || upstreams.statuses()[0].tools == Some(3)).await;
+        // What a server says of a request itself is not taken for the loss of a session.
+        let error = upstreams.call_tool("w", "wrong", "{}", PATIENCE).await.unwrap_err();
+        assert!(matches!(error, CallError::Upstream { code: -32602, .. }), "{error:?}");
+        assert_eq!(number(&upstreams, "sessions").await, 2, "{modes:?}");
+        upstreams.shutdown().await;
+    }
+}
+
+#[tokio::test]
+async fn what_was_said_while_nobody_listened_is_listed() {
+    let web = Web::start(&["session", "streams"]);
     let upstreams = start("w", web.config()).await;
-    assert_eq!(number(&upstreams, "sessions").await, 1);
-    upstreams.call_tool("w", "forget", "{}", PATIENCE).await.unwrap();
-    assert_eq!(number(&upstreams, "sessions").await, 2);
-    assert_eq!(upstreams.statuses()[0].state, State::Ready);
+    assert_eq!(upstreams.statuses()[0].tools, Some(2));
+    // Until the stream is there to be broken.
+    let began = Instant::now();
+    while upstreams.statuses()[0].tools != Some(3) && began.elapsed() < PATIENCE {
+        upstreams.call_tool("w", "break streams", "{}", PATIENCE).await.unwrap();
+        tokio::time::sleep(Duration::from_millis(200)).await;
+    }
+    assert_eq!(upstreams.statuses()[0].tools, Some(3));
 }
 
 #[tokio::test]

@@ -187,6 +187,7 @@ async fn isolet_logs_in_by_itself_with_client_credentials() {
         let mut config = set.web.config();
         let TransportConfig::Http(http) = &mut config.transport else { panic!("http") };
         http.oauth = Some(OAuthConfig {
+            client_metadata_url: None,
             client_id: Some("robot".into()),
             client_secret: Some(Secret::new(secret)),
             scopes: vec!["read".into()],
@@ -269,4 +270,64 @@ async fn a_configured_header_comes_before_any_login() {
     assert!(error.contains("HTTP 401") && !error.contains("mine-0123456789"), "{error}");
     let error = upstreams.call_tool("web", "echo", "{}", PATIENCE).await.unwrap_err();
     assert!(matches!(error, CallError::NotReady { .. }), "{error:?}");
+}
+
+#[tokio::test]
+async fn metadata_is_found_where_only_the_refusal_of_a_request_says_it_is() {
+    let set = Set::new(&["hidden", "lifetime=2"]);
+    set.log_in().await;
+    let login = set.tokens().logins().remove(0);
+    assert_eq!(login.scopes, ["read"], "what the challenge says, not all that there is");
+    let upstreams = set.upstreams(set.web.config()).await;
+    assert_echoes(&upstreams).await;
+    tokio::time::sleep(Duration::from_millis(2_100)).await;
+    assert_echoes(&upstreams).await;
+    assert!(seen(&upstreams, "renewals").await > 0);
+}
+
+#[tokio::test]
+async fn what_a_login_lacks_is_asked_for_with_the_next() {
+    let set = Set::new(&["step"]);
+    set.log_in().await;
+    let upstreams = set.upstreams(set.web.config()).await;
+    let refused = async || upstreams.call_tool("web", "echo", "{}", PATIENCE).await.unwrap_err().to_string();
+    let error = refused().await;
+    let advice = "its login lacks the scope \"write\": log in again with: isolet auth login web";
+    assert!(error.contains(advice), "{error}");
+    // The operator's own list is the operator's to change.
+    let listing = OAuthConfig { scopes: vec!["read".to_owned()], ..OAuthConfig::default() };
+    let own = set.upstreams(with_oauth(&set, listing.clone())).await;
+    let error = own.call_tool("web", "echo", "{}", PATIENCE).await.unwrap_err().to_string();
+    assert!(error.contains("\"write\": put it into \"scopes\""), "{error}");
+    let login = Login::begin("web", &with_oauth(&set, listing), &set.tokens()).await.unwrap();
+    assert!(login.url.query_pairs().any(|(name, value)| name == "scope" && value == "read"), "{}", login.url);
+    drop(login);
+
+    set.log_in().await;
+    let login = set.tokens().logins().remove(0);
+    assert_eq!(login.scopes, ["read", "write"]);
+    // Who runs already finds it.
+    assert_echoes(&upstreams).await;
+    assert!(!set.file().contains("lacking"));
+}
+
+#[tokio::test]
+async fn a_document_is_a_client_where_the_authorization_server_reads_it() {
+    for (modes, registrations) in [(&["documents"][..], 0), (&[], 1)] {
+        let set = Set::new(modes);
+        let document = Some("https://example.com/isolet.json".to_owned());
+        let config =
+            with_oauth(&set, OAuthConfig { client_metadata_url: document, ..OAuthConfig::default() });
+        let login = Login::begin("web", &config, &set.tokens()).await.unwrap();
+        login_of(login).await.unwrap();
+        let upstreams = set.upstreams(config).await;
+        assert_eq!(seen(&upstreams, "registrations").await, registrations);
+    }
+}
+
+fn with_oauth(set: &Set, oauth: OAuthConfig) -> ServerConfig {
+    let mut config = set.web.config();
+    let TransportConfig::Http(http) = &mut config.transport else { panic!("http") };
+    http.oauth = Some(oauth);
+    config
 }

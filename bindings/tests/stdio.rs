@@ -197,6 +197,35 @@ async fn a_call_has_a_time_and_is_cancelled_upstream() {
 }
 
 #[tokio::test]
+async fn an_answer_that_cannot_be_read_ends_its_call_at_once() {
+    let upstreams = start("s", fixture([])).await;
+    let print = async |line: &str| {
+        let arguments = json!({ "line": line }).to_string();
+        upstreams.call_tool("s", "print", &arguments, PATIENCE).await
+    };
+    let latin =
+        print(r#"{"jsonrpc":"2.0","id":ID,"result":{"content":[{"type":"text","text":"café"}]}}"#).await;
+    assert_eq!(latin.unwrap().value_json(), "\"caf\u{fffd}\"".as_bytes());
+    let error = print(r#"{"jsonrpc":"2.0","id":ID,"result":{"content":[],"x":NaN}}"#).await.unwrap_err();
+    assert!(
+        matches!(&error, CallError::Malformed { reason, .. } if reason.contains("expected value")),
+        "{error:?}"
+    );
+    let error = print(r#"{"jsonrpc":"2.0","error":{"code":-32603,"message":"oops"}}"#).await.unwrap_err();
+    assert!(matches!(&error, CallError::Upstream { message, .. } if message == "oops"), "{error:?}");
+    let error = upstreams.call_tool("s", "flood of text", "{}", PATIENCE).await.unwrap_err();
+    assert!(
+        matches!(&error, CallError::Malformed { reason, .. } if reason.contains("longer than")),
+        "{error:?}"
+    );
+    // What is no answer at all is at least named.
+    let arguments = json!({"line": "oh dear ID"}).to_string();
+    let error = upstreams.call_tool("s", "print", &arguments, Duration::from_millis(500)).await.unwrap_err();
+    assert!(error.to_string().contains("was cancelled; it printed"), "{error}");
+    assert!(upstreams.call_tool("s", "echo", "{}", PATIENCE).await.is_ok());
+}
+
+#[tokio::test]
 async fn a_changed_list_is_fetched_and_announced() {
     let upstreams = start("s", fixture([])).await;
     let before = upstreams.generation();

@@ -376,7 +376,7 @@ impl Tools {
         broken(&status)
     }
 
-    /// The servers that are of no use now, and why.
+    /// The servers of which no tools can be had now, and why.
     pub fn all_broken(&self) -> Vec<(String, String)> {
         let statuses = self.gate.statuses().into_iter();
         statuses
@@ -384,6 +384,11 @@ impl Tools {
             .filter_map(|status| {
                 let reason = match status.state {
                     State::Starting => Some("it has not answered in time".to_owned()),
+                    // It answers calls, but nobody can know of which tools.
+                    State::Ready if status.tools.is_none() => {
+                        let why = status.last_error.clone();
+                        Some(why.unwrap_or_else(|| "its tools cannot be listed".to_owned()))
+                    }
                     _ => broken(&status),
                 };
                 Some((status.name, reason?))

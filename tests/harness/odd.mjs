@@ -9,6 +9,7 @@
 //   grows      has a tool `grow` that adds a tool and says so
 //   logs       has a tool `log` that logs `says` before it answers
 //   watched    has a resource odd://page that can be subscribed to, and a tool `touch` that says a resource has changed
+//   unlisted   answers tools/list with an error
 //   stubborn   ignores SIGTERM and the end of its input
 import { spawn } from "node:child_process";
 import { appendFileSync, readFileSync, watchFile } from "node:fs";
@@ -102,7 +103,9 @@ input.on("line", (line) => {
         id,
         result: { protocolVersion: "2025-06-18", capabilities: is("defined") ? { tools: { listChanged: true }, resources: {} } : { tools: { listChanged: is("grows") }, ...(is("logs") && { logging: {} }), ...(is("watched") && { resources: { subscribe: true } }) }, serverInfo: { name: "odd", version: "1.0" } },
       });
-    case "tools/list": return send({ id, result: { tools: is("defined") ? defined() : tools } });
+    case "tools/list":
+      if (is("unlisted")) return send({ id, error: { code: -32000, message: "no list today" } });
+      return send({ id, result: { tools: is("defined") ? defined() : tools } });
     case "resources/read": return send({ id, result: { contents: [{ uri: params.uri, text: "content" }] } });
     case "resources/list":
       return send({ id, result: { resources: is("watched") ? [{ uri: "odd://page", name: "page" }] : [] } });

@@ -12,11 +12,12 @@ pub(crate) struct Variables<'a> {
 
 impl Variables<'_> {
     /// `text` with `${VAR}`, `${VAR:-default}`, `${env:VAR}` and `${workspaceFolder}` replaced. What is not of these
-    /// shapes stays as it is: `${#list[@]}` may be meant for a shell further down.
+    /// shapes stays as it is: `${#list[@]}` may be meant for a shell further down. The values of environment variables are
+    /// added to `used`.
     ///
     /// # Errors
     /// A message for the operator: a variable that is not set, or a form that asks a question isolet cannot ask.
-    pub(crate) fn expand(&self, text: &str) -> Result<String, String> {
+    pub(crate) fn expand(&self, text: &str, used: &mut Vec<String>) -> Result<String, String> {
         let mut out = String::with_capacity(text.len());
         let mut rest = text;
         while let Some(start) = rest.find("${") {
@@ -26,7 +27,7 @@ impl Variables<'_> {
                 rest = &rest[start..];
                 break;
             };
-            match self.value(&after[..end])? {
+            match self.value(&after[..end], used)? {
                 Some(value) => out.push_str(&value),
                 None => write!(out, "${{{}}}", &after[..end]).expect("writing to a string"),
             }
@@ -37,7 +38,7 @@ impl Variables<'_> {
     }
 
     /// The value of `${inner}`; `None` if this is not a variable.
-    fn value(&self, inner: &str) -> Result<Option<String>, String> {
+    fn value(&self, inner: &str, used: &mut Vec<String>) -> Result<Option<String>, String> {
         if inner == "workspaceFolder" {
             return Ok(Some(self.workspace.to_owned()));
         }
@@ -55,10 +56,13 @@ impl Variables<'_> {
             return Ok(None);
         }
         // As in a shell, a default also stands in for a variable that is set to nothing.
-        match ((self.lookup)(name), default) {
-            (Some(value), None) => Ok(Some(value)),
-            (Some(value), Some(_)) if !value.is_empty() => Ok(Some(value)),
-            (_, Some(default)) => Ok(Some(default.to_owned())),
+        let value = (self.lookup)(name).filter(|value| default.is_none() || !value.is_empty());
+        match (value, default) {
+            (Some(value), _) => {
+                used.push(value.clone());
+                Ok(Some(value))
+            }
+            (None, Some(default)) => Ok(Some(default.to_owned())),
             (None, None) => Err(format!(
                 "the environment variable {name} is not set; set it, or give a default: \"${{{name}:-value}}\""
             )),
@@ -82,7 +86,7 @@ mod tests {
             "EMPTY" => Some(String::new()),
             _ => None,
         };
-        Variables { lookup: &lookup, workspace: "/work" }.expand(text)
+        Variables { lookup: &lookup, workspace: "/work" }.expand(text, &mut Vec::new())
     }
 
     #[test]

@@ -5,9 +5,10 @@ use jsonc_parser::common::Ranged;
 
 use super::read::Reader;
 use super::{ConfigError, Grant, OAuthConfig, Secret};
+use crate::oauth::is_client_id;
 
 impl Reader<'_> {
-    /// `"oauth": {"clientId", "clientSecret", "scopes", "grant", "redirectPort"}`, or `true` for all defaults.
+    /// `"oauth": {"clientId", "clientSecret", "clientMetadataUrl", "scopes", "grant", "redirectPort"}`, or `true` for all defaults.
     pub(super) fn oauth(
         &mut self,
         server: &str,
@@ -28,6 +29,14 @@ impl Reader<'_> {
                 "clientSecret" => {
                     let secret = self.expanded(server, self.string(entry)?, disabled)?;
                     oauth.client_secret = Some(Secret::new(secret));
+                }
+                "clientMetadataUrl" => {
+                    let url = self.expanded(server, self.string(entry)?, disabled)?;
+                    if !disabled && !is_client_id(&url) {
+                        let message = "\"clientMetadataUrl\" must be an https URL with a path";
+                        return Err(self.error(entry.value.start(), message));
+                    }
+                    oauth.client_metadata_url = Some(url);
                 }
                 "scopes" | "scope" => oauth.scopes = self.scopes(entry)?,
                 "grant" => {

@@ -4,6 +4,7 @@
 //! without a word, and which of them won would depend on the parser.
 
 use std::borrow::Cow;
+use std::cell::RefCell;
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -15,7 +16,10 @@ use jsonc_parser::{CollectOptions, ParseOptions, parse_to_ast};
 
 use super::error::position;
 use super::expand::Variables;
-use super::{ConfigError, HttpConfig, McpConfig, Secret, ServerConfig, Start, StdioConfig, TransportConfig};
+use super::{
+    ConfigError, Elicitation, HttpConfig, McpConfig, Secret, ServerConfig, Start, StdioConfig,
+    TransportConfig,
+};
 use crate::handshake::Era;
 
 /// Keys that other clients read from the same file. They change nothing here, and saying so each time helps nobody.
@@ -55,6 +59,7 @@ pub(super) fn read(
         text,
         origin,
         variables: Variables { lookup, workspace: &workspace.to_string_lossy() },
+        used: RefCell::default(),
         config: McpConfig::default(),
     };
     reader.file()?;
@@ -75,6 +80,8 @@ pub(super) struct Reader<'a> {
     text: &'a str,
     origin: &'a Path,
     variables: Variables<'a>,
+    /// The values of variables that went into the server that is being read.
+    used: RefCell<Vec<String>>,
     config: McpConfig,
 }
 
@@ -139,6 +146,7 @@ impl Reader<'_> {
         let mut call_timeout = None;
         let mut start = Start::Eager;
         let mut era = None;
+        let mut elicitation = Elicitation::None;
         for field in &fields.properties {
             match field.name.as_str() {
                 "type" | "transport" | "command" | "args" | "env" | "cwd" | "url" | "headers" | "envFile"
@@ -151,12 +159,17 @@ impl Reader<'_> {
                     let eras = [("auto", None), ("legacy", Some(Era::Legacy)), ("modern", Some(Era::Modern))];
                     era = self.choice(field, &eras)?;
                 }
+                "elicitation" => {
+                    let ways = [("none", Elicitation::None), ("defaults", Elicitation::Defaults)];
+                    elicitation = self.choice(field, &ways)?;
+                }
                 key if KEYS_OF_OTHERS.contains(&key) => {}
                 key => self.warn(field.start(), format!("unknown key \"{key}\" of server \"{name}\"")),
             }
         }
         let transport = self.transport(name, property, fields, disabled)?;
-        Ok(ServerConfig { transport, call_timeout, disabled, start, era })
+        let variables = self.used.take().into_iter().map(Secret::new).collect();
+        Ok(ServerConfig { transport, call_timeout, disabled, start, era, elicitation, variables })
     }
 
     fn transport(
@@ -219,7 +232,7 @@ impl Reader<'_> {
         disabled: bool,
     ) -> Result<StdioConfig, ConfigError> {
         let mut config = StdioConfig {
-            command: self.expanded(name, self.string(command)?, disabled)?,
+            command: self.place(name, self.string(command)?, disabled)?,
             ..StdioConfig::default()
         };
         if config.command.trim().is_empty() {
@@ -248,7 +261,7 @@ impl Reader<'_> {
             config.env.extend(named.into_iter().map(|(key, _, value)| (key.to_owned(), value)));
         }
         if let Some(cwd) = fields.get("cwd") {
-            let folder = PathBuf::from(self.expanded(name, self.string(cwd)?, disabled)?);
+            let folder = PathBuf::from(self.place(name, self.string(cwd)?, disabled)?);
             // Relative to the file, so that the meaning does not depend on where isolet was started.
             config.cwd = Some(Path::new(self.variables.workspace).join(folder));
         }
@@ -261,7 +274,7 @@ impl Reader<'_> {
         server: &str,
         field: &ObjectProp<'_>,
     ) -> Result<IndexMap<String, Secret>, ConfigError> {
-        let path = self.expanded(server, self.string(field)?, false)?;
+        let path = self.place(server, self.string(field)?, false)?;
         let path = Path::new(self.variables.workspace).join(path);
         let wrong = |why: String| {
             let message = format!("server \"{server}\": cannot use {}: {why}", path.display());
@@ -345,17 +358,33 @@ impl Reader<'_> {
         Ok(entries)
     }
 
+    /// A value with its variables, which nobody but the server is to see.
     pub(super) fn expanded(
         &self,
         server: &str,
         literal: &StringLit<'_>,
         disabled: bool,
     ) -> Result<String, ConfigError> {
+        self.expanded_into(server, literal, disabled, &mut self.used.borrow_mut())
+    }
+
+    /// Where something is, with its variables, which are no secrets: messages have to name it.
+    fn place(&self, server: &str, literal: &StringLit<'_>, disabled: bool) -> Result<String, ConfigError> {
+        self.expanded_into(server, literal, disabled, &mut Vec::new())
+    }
+
+    fn expanded_into(
+        &self,
+        server: &str,
+        literal: &StringLit<'_>,
+        disabled: bool,
+        used: &mut Vec<String>,
+    ) -> Result<String, ConfigError> {
         if disabled {
             return Ok(literal.value.clone().into_owned());
         }
         self.variables
-            .expand(&literal.value)
+            .expand(&literal.value, used)
             .map_err(|message| self.error(literal.start(), format!("server \"{server}\": {message}")))
     }
 

@@ -11,14 +11,15 @@ use std::time::{Duration, Instant};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::io::Errno;
 use rustix::process::{
-    Pid, PidfdFlags, Signal, WaitOptions, WaitStatus, getpid, getppid, pidfd_open, set_child_subreaper, wait,
+    Pid, PidfdFlags, Signal, WaitOptions, WaitStatus, getpid, getppid, pidfd_open, set_child_subreaper,
+    set_parent_process_death_signal, wait,
 };
 use rustix::stdio::{dup2_stdin, dup2_stdout};
 use signal_hook::consts::{SIGCHLD, SIGHUP, SIGINT, SIGTERM};
 use signal_hook::low_level::pipe;
 
-use super::Order;
 use super::descendants::signal_all;
+use super::{LAUNCH, Order};
 
 /// What the server leaves behind when it ends by itself gets less time: calls wait for the news, and its pipes may be
 /// held open by what it left.
@@ -45,14 +46,7 @@ pub(super) fn run(order: Order) -> io::Result<u8> {
         Err(error) => return Err(error.into()),
     };
 
-    let child = Command::new(&order.program).args(&order.args).process_group(0).spawn();
-    let child = match child {
-        Ok(child) => Pid::from_child(&child),
-        Err(error) => {
-            eprintln!("cannot start {}: {error}", order.program.to_string_lossy());
-            return Ok(127);
-        }
-    };
+    let child = Pid::from_child(&launcher(&order).process_group(0).spawn()?);
     let nothing = File::options().read(true).write(true).open("/dev/null")?;
     dup2_stdin(&nothing)?;
     dup2_stdout(&nothing)?;
@@ -80,6 +74,28 @@ pub(super) fn run(order: Order) -> io::Result<u8> {
             return Ok(reaper.code());
         }
     }
+}
+
+/// This program again, as a launcher. What comes before the guard's own arguments is what makes it a guard.
+fn launcher(order: &Order) -> Command {
+    // Still the right one after an update has replaced the file.
+    let mut command = Command::new("/proc/self/exe");
+    command.args(std::env::args_os().skip(1).take_while(|argument| argument != "--parent"));
+    command.args(["--parent", &std::process::id().to_string(), LAUNCH, "--"]);
+    command.arg(&order.program).args(&order.args);
+    command
+}
+
+/// Becomes the program, which the kernel kills when the guard dies. Returns only if that fails.
+pub(super) fn launch(order: Order) -> io::Result<u8> {
+    set_parent_process_death_signal(Some(Signal::KILL))?;
+    // It may have died before.
+    if getppid().is_none_or(|pid| pid.as_raw_nonzero().get() != order.parent) {
+        return Ok(0);
+    }
+    let error = Command::new(&order.program).args(&order.args).exec();
+    eprintln!("cannot start {}: {error}", order.program.to_string_lossy());
+    Ok(127)
 }
 
 /// A stream that becomes readable when one of `numbers` arrives.

@@ -4,6 +4,7 @@ use http::StatusCode;
 use rmcp::transport::streamable_http_client::StreamableHttpError;
 
 use super::MAX_EXCERPT;
+use crate::redact::Redactor;
 use crate::text::printable;
 
 /// Why a request over HTTP has no answer, for people.
@@ -24,6 +25,13 @@ pub(crate) fn status_of(error: &(dyn std::error::Error + 'static)) -> Option<Sta
 }
 
 impl HttpFailure {
+    /// Without the credentials that the server may have repeated. rmcp logs failures by itself, so they must be clean
+    /// before it sees them.
+    pub(super) fn redacted(mut self, redactor: &Redactor) -> Self {
+        self.message = redactor.redact(self.message);
+        self
+    }
+
     /// The request was not delivered or the answer broke off.
     pub(super) fn transport(error: reqwest::Error) -> Self {
         let what = if error.is_connect() {

@@ -155,9 +155,9 @@ impl LockFile {
         self.servers.insert(server.name.clone(), Server { about: About::of(server), tools });
     }
 
-    /// Forgets servers that are not called so.
-    pub fn retain(&mut self, mut keep: impl FnMut(&str) -> bool) {
-        self.servers.retain(|name, _| keep(name));
+    /// Forgets servers that are not called so, and returns their names.
+    pub fn retain(&mut self, mut keep: impl FnMut(&str) -> bool) -> Vec<String> {
+        self.servers.extract_if(.., |name, _| !keep(name)).map(|(name, _)| name).collect()
     }
 
     /// How many tools are approved.

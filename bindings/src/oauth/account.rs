@@ -9,8 +9,9 @@ use rmcp::transport::auth::{
 };
 use tokio::sync::Mutex;
 
+use super::challenge;
 use super::store::{Keeper, Record, TokenFile, TokenFolder};
-use crate::config::{Grant, HttpConfig, OAuthConfig};
+use crate::config::{Grant, HttpConfig};
 use crate::redact::Redactor;
 use crate::text::shortened;
 
@@ -21,6 +22,9 @@ const RENEWAL_PATIENCE: Duration = Duration::from_secs(60);
 /// Longest message of an authorization server that is shown.
 const MAX_REASON: usize = 1024;
 
+/// Scopes that are kept for the next login.
+const MOST_LACKING: usize = 64;
+
 /// The way to a server's token. Clones share it.
 #[derive(Clone)]
 pub(crate) struct Account(Arc<Shared>);
@@ -28,10 +32,12 @@ pub(crate) struct Account(Arc<Shared>);
 struct Shared {
     server: String,
     url: url::Url,
-    config: Option<OAuthConfig>,
+    http: HttpConfig,
     file: Option<TokenFile>,
     redactor: Arc<Redactor>,
     token: RwLock<Kept>,
+    /// Scopes without which the server has refused something.
+    lacking: RwLock<Vec<String>>,
     /// Held while a token is being got, so that all requests wait for the same one.
     renewing: Mutex<()>,
 }
@@ -71,7 +77,8 @@ impl Account {
         Some(Self(Arc::new(Shared {
             server: server.to_owned(),
             url: config.url.clone(),
-            config: config.oauth.clone(),
+            http: config.clone(),
+            lacking: RwLock::default(),
             file: folder.file(server, &config.url),
             redactor: redactor.clone(),
             token: RwLock::new(Kept::Unknown),
@@ -100,17 +107,64 @@ impl Account {
         Ok(self.get(Some(refused.unwrap_or_default())).await?.filter(|token| Some(token.as_str()) != refused))
     }
 
+    /// A token of a newer login, after the server has refused something because this one `lacks` scopes. Without one, what
+    /// it lacks is kept for the next login.
+    pub(crate) async fn lacks(&self, scopes: Vec<String>, refused: Option<&str>) -> Option<String> {
+        if scopes.is_empty() || self.is_client() {
+            return None;
+        }
+        let file = self.0.file.as_ref()?;
+        let _turn = self.0.renewing.lock().await;
+        let noted = async {
+            let _lock = file.lock().await?;
+            let Some(mut record) = file.read_of(&self.0.url)? else { return Ok(None) };
+            if let Some(token) = self.token_of(&record)
+                && refused != Some(token.text.as_str())
+                && !token.is_due()
+            {
+                return Ok(Some(token));
+            }
+            let before = record.lacking.len();
+            record.lacking.extend(scopes.iter().cloned());
+            record.lacking.sort_unstable();
+            record.lacking.dedup();
+            record.lacking.truncate(MOST_LACKING);
+            if record.lacking.len() > before {
+                file.write(&record)?;
+            }
+            Ok::<_, std::io::Error>(None)
+        };
+        let newer = noted.await.unwrap_or_else(|error| {
+            tracing::warn!(server = self.0.server, %error, "the scopes that its login lacks cannot be noted");
+            None
+        });
+        let lacking = if newer.is_some() { Vec::new() } else { scopes };
+        *self.0.lacking.write().unwrap_or_else(PoisonError::into_inner) = lacking;
+        let token = newer?;
+        *self.0.token.write().unwrap_or_else(PoisonError::into_inner) = Kept::Token(token.clone());
+        Some(token.text)
+    }
+
     /// What to do about a refusal.
     pub(crate) fn advice(&self) -> String {
-        match &self.0.config {
-            Some(OAuthConfig { grant: Grant::ClientCredentials, .. }) => {
-                "check \"oauth\" in its configuration".to_owned()
-            }
-            _ => format!(
-                "log in with: isolet auth login {}; or check the headers of its configuration",
-                self.0.server
-            ),
+        if self.is_client() {
+            return "check \"oauth\" in its configuration".to_owned();
         }
+        let lacking = self.0.lacking.read().unwrap_or_else(PoisonError::into_inner).join(" ");
+        let login = format!("isolet auth login {}", self.0.server);
+        if lacking.is_empty() {
+            return format!("log in with: {login}; or check the headers of its configuration");
+        }
+        // The operator's own list is not added to.
+        let listed = self.0.http.oauth.as_ref().is_some_and(|oauth| !oauth.scopes.is_empty());
+        let first =
+            if listed { "put it into \"scopes\" of its \"oauth\", then log in" } else { "log in again" };
+        format!("its login lacks the scope \"{lacking}\": {first} with: {login}")
+    }
+
+    /// Whether isolet logs in for itself.
+    fn is_client(&self) -> bool {
+        self.0.http.oauth.as_ref().is_some_and(|oauth| oauth.grant == Grant::ClientCredentials)
     }
 
     /// Gets a token that is not `refused` and not about to end: from the file, else from the authorization server.
@@ -124,7 +178,7 @@ impl Account {
             _ => {}
         }
         let got = tokio::time::timeout(RENEWAL_PATIENCE, async {
-            if self.0.config.as_ref().is_some_and(|config| config.grant == Grant::ClientCredentials) {
+            if self.is_client() {
                 return self.by_client_credentials().await.map(Some);
             }
             self.of_file(usable).await
@@ -169,7 +223,8 @@ impl Account {
 
     async fn renew(&self, file: &TokenFile, record: Record) -> Result<(), AuthError> {
         let mut manager = self.manager().await?;
-        let issuer = manager.resolve_metadata().await?.metadata;
+        let challenge = challenge::of_server(&self.0.http).await;
+        let issuer = manager.resolve_metadata_from_challenge(challenge.as_deref()).await?.metadata;
         if let (Some(expected), Some(received)) = (&record.credentials.issuer, &issuer.issuer)
             && expected != received
         {
@@ -196,13 +251,14 @@ impl Account {
     }
 
     async fn by_client_credentials(&self) -> Result<Token, String> {
-        let config = self.0.config.as_ref().expect("checked by the caller");
+        let config = self.0.http.oauth.as_ref().expect("checked by the caller");
         let run = async {
             let (Some(client_id), Some(secret)) = (&config.client_id, &config.client_secret) else {
                 return Err(AuthError::InternalError("no client".to_owned()));
             };
             let mut manager = self.manager().await?;
-            let metadata = manager.resolve_metadata().await?.metadata;
+            let challenge = challenge::of_server(&self.0.http).await;
+            let metadata = manager.resolve_metadata_from_challenge(challenge.as_deref()).await?.metadata;
             manager.set_metadata(metadata);
             let credentials = ClientCredentialsConfig::ClientSecret {
                 client_id: client_id.clone(),
@@ -225,6 +281,7 @@ impl Account {
             client_secret: None,
             redirect_uri: String::new(),
             credentials,
+            lacking: Vec::new(),
         };
         self.token_of(&record).ok_or_else(|| "its authorization server gave no token".to_owned())
     }

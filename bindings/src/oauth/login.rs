@@ -6,6 +6,7 @@ use std::time::Duration;
 use rmcp::transport::auth::{AuthError, AuthorizationMetadataSource, OAuthClientConfig};
 
 use super::account::{chain, is_here, manager_for};
+use super::challenge;
 use super::redirect::Redirect;
 use super::store::{Keeper, Record, StoredLogin, TokenFolder};
 use crate::config::{Grant, HttpConfig, ServerConfig, TransportConfig};
@@ -79,18 +80,26 @@ impl Login {
 
         let step = "cannot find out where to log in";
         let mut manager = manager_for(&http.url).await.map_err(failed(step))?;
-        let resolution = manager.resolve_metadata().await.map_err(failed(step))?;
+        let challenge = challenge::of_server(http).await;
+        let resolution =
+            manager.resolve_metadata_from_challenge(challenge.as_deref()).await.map_err(failed(step))?;
         // rmcp would guess addresses from here on, as the revision of 2025-03-26 had it.
         if resolution.source == AuthorizationMetadataSource::LegacyEndpointFallback {
             return Err(LoginError::NoAuthorization);
         }
+        let described = resolution.metadata.additional_fields.get("client_id_metadata_document_supported");
+        let takes_documents = described.and_then(serde_json::Value::as_bool) == Some(true);
         manager.set_metadata(resolution.metadata);
         let scopes = match oauth.scopes.as_slice() {
-            [] => manager.select_initial_scopes(&[]).await,
+            [] => {
+                let wanted = manager.select_initial_scopes(&[]).await;
+                with_lacking(wanted, file.read_of(&http.url).ok().flatten())
+            }
             scopes => scopes.to_vec(),
         };
         let scopes: Vec<&str> = scopes.iter().map(String::as_str).collect();
-        let client = match &oauth.client_id {
+        let document = oauth.client_metadata_url.as_ref().filter(|_| takes_documents);
+        let client = match oauth.client_id.as_ref().or(document) {
             Some(id) => {
                 let mut client = OAuthClientConfig::new(id, redirect.uri());
                 client.client_secret = oauth.client_secret.as_ref().map(|secret| secret.expose().to_owned());
@@ -115,6 +124,7 @@ impl Login {
                 Vec::new(),
                 None,
             ),
+            lacking: Vec::new(),
         };
         manager.set_credential_store(Keeper { file, template, redactor: redactor.clone() });
         let url = manager.get_authorization_url(&scopes).await.map_err(failed(step))?;
@@ -166,6 +176,21 @@ impl Login {
             self.folder.login(&self.server, &self.server_url).map_err(|error| protocol(error.to_string()))?;
         login.ok_or_else(|| protocol("the token was not kept".to_owned()))
     }
+}
+
+/// What to ask for: what the server wants first, and if the last login lacked something, that and all it had.
+fn with_lacking(wanted: Vec<String>, last: Option<Record>) -> Vec<String> {
+    let last = last.filter(|last| !last.lacking.is_empty());
+    let more = last
+        .into_iter()
+        .flat_map(|last| last.credentials.granted_scopes.into_iter().chain(last.lacking).collect::<Vec<_>>());
+    let mut scopes: Vec<String> = Vec::new();
+    for scope in wanted.into_iter().chain(more) {
+        if !scopes.contains(&scope) {
+            scopes.push(scope);
+        }
+    }
+    scopes
 }
 
 /// The part of the configuration that a login is for.

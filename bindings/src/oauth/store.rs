@@ -35,6 +35,9 @@ pub(crate) struct Record {
     #[serde(default)]
     pub redirect_uri: String,
     pub credentials: StoredCredentials,
+    /// Scopes that the server has asked for since. The next login is to bring them.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub lacking: Vec<String>,
 }
 
 /// What can be said of a login without giving it away.
@@ -305,6 +308,7 @@ mod tests {
             client_secret: None,
             redirect_uri: String::new(),
             credentials: serde_json::from_value(credentials).unwrap(),
+            lacking: Vec::new(),
         }
     }
 

@@ -1,6 +1,7 @@
 //! What the tests of this crate share.
 #![allow(dead_code, reason = "each test program uses its part")]
 
+pub mod log;
 pub mod web;
 
 use std::path::{Path, PathBuf};

@@ -1,5 +1,6 @@
 //! `isolet lock`: approves the tools as their servers define them now, or compares them with what was approved.
 
+use std::collections::HashSet;
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -51,17 +52,27 @@ pub fn run(args: Args) -> Result<(), Failure> {
         false => LockFile::default(),
     };
     let mcp_config = args.mcp_config.as_deref().or(settings.mcp_config.as_deref());
-    let servers = listed(config::load(mcp_config, folder)?, &args.servers)?;
+    let config = config::load(mcp_config, folder)?;
+    let configured: HashSet<String> = config.servers.keys().cloned().collect();
+    let servers = listed(config, &args.servers)?;
     let differences: Vec<Difference> = servers.iter().flat_map(|server| lock.differences(server)).collect();
     if args.check {
         return check(&differences, &servers, &path);
     }
     servers.iter().for_each(|server| lock.approve(server));
+    // Another server may come under the name of one that is gone, and nobody has looked at that one.
+    let forgotten = match args.servers.is_empty() {
+        true => lock.retain(|name| configured.contains(name)),
+        false => Vec::new(),
+    };
     lock.save(&path).map_err(|error| Failure::Setup(error.to_string()))?;
     let mut text = format!("{}: {} tools approved\n", path.display(), lock.tools());
     // Of a new file everything is new.
     for difference in differences.iter().filter(|_| there) {
         let _ = writeln!(text, "  {difference}");
+    }
+    for name in &forgotten {
+        let _ = writeln!(text, "  - {}: the server is not in the configuration any more", printable(name));
     }
     output::print(text.as_bytes())
 }

@@ -85,11 +85,11 @@ pub fn dispatch() -> ExitCode {
     done.map_or_else(|failure: Failure| failure.report(), |()| ExitCode::SUCCESS)
 }
 
-/// Warnings by default; `RUST_LOG` says otherwise. Standard output belongs to results. Who watches a command needs no
+/// Warnings by default, of a service also what its servers print; `RUST_LOG` says otherwise. Standard output belongs to results. Who watches a command needs no
 /// time of day; a service's log does.
 fn log_to_stderr(service: bool) {
     let log = tracing_subscriber::fmt()
-        .with_env_filter(log_filter(std::env::var("RUST_LOG").ok()))
+        .with_env_filter(log_filter(std::env::var("RUST_LOG").ok(), service))
         .with_writer(std::io::stderr)
         .with_ansi(std::io::stderr().is_terminal())
         .with_target(false)
@@ -99,15 +99,20 @@ fn log_to_stderr(service: bool) {
 
 /// What is logged. rmcp prints whole messages at its lower levels, so they are for those who ask for rmcp by name; its
 /// module for logins prints codes and tokens there, and those are for nobody.
-fn log_filter(wanted: Option<String>) -> tracing_subscriber::EnvFilter {
+fn log_filter(wanted: Option<String>, service: bool) -> tracing_subscriber::EnvFilter {
     use tracing_subscriber::EnvFilter;
     let by_name = wanted.as_ref().is_some_and(|wanted| wanted.contains("rmcp"));
     let filter =
         wanted.filter(|wanted| !wanted.is_empty()).and_then(|wanted| EnvFilter::try_new(wanted).ok());
-    let filter = filter.unwrap_or_else(|| EnvFilter::new("warn"));
-    // Its service loop calls it an error when a client hangs up before its answer, which is the client's right.
-    let quiet =
-        if by_name { &["rmcp::transport::auth=error"][..] } else { &["rmcp=error", "rmcp::service=off"] };
+    let filter =
+        filter.unwrap_or_else(|| EnvFilter::new(if service { "warn,isolet::upstream=info" } else { "warn" }));
+    // Its service loop calls it an error when a client hangs up before its answer, which is the client's right. Its
+    // worker repeats what a server answered; isolet says the same by itself, without credentials.
+    let quiet = if by_name {
+        &["rmcp::transport::auth=error"][..]
+    } else {
+        &["rmcp=error", "rmcp::service=off", "rmcp::transport::worker=off"]
+    };
     quiet.iter().fold(filter, |filter, quiet| {
         filter.add_directive(quiet.parse().expect("a directive that is written here"))
     })
@@ -170,6 +175,14 @@ mod tests {
         for wrong in ["localhost", "8787", "example.com:80", "127.0.0.1:99999"] {
             assert!(address(wrong).is_err(), "{wrong}");
         }
+    }
+
+    #[test]
+    fn a_services_log_has_what_servers_print_and_nobodys_has_messages() {
+        let service = log_filter(None, true).to_string();
+        assert!(service.contains("isolet::upstream=info") && service.contains("rmcp::transport::worker=off"));
+        assert!(!log_filter(None, false).to_string().contains("info"));
+        assert!(!log_filter(Some("error".to_owned()), true).to_string().contains("info"));
     }
 
     #[test]
