@@ -197,11 +197,9 @@ impl Connection {
             }
             TransportConfig::Http(http) => {
                 let transport = http::transport(
+                    target,
                     http,
-                    &target.pools,
                     params.clone(),
-                    target.account.clone(),
-                    target.redactor.clone(),
                     tools_changed.clone(),
                     unreachable.clone(),
                     Intake::default().telling(logs.clone()),

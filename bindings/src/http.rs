@@ -32,6 +32,7 @@ use crate::config::HttpConfig;
 use crate::oauth::{Account, is_here, missing_scopes};
 use crate::params::ParamHeaders;
 use crate::redact::Redactor;
+use crate::server::Target;
 use crate::wire::{Incoming, Intake, parse};
 pub(crate) use failure::{HttpFailure, status_of};
 use session::Session;
@@ -99,16 +100,14 @@ pub(crate) struct Endpoint {
 /// Makes the transport to a server. `unreachable` becomes true when a request cannot even be delivered; `tools_changed`
 /// hears when the tools may have changed without a word.
 pub(crate) fn transport(
+    target: &Target,
     config: &HttpConfig,
-    pools: &Pools,
     params: ParamHeaders,
-    account: Option<Account>,
-    redactor: Arc<Redactor>,
     tools_changed: Arc<Notify>,
     unreachable: Arc<AtomicBool>,
     intake: Intake,
 ) -> Result<StreamableHttpClientTransport<Endpoint>, String> {
-    let client = pools.for_url(&config.url)?;
+    let client = target.pools.for_url(&config.url)?;
     let mut headers = HeaderMap::new();
     for (name, value) in &config.headers {
         let mut value = HeaderValue::from_str(value.expose())
@@ -116,6 +115,7 @@ pub(crate) fn transport(
         value.set_sensitive(true);
         headers.insert(name.clone(), value);
     }
+    let (account, redactor) = (target.account.clone(), target.redactor.clone());
     let session = Session::new(tools_changed);
     let endpoint = Endpoint { client, headers, intake, params, account, redactor, session, unreachable };
     let mut backoff = ExponentialBackoff::default();
