@@ -3,10 +3,13 @@
 //! Reading is tolerant tool by tool: one malformed tool is skipped with a reason and costs no other. A list comes from
 //! a server, so nothing in it is trusted: names are bounded, and a schema that cannot be read becomes "any object".
 
-use indexmap::IndexMap;
 use serde::Deserialize;
+use serde::de::{Deserializer, IgnoredAny, MapAccess, Visitor};
 use serde_json::Value;
 use serde_json::value::RawValue;
+
+use crate::lenient::tool_from_text;
+use crate::text::first_sentence;
 
 /// Longest tool name that is taken, in bytes. The MCP specification advises 128 characters; names over this bound are
 /// an attack on the prompt rather than a name.
@@ -52,6 +55,9 @@ pub enum ToolsListError {
         "no array `tools` in the tool list: expected a saved tools/list result such as {{\"tools\": […]}}"
     )]
     NoTools,
+    /// The text is a JSON-RPC response that says why there is no list.
+    #[error("the file holds an error instead of a list of tools: {0}")]
+    Refused(String),
 }
 
 /// A tool of the list that was left out.
@@ -98,22 +104,10 @@ impl ToolDefinition {
         })
     }
 
-    /// As [`from_json`](Self::from_json), from text that is known to be JSON but may nest deeper than the JSON reader
-    /// goes: then only the schema that is too deep is lost, not the tool.
+    /// As [`from_json`](Self::from_json), from text: what the strict JSON reader refuses is
+    /// [read leniently](crate::lenient).
     fn from_raw(tool: &RawValue) -> Result<Self, &'static str> {
-        let fields: IndexMap<String, &RawValue> =
-            serde_json::from_str(tool.get()).map_err(|_| "not an object")?;
-        let value = |key: &str| serde_json::from_str::<Value>(fields.get(key)?.get()).ok();
-        let text = |key: &str| value(key)?.as_str().map(str::to_owned);
-        let annotated = || value("annotations")?.get("title")?.as_str().map(str::to_owned);
-        Ok(Self {
-            name: checked_name(text("name"))?,
-            title: text("title").or_else(annotated),
-            description: text("description"),
-            input_schema: schema_or_any(value("inputSchema")),
-            output_schema: value("outputSchema").filter(is_schema),
-            output_observed: false,
-        })
+        Self::from_json(&tool_from_text(tool.get()).ok_or("not an object")?)
     }
 }
 
@@ -145,29 +139,65 @@ impl ServerDefinition {
     }
 }
 
+/// What may hold a list of tools. Of a key that comes twice the last counts, as everywhere in JSON.
+#[derive(Default)]
+struct Envelope<'a> {
+    tools: Option<&'a RawValue>,
+    result: Option<&'a RawValue>,
+    error: Option<&'a RawValue>,
+}
+
+impl<'de: 'a, 'a> Deserialize<'de> for Envelope<'a> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Members;
+        impl<'de> Visitor<'de> for Members {
+            type Value = Envelope<'de>;
+
+            fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+                f.write_str("an object")
+            }
+
+            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
+                let mut found = Envelope::default();
+                while let Some(key) = map.next_key::<&RawValue>()? {
+                    match key.get() {
+                        "\"tools\"" => found.tools = Some(map.next_value()?),
+                        "\"result\"" => found.result = Some(map.next_value()?),
+                        "\"error\"" => found.error = Some(map.next_value()?),
+                        _ => drop(map.next_value::<IgnoredAny>()?),
+                    }
+                }
+                Ok(found)
+            }
+        }
+        deserializer.deserialize_map(Members)
+    }
+}
+
 /// The tools as slices of the text. `RawValue` skips over each without a depth limit and without building it.
 fn raw_tools(json: &str) -> Result<Vec<&RawValue>, ToolsListError> {
-    #[derive(Deserialize)]
-    struct Envelope<'a> {
-        #[serde(borrow)]
-        tools: Option<&'a RawValue>,
-        #[serde(borrow)]
-        result: Option<&'a RawValue>,
-    }
     let list = |text| serde_json::from_str::<Vec<&RawValue>>(text).map_err(|_| ToolsListError::NoTools);
     if json.trim_start().starts_with('[') {
         return Ok(serde_json::from_str(json)?);
     }
     let whole: &RawValue = serde_json::from_str(json)?;
     let envelope: Envelope = serde_json::from_str(whole.get()).map_err(|_| ToolsListError::NoTools)?;
-    match (envelope.tools, envelope.result) {
-        (Some(tools), _) => list(tools.get()),
-        (None, Some(result)) => {
+    match envelope {
+        Envelope { tools: Some(tools), .. } => list(tools.get()),
+        Envelope { result: Some(result), .. } => {
             let inner: Envelope = serde_json::from_str(result.get()).map_err(|_| ToolsListError::NoTools)?;
             list(inner.tools.ok_or(ToolsListError::NoTools)?.get())
         }
-        (None, None) => Err(ToolsListError::NoTools),
+        Envelope { error: Some(error), .. } => Err(ToolsListError::Refused(shown_error(error))),
+        _ => Err(ToolsListError::NoTools),
     }
+}
+
+/// The message of a JSON-RPC error, on one line.
+fn shown_error(error: &RawValue) -> String {
+    let message =
+        tool_from_text(error.get()).and_then(|error| Some(error.get("message")?.as_str()?.to_owned()));
+    first_sentence(message.as_deref().unwrap_or(error.get()), 200)
 }
 
 fn checked_name(name: Option<String>) -> Result<String, &'static str> {
@@ -180,8 +210,8 @@ fn checked_name(name: Option<String>) -> Result<String, &'static str> {
 }
 
 fn shown_name(tool: &RawValue) -> Option<String> {
-    let fields: IndexMap<String, &RawValue> = serde_json::from_str(tool.get()).ok()?;
-    let name: String = serde_json::from_str(fields.get("name")?.get()).ok()?;
+    let tool = tool_from_text(tool.get())?;
+    let name = tool.get("name")?.as_str()?;
     (!name.is_empty()).then(|| name.chars().take(64).collect())
 }
 
@@ -207,7 +237,7 @@ mod tests {
         let (server, skipped) = ServerDefinition::from_tools_list("s", &json).unwrap();
         assert_eq!(server.tools.iter().map(|tool| tool.name.as_str()).collect::<Vec<_>>(), ["a", "b", "c"]);
         assert_eq!(skipped.iter().map(|tool| tool.index).collect::<Vec<_>>(), [1, 2, 3]);
-        assert_eq!(server.tools[1].input_schema, serde_json::json!({}));
+        assert_eq!(server.tools[1].input_schema, serde_json::json!({}), "an array is no schema");
         assert_eq!(server.tools[1].output_schema, None);
         assert_eq!(skipped[0].to_string(), "tool 1: not an object");
     }
@@ -217,6 +247,8 @@ mod tests {
         for json in [
             r#"{"tools": [{"name": "a"}]}"#,
             r#"[{"name": "a"}]"#,
+            r#"{"tools": 3, "tools": [{"name": "a"}]}"#,
+            r#"{"error": null, "result": {"tools": [{"name": "a"}]}}"#,
             r#"{"jsonrpc": "2.0", "id": 1, "result": {"tools": [{"name": "a"}], "nextCursor": "x"}}"#,
         ] {
             assert_eq!(ServerDefinition::from_tools_list("s", json).unwrap().0.tools.len(), 1, "{json}");
@@ -232,6 +264,10 @@ mod tests {
             ServerDefinition::from_tools_list("s", r#"{"tools": 3}"#),
             Err(ToolsListError::NoTools)
         ));
+        let refused =
+            r#"{"jsonrpc": "2.0", "id": 1, "error": {"code": -32601, "message": "Method not found"}}"#;
+        let said = ServerDefinition::from_tools_list("s", refused).unwrap_err().to_string();
+        assert!(said.ends_with("Method not found"), "{said}");
     }
 
     #[test]

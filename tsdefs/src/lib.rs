@@ -5,6 +5,7 @@
 //! | [`definition`] | what is declared: servers and tools, read tolerantly from a `tools/list` result |
 //! | [`detail`] | how much a declaration says |
 //! | [`declare`](mod@declare) | servers → text: a section a server, put together under `interface Env` |
+//! | [`lenient`] | definitions that the strict JSON reader refuses |
 //! | [`names`] | identifiers, aliases, type names that never meet |
 //! | `schema` | JSON Schema → a graph of types: conjunctions of schema nodes |
 //! | `render` | a graph of types → TypeScript, within a budget |
@@ -19,6 +20,7 @@
 pub mod declare;
 pub mod definition;
 pub mod detail;
+pub mod lenient;
 pub mod names;
 pub mod observed;
 pub mod parallel;

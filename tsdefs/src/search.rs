@@ -2,19 +2,22 @@
 //!
 //! | module | one idea |
 //! |---|---|
+//! | `fields` | what of a schema can be searched for |
+//! | `fold` | accents and widths |
 //! | `terms` | text → terms |
 //!
 //! A term in a tool's name says more than one in a description, so each field has a weight and the weighted counts are
 //! summed before they saturate (BM25F). A term of the question that no tool has is replaced by its nearest: words that
 //! begin so, words one slip away, words of the same meaning among the verbs that tools are named with.
 
+mod fields;
+mod fold;
 mod terms;
 
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
-use serde_json::Value;
-
+use self::fields::Field;
 use crate::definition::{ServerDefinition, ToolDefinition};
 use crate::names::is_identifier;
 use crate::parallel::in_parallel;
@@ -29,6 +32,9 @@ mod weight {
     pub const DESCRIPTION: f32 = 1.0;
     pub const PARAMETER: f32 = 1.0;
     pub const PARAMETER_DESCRIPTION: f32 = 0.3;
+    pub const INNER_PARAMETER: f32 = 0.5;
+    pub const INNER_DESCRIPTION: f32 = 0.15;
+    pub const VALUE: f32 = 0.3;
 }
 
 /// Saturation of repeated terms, as is usual for BM25.
@@ -43,9 +49,6 @@ const LONGEST_QUERY: usize = 1000;
 
 /// Terms of a question that are looked up.
 const MOST_QUERY_TERMS: usize = 32;
-
-/// Parameters of one tool that are indexed.
-const MOST_PARAMETERS: usize = 200;
 
 /// How much a replaced term counts: the same meaning, the end of a compound, the same beginning, one slip.
 const SYNONYM: f32 = 0.5;
@@ -103,7 +106,11 @@ impl SearchEntries {
             let entry = Entry {
                 server: server.name.clone(),
                 tool: tool.name.clone(),
-                signature: format!("{}{}", path(&server.name, &tool.name), parameters(tool)),
+                signature: format!(
+                    "{}{}",
+                    path(&server.name, &tool.name),
+                    parameters(tool, server.tools.len())
+                ),
                 description: first_sentence(tool.description.as_deref().unwrap_or_default(), 200),
                 name_terms: terms::terms(&tool.name),
                 length: counts.values().sum(),
@@ -277,11 +284,14 @@ fn counted(server: &ServerDefinition, tool: &ToolDefinition) -> BTreeMap<String,
     add(&server.name, weight::SERVER);
     add(tool.title.as_deref().unwrap_or_default(), weight::TITLE);
     add(tool.description.as_deref().unwrap_or_default(), weight::DESCRIPTION);
-    let properties = tool.input_schema.get("properties").and_then(Value::as_object);
-    for (name, schema) in properties.into_iter().flatten().take(MOST_PARAMETERS) {
-        add(name, weight::PARAMETER);
-        let description = schema.get("description").and_then(Value::as_str).unwrap_or_default();
-        add(description, weight::PARAMETER_DESCRIPTION);
+    for field in fields::fields(&tool.input_schema) {
+        match field {
+            Field::Name { name, inner: false } => add(name, weight::PARAMETER),
+            Field::Name { name, inner: true } => add(name, weight::INNER_PARAMETER),
+            Field::Description { text, inner: false } => add(text, weight::PARAMETER_DESCRIPTION),
+            Field::Description { text, inner: true } => add(text, weight::INNER_DESCRIPTION),
+            Field::Value(word) => add(word, weight::VALUE),
+        }
     }
     counts
 }

@@ -8,11 +8,15 @@ use std::fmt::Write;
 use crate::names::is_identifier;
 
 /// Characters that reorder or hide text in an editor or end a line in JavaScript: a description with them reads
-/// differently to a person than to a model ("Trojan Source").
+/// differently to a person than to a model ("Trojan Source"). Variation selectors are among them: 256 of them behind any
+/// letter spell bytes that nobody sees, and an emoji without one is still that emoji.
 fn is_deceptive(c: char) -> bool {
     matches!(c,
-        '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{2069}' | '\u{feff}'
-        | '\u{e0000}'..='\u{e007f}')
+        '\u{ad}' | '\u{34f}' | '\u{61c}' | '\u{115f}' | '\u{1160}' | '\u{17b4}' | '\u{17b5}'
+        | '\u{180b}'..='\u{180f}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}'
+        | '\u{2060}'..='\u{206f}' | '\u{2800}' | '\u{3164}' | '\u{fe00}'..='\u{fe0f}' | '\u{feff}'
+        | '\u{ffa0}' | '\u{fff0}'..='\u{fffb}' | '\u{1bca0}'..='\u{1bca3}' | '\u{1d173}'..='\u{1d17a}'
+        | '\u{e0000}'..='\u{e0fff}')
         || (c.is_control() && c != '\n' && c != '\t')
 }
 
@@ -187,6 +191,9 @@ mod tests {
         assert_eq!(comment("a *\u{200b}/ b", 99), "a *\\/ b");
         assert_eq!(comment("x\n * @ts-ignore", 99), "x\n* \\@ts-ignore");
         assert_eq!(comment("@deprecated mail me@example.org", 99), "\\@deprecated mail me@example.org");
+        let hidden = "a\u{fe0f}\u{e0100}\u{e01ef}\u{61c}\u{180e}\u{3164}\u{ad}\u{206a}b";
+        assert_eq!(comment(hidden, 99), "ab");
+        assert!(string_literal(hidden).is_ascii());
         assert_eq!(comment("a\u{2028}b\u{202e}c\u{0}\r\nd", 99), "a\nbc\nd");
     }
 

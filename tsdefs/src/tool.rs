@@ -6,12 +6,14 @@
 use std::collections::{HashMap, HashSet};
 
 use indexmap::IndexMap;
+use serde_json::Value;
 
 use crate::definition::ToolDefinition;
 use crate::detail::Detail;
 use crate::names::{pascal, unique};
 use crate::render::fit::{Fitted, Style, fit, one_line};
-use crate::schema::graph::{Graph, Hint};
+use crate::schema::graph::{Graph, Hint, allowance};
+use crate::schema::resolve::{Dialect, Document};
 use crate::schema::types::{ObjectShape, TypeId};
 use crate::text::member_name;
 
@@ -25,7 +27,13 @@ pub(crate) struct Namespace {
     /// Names that belong to tools, whether they are declared or not: a definition takes none of them.
     reserved: HashSet<String>,
     pub widened: usize,
+    /// Units of work for each schema.
+    steps: usize,
 }
+
+/// Names that the text uses as TypeScript means them: a definition of such a name in the server's namespace would be
+/// meant instead.
+const GLOBALS: [&str; 2] = ["Function", "Promise"];
 
 /// A tool's name as part of type names, unique among the tools of the server.
 pub(crate) fn type_words<'a>(names: impl Iterator<Item = &'a str>) -> Vec<String> {
@@ -39,9 +47,9 @@ pub(crate) fn type_words<'a>(names: impl Iterator<Item = &'a str>) -> Vec<String
 
 impl Namespace {
     pub fn new(words: &[String]) -> Self {
-        let reserved =
-            words.iter().flat_map(|word| [format!("{word}Input"), format!("{word}Output")]).collect();
-        Self { reserved, ..Self::default() }
+        let of_tools = words.iter().flat_map(|word| [format!("{word}Input"), format!("{word}Output")]);
+        let reserved = of_tools.chain(GLOBALS.map(str::to_owned)).collect();
+        Self { reserved, steps: allowance(words.len()), ..Self::default() }
     }
 
     /// The declarations, in order.
@@ -55,12 +63,20 @@ impl Namespace {
         if detail == Detail::Names {
             return "(input?: object): Promise<unknown>".to_owned();
         }
-        let graph = Graph::new(&tool.input_schema, true);
-        let optional = if accepts_nothing(&graph) { "?" } else { "" };
+        let graph = Graph::new(&tool.input_schema, true, self.steps);
+        let optional = if accepts_nothing(tool, &graph) { "?" } else { "" };
         let input = self.add(&graph, &format!("{word}Input"), word, prefix, detail);
         let output = tool.output_schema.as_ref().map_or_else(
             || "unknown".to_owned(),
-            |schema| self.add(&Graph::new(schema, false), &format!("{word}Output"), word, prefix, detail),
+            |schema| {
+                self.add(
+                    &Graph::new(schema, false, self.steps),
+                    &format!("{word}Output"),
+                    word,
+                    prefix,
+                    detail,
+                )
+            },
         );
         format!("(input{optional}: {input}): Promise<{}>", marked(tool, output))
     }
@@ -119,7 +135,10 @@ impl Namespace {
 }
 
 /// Whether the arguments may be left out: an empty object is valid.
-fn accepts_nothing(graph: &Graph) -> bool {
+fn accepts_nothing(tool: &ToolDefinition, graph: &Graph) -> bool {
+    if demands_a_key(&tool.input_schema) {
+        return false;
+    }
     let mut seen = vec![graph.root];
     let mut next = 0;
     while let Some(id) = seen.get(next).copied() {
@@ -138,19 +157,44 @@ fn accepts_nothing(graph: &Graph) -> bool {
     false
 }
 
-/// One line that says how a tool is called, for a search hit: at most about 400 bytes, whatever the schemas.
-pub fn signature(tool: &ToolDefinition) -> String {
-    format!("{}{}", member_name(&tool.name), parameters(tool))
+/// Whether `minProperties` refuses an empty object: no type says that, so the graph does not know.
+fn demands_a_key(schema: &Value) -> bool {
+    const MOST_SCHEMAS: usize = 64;
+    let mut document = Document::new(schema);
+    let mut stack = vec![document.enter(schema, document.root().resource)];
+    for _ in 0..MOST_SCHEMAS {
+        let Some(node) = stack.pop() else { break };
+        let Some(map) = node.keywords() else { continue };
+        if let Some(reference) = map.get("$ref").and_then(Value::as_str) {
+            stack.extend(document.resolve(node.resource, reference));
+            if document.dialect(node.resource) == Dialect::Draft7 {
+                continue;
+            }
+        }
+        if map.get("minProperties").and_then(Value::as_f64).is_some_and(|least| least >= 1.0) {
+            return true;
+        }
+        for member in map.get("allOf").and_then(Value::as_array).into_iter().flatten().take(MOST_SCHEMAS) {
+            stack.push(document.enter(member, node.resource));
+        }
+    }
+    false
 }
 
-/// [`signature`] without the name.
-pub(crate) fn parameters(tool: &ToolDefinition) -> String {
-    let input = Graph::new(&tool.input_schema, true);
-    let optional = if accepts_nothing(&input) { "?" } else { "" };
+/// One line that says how a tool is called, for a search hit: at most about 400 bytes, whatever the schemas.
+pub fn signature(tool: &ToolDefinition) -> String {
+    format!("{}{}", member_name(&tool.name), parameters(tool, 1))
+}
+
+/// [`signature`] without the name, for a tool in a list of `tools`.
+pub(crate) fn parameters(tool: &ToolDefinition, tools: usize) -> String {
+    let steps = allowance(tools);
+    let input = Graph::new(&tool.input_schema, true, steps);
+    let optional = if accepts_nothing(tool, &input) { "?" } else { "" };
     let output = tool
         .output_schema
         .as_ref()
-        .map_or_else(|| "unknown".to_owned(), |schema| one_line(&Graph::new(schema, false), 120));
+        .map_or_else(|| "unknown".to_owned(), |schema| one_line(&Graph::new(schema, false, steps), 120));
     format!("(input{optional}: {}): Promise<{}>", one_line(&input, 240), marked(tool, output))
 }
 

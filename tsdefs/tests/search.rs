@@ -1,13 +1,17 @@
 //! Questions as agents ask them, each with the tools that answer it, over the tools of real servers. Where several tools
 //! answer, one of them is enough.
 //!
-//! Whoever wrote the index wrote the questions, and both came into the repository at once: this is no held-out set, and
-//! the history does not show whether weights were changed in between. It guards against getting worse.
+//! There are two sets. Whoever wrote the index wrote [`QUESTIONS`], and both came into the repository at once: the weights
+//! may have been tuned on them, and they only guard against getting worse. [`HELD_OUT`] says how good the index is.
 
 mod support;
 
 use isolet_tsdefs::{SearchIndex, ServerDefinition, ToolDefinition};
+use serde_json::json;
 use support::real_servers;
+
+/// The held-out questions found 0.700 of their tools when they were first asked; this is two questions fewer.
+const LEAST_HELD_OUT: f64 = 0.65;
 
 /// Question, and the tools that answer it.
 const QUESTIONS: [(&str, &[&str]); 72] = [
@@ -85,23 +89,71 @@ const QUESTIONS: [(&str, &[&str]); 72] = [
     ("add two numbers", &["everything/get-sum"]),
 ];
 
-fn recall(index: &SearchIndex, depth: usize) -> (f64, Vec<String>) {
+/// Held out: written from the servers' names and what they are for, after the index was finished and without asking it.
+/// No weight, synonym or stop word was or may be changed for these; who tunes takes [`QUESTIONS`].
+const HELD_OUT: [(&str, &[&str]); 40] = [
+    ("start a new repo under my account", &["github/create_repository"]),
+    ("what has changed between two commits", &["git/git_diff", "git/git_show"]),
+    ("who reviewed this PR", &["github/get_pull_request_reviews"]),
+    ("bring a PR up to date with its base", &["github/update_pull_request_branch"]),
+    ("save a README to a GitHub repo", &["github/create_or_update_file", "github/push_files"]),
+    ("look up bug reports that mention a crash", &["github/search_issues", "github/list_issues"]),
+    ("discussion on a pull request's diff", &["github/get_pull_request_comments"]),
+    ("propose my changes for merging", &["github/create_pull_request"]),
+    ("which branch am I on", &["git/git_status", "git/git_branch"]),
+    ("undo git add", &["git/git_reset"]),
+    ("begin a feature branch", &["git/git_create_branch", "github/create_branch"]),
+    ("details of one commit", &["git/git_show"]),
+    (
+        "what is in this folder",
+        &["filesystem/list_directory", "filesystem/list_directory_with_sizes", "filesystem/directory_tree"],
+    ),
+    ("which files take the most space", &["filesystem/list_directory_with_sizes"]),
+    ("open a lot of files in one go", &["filesystem/read_multiple_files"]),
+    ("store text on disk", &["filesystem/write_file"]),
+    ("when was this file last touched", &["filesystem/get_file_info"]),
+    ("draw a bar chart from cells", &["excel/create_chart"]),
+    ("summarise rows by category in a pivot", &["excel/create_pivot_table"]),
+    ("put a SUM formula in a cell", &["excel/apply_formula"]),
+    ("make the header bold", &["excel/format_range"]),
+    ("remove empty rows from the sheet", &["excel/delete_sheet_rows", "excel/delete_range"]),
+    ("duplicate a worksheet", &["excel/copy_worksheet"]),
+    ("join cells into one", &["excel/merge_cells"]),
+    ("why does my pod crash, show its output", &["kubernetes/kubectl_logs", "kubernetes/kubectl_describe"]),
+    ("run a shell command inside a container", &["kubernetes/exec_in_pod"]),
+    ("increase the number of replicas", &["kubernetes/kubectl_scale"]),
+    ("install a chart from a helm repo", &["kubernetes/install_helm_chart"]),
+    ("reach a service in the cluster from localhost", &["kubernetes/port_forward"]),
+    ("switch to another cluster", &["kubernetes/kubectl_context"]),
+    ("move the mouse over a menu", &["playwright/browser_hover"]),
+    ("hit the enter key", &["playwright/browser_press_key"]),
+    ("open a second tab", &["playwright/browser_tabs"]),
+    ("drag one element onto another", &["playwright/browser_drag", "playwright/browser_drop"]),
+    ("pretend to be in dark mode", &["playwright/browser_emulate_media"]),
+    ("forget what you know about somebody", &["memory/delete_entities", "memory/delete_observations"]),
+    ("note that two people are related", &["memory/create_relations"]),
+    ("leave a comment on a Notion page", &["notion/API-create-a-comment"]),
+    ("who are the members of the workspace", &["notion/API-get-users"]),
+    ("think through a problem step by step", &["sequential-thinking/sequentialthinking"]),
+];
+
+fn recall(index: &SearchIndex, questions: &[(&str, &[&str])], depth: usize) -> (f64, Vec<String>) {
     let mut missed = Vec::new();
-    for (question, answers) in QUESTIONS {
+    for (question, answers) in questions {
         let hits = index.search(question, depth);
         let found: Vec<String> = hits.iter().map(|hit| format!("{}/{}", hit.server, hit.tool)).collect();
         if !found.iter().any(|hit| answers.contains(&hit.as_str())) {
             missed.push(format!("{question}: {found:?}"));
         }
     }
-    (1.0 - missed.len() as f64 / QUESTIONS.len() as f64, missed)
+    (1.0 - missed.len() as f64 / questions.len() as f64, missed)
 }
 
 #[test]
 fn questions_find_their_tools() {
     let servers = real_servers();
-    for (_, answers) in QUESTIONS {
-        for answer in answers {
+    for (_, answers) in QUESTIONS.iter().chain(&HELD_OUT) {
+        for answer in *answers {
             let known = servers.iter().any(|server| {
                 server.tools.iter().any(|tool| *answer == format!("{}/{}", server.name, tool.name))
             });
@@ -109,15 +161,50 @@ fn questions_find_their_tools() {
         }
     }
     let index = SearchIndex::new(&servers);
-    let (first, _) = recall(&index, 1);
-    let (fifth, missed) = recall(&index, 5);
-    println!(
-        "{} tools, {} questions: recall@1 {first:.3}, recall@5 {fifth:.3}",
-        index.len(),
-        QUESTIONS.len()
-    );
-    missed.iter().for_each(|line| println!("missed: {line}"));
-    assert!(fifth >= 0.93 && first >= 0.75, "recall@1 {first:.3}, recall@5 {fifth:.3}: {missed:#?}");
+    for (set, questions, least) in
+        [("ours", &QUESTIONS[..], 0.95), ("held out", &HELD_OUT[..], LEAST_HELD_OUT)]
+    {
+        let (first, _) = recall(&index, questions, 1);
+        let (fifth, missed) = recall(&index, questions, 5);
+        println!(
+            "{set}: {} tools, {} questions: recall@1 {first:.3}, recall@5 {fifth:.3}",
+            index.len(),
+            questions.len()
+        );
+        missed.iter().for_each(|line| println!("missed: {line}"));
+        assert!(fifth >= least, "{set}: recall@1 {first:.3}, recall@5 {fifth:.3}: {missed:#?}");
+    }
+}
+
+#[test]
+fn parameters_are_found_wherever_they_are() {
+    let tool = |name: &str, schema| ToolDefinition::new(name, schema);
+    let index = SearchIndex::new(&[ServerDefinition::new(
+        "s",
+        vec![
+            tool(
+                "a",
+                json!({ "$ref": "#/$defs/x", "$defs": { "x": { "properties": { "tracking_number": {} } } } }),
+            ),
+            tool("b", json!({ "allOf": [{ "properties": { "waybill": {} } }] })),
+            tool(
+                "c",
+                json!({ "properties": { "to": { "properties": { "iban": { "description": "account" } } } } }),
+            ),
+            tool("d", json!({ "properties": { "mode": { "enum": ["walk", "teleport"] } } })),
+            tool("e", json!({ "properties": { "école": {}, "ﾒｰﾙ": {} } })),
+        ],
+    )]);
+    for (question, answer) in [
+        ("tracking number", "a"),
+        ("waybill", "b"),
+        ("iban account", "c"),
+        ("teleport", "d"),
+        ("ecole", "e"),
+        ("メール", "e"),
+    ] {
+        assert_eq!(index.search(question, 1).first().map(|hit| &*hit.tool), Some(answer), "{question}");
+    }
 }
 
 #[test]

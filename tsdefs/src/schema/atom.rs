@@ -1,11 +1,14 @@
 //! The members of a conjunction, and how references and `allOf` dissolve into them.
 
+use std::rc::Rc;
+
 use serde_json::Value;
 
 use super::graph::Context;
 use super::places::Places;
 use super::resolve::{Dialect, Node};
 use super::types::{Kinds, Note};
+use crate::lenient::TOO_DEEP;
 
 /// Members of one conjunction, at most; further ones are dropped, which widens.
 const MOST_ATOMS: usize = 128;
@@ -153,10 +156,13 @@ impl<'a> Context<'a> {
     /// the order of properties in the end.
     pub fn dissolve(&mut self, node: Node<'a>, stack: &mut Vec<Atom<'a>>, result: &mut Conjunction<'a>) {
         let Some(map) = node.keywords() else { return };
+        // Every keyword is looked at below, those that mean nothing too.
+        self.step(map.len() / 4);
         let dialect = self.document.dialect(node.resource);
         if let Some(members) = map.get("allOf").and_then(Value::as_array)
             && !(dialect == Dialect::Draft7 && map.contains_key("$ref"))
         {
+            self.step(members.len().min(MOST_ATOMS * 8));
             for member in members.iter().take(MOST_ATOMS * 8).rev() {
                 let member = self.document.enter(member, node.resource);
                 stack.push(Atom::Is(member));
@@ -175,6 +181,7 @@ impl<'a> Context<'a> {
         if let Some(reference) = map.get("$ref").and_then(Value::as_str) {
             match self.document.resolve(node.resource, reference) {
                 Some(target) => stack.push(Atom::Is(target)),
+                None if reference == TOO_DEEP => result.note = Some(Note::TooLarge),
                 None => result.note = Some(Note::Unresolved(reference.chars().take(120).collect())),
             }
             if dialect == Dialect::Draft7 {
@@ -187,7 +194,7 @@ impl<'a> Context<'a> {
     }
 
     /// The possible targets of `$dynamicRef` and `$recursiveRef`.
-    pub fn dynamic_targets(&mut self, node: Node<'a>) -> Vec<Vec<Node<'a>>> {
+    pub fn dynamic_targets(&mut self, node: Node<'a>) -> Vec<Rc<[Node<'a>]>> {
         let Some(map) = node.keywords() else { return Vec::new() };
         let mut targets = Vec::new();
         if let Some(reference) = map.get("$dynamicRef").and_then(Value::as_str) {

@@ -190,7 +190,7 @@ mod tests {
     use super::*;
 
     fn certainty(schema: Value) -> (Kinds, Kinds) {
-        let mut context = Context::new(&schema);
+        let mut context = Context::new(&schema, 1000);
         let node = context.document.enter(&schema, context.document.root().resource);
         let found = context.certainty(node);
         (found.accepts, found.refuses)

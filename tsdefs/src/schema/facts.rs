@@ -199,8 +199,10 @@ impl<'a> Context<'a> {
         if later {
             for candidates in self.dynamic_targets(node) {
                 if candidates.len() > 1 {
-                    let branches = candidates.into_iter().map(|target| vec![Atom::Is(target)]).collect();
-                    self.choose(facts, Some(branches));
+                    let few = candidates.len() <= MOST_BRANCHES;
+                    let branches =
+                        few.then(|| candidates.iter().map(|target| vec![Atom::Is(*target)]).collect());
+                    self.choose(facts, branches);
                 }
             }
         }

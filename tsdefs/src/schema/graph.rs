@@ -17,8 +17,21 @@ use super::types::{ArrayShape, Kinds, Note, ObjectShape, Type, TypeId};
 /// Types of one schema. 4,096 fill any output budget many times over.
 const MOST_TYPES: usize = 4096;
 
-/// Units of work for one schema; one is about 50 ns, so that the whole is bounded by a fraction of a second.
-const MOST_STEPS: usize = 2_000_000;
+/// Units of work for one schema. The 179 real tools take 222 at most; one unit of a hostile schema is below 500 ns, so
+/// that the whole is bounded by a fraction of a second.
+const MOST_STEPS: usize = 300_000;
+
+/// Units of work for all schemas of one list together, as far as each gets [`LEAST_STEPS`].
+const LIST_STEPS: usize = 3_000_000;
+
+/// Units of work that a schema may take in a list of any length.
+const LEAST_STEPS: usize = 10_000;
+
+/// The units of work for each schema in a list of `tools` tools. Each gets the same, whoever is done first, so that a
+/// list gives one text on any number of threads.
+pub(crate) fn allowance(tools: usize) -> usize {
+    (LIST_STEPS / tools.max(1)).clamp(LEAST_STEPS, MOST_STEPS)
+}
 
 /// What is needed while types are made.
 pub(crate) struct Context<'a> {
@@ -52,9 +65,9 @@ pub(crate) struct Graph<'a> {
 
 impl<'a> Graph<'a> {
     /// The types of `schema`. With `arguments`, a schema that does not say which kinds it means is about objects: the
-    /// arguments of a tool are always one.
-    pub fn new(schema: &'a Value, arguments: bool) -> Self {
-        let mut context = Context::new(schema);
+    /// arguments of a tool are always one. Past `steps` units of work, types are "any value".
+    pub fn new(schema: &'a Value, arguments: bool, steps: usize) -> Self {
+        let mut context = Context::new(schema, steps);
         context.types[TypeId::TOO_LARGE.index()].note = Some(Note::TooLarge);
         let node = context.document.enter(schema, context.document.root().resource);
         let mut atoms = vec![Atom::Is(node)];
@@ -88,7 +101,7 @@ impl<'a> Graph<'a> {
 
 impl<'a> Context<'a> {
     /// Nothing but the types that every graph has.
-    pub fn new(schema: &'a Value) -> Self {
+    pub fn new(schema: &'a Value, steps: usize) -> Self {
         Self {
             document: Document::new(schema),
             patterns: Patterns::default(),
@@ -97,13 +110,13 @@ impl<'a> Context<'a> {
             hints: vec![Hint::None; 3],
             known: ByPlace::default(),
             queue: VecDeque::new(),
-            steps: MOST_STEPS,
+            steps,
         }
     }
 
     /// Takes `count` units of the work allowed; false once there is none left.
     pub fn step(&mut self, count: usize) -> bool {
-        self.steps = self.steps.saturating_sub(count);
+        self.steps = self.steps.saturating_sub(count.saturating_add(self.document.take_work()));
         self.steps > 0
     }
 
@@ -197,6 +210,11 @@ impl<'a> Context<'a> {
 
     /// The kinds that a conjunction may have values of, without choosing.
     pub fn kinds_of(&mut self, atoms: &[Atom<'a>]) -> Kinds {
+        let literals = |atom: &Atom<'a>| match atom {
+            Atom::Own(node) => node.schema.get("enum").and_then(Value::as_array).map_or(0, Vec::len),
+            _ => 0,
+        };
+        self.step(atoms.iter().map(|atom| 1 + literals(atom) / 4).sum());
         atoms.iter().fold(plain_kinds(atoms), |kinds, atom| {
             kinds.without(match atom {
                 Atom::Is(node) | Atom::Own(node) => self.certainty(*node).refuses,
@@ -303,19 +321,23 @@ fn children(made: &Type) -> impl Iterator<Item = TypeId> {
 /// alternatives alone takes all parts of what it reaches, which is the same union.
 fn break_alias_cycles(types: &mut [Type]) {
     const MOST_REACHED: usize = 512;
+    // For which type each was reached last: a list to look in would take the square of its length.
+    let mut reached_by = vec![usize::MAX; types.len()];
     for at in 0..types.len() {
         let own = TypeId(at as u32);
         let mut reached: Vec<TypeId> = types[at].others.clone();
+        reached.iter().for_each(|id| reached_by[id.index()] = at);
         let mut next = 0;
         while next < reached.len() && reached.len() < MOST_REACHED {
             for id in &types[reached[next].index()].others {
-                if !reached.contains(id) {
+                if reached_by[id.index()] != at {
+                    reached_by[id.index()] = at;
                     reached.push(*id);
                 }
             }
             next += 1;
         }
-        if reached.contains(&own) || reached.len() >= MOST_REACHED {
+        if reached_by[at] == at || reached.len() >= MOST_REACHED {
             let mut merged = types[at].clone();
             if reached.len() >= MOST_REACHED {
                 merged = Type { note: Some(Note::TooLarge), ..Type::everything() };

@@ -34,6 +34,7 @@ impl<'a> Context<'a> {
             names.extend(&speaker.required);
             names.extend(speaker.unevaluated.iter().flat_map(|(_, others)| &others.names));
             names.extend(speaker.names.iter().flatten());
+            names.extend(&speaker.forbidden);
             names.extend(&speaker.names_of_patterns);
         }
         names.extend(facts.keys.iter().map(|fact| fact.key));
@@ -83,6 +84,7 @@ impl<'a> Context<'a> {
         for speaker in speakers {
             required |= speaker.required.contains(name);
             impossible |= speaker.names.as_ref().is_some_and(|names| !names.contains(name));
+            impossible |= speaker.forbidden.contains(name);
             let listed = speaker.properties.and_then(|properties| properties.get(name));
             if let Some(schema) = listed {
                 let node = self.document.enter(schema, speaker.node.resource);
@@ -116,8 +118,9 @@ impl<'a> Context<'a> {
         let mut uncertain = speaker.too_many_patterns;
         let mut found: Vec<&'a Value> = listed.into_iter().collect();
         for (pattern, schema) in &speaker.patterns {
-            self.step(20);
-            match self.patterns.matches(pattern, name) {
+            let cost = self.patterns.cost(pattern, name);
+            let matches = if self.step(cost) { self.patterns.matches(pattern, name) } else { None };
+            match matches {
                 Some(true) => {
                     spoken = true;
                     found.push(schema);
@@ -249,7 +252,7 @@ impl<'a> Context<'a> {
             ..empty
         };
         if let Some(schema) = map.get("propertyNames") {
-            speaker.names = self.listed_names(node, schema);
+            (speaker.names, speaker.forbidden) = self.listed_names(node, schema);
         }
         speaker.names_of_patterns = speaker
             .patterns
@@ -266,16 +269,27 @@ impl<'a> Context<'a> {
         speaker
     }
 
-    /// The keys that `propertyNames` lists, if it does.
-    fn listed_names(&mut self, node: Node<'a>, schema: &'a Value) -> Option<IndexSet<&'a str>> {
+    /// The keys that `propertyNames` lists, if it does, and else those that it excludes.
+    fn listed_names(
+        &mut self,
+        node: Node<'a>,
+        schema: &'a Value,
+    ) -> (Option<IndexSet<&'a str>>, IndexSet<&'a str>) {
         let schema = self.document.enter(schema, node.resource);
         let mut facts = Facts::new();
         self.absorb(&mut facts, &[Atom::Is(schema)]);
         if facts.is_impossible() || !facts.kinds.has(super::types::Kinds::STRING) {
-            return Some(IndexSet::new());
+            return (Some(IndexSet::new()), IndexSet::new());
         }
-        let values = facts.literals.as_ref().filter(|values| values.len() <= MOST_NAMES)?;
-        Some(values.iter().filter_map(|value| value.as_str()).collect())
+        let text = |value: &&'a Value| value.as_str();
+        let excluded: IndexSet<&'a str> = facts.excluded.iter().filter_map(text).take(MOST_NAMES).collect();
+        match facts.literals.filter(|values| values.len() <= MOST_NAMES) {
+            Some(values) => {
+                let names = values.iter().filter_map(text).filter(|name| !excluded.contains(name));
+                (Some(names.collect()), IndexSet::new())
+            }
+            None => (None, excluded),
+        }
     }
 
     /// The schemas that may document a property: its own, what that refers to, and the only alternative beside null.
@@ -316,6 +330,8 @@ pub(crate) struct Speaker<'a> {
     required: IndexSet<&'a str>,
     /// All keys there may be.
     names: Option<IndexSet<&'a str>>,
+    /// Keys that there may not be.
+    forbidden: IndexSet<&'a str>,
 }
 
 impl<'a> Speaker<'a> {
@@ -330,6 +346,7 @@ impl<'a> Speaker<'a> {
             unevaluated: None,
             required: IndexSet::new(),
             names: None,
+            forbidden: IndexSet::new(),
         }
     }
 }

@@ -11,6 +11,13 @@ const LARGEST: usize = 256 << 10;
 /// Longer patterns are not compiled.
 const LONGEST: usize = 1024;
 
+/// Longer keys are not looked at: an engine that is linear in the key still takes a step for each state of the pattern.
+const LONGEST_KEY: usize = 256;
+
+/// Steps that it takes to compile a pattern, whatever its length, and to match one byte of a key.
+const COMPILE_STEPS: usize = 3000;
+const BYTE_STEPS: usize = 2;
+
 /// A set of keys as a template literal: `${string}` between fixed parts.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Default)]
 pub(crate) struct Template {
@@ -54,9 +61,18 @@ pub(crate) struct Patterns {
 }
 
 impl Patterns {
+    /// What [`matches`](Self::matches) takes, in units of work.
+    pub fn cost(&self, pattern: &str, key: &str) -> usize {
+        let compile = if self.compiled.contains_key(pattern) { 0 } else { COMPILE_STEPS + 4 * pattern.len() };
+        compile + 20 + BYTE_STEPS * key.len().min(LONGEST_KEY)
+    }
+
     /// Whether `key` matches `pattern`; `None` if that is not known, because the pattern is too large or uses what a
     /// linear engine cannot do.
     pub fn matches(&mut self, pattern: &str, key: &str) -> Option<bool> {
+        if key.len() > LONGEST_KEY {
+            return None;
+        }
         if !self.compiled.contains_key(pattern) {
             self.compiled.insert(pattern.to_owned(), compile(pattern));
         }

@@ -1,6 +1,7 @@
 //! What a reference means: schema resources (`$id`), anchors, JSON pointers, dialects. Nothing is ever fetched.
 
 use std::collections::HashMap;
+use std::rc::Rc;
 
 use serde_json::{Map, Value};
 use url::Url;
@@ -9,6 +10,15 @@ use super::places::ByPlace;
 
 /// Schemas indexed for anchors and identifiers, at most; a document with more resolves pointers only.
 const MOST_INDEXED: usize = 400_000;
+
+/// A longer base, or a longer reference to another resource, names nothing: each is joined and kept for every resource.
+const LONGEST_URI: usize = 2048;
+
+/// Resources that inherit a base; further ones have none but their own.
+const MOST_BASES: usize = 4096;
+
+/// Bytes of a reference that cost as much as one step of work.
+const BYTES_A_STEP: usize = 16;
 
 /// The base of a document without `$id`. The host is reserved and nothing is fetched anyway.
 const DEFAULT_BASE: &str = "https://schema.invalid/";
@@ -59,7 +69,17 @@ pub(crate) struct Document<'a> {
     by_address: ByPlace<usize, Resource>,
     /// Built at the first reference that is no plain pointer: most documents have none.
     index: Option<Index<'a>>,
+    /// What references mean, by resource and place in memory. A reference is met once for every conjunction that its
+    /// schema is in, and to walk a pointer takes as long as the pointer is.
+    resolved: ByPlace<ReferenceKey, Option<Node<'a>>>,
+    dynamic: ByPlace<ReferenceKey, Rc<[Node<'a>]>>,
+    recursive: Option<Rc<[Node<'a>]>>,
+    /// Work done since it was last asked for.
+    work: usize,
 }
+
+/// A resource's number, and the text of a reference: where it lies and how long it is.
+type ReferenceKey = (u32, usize, usize);
 
 #[derive(Default)]
 struct Index<'a> {
@@ -70,10 +90,23 @@ struct Index<'a> {
 
 impl<'a> Document<'a> {
     pub fn new(root: &'a Value) -> Self {
-        let mut document = Self { resources: Vec::new(), by_address: ByPlace::default(), index: None };
+        let mut document = Self {
+            resources: Vec::new(),
+            by_address: ByPlace::default(),
+            index: None,
+            resolved: ByPlace::default(),
+            dynamic: ByPlace::default(),
+            recursive: None,
+            work: 0,
+        };
         let base = Url::parse(DEFAULT_BASE).ok();
         document.add_resource(root, base, Dialect::Draft2020);
         document
+    }
+
+    /// Units of work that references took since this was last asked.
+    pub fn take_work(&mut self) -> usize {
+        std::mem::take(&mut self.work)
     }
 
     pub fn root(&self) -> Node<'a> {
@@ -111,11 +144,15 @@ impl<'a> Document<'a> {
 
     fn add_resource(&mut self, root: &'a Value, above: Option<Url>, inherited: Dialect) -> Resource {
         let id = root.get("$id").and_then(Value::as_str);
+        let above = above.filter(|_| self.resources.len() < MOST_BASES);
         let base = match (above, id) {
+            (_, Some(id)) if id.len() > LONGEST_URI => None,
             (Some(above), Some(id)) => above.join(id).or_else(|_| Url::parse(id)).ok(),
             (above, None) => above,
             (None, Some(id)) => Url::parse(id).ok(),
         };
+        let base = base.filter(|base| base.as_str().len() <= LONGEST_URI);
+        self.work += 4;
         let dialect = match root.get("$schema").and_then(Value::as_str) {
             Some(uri) if uri.contains("draft-0") => Dialect::Draft7,
             Some(uri) if uri.contains("2019-09") => Dialect::Draft2019,
@@ -129,23 +166,37 @@ impl<'a> Document<'a> {
     }
 
     /// What `reference` names, seen from `from`. `None` if it lies outside the document or nowhere.
-    pub fn resolve(&mut self, from: Resource, reference: &str) -> Option<Node<'a>> {
+    pub fn resolve(&mut self, from: Resource, reference: &'a str) -> Option<Node<'a>> {
+        let key = reference_key(from, reference);
+        if let Some(known) = self.resolved.get(&key) {
+            return *known;
+        }
+        self.work += reference.len() / BYTES_A_STEP;
+        let found = self.look_up(from, reference);
+        self.resolved.insert(key, found);
+        found
+    }
+
+    fn look_up(&mut self, from: Resource, reference: &str) -> Option<Node<'a>> {
         if reference.is_empty() || reference == "#" {
             return Some(self.resource_root(from));
         }
         if let Some(fragment) = reference.strip_prefix('#') {
             return self.fragment(from, fragment);
         }
+        let (uri, fragment) = reference.split_once('#').unwrap_or((reference, ""));
+        if uri.len() > LONGEST_URI {
+            return None;
+        }
         let target = match &self.resources[from.0 as usize].base {
-            Some(base) => base.join(reference).ok(),
-            None => Url::parse(reference).ok(),
+            Some(base) => base.join(uri).ok(),
+            None => Url::parse(uri).ok(),
         }?;
-        let fragment = target.fragment().unwrap_or("").to_owned();
         let resource = *self.index().by_uri.get(&without_fragment(&target))?;
         if fragment.is_empty() {
             Some(self.resource_root(resource))
         } else {
-            self.fragment(resource, &fragment)
+            self.fragment(resource, fragment)
         }
     }
 
@@ -173,36 +224,53 @@ impl<'a> Document<'a> {
 
     /// What `$dynamicRef` may name. Evaluation starts at the document's root, so an anchor there is outermost and
     /// decides; otherwise the dynamic scope is not known here, and every anchor of that name is possible.
-    pub fn resolve_dynamic(&mut self, from: Resource, reference: &str) -> Vec<Node<'a>> {
+    pub fn resolve_dynamic(&mut self, from: Resource, reference: &'a str) -> Rc<[Node<'a>]> {
+        let key = reference_key(from, reference);
+        if let Some(known) = self.dynamic.get(&key) {
+            return known.clone();
+        }
+        let found: Rc<[Node<'a>]> = self.look_up_dynamic(from, reference).into();
+        self.work += found.len();
+        self.dynamic.insert(key, found.clone());
+        found
+    }
+
+    fn look_up_dynamic(&mut self, from: Resource, reference: &'a str) -> Vec<Node<'a>> {
         let Some(initial) = self.resolve(from, reference) else { return Vec::new() };
         let name = reference.rsplit('#').next().unwrap_or("");
         let bookend = initial.schema.get("$dynamicAnchor").and_then(Value::as_str) == Some(name);
         if !bookend {
             return vec![initial];
         }
-        let candidates = self.index().dynamic.get(name).cloned().unwrap_or_default();
+        let candidates = self.index().dynamic.get(name).map(Vec::as_slice).unwrap_or_default();
         match candidates.iter().find(|node| node.resource == Resource(0)) {
             Some(outermost) => vec![*outermost],
             None if candidates.is_empty() => vec![initial],
-            None => candidates,
+            None => candidates.to_vec(),
         }
     }
 
     /// What `$recursiveRef: "#"` may name, by the same reasoning.
-    pub fn resolve_recursive(&mut self, from: Resource) -> Vec<Node<'a>> {
+    pub fn resolve_recursive(&mut self, from: Resource) -> Rc<[Node<'a>]> {
         let here = self.resource_root(from);
         let recursive =
             |node: &Node| node.schema.get("$recursiveAnchor").and_then(Value::as_bool) == Some(true);
         if !recursive(&here) {
-            return vec![here];
+            return Rc::new([here]);
         }
         let root = self.root();
         if recursive(&root) {
-            return vec![root];
+            return Rc::new([root]);
+        }
+        if let Some(known) = &self.recursive {
+            return known.clone();
         }
         self.index();
         let all = (0..self.resources.len()).map(|at| self.resource_root(Resource(at as u32)));
-        all.filter(recursive).collect()
+        let found: Rc<[Node<'a>]> = all.filter(recursive).collect();
+        self.work += self.resources.len();
+        self.recursive = Some(found.clone());
+        found
     }
 
     fn index(&mut self) -> &Index<'a> {
@@ -233,6 +301,7 @@ impl<'a> Document<'a> {
             if let Some(name) = text("$dynamicAnchor") {
                 index.dynamic.entry(name).or_default().push(node);
             }
+            self.work += 1 + map.len() / 8;
             subschemas(map, &mut |child| stack.push(self.enter(child, node.resource)));
         }
         for (at, data) in self.resources.iter().enumerate() {
@@ -270,6 +339,10 @@ fn subschemas<'a>(map: &'a Map<String, Value>, visit: &mut impl FnMut(&'a Value)
             _ => {}
         }
     }
+}
+
+fn reference_key(from: Resource, reference: &str) -> ReferenceKey {
+    (from.0, reference.as_ptr() as usize, reference.len())
 }
 
 fn without_fragment(uri: &Url) -> String {

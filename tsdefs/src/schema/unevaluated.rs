@@ -47,7 +47,9 @@ impl<'a> Context<'a> {
                 next.push(self.document.resolve(at.resource, reference)?);
             }
             if !draft7 {
-                next.extend(self.dynamic_targets(at).into_iter().flatten());
+                let targets = self.dynamic_targets(at);
+                let targets = targets.iter().flat_map(|targets| targets.iter().copied());
+                next.extend(targets.take(MOST_IN_PLACE + 1));
             }
             if !(draft7 && map.contains_key("$ref")) {
                 let lists = ["allOf", "anyOf", "oneOf"]
@@ -64,6 +66,7 @@ impl<'a> Context<'a> {
                     next.push(self.document.enter(schema, at.resource));
                 }
             }
+            self.step(next.len() * (1 + found.len() / 8));
             for node_in_place in next {
                 let known = found.iter().any(|known| known.address() == node_in_place.address());
                 if !known && node_in_place.address() != node.address() {

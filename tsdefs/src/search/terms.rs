@@ -1,5 +1,7 @@
 //! Text → terms: identifiers split at their seams, words stemmed, CJK text in pairs of characters.
 
+use super::fold::folded;
+
 /// Terms taken of one text. Descriptions of real tools stay below 900; the bound is for hostile ones.
 const MOST_TERMS: usize = 2000;
 
@@ -17,6 +19,7 @@ const STOP_WORDS: [&str; 44] = [
 /// The terms of `text`, in order, repetitions kept. Addresses have none: their parts say nothing of the tool.
 pub(super) fn terms(text: &str) -> Vec<String> {
     let mut found = Vec::new();
+    let text = folded(text);
     for part in text.split_whitespace().filter(|part| !part.contains("://")) {
         split(part, &mut found);
         if found.len() >= MOST_TERMS {

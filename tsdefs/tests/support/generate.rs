@@ -59,7 +59,7 @@ pub fn any_schema(chance: &mut Chance, depth: usize) -> Value {
             3 => {
                 json!({ "enum": (0..1 + chance.below(3)).map(|_| any_value(chance, 1)).collect::<Vec<_>>() })
             }
-            4 => json!({ "$ref": format!("#/$defs/{}", chance.pick(&["d", "e"])) }),
+            4 => json!({ "$ref": format!("#/$defs/{}", chance.pick(&["Function", "e"])) }),
             _ => json!({ "type": chance.pick(&KINDS) }),
         };
     }
@@ -113,7 +113,7 @@ fn keyword(chance: &mut Chance, depth: usize) -> (&'static str, Value) {
         },
         _ => match chance.below(3) {
             0 => ("$ref", json!("#")),
-            1 => ("$ref", json!("#/$defs/d")),
+            1 => ("$ref", json!("#/$defs/Function")),
             _ => ("minimum", json!(chance.below(3))),
         },
     }
@@ -123,7 +123,8 @@ fn keyword(chance: &mut Chance, depth: usize) -> (&'static str, Value) {
 pub fn any_document(chance: &mut Chance, depth: usize) -> Value {
     let mut schema = any_schema(chance, depth);
     if let Some(map) = schema.as_object_mut() {
-        let definitions = json!({ "d": any_schema(chance, depth - 1), "e": any_schema(chance, depth - 1) });
+        let definitions =
+            json!({ "Function": any_schema(chance, depth - 1), "e": any_schema(chance, depth - 1) });
         map.insert("$defs".to_owned(), definitions);
     }
     schema

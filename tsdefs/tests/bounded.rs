@@ -1,0 +1,136 @@
+//! Lists that are out to take time or to lose a tool, by the way that lists come: as text.
+
+mod support;
+
+use std::time::{Duration, Instant};
+
+use isolet_tsdefs::{Detail, ServerDefinition, ToolDefinition, declare_server, signature};
+use serde_json::{Map, Value, json};
+use support::alone;
+use support::compiler::compile;
+
+/// Without optimisation, on a machine with other work. What these guard against took minutes.
+const SLOWEST: Duration = Duration::from_secs(60);
+
+fn read(tools: &str) -> ServerDefinition {
+    let (server, skipped) = ServerDefinition::from_tools_list("s", tools).expect("a list");
+    assert!(skipped.is_empty(), "{skipped:?}");
+    server
+}
+
+fn declared(schema: &Value) -> String {
+    declare_server(&ServerDefinition::new("s", vec![ToolDefinition::new("t", schema.clone())]), Detail::Full)
+        .text
+}
+
+/// Twelve definitions whose every property is a conjunction of others, under long pointers.
+fn mesh(path: &str, last: impl Fn(&str) -> String) -> Map<String, Value> {
+    let to = |name: &str| json!({ "$ref": format!("{path}{}", last(name)) });
+    let object = |each: &dyn Fn(usize) -> Value| {
+        let properties: Map<String, Value> = (0..12).map(|at| (format!("p{at}"), each(at))).collect();
+        json!({ "type": "object", "properties": properties })
+    };
+    let mut all = Map::new();
+    all.insert("N".to_owned(), object(&|at| to(&format!("M{at}"))));
+    for row in 0..12 {
+        let both = |at: usize| json!({ "allOf": [to(&format!("M{row}")), to(&format!("M{at}")), to("N")] });
+        all.insert(format!("M{row}"), object(&both));
+    }
+    all
+}
+
+#[test]
+fn long_pointers_cost_once() {
+    let start = Instant::now();
+    let levels = 40;
+    let mut inner = Value::Object(mesh(&format!("#{}/", "/a".repeat(levels)), str::to_owned));
+    for _ in 0..levels {
+        inner = json!({ "a": inner });
+    }
+    inner["properties"] = json!({ "x": { "$ref": format!("#{}/N", "/a".repeat(levels)) } });
+    let escaped = "~1%41".repeat(3000);
+    let key = "/A".repeat(3000);
+    let wide: Map<String, Value> = mesh(&format!("#/$defs/{escaped}"), str::to_owned)
+        .into_iter()
+        .map(|(name, schema)| (format!("{key}{name}"), schema))
+        .collect();
+    let wide = json!({ "properties": { "x": { "$ref": format!("#/$defs/{escaped}N") } }, "$defs": wide });
+    for schema in [inner, wide] {
+        assert!(declared(&schema).contains("p11"));
+    }
+    assert!(start.elapsed() < SLOWEST, "{:?}", start.elapsed());
+}
+
+#[test]
+fn many_bad_tools_share_what_one_may_take() {
+    let start = Instant::now();
+    let mut schema = json!({ "$ref": "#/$defs/N" });
+    schema["$defs"] = Value::Object(mesh("#/$defs/", str::to_owned));
+    let tools = (0..60).map(|at| ToolDefinition::new(format!("t{at}"), schema.clone())).collect();
+    let server = ServerDefinition::new("s", tools);
+    declare_server(&server, Detail::Full);
+    assert!(start.elapsed() < SLOWEST, "{:?}", start.elapsed());
+}
+
+#[test]
+fn what_the_strict_reader_refuses_costs_no_schema() {
+    let server = read(
+        r#"[{"name": "lone", "description": "a\ud800b", "inputSchema": {"type": "object", "title": "\udfff",
+        "properties": {"b": {"type": "number", "maximum": 1e999}}, "required": ["b"]}}]"#,
+    );
+    assert_eq!(server.tools[0].description.as_deref(), Some("a\u{fffd}b"));
+    assert!(
+        signature(&server.tools[0]).starts_with("lone(input: { b: number;"),
+        "{}",
+        signature(&server.tools[0])
+    );
+}
+
+#[test]
+fn depth_is_cut_with_a_note() {
+    let opening =
+        r#"{"type": "object", "required": ["a"], "additionalProperties": false, "properties": {"a": "#;
+    for levels in [70, 10_000] {
+        let list = format!(
+            r#"[{{"name": "deep", "inputSchema": {}true{}}}]"#,
+            opening.repeat(levels),
+            "}}".repeat(levels)
+        );
+        let declared = declare_server(&read(&list), Detail::Full);
+        assert!(declared.text.contains("deep(input: ") && declared.widened > 0, "{}", declared.text);
+        assert!(declared.text.contains("widened: too large"), "{}", declared.text);
+    }
+}
+
+#[test]
+fn a_definition_is_not_the_global_that_is_meant() {
+    let object = |name: &str| {
+        json!({ "type": "object", "required": ["x"], "properties": {
+        "x": { "type": "string" }, "f": { "$ref": format!("#/$defs/{name}") } } })
+    };
+    let schema = json!({ "type": "object", "properties": { "toString": { "type": "string" },
+        "f": { "$ref": "#/$defs/Function" }, "p": { "$ref": "#/$defs/Promise" } },
+        "$defs": { "Function": object("Function"), "Promise": object("Promise") } });
+    let tool = ToolDefinition { output_schema: Some(schema.clone()), ..ToolDefinition::new("t", schema) };
+    let text = declare_server(&ServerDefinition::new("s", vec![tool]), Detail::Full).text;
+    let uses = "const none: Awaited<ReturnType<Env[\"s\"][\"t\"]>> = {};\n";
+    let complaints = compile(&[("shadow.ts".into(), format!("{}{uses}", alone(&text)))]);
+    assert!(complaints.is_empty(), "{complaints:#?}\n{text}");
+}
+
+#[test]
+fn an_empty_object_that_is_refused_is_not_optional() {
+    for schema in [
+        json!({ "type": "object", "minProperties": 1 }),
+        json!({ "allOf": [{ "$ref": "#/$defs/x" }], "$defs": { "x": { "minProperties": 2 } } }),
+    ] {
+        assert!(declared(&schema).contains("t(input: "), "{}", declared(&schema));
+    }
+    assert!(declared(&json!({ "type": "object", "minProperties": 0 })).contains("t(input?: "));
+}
+
+#[test]
+fn a_name_that_is_excluded_is_never_there() {
+    let schema = json!({ "type": "object", "propertyNames": { "not": { "const": "a" } } });
+    assert!(declared(&schema).contains("a?: never"), "{}", declared(&schema));
+}
