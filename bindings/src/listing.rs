@@ -3,6 +3,7 @@
 use std::collections::{HashMap, HashSet};
 use std::time::Duration;
 
+use isolet_tsdefs::lenient::tool_from_text;
 use rmcp::model::{
     ClientRequest, ListPromptsRequest, ListResourceTemplatesRequest, ListResourcesRequest, ListToolsRequest,
     PaginatedRequestParams,
@@ -173,8 +174,7 @@ impl ToolList {
 }
 
 fn tool(item: &RawValue, names: &mut HashSet<String>, marks: bool) -> Result<Value, String> {
-    let value: Value =
-        serde_json::from_str(item.get()).map_err(|error| format!("it cannot be read: {error}"))?;
+    let value = tool_from_text(item.get()).ok_or("it cannot be read")?;
     let excerpt = || printable(item.get().as_bytes(), 80);
     let Some(name) = value.get("name").and_then(Value::as_str).filter(|name| !name.is_empty()) else {
         return Err(format!("it has no name: {}", excerpt()));
@@ -212,14 +212,16 @@ mod tests {
             r#"{"name":"a","inputSchema":{}}"#,
             r#"{"name":"b","inputSchema":"any"}"#,
             &deep,
+            r#"{"name":"half","description":"\ud800"}"#,
             r#"{"name":"no-schema"}"#,
         ];
         let items: Vec<_> =
             definitions.iter().map(|text| RawValue::from_string((*text).to_owned()).unwrap()).collect();
         let list = ToolList::read(&items, false);
         let names: Vec<_> = list.tools.iter().map(|tool| tool["name"].as_str().unwrap()).collect();
-        assert_eq!(names, ["a", "no-schema"]);
-        assert_eq!(list.rejected.len(), 6, "{:?}", list.rejected);
+        assert_eq!(names, ["a", "deep", "half", "no-schema"]);
+        assert_eq!(list.tools[2]["description"], "\u{fffd}");
+        assert_eq!(list.rejected.len(), 5, "{:?}", list.rejected);
         assert!(list.rejected[0].starts_with("tool 2 of the list: it has no name"), "{:?}", list.rejected);
         assert_eq!(list.tools[0].to_string(), r#"{"name":"a","inputSchema":{"type":"object"},"extra":1.0}"#);
     }
