@@ -12,6 +12,8 @@ use isolet_tsdefs::tokens::{Costs, costs};
 use isolet_tsdefs::{Detail, SearchEntries, Section, ServerDefinition, aliases};
 use moka::sync::Cache;
 use sha2::{Digest as _, Sha256};
+use tokio::runtime::{Handle, RuntimeFlavor};
+use tokio::task::block_in_place;
 
 use crate::filter::Named;
 
@@ -113,20 +115,41 @@ impl Default for Made {
     }
 }
 
+/// Does work that may take long, or wait for somebody else's, without keeping a worker of the runtime from its other
+/// tasks: a list that is out to do harm takes a second, and the server has two workers.
+pub fn off_worker<R>(work: impl FnOnce() -> R) -> R {
+    let flavor = Handle::try_current().map(|handle| handle.runtime_flavor());
+    if matches!(flavor, Ok(RuntimeFlavor::MultiThread)) { block_in_place(work) } else { work() }
+}
+
 impl Made {
     /// A server's declarations. Several that ask at once wait for one that makes them.
     pub fn section(&self, server: &Known, detail: Detail) -> Arc<Section> {
-        self.sections.get_with((server.digest, detail), || {
-            self.sections_made.fetch_add(1, Ordering::Relaxed);
-            Arc::new(Section::new(&server.definition, detail))
+        let key = (server.digest, detail);
+        self.sections.get(&key).unwrap_or_else(|| {
+            off_worker(|| {
+                self.sections.get_with(key, || {
+                    self.sections_made.fetch_add(1, Ordering::Relaxed);
+                    Arc::new(Section::new(&server.definition, detail))
+                })
+            })
         })
+    }
+
+    /// Whether a server's declarations are there already.
+    pub fn has_section(&self, server: &Known, detail: Detail) -> bool {
+        self.sections.contains_key(&(server.digest, detail))
     }
 
     /// A server's part of the search index.
     pub fn entries(&self, server: &Known) -> Arc<SearchEntries> {
-        self.entries.get_with(server.digest, || {
-            self.entries_made.fetch_add(1, Ordering::Relaxed);
-            Arc::new(SearchEntries::new(&server.definition))
+        self.entries.get(&server.digest).unwrap_or_else(|| {
+            off_worker(|| {
+                self.entries.get_with(server.digest, || {
+                    self.entries_made.fetch_add(1, Ordering::Relaxed);
+                    Arc::new(SearchEntries::new(&server.definition))
+                })
+            })
         })
     }
 
@@ -171,6 +194,26 @@ mod tests {
         made.entries(&known("a", "x"));
         made.entries(&known("a", "x"));
         assert_eq!(made.counts(), (4, 1));
+    }
+
+    /// With one worker, a task that waits for another is stuck unless the waiting gives the worker free.
+    #[tokio::test(flavor = "multi_thread", worker_threads = 1)]
+    async fn long_work_keeps_no_worker() {
+        let (done, waiting) = std::sync::mpsc::channel();
+        let other = tokio::spawn(async move {
+            tokio::task::yield_now().await;
+            let _ = done.send(());
+        });
+        let waited = tokio::spawn(async move {
+            off_worker(|| waiting.recv_timeout(std::time::Duration::from_secs(60)).is_ok())
+        });
+        assert!(waited.await.unwrap());
+        other.await.unwrap();
+    }
+
+    #[test]
+    fn without_a_runtime_work_is_done_in_place() {
+        assert_eq!(off_worker(|| 1), 1);
     }
 
     #[test]

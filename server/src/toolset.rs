@@ -12,7 +12,7 @@ use isolet_tsdefs::{
 };
 
 use crate::filter::{Named, ToolFilter};
-use crate::made::{Known, Made};
+use crate::made::{Known, Made, off_worker};
 
 /// All servers at one moment. Immutable: a changed list makes a new one, and runs keep the one they started with.
 pub struct Toolset {
@@ -142,7 +142,9 @@ impl Toolset {
     pub fn declarations(&self, servers: Option<&[&str]>, detail: Detail) -> Result<Declarations, Missing> {
         let known = self.chosen_servers(servers)?;
         let tools = |known: &&Known| known.definition.tools.len();
-        let sections = in_parallel(&known, tools, |known| self.made.section(known, detail));
+        let make = || in_parallel(&known, tools, |known| self.made.section(known, detail));
+        let ready = known.iter().all(|known| self.made.has_section(known, detail));
+        let sections = if ready { make() } else { off_worker(make) };
         let names: Vec<&str> = self.servers.iter().map(|server| server.name.as_str()).collect();
         Ok(assemble(sections.iter().map(|section| &**section), &names))
     }
@@ -199,8 +201,10 @@ impl Toolset {
     /// Declarations of the tools that `filter` lets through.
     pub fn declarations_where(&self, filter: &ToolFilter, detail: Detail) -> Declarations {
         let chosen: HashSet<(&str, &str)> = self.chosen(filter).collect();
-        declare_where(&self.definitions(), detail, |server, tool| {
-            chosen.contains(&(server.name.as_str(), tool.name.as_str()))
+        off_worker(|| {
+            declare_where(&self.definitions(), detail, |server, tool| {
+                chosen.contains(&(server.name.as_str(), tool.name.as_str()))
+            })
         })
     }
 
@@ -216,7 +220,8 @@ impl Toolset {
     /// The declaration of one tool.
     pub fn declaration(&self, server: &str, tool: &str, detail: Detail) -> Result<Declarations, Missing> {
         let (known, found) = self.known_tool(server, tool)?;
-        Ok(declare_tool(&known.definition, &found.name, detail).expect("a tool that was found"))
+        let declared = off_worker(|| declare_tool(&known.definition, &found.name, detail));
+        Ok(declared.expect("a tool that was found"))
     }
 
     /// A tool by its exact name.
@@ -265,14 +270,17 @@ impl Toolset {
 
     /// The tools that answer `question`, best first.
     pub fn search(&self, question: &str, limit: usize) -> Vec<Hit> {
-        let index = self.index.get_or_init(|| {
-            let known = self.servers.iter().filter_map(|server| server.tools.as_deref());
-            let known: Vec<&Known> = known.collect();
-            let tools = |known: &&Known| known.definition.tools.len();
-            let entries = in_parallel(&known, tools, |known| self.made.entries(known));
-            SearchIndex::assemble(entries.iter().map(|entries| &**entries))
-        });
+        let index =
+            self.index.get().unwrap_or_else(|| off_worker(|| self.index.get_or_init(|| self.indexed())));
         index.search(question, limit)
+    }
+
+    fn indexed(&self) -> SearchIndex {
+        let known = self.servers.iter().filter_map(|server| server.tools.as_deref());
+        let known: Vec<&Known> = known.collect();
+        let tools = |known: &&Known| known.definition.tools.len();
+        let entries = in_parallel(&known, tools, |known| self.made.entries(known));
+        SearchIndex::assemble(entries.iter().map(|entries| &**entries))
     }
 
     /// A server's name and alias, by either.
