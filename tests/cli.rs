@@ -257,6 +257,14 @@ fn types_reads_saved_lists_without_any_server() {
     assert_says(&output.stdout, &["\"my-hub\"", "\"get-user\"", "id: string", "Gets a user."]);
 
     folder.write("broken.json", "{\"tools\": [");
+    // A saved list says nothing of hints and is under no rules: to pass over these would show what they forbid.
+    for other in [&["--read-only"][..], &["--config", "isolet.toml"]] {
+        for command in [&["types"][..], &["search", "x"]] {
+            let words = [command, &["--tools-file", "my-hub.json"], other].concat();
+            let output = isolet([]).args(&words).within(folder.path()).output().exits(2);
+            assert_says(&output.stderr, &["cannot be used with", other[0]]);
+        }
+    }
     let output = isolet(["types", "--tools-file", "broken.json"]).within(folder.path()).output().exits(2);
     assert_says(&output.stderr, &["broken.json"]);
 }

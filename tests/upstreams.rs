@@ -273,6 +273,9 @@ async fn a_missing_executable_is_a_state_and_an_error() {
     server.ready().await;
     assert_says(&server.get("/v1/types").await.expect(200).text(), &["demo: Demo"]);
     server.get("/v1/types/odd/anything").await.problem(503);
+    server.get("/v1/types?server=odd").await.problem(503);
+    server.get("/v1/types?server=demo,odd").await.problem(503);
+    server.get("/v1/types?server=demo").await.expect(200);
 }
 
 #[tokio::test]

@@ -33,7 +33,7 @@ pub struct Args {
     #[arg(long, requires = "tokens")]
     json: bool,
     /// A saved tools/list result instead of live servers; the file's name names the server
-    #[arg(long, value_name = "FILE")]
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["config", "read_only"])]
     tools_file: Vec<PathBuf>,
     /// The MCP servers; without it ./mcp.json, ./.mcp.json or ./.vscode/mcp.json, else the built-in demo
     #[arg(long, value_name = "FILE", conflicts_with = "tools_file")]

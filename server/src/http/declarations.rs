@@ -53,8 +53,8 @@ pub async fn types(
         return Err(Problem::bad_request("`tokens=1` counts every level; leave `detail` out."));
     }
     server.tools.ready_for(&selection, WAIT).await;
-    // Asked for one server by name, an empty text would say that it has no tools.
-    if let (Some(_), Selection::Servers(names)) = (rest, &selection) {
+    // Asked for a server by name, a text without it would say that it has no tools.
+    if let Selection::Servers(names) = &selection {
         let toolset = server.tools.toolset();
         if let Some(name) =
             names.iter().find(|name| toolset.server(name).is_some() && !toolset.is_listed(name))
@@ -103,7 +103,7 @@ fn matches(headers: &HeaderMap, etag: &str) -> bool {
 pub struct Query(Vec<(String, String)>);
 
 impl Query {
-    /// Reads `text`; only `known` names may occur.
+    /// Reads `text`; only `known` names may occur, each once.
     pub fn parse(text: &str, known: &[&str]) -> Result<Self, Problem> {
         let mut pairs = Vec::new();
         for pair in text.split('&').filter(|pair| !pair.is_empty()) {
@@ -113,14 +113,21 @@ impl Query {
                 return Err(Problem::bad_request(format!("There is no parameter `{name}` here."))
                     .with_hint(format!("Parameters: {}.", known.join(", "))));
             }
+            if pairs.iter().any(|(there, _)| *there == name) {
+                let twice = Problem::bad_request(format!("`{name}` is there more than once."));
+                return Err(match name.as_str() {
+                    "server" => twice.with_hint("Several servers are named with commas: server=a,b."),
+                    _ => twice,
+                });
+            }
             pairs.push((name, value));
         }
         Ok(Self(pairs))
     }
 
-    /// The value of `name`, the last if there are several.
+    /// The value of `name`.
     pub fn get(&self, name: &str) -> Option<&str> {
-        self.0.iter().rev().find(|(found, _)| found == name).map(|(_, value)| value.as_str())
+        self.0.iter().find(|(found, _)| found == name).map(|(_, value)| value.as_str())
     }
 }
 
@@ -151,6 +158,7 @@ mod tests {
         assert_eq!(query.get("detail"), None);
         assert!(Query::parse("limits=3", &["limit"]).is_err());
         assert!(Query::parse("q=%ff", &["q"]).is_err());
+        assert!(Query::parse("q=a&q=b", &["q"]).is_err());
     }
 
     #[test]
