@@ -134,3 +134,11 @@ fn a_name_that_is_excluded_is_never_there() {
     let schema = json!({ "type": "object", "propertyNames": { "not": { "const": "a" } } });
     assert!(declared(&schema).contains("a?: never"), "{}", declared(&schema));
 }
+
+#[test]
+fn a_branch_with_a_pattern_is_not_open() {
+    let schema = json!({ "properties": { "v": { "enum": [3, 4], "oneOf": [{ "multipleOf": 2 }, { "const": 3 }] },
+        "w": { "enum": ["b", "ab"], "oneOf": [{ "pattern": "^a" }, { "const": "b" }] } } });
+    let text = declared(&schema);
+    assert!(text.contains("v?: 4 | 3;") && text.contains("w?: \"ab\" | \"b\";"), "{text}");
+}

@@ -234,8 +234,14 @@ impl<'a> Context<'a> {
     /// through, the others must not hold.
     fn one_of(&mut self, node: Node<'a>, branches: &'a [Value]) -> Option<Choice<'a>> {
         let mut choice = self.any_of(node, branches)?;
-        let open: Vec<usize> =
-            (0..choice.len()).filter(|at| self.normal(&choice[*at]).is_everything()).collect();
+        // No atom is left of `pattern` and the like either, but a value that fails there may be valid in another branch.
+        let mut open: Vec<usize> = Vec::new();
+        for (at, schema) in branches.iter().enumerate() {
+            let schema = self.document.enter(schema, node.resource);
+            if self.normal(&choice[at]).is_everything() && self.certainty(schema).accepts == Kinds::ALL {
+                open.push(at);
+            }
+        }
         if open.len() > 1 {
             return Some(Vec::new());
         }
