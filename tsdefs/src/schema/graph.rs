@@ -17,8 +17,7 @@ use super::types::{ArrayShape, Kinds, Note, ObjectShape, Type, TypeId};
 /// Types of one schema. 4,096 fill any output budget many times over.
 const MOST_TYPES: usize = 4096;
 
-/// Units of work for one schema. The 179 real tools take 222 at most; one unit of a hostile schema is below 500 ns, so
-/// that the whole is bounded by a fraction of a second.
+/// Units of work for one schema. The 179 real tools take 222 at most. What one unit takes differs between schemas.
 const MOST_STEPS: usize = 300_000;
 
 /// Units of work for all schemas of one list together, as far as each gets [`LEAST_STEPS`].
