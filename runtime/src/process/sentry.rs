@@ -93,7 +93,8 @@ impl Sentry {
 
 impl Subject for Sentry {
     fn look(&mut self, now: Instant) -> Duration {
-        let Some(used) = self.process.cpu() else { return LOOK };
+        // A clock that cannot be read is that of a process which has ended, most likely; the wall limit holds all the same.
+        let used = self.process.cpu().unwrap_or_default();
         if used >= self.cpu_until {
             self.process.end_for(StopReason::Cpu, used);
         } else if now >= self.wall_until {
@@ -101,7 +102,7 @@ impl Subject for Sentry {
         } else if private_memory(self.process.pid).is_some_and(|bytes| bytes > self.memory) {
             self.process.end_for(StopReason::Memory, used);
         } else {
-            return (self.cpu_until - used).min(self.wall_until - now).min(LOOK);
+            return self.cpu_until.saturating_sub(used).min(self.wall_until - now).min(LOOK);
         }
         LOOK
     }
@@ -114,4 +115,24 @@ fn private_memory(pid: u32) -> Option<u64> {
     let mut pages = statm.split_whitespace().skip(1).map_while(|number| number.parse::<u64>().ok());
     let (resident, shared) = (pages.next()?, pages.next()?);
     Some(resident.saturating_sub(shared) * PAGE)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_wall_limit_holds_where_the_clock_cannot_be_read() {
+        let mut child = std::process::Command::new("sleep").arg("60").spawn().unwrap();
+        let pid = rustix::process::Pid::from_child(&child);
+        let descriptor = rustix::process::pidfd_open(pid, rustix::process::PidfdFlags::empty()).unwrap();
+        // No process has this number, so no clock is found for it.
+        let process = Arc::new(Process::new(descriptor, (1 << 22) - 1));
+        assert!(process.cpu().is_none());
+        let limits = Limits { wall: Duration::ZERO, ..Limits::default() };
+        let (mut sentry, _) = Sentry::over(process.clone(), &limits, limits.heap_bytes);
+        sentry.look(Instant::now() + LAST);
+        assert_eq!(process.ended_for().map(|(reason, _)| reason), Some(StopReason::Wall));
+        assert!(!child.wait().unwrap().success());
+    }
 }
