@@ -24,7 +24,7 @@ pub(crate) fn position(stack: &str) -> Option<(u32, u32)> {
 /// The line's text and a caret under the column, at most 120 characters around it.
 pub(crate) fn frame(source: &str, line: u32, column: u32) -> Option<String> {
     const WIDTH: usize = 120;
-    let text = source.lines().nth(line.checked_sub(1)? as usize)?;
+    let text = nth_line(source, line.checked_sub(1)?)?;
     // Columns count UTF-16 units; a frame is for eyes, so characters are near enough once units are mapped to them.
     let mut units = 0;
     let caret = text.chars().take_while(|c| {
@@ -38,6 +38,21 @@ pub(crate) fn frame(source: &str, line: u32, column: u32) -> Option<String> {
     let number = line.to_string();
     let margin = " ".repeat(number.len());
     Some(format!("{number} | {}\n{margin} | {}^", shown.trim_end(), " ".repeat(caret - from)))
+}
+
+/// A line as V8 counts them: `\r` alone ends one too, and so do two separators of Unicode.
+fn nth_line(source: &str, mut number: u32) -> Option<&str> {
+    let mut rest = source;
+    loop {
+        let end = rest.find(['\n', '\r', '\u{2028}', '\u{2029}']);
+        if number == 0 {
+            return Some(&rest[..end.unwrap_or(rest.len())]).filter(|_| !rest.is_empty());
+        }
+        rest = &rest[end?..];
+        let long = if rest.starts_with("\r\n") { 2 } else { rest.chars().next()?.len_utf8() };
+        rest = &rest[long..];
+        number -= 1;
+    }
 }
 
 impl From<SyntaxFault> for RunError {
@@ -178,6 +193,9 @@ mod tests {
     fn a_frame_shows_line_and_caret() {
         assert_eq!(frame("a\n  foo()\n", 2, 3).unwrap(), "2 |   foo()\n  |   ^");
         assert_eq!(frame("a", 7, 1), None);
+        assert_eq!(frame("a\n", 2, 1), None);
+        assert_eq!(frame("a\rb\r\nc\u{2028}d", 4, 1).unwrap(), "4 | d\n  | ^");
+        assert_eq!(frame("a\rb\r\nc\u{2028}d", 3, 1).unwrap(), "3 | c\n  | ^");
         assert_eq!(frame("😀 x", 1, 4).unwrap(), "1 | 😀 x\n  |   ^");
     }
 

@@ -7,11 +7,11 @@ use super::fault::{Flaw, ONLY_CODE};
 
 /// The code within one Markdown fence around everything, or the text itself.
 ///
-/// A fence is a line of at least three backticks or tildes, with or without a language behind them; only blank lines may
-/// stand before it. It ends with the last line that closes it; a missing end is forgiven, since models get cut off and
+/// A fence is a line of at least three backticks or tildes, with or without a language behind them; only blank lines, or a
+/// word and a colon, may stand before it. It ends with the last line that closes it; a missing end is forgiven, since models get cut off and
 /// the code may still be whole.
 pub(super) fn open(source: &str) -> Result<Cow<'_, str>, Flaw> {
-    let start = preamble(source, false);
+    let start = announcement(source, preamble(source, false));
     let first = line_end(source, start);
     let Some((mark, length)) = fence(&source[start..first]) else {
         return Ok(blank_preamble(source));
@@ -44,6 +44,21 @@ pub(super) fn open(source: &str) -> Result<Cow<'_, str>, Flaw> {
     text.push_str(&source[code..close]);
     blank_into(&mut text, &source[close..]);
     Ok(Cow::Owned(text))
+}
+
+/// Where a fence begins that one word and a colon announce ("Here:"); else `start`. To the language these are a label and
+/// a template literal, which nobody means.
+fn announcement(source: &str, start: usize) -> usize {
+    let end = line_end(source, start);
+    let Some(word) = source[start..end].trim_end().strip_suffix(':') else { return start };
+    if word.is_empty() || !word.chars().all(|c| c.is_alphanumeric() || matches!(c, '_' | '$')) {
+        return start;
+    }
+    let next = end + preamble(&source[end..], false);
+    match fence(&source[next..line_end(source, next)]) {
+        Some(('`', _)) => next,
+        _ => start,
+    }
 }
 
 /// The text with a byte order mark and a hashbang line blanked.

@@ -91,6 +91,8 @@ fn fences_and_preambles_are_blanked() {
         erased("\n\n~~~~typescript title=\"a\"\r\nreturn 1 // ~~~\r\n~~~~\n\n"),
         format!("\n\n{}\r\nreturn 1 // ~~~\r\n    \n\n", " ".repeat(24))
     );
+    assert_eq!(erased("Here:\n\n```ts\nreturn 1\n```"), "     \n\n     \nreturn 1\n   ");
+    assert_eq!(erased("a:\nreturn 1"), "a:\nreturn 1");
     assert_eq!(erased("```\nreturn 1"), "   \nreturn 1");
     assert_eq!(erased("\u{feff}return 1"), " return 1");
     assert_eq!(erased("#!/usr/bin/env isolet\nreturn 1"), "                     \nreturn 1");
