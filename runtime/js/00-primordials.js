@@ -56,6 +56,21 @@ for (const name of [
   primordials[name] = globalThis[name];
 }
 primordials.TypedArray = TypedArray;
+// The language's own `then` asks the promise's class for its species, which a script can make throw; `await` does not.
+primordials.PromisePrototypeThen = async (promise, fulfilled, rejected) => {
+  let value;
+  try {
+    value = await promise;
+  } catch (error) {
+    if (rejected === undefined) throw error;
+    const next = rejected(error);
+    return typeof next === "object" ? await next : next;
+  }
+  if (fulfilled === undefined) return value;
+  // To return a promise would call its `then`.
+  const next = fulfilled(value);
+  return typeof next === "object" ? await next : next;
+};
 primordials.FunctionPrototypeApply = uncurryThis(apply);
 
 isolet.primordials = primordials;

@@ -1,8 +1,8 @@
 // Values to JSON text, refusing what JSON would drop or change without a word.
 
 const {
-  ArrayIsArray, Error, JSONStringify, Map, ObjectGetPrototypeOf, ObjectKeys, Promise, RegExpPrototypeExec, Set,
-  StringPrototypeIsWellFormed, StringPrototypeStartsWith, StringPrototypeToWellFormed, TypeError,
+  ArrayIsArray, Boolean, Error, JSONStringify, Map, Number, ObjectGetPrototypeOf, ObjectKeys, Promise, RegExpPrototypeExec, Set,
+  String, StringPrototypeIncludes, StringPrototypeIsWellFormed, StringPrototypeSlice, StringPrototypeStartsWith, StringPrototypeToWellFormed, TypeError,
 } = isolet.primordials;
 const ObjectPrototype = isolet.primordials.Object.prototype;
 
@@ -33,7 +33,7 @@ function carry(value, what, path) {
       } else if (value instanceof Set) {
         problem = "a Set";
         hint = "Convert it: [...set].";
-      } else if (value !== null && !ArrayIsArray(value) && isEmptyInstance(value)) {
+      } else if (value !== null && !ArrayIsArray(value) && !isBoxed(value) && isEmptyInstance(value)) {
         problem = isolet.isEnvironment(value) ? "env or one of its servers" : `${article(value)} without fields of its own`;
         hint = "Take out what is wanted: `await response.json()`, `[...iterator]`, or the fields by name.";
       }
@@ -48,6 +48,27 @@ function isEmptyInstance(value) {
   if (prototype === ObjectPrototype) return false;
   if (prototype === null && !isolet.isEnvironment(value)) return false;
   return ObjectKeys(value).length === 0 || isolet.isEnvironment(value);
+}
+
+// JSON has a number, a boolean or a text for an object around one.
+const isBoxed = (value) => value instanceof Number || value instanceof Boolean || value instanceof String;
+
+// What half of a surrogate pair becomes in JSON text. The replacer has mended strings by then; keys and what
+// `JSON.rawJSON` holds it does not see.
+const escape = /\\(?:u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2}|u[dD][89a-fA-F][0-9a-fA-F]{2}|[^])/g;
+
+function mended(text) {
+  if (text === undefined || (!StringPrototypeIncludes(text, "\\ud") && !StringPrototypeIncludes(text, "\\uD"))) return text;
+  let whole = "";
+  let done = 0;
+  escape.lastIndex = 0;
+  for (let found; (found = RegExpPrototypeExec(escape, text)) !== null;) {
+    // A whole pair has twelve characters, any other escape two: what is left is half of one.
+    if (found[0].length !== 6) continue;
+    whole += StringPrototypeSlice(text, done, found.index) + "\\ufffd";
+    done = escape.lastIndex;
+  }
+  return whole + StringPrototypeSlice(text, done);
 }
 
 function errorFields(error) {
@@ -82,7 +103,7 @@ isolet.toJSONText = (value, what) => {
     return entry;
   };
   try {
-    return JSONStringify(value, replacer);
+    return mended(JSONStringify(value, replacer));
   } catch (error) {
     if (isCycle(error, value)) {
       throw isolet.withHint(new TypeError(`${what} refers to itself, which JSON cannot carry.`),
