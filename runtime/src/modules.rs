@@ -206,7 +206,13 @@ pub(crate) fn import_dynamically<'s, 'i>(
     specifier: Local<'s, v8::String>,
     _attributes: Local<'s, v8::FixedArray>,
 ) -> Option<Local<'s, v8::Promise>> {
-    let specifier = specifier.to_rust_string_lossy(scope);
+    // No name of a module is that long, and a message that quotes more than V8's strings can hold would be none: V8 ends the
+    // process where nothing is returned and nothing was thrown.
+    const LONGEST: usize = 4096;
+    let specifier = match specifier.length() {
+        length if length > LONGEST => format!("a name of {length} characters"),
+        _ => specifier.to_rust_string_lossy(scope),
+    };
     let referrer = Local::<v8::String>::try_from(referrer)
         .map(|name| name.to_rust_string_lossy(scope))
         .unwrap_or_default();
