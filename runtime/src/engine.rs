@@ -180,6 +180,15 @@ impl Engine {
         }
     }
 
+    /// What becomes of zygotes that become ready from now on without a complete jail: they are not used if it is
+    /// `required`, and warned of if not. Those that are ready already are in [`runners`](Self::runners), for the caller to
+    /// judge.
+    pub fn vet_jails(&self, required: bool) {
+        if let Place::Processes(broker) = &self.handle.place {
+            broker.vet(required);
+        }
+    }
+
     /// How many zygotes died and were replaced.
     pub fn runner_restarts(&self) -> usize {
         match &self.handle.place {

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use isolet_runtime::process::jail::Layers;
 use isolet_runtime::{Engine, EngineOptions, Isolation, RunnerProcesses};
 
 use crate::exit::Failure;
@@ -81,20 +82,11 @@ impl Choice {
                 START.as_secs()
             )));
         }
+        // In this order: one that is replaced in between is judged by the engine.
+        engine.vet_jails(self.require_jail);
         let runners = engine.runners();
-        let Some(layers) = runners.iter().find_map(|runner| runner.layers.as_ref()) else { return Ok(()) };
-        let missing: Vec<String> = layers
-            .each()
-            .iter()
-            .filter_map(|(name, layer)| match layer {
-                isolet_runtime::process::jail::Layer::Set => None,
-                other => Some(format!("{name}: {other}")),
-            })
-            .collect();
-        if missing.is_empty() {
-            return Ok(());
-        }
-        let missing = missing.join("; ");
+        let missing = runners.iter().filter_map(|runner| runner.layers.as_ref()).find_map(Layers::missing);
+        let Some(missing) = missing else { return Ok(()) };
         if self.require_jail {
             return Err(Failure::Setup(format!(
                 "the jail is not complete, and --require-jail asks for it ({missing})"

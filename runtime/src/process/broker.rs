@@ -9,7 +9,7 @@ use std::io;
 use std::os::fd::OwnedFd;
 use std::path::PathBuf;
 use std::process::Stdio;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicU8, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::{Duration, Instant};
 
@@ -86,11 +86,18 @@ pub struct RunnerStatus {
 /// Catalogues that zygotes are told to keep. One is current; others belong to runs with a filter of their own.
 const CATALOGUES: usize = 16;
 
+/// Whoever started the engine looks at the first zygotes itself.
+const SILENT: u8 = 0;
+const WARN: u8 = 1;
+const REFUSE: u8 = 2;
+
 pub(crate) struct Broker {
     options: ProcessOptions,
     tokio: tokio::runtime::Handle,
     state: Mutex<State>,
     watchdog: Watchdog,
+    /// What becomes of zygotes whose jail is not complete: [`SILENT`], [`WARN`] or [`REFUSE`].
+    vetting: AtomicU8,
     restarts: AtomicUsize,
     /// Zygotes that became ready, ever.
     started: AtomicUsize,
@@ -175,6 +182,7 @@ impl Broker {
             tokio,
             state: Mutex::default(),
             watchdog: Watchdog::start(),
+            vetting: AtomicU8::new(SILENT),
             restarts: AtomicUsize::new(0),
             started: AtomicUsize::new(0),
             ready: watch::Sender::new(0),
@@ -256,6 +264,11 @@ impl Broker {
             layers: zygote.layers.clone(),
         };
         lock(&self.state).zygotes.iter().map(status).collect()
+    }
+
+    /// From now on a zygote whose jail is not complete is warned of, or not used if a complete jail is required.
+    pub(crate) fn vet(&self, required: bool) {
+        self.vetting.store(if required { REFUSE } else { WARN }, Ordering::SeqCst);
     }
 
     /// How many zygotes were replaced.
@@ -469,6 +482,16 @@ impl Broker {
             return Err(io::Error::other("the executable on disk is of another version"));
         }
         let mut state = lock(&self.state);
+        // Under the lock, so that who has asked for this and then looks at the zygotes misses none.
+        match (self.vetting.load(Ordering::SeqCst), layers.missing()) {
+            (REFUSE, Some(missing)) => {
+                return Err(io::Error::other(format!("its jail is not complete, and must be ({missing})")));
+            }
+            (WARN, Some(missing)) => {
+                tracing::warn!(%missing, "the jail of a replaced zygote is not complete")
+            }
+            _ => {}
+        }
         let announced: Vec<(u64, Arc<Catalogue>)> = state
             .catalogues
             .iter()

@@ -69,6 +69,13 @@ impl Layers {
         ]
     }
 
+    /// The layers that do not hold, and why; `None` if all do.
+    pub fn missing(&self) -> Option<String> {
+        let missing = self.each().into_iter().filter(|(_, layer)| !layer.is_set());
+        let missing: Vec<String> = missing.map(|(name, layer)| format!("{name}: {layer}")).collect();
+        (!missing.is_empty()).then(|| missing.join("; "))
+    }
+
     /// Whether every layer holds.
     pub fn complete(&self) -> bool {
         self.each().iter().all(|(_, layer)| layer.is_set())
