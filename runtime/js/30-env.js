@@ -2,7 +2,7 @@
 // context the same as one of three.
 
 const {
-  ArrayIsArray, JSONParse, Promise, Proxy, ReflectOwnKeys, Symbol, TypeError, ObjectPrototypeHasOwnProperty, ObjectCreate,
+  ArrayIsArray, JSONParse, Promise, Proxy, RangeError, ReflectOwnKeys, Symbol, TypeError, ObjectPrototypeHasOwnProperty, ObjectCreate,
 } = isolet.primordials;
 const { natives } = isolet;
 const { ToolError, UnknownNameError } = isolet;
@@ -50,6 +50,7 @@ async function request(kind, server, name, text) {
   const reply = await send(kind, server, name, text);
   if (reply.ok) return JSONParse(reply.text);
   const failure = JSONParse(reply.text);
+  if (failure.tooLarge) throw isolet.withHint(new RangeError(failure.message), failure.hint);
   const error = reply.unknown ? new UnknownNameError(failure.message) : new ToolError(server, name, failure.message, failure.result);
   if (failure.site) isolet.hide(error, isolet.site, `script.ts:${failure.site[0]}:${failure.site[1]}`);
   throw isolet.withHint(error, failure.hint);

@@ -5,7 +5,7 @@ use std::time::Instant;
 use crate::isolate::FreshIsolate;
 use crate::state::{RunState, milliseconds, to_ms};
 use crate::thread_clock::ThreadClock;
-use crate::turns::{self, Inbox};
+use crate::turns::{self, Inbound, Inbox};
 use crate::{Language, Outcome, RunError, Stats, fault, script};
 
 /// What a run executes.
@@ -38,6 +38,12 @@ pub(crate) fn execute<W>(
         .map_err(|error| fault::framed(error, &text.code));
     drop(watch);
     if let Some(state) = fresh.isolate.get_slot_mut::<RunState>() {
+        // What was answered while the script was busy took effect, whether or not the script got to know.
+        for inbound in fresh.inbound.try_iter() {
+            if let Inbound::Answer { id, answer } = inbound {
+                state.note_answer(id, &answer);
+            }
+        }
         state.cancel_calls();
     }
     let stats = Stats {

@@ -4,6 +4,16 @@ use std::time::Duration;
 
 const MIB: usize = 1024 * 1024;
 
+/// The longest arguments of one call. Servers on stdio read lines of 16 MiB at most, and JSON may double a text.
+pub(crate) const ARGUMENTS: usize = 8 * MIB;
+
+/// The longest name of a tool, server or prompt, and the longest URI.
+pub(crate) const NAME: usize = 64 * 1024;
+
+/// Arguments of all calls in flight together; further calls wait their turn inside the run. What is in flight is held by
+/// the broker, which no limit of the run's own bounds.
+pub(crate) const IN_FLIGHT: usize = 2 * ARGUMENTS;
+
 /// The limits of one run. The defaults are the product's (design, section 7).
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 pub struct Limits {

@@ -7,12 +7,17 @@ use std::sync::mpsc::Sender;
 use tokio::sync::mpsc::UnboundedSender;
 
 use crate::turns::Inbound;
-use crate::{RunEvent, ToolHost, ToolRequest};
+use crate::{CallRecord, RunEvent, ToolHost, ToolRequest};
 
 /// One run's way out of its thread. Nothing here blocks for long.
 pub(crate) trait Outlet: Send {
     /// Tells the run's owner what happened.
     fn event(&self, event: RunEvent);
+
+    /// Tells of a call that was never sent: nothing but the run itself knows of it.
+    fn unsent(&self, record: CallRecord) {
+        self.event(RunEvent::Call(record));
+    }
 
     /// Starts a call; its answer comes through `inbound`. Dropping what is returned cancels the call upstream.
     fn call(&self, id: u32, request: ToolRequest, inbound: &Sender<Inbound>) -> Box<dyn Any + Send>;

@@ -7,6 +7,7 @@ use std::sync::mpsc::Sender;
 use std::time::{Duration, Instant};
 
 use crate::control::{Control, StopReason};
+use crate::limits::{ARGUMENTS, IN_FLIGHT, NAME};
 use crate::outlet::Outlet;
 use crate::turns::Inbound;
 use crate::unknown::{self, Unknown};
@@ -39,6 +40,8 @@ pub(crate) struct RunState {
     calls: u32,
     next_id: u32,
     in_flight: HashMap<u32, Flight>,
+    /// Of the arguments of calls in flight.
+    in_flight_bytes: usize,
     waiting: VecDeque<(u32, ToolRequest, Option<Site>)>,
 }
 
@@ -49,6 +52,8 @@ pub(crate) type Site = (u32, u32);
 struct Flight {
     server: String,
     tool: String,
+    /// Of its arguments.
+    bytes: usize,
     sent: Instant,
     site: Option<Site>,
     /// Dropping it cancels the call.
@@ -78,6 +83,7 @@ impl RunState {
             calls: 0,
             next_id: 0,
             in_flight: HashMap::new(),
+            in_flight_bytes: 0,
             waiting: VecDeque::new(),
         }
     }
@@ -101,6 +107,13 @@ impl RunState {
         let Some((exact, tools)) = catalogue.server(&server) else {
             return Err(unknown::server(catalogue, &server));
         };
+        let (name, arguments) = operation.carries();
+        if arguments.len() > ARGUMENTS {
+            return Err(unknown::too_large("input", arguments.len(), ARGUMENTS));
+        }
+        if name.len() > NAME && !matches!(operation, Operation::Call { .. } | Operation::RawCall { .. }) {
+            return Err(unknown::too_large("name", name.len(), NAME));
+        }
         let operation = match operation {
             Operation::Call { tool, arguments } => match tools.resolve(&tool) {
                 Some(name) => Operation::Call { tool: name.to_owned(), arguments },
@@ -120,7 +133,7 @@ impl RunState {
             return Ok(id);
         }
         let request = ToolRequest { server: exact.to_owned(), operation, timeout: self.limits.call };
-        if self.in_flight.len() < self.limits.parallel_calls as usize {
+        if self.has_room_for(&request) {
             self.send(id, request, site);
         } else {
             self.waiting.push_back((id, request, site));
@@ -128,31 +141,41 @@ impl RunState {
         Ok(id)
     }
 
+    fn has_room_for(&self, request: &ToolRequest) -> bool {
+        self.in_flight.len() < self.limits.parallel_calls as usize
+            && self.in_flight_bytes + request.operation.carries().1.len() <= IN_FLIGHT
+    }
+
     fn send(&mut self, id: u32, request: ToolRequest, site: Option<Site>) {
+        let bytes = request.operation.carries().1.len();
+        self.in_flight_bytes += bytes;
         let server = request.server.clone();
         let tool = request.operation.label().to_owned();
         let cancel = self.outlet.call(id, request, &self.inbound);
-        self.in_flight.insert(id, Flight { server, tool, sent: Instant::now(), site, _cancel: cancel });
+        self.in_flight
+            .insert(id, Flight { server, tool, bytes, sent: Instant::now(), site, _cancel: cancel });
+    }
+
+    /// Notes that a call has its answer. Says where the call was made.
+    pub(crate) fn note_answer(&mut self, id: u32, answer: &Result<Vec<u8>, ToolFailure>) -> Option<Site> {
+        let flight = self.in_flight.remove(&id)?;
+        self.in_flight_bytes -= flight.bytes;
+        self.record(&flight, answer.as_ref().err().map(recorded));
+        flight.site
     }
 
     /// Notes that a call has its answer, and sends the next in line. Says where the call was made.
     pub(crate) fn answered(&mut self, id: u32, answer: &Result<Vec<u8>, ToolFailure>) -> Option<Site> {
-        let flight = self.in_flight.remove(&id);
-        if let Some(flight) = &flight {
-            self.record(flight, answer.as_ref().err().map(|failure| failure.message.clone()));
-        }
-        while self.in_flight.len() < self.limits.parallel_calls as usize
+        let site = self.note_answer(id, answer);
+        while self.waiting.front().is_some_and(|(_, request, _)| self.has_room_for(request))
             && let Some((id, request, site)) = self.waiting.pop_front()
         {
             self.send(id, request, site);
         }
-        flight.and_then(|flight| flight.site)
+        site
     }
 
     fn record(&self, flight: &Flight, error: Option<String>) {
-        /// An upstream's message can be long; the script gets it whole, the record its beginning.
-        const LONGEST: usize = 2000;
-        let error = error.map(|text| text.chars().take(LONGEST).collect());
         self.outlet.event(RunEvent::Call(CallRecord {
             server: flight.server.clone(),
             tool: flight.tool.clone(),
@@ -165,16 +188,16 @@ impl RunState {
     /// Cancels what is still in flight, upstream too, and says so in the report.
     pub(crate) fn cancel_calls(&mut self) {
         for (_, request, _) in std::mem::take(&mut self.waiting) {
-            self.outlet.event(RunEvent::Call(CallRecord {
+            self.outlet.unsent(CallRecord {
                 tool: request.operation.label().to_owned(),
                 server: request.server,
                 ms: 0.0,
                 ok: false,
                 error: Some("not sent: the run ended while it waited behind the calls in flight".into()),
-            }));
+            });
         }
         for (_, flight) in std::mem::take(&mut self.in_flight) {
-            self.record(&flight, Some("cancelled: the run ended before this call was answered".into()));
+            self.record(&flight, Some(CANCELLED.into()));
         }
     }
 
@@ -192,7 +215,7 @@ impl RunState {
 
     /// Charges a log line; `false` if it passes the limit.
     pub(crate) fn charge_log(&mut self, bytes: usize) -> bool {
-        self.log_bytes = self.log_bytes.saturating_add(bytes).saturating_add(1);
+        self.log_bytes = self.log_bytes.saturating_add(bytes).saturating_add(LINE);
         self.log_bytes <= self.limits.log_bytes
     }
 
@@ -215,6 +238,19 @@ impl RunState {
         self.outcome.take()
     }
 }
+
+/// What is recorded of a call that its run's end cancelled.
+pub(crate) const CANCELLED: &str = "cancelled: the run ended before this call was answered";
+
+/// What is recorded of a call that failed. An upstream's message can be long; the script gets it whole, the record its
+/// beginning.
+pub(crate) fn recorded(failure: &ToolFailure) -> String {
+    const LONGEST: usize = 2000;
+    failure.message.chars().take(LONGEST).collect()
+}
+
+/// What a line of logs is charged besides its text: as a JSON object in a report it has as much around it.
+pub(crate) const LINE: usize = 64;
 
 /// Milliseconds since `from`, with microseconds as fraction.
 pub(crate) fn milliseconds(from: Instant) -> f64 {

@@ -65,6 +65,17 @@ pub enum Operation {
 }
 
 impl Operation {
+    /// What the script chose: a name, and JSON text or nothing.
+    pub(crate) fn carries(&self) -> (&str, &str) {
+        match self {
+            Self::Call { tool: name, arguments }
+            | Self::RawCall { tool: name, arguments }
+            | Self::GetPrompt { name, arguments } => (name, arguments),
+            Self::ReadResource { uri } => (uri, ""),
+            Self::ListTools | Self::ListResources | Self::ListPrompts => ("", ""),
+        }
+    }
+
     /// The name under which the call is recorded: the tool's, or the `$` method's.
     pub fn label(&self) -> &str {
         match self {

@@ -75,7 +75,11 @@ pub(crate) fn run(
         }
         match inbox.wait(due.map_or(wall_until, |due| due.min(wall_until)) - now) {
             // One that comes when the time is up, a call's own timeout above all, does not hide that it is.
-            Some(Inbound::Answer { .. }) if Instant::now() >= wall_until => {}
+            Some(Inbound::Answer { id, answer }) if Instant::now() >= wall_until => {
+                if let Some(state) = scope.get_slot_mut::<RunState>() {
+                    state.note_answer(id, &answer);
+                }
+            }
             Some(Inbound::Answer { id, answer }) => deliver(scope, entries, id, &answer),
             Some(Inbound::Stopped | Inbound::Fetch { .. }) | None => {}
         }

@@ -11,11 +11,15 @@ const LISTED: usize = 12;
 pub(crate) struct Unknown {
     pub(crate) message: String,
     pub(crate) hint: String,
+    /// The name is no matter: the call is too large to be sent.
+    pub(crate) too_large: bool,
 }
 
 impl Unknown {
     pub(crate) fn to_json(&self, site: Option<Site>) -> String {
-        serde_json::json!({ "message": self.message, "hint": self.hint, "site": site }).to_string()
+        let Self { message, hint, too_large } = self;
+        serde_json::json!({ "message": message, "hint": hint, "tooLarge": too_large, "site": site })
+            .to_string()
     }
 }
 
@@ -28,7 +32,7 @@ pub(crate) fn server(catalogue: &Catalogue, name: &str) -> Unknown {
         _ if near.is_empty() => format!("Servers: {}.", list(catalogue.names())),
         _ => format!("Did you mean {}? Servers: {}.", list(near.into_iter()), list(catalogue.names())),
     };
-    Unknown { message, hint }
+    Unknown { message, hint, too_large: false }
 }
 
 /// The server has no tool called `name`.
@@ -40,7 +44,17 @@ pub(crate) fn tool(server: &str, tools: &ServerTools, name: &str) -> Unknown {
         _ if near.is_empty() => format!("Its tools: {}.", list(tools.names())),
         _ => format!("Did you mean {}?", list(near.into_iter())),
     };
-    Unknown { message, hint }
+    Unknown { message, hint, too_large: false }
+}
+
+/// What a call carries is longer than calls may be.
+pub(crate) fn too_large(what: &str, bytes: usize, most: usize) -> Unknown {
+    let (bytes, most) = (crate::fault::bytes(bytes), crate::fault::bytes(most));
+    Unknown {
+        message: format!("The {what} of this call has {bytes}; a call can carry {most}."),
+        hint: "Send it in parts, or let the tool fetch it.".to_owned(),
+        too_large: true,
+    }
 }
 
 /// A name from a script, which can be a megabyte of anything.

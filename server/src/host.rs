@@ -78,7 +78,9 @@ impl Call {
     async fn answer(&self, request: &ToolRequest) -> Result<Vec<u8>, ToolFailure> {
         // A runner that was broken into may send an alias; from here on only the exact name counts.
         let Some((server, _)) = self.view.catalogue.server(&request.server) else {
-            return Err(ToolFailure::new(format!("This run may not use the server \"{}\".", request.server)));
+            // It may be as long as a frame.
+            let short: String = request.server.chars().take(80).collect();
+            return Err(ToolFailure::new(format!("This run may not use the server \"{short}\".")));
         };
         let deadline = Instant::now() + request.timeout;
         let (gate, caller) = (self.tools.gate(), &self.caller);

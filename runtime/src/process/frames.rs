@@ -18,7 +18,7 @@ use crate::report::Outcome;
 use crate::{CallRecord, Catalogue, Limits, LogLine, Operation, ToolFailure};
 
 /// Of the frames; a zygote that says another one is not used.
-pub const VERSION: u32 = 2;
+pub const VERSION: u32 = 3;
 
 /// The longest frame. Inputs are capped at 8 MiB by default and tool answers at 64 MiB by the upstream's transport.
 pub const LONGEST: usize = 80 << 20;
@@ -149,8 +149,8 @@ pub enum FromRunner {
         /// What is asked.
         operation: Operation,
     },
-    /// A call ended.
-    Called {
+    /// A call was never sent, as the run ended while it waited behind others. What was sent the broker knows better.
+    Unsent {
         /// What is reported of it.
         record: Called,
     },
@@ -158,8 +158,6 @@ pub enum FromRunner {
     Done {
         /// How.
         outcome: Outcome,
-        /// Whether it has told of the calls that its end cancels.
-        told: bool,
     },
 }
 
@@ -254,13 +252,25 @@ pub fn decode<T: DeserializeOwned>(bytes: &[u8]) -> io::Result<T> {
 ///
 /// A runner can send frames by the thousand at once; to move what follows up after each of them would cost the broker the
 /// square of their number.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct Arrived {
     bytes: Vec<u8>,
     taken: usize,
+    longest: usize,
+}
+
+impl Default for Arrived {
+    fn default() -> Self {
+        Self::of_at_most(LONGEST)
+    }
 }
 
 impl Arrived {
+    /// Takes frames of `longest` bytes, and none that is longer.
+    pub fn of_at_most(longest: usize) -> Self {
+        Self { bytes: Vec::new(), taken: 0, longest: longest.min(LONGEST) }
+    }
+
     /// Where further bytes go: at the end.
     pub fn room(&mut self) -> &mut Vec<u8> {
         self.bytes.drain(..self.taken);
@@ -275,7 +285,11 @@ impl Arrived {
     pub fn take<T: DeserializeOwned>(&mut self) -> io::Result<Option<T>> {
         let rest = &self.bytes[self.taken..];
         let Some(head) = rest.first_chunk::<4>() else { return Ok(None) };
-        let end = 4 + announced(*head)?;
+        let length = announced(*head)?;
+        if length > self.longest {
+            return Err(io::Error::new(io::ErrorKind::InvalidData, "a frame longer than this run's can be"));
+        }
+        let end = 4 + length;
         if rest.len() < end {
             return Ok(None);
         }

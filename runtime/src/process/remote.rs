@@ -19,8 +19,9 @@ use tokio::sync::oneshot;
 
 use super::broker::{Broker, Runner};
 use super::frames::{self, Arrived, Blob, EncodeError, FromRunner, ToRunner};
+use crate::limits::{ARGUMENTS, IN_FLIGHT, NAME};
 use crate::report::Outcome;
-use crate::state::{milliseconds, to_ms};
+use crate::state::{CANCELLED, LINE, milliseconds, recorded, to_ms};
 use crate::watchdog::Watch;
 use crate::{
     CallRecord, Catalogue, ErrorCode, Limits, RunError, RunEvent, Stats, ToolFailure, ToolHost, ToolRequest,
@@ -67,6 +68,23 @@ enum Stage {
 /// A call's number and its answer.
 type Answered = (u32, Result<Vec<u8>, ToolFailure>);
 
+/// A call on its way.
+struct Flight {
+    server: String,
+    tool: String,
+    /// Of its arguments.
+    bytes: usize,
+    sent: Instant,
+}
+
+impl Flight {
+    fn record(self, error: Option<String>) -> RunEvent {
+        let ms = milliseconds(self.sent);
+        let Self { server, tool, .. } = self;
+        RunEvent::Call(CallRecord { server, tool, ms, ok: error.is_none(), error })
+    }
+}
+
 struct Live {
     errand: Box<Errand>,
     runner: Runner,
@@ -76,9 +94,11 @@ struct Live {
     /// Whether the runner has said anything.
     begun: bool,
     calls: FuturesUnordered<BoxFuture<'static, Answered>>,
-    in_flight: HashMap<u32, (String, String, Instant)>,
+    in_flight: HashMap<u32, Flight>,
+    /// Of the arguments of calls in flight.
+    in_flight_bytes: usize,
     called: u32,
-    reported: u32,
+    unsent: u32,
     logged: usize,
     arrived: Arrived,
     to_send: Vec<u8>,
@@ -191,6 +211,7 @@ impl RemoteRun {
             }
         }
         to_send.extend_from_slice(&errand.frame);
+        let arrived = Arrived::of_at_most(longest(&errand.limits));
         let watch = self.broker.watch(&runner, &errand.limits);
         let mut live = Live {
             errand,
@@ -201,10 +222,11 @@ impl RemoteRun {
             begun: false,
             calls: FuturesUnordered::new(),
             in_flight: HashMap::new(),
+            in_flight_bytes: 0,
             called: 0,
-            reported: 0,
+            unsent: 0,
             logged: 0,
-            arrived: Arrived::default(),
+            arrived,
             to_send,
             sent: 0,
         };
@@ -242,15 +264,29 @@ impl Live {
                     }
                 }
                 Some((call, answer)) = self.calls.next(), if !self.calls.is_empty() => {
-                    self.in_flight.remove(&call);
+                    // Told of here and not by the runner, which may end before it knows: the call has taken effect.
+                    let error = answer.as_ref().err().map(recorded);
                     self.answer(call, answer);
                     self.send();
+                    if let Some(flight) = self.in_flight.remove(&call) {
+                        self.in_flight_bytes -= flight.bytes;
+                        return Ok(Some(flight.record(error)));
+                    }
                 }
             }
         }
     }
 
-    fn answer(&mut self, call: u32, answer: Result<Vec<u8>, ToolFailure>) {
+    fn answer(&mut self, call: u32, mut answer: Result<Vec<u8>, ToolFailure>) {
+        // Answers that the script does not take are its own memory, so to say, and bounded like it. To leave them where
+        // they come from would bound nothing: the server has sent them.
+        let waiting = self.to_send.len() - self.sent;
+        if waiting > 0 && waiting.saturating_add(length(&answer)) > self.errand.limits.heap_bytes {
+            let failure = ToolFailure::new(
+                "The tool's answer was dropped: answers that the script has not taken yet fill its memory limit.",
+            );
+            answer = Err(failure.with_hint("Make fewer calls at once, or ask each for less."));
+        }
         let frame = frames::fits(answer.as_ref().map_or(0, Vec::len))
             .and_then(|()| frames::encode(&ToRunner::Answer { call, answer: answer.map(Blob) }))
             .or_else(|error| {
@@ -285,7 +321,7 @@ impl Live {
         let limits = &self.errand.limits;
         match message {
             FromRunner::Log { line } => {
-                self.logged = self.logged.saturating_add(line.text.len()).saturating_add(1);
+                self.logged = self.logged.saturating_add(line.text.len()).saturating_add(LINE);
                 if self.logged > limits.log_bytes {
                     return Err(broken("more logs than the limit"));
                 }
@@ -296,25 +332,32 @@ impl Live {
                 if self.called > limits.calls || self.in_flight.len() >= limits.parallel_calls as usize {
                     return Err(broken("more calls than the limit"));
                 }
-                let label = (server.clone(), operation.label().to_owned(), Instant::now());
-                if self.in_flight.insert(call, label).is_some() {
+                let (name, arguments) = operation.carries();
+                if server.len().max(name.len()) > NAME || arguments.len() > ARGUMENTS {
+                    return Err(broken("a call longer than calls are"));
+                }
+                let bytes = arguments.len();
+                self.in_flight_bytes += bytes;
+                if self.in_flight_bytes > IN_FLIGHT {
+                    return Err(broken("more at once than calls may carry"));
+                }
+                let tool = operation.label().to_owned();
+                let flight = Flight { server: server.clone(), tool, bytes, sent: Instant::now() };
+                if self.in_flight.insert(call, flight).is_some() {
                     return Err(broken("a call's number twice"));
                 }
                 let answer = self.errand.host.call(ToolRequest { server, operation, timeout: limits.call });
                 self.calls.push(Box::pin(async move { (call, answer.await) }));
                 Ok(None)
             }
-            FromRunner::Called { record } => {
-                self.reported += 1;
-                if self.reported > limits.calls || record.is_longer_than(RECORD) {
+            FromRunner::Unsent { record } => {
+                self.unsent += 1;
+                if self.called.saturating_add(self.unsent) > limits.calls || record.is_longer_than(RECORD) {
                     return Err(broken("more about calls than there can be"));
                 }
                 Ok(Some(RunEvent::Call(record.into())))
             }
-            FromRunner::Done { mut outcome, told } => {
-                if told {
-                    self.in_flight.clear();
-                }
+            FromRunner::Done { mut outcome } => {
                 check(&outcome, limits).map_err(broken)?;
                 // Whole microseconds again, as a sum of floats is not.
                 let queued_ms = outcome.stats.queued_ms + self.queued_ms;
@@ -324,20 +367,11 @@ impl Live {
         }
     }
 
-    /// The calls that the run's end cancels, unless it has told of them itself, and the end.
-    fn last_events(&self, outcome: Outcome) -> VecDeque<RunEvent> {
-        let mut calls: Vec<_> = self.in_flight.iter().collect();
-        calls.sort_by_key(|(call, _)| **call);
-        let cancelled = |(server, tool, sent): &(String, String, Instant)| {
-            RunEvent::Call(CallRecord {
-                server: server.clone(),
-                tool: tool.clone(),
-                ms: milliseconds(*sent),
-                ok: false,
-                error: Some("cancelled: the run ended before this call was answered".into()),
-            })
-        };
-        let calls = calls.into_iter().map(|(_, call)| cancelled(call));
+    /// The calls that the run's end cancels, and the end.
+    fn last_events(self, outcome: Outcome) -> VecDeque<RunEvent> {
+        let mut calls: Vec<_> = self.in_flight.into_iter().collect();
+        calls.sort_by_key(|(call, _)| *call);
+        let calls = calls.into_iter().map(|(_, flight)| flight.record(Some(CANCELLED.into())));
         calls.chain([RunEvent::Done(Box::new(outcome))]).collect()
     }
 
@@ -348,7 +382,23 @@ impl Live {
 }
 
 /// The most that a record of one call may say: names and a message. A runner's own are far below.
-const RECORD: usize = 64 << 10;
+const RECORD: usize = 2 * NAME + (64 << 10);
+
+/// The longest frame that a run with these limits can send: a call, a result, a line of logs or an error.
+fn longest(limits: &Limits) -> usize {
+    const AROUND: usize = 1 << 20;
+    ARGUMENTS.max(limits.result_bytes).max(limits.log_bytes).saturating_add(AROUND)
+}
+
+/// About how much of the broker's memory an answer takes until it is sent.
+fn length(answer: &Result<Vec<u8>, ToolFailure>) -> usize {
+    match answer {
+        Ok(json) => json.len(),
+        Err(ToolFailure { message, hint, result }) => {
+            message.len() + hint.as_ref().map_or(0, String::len) + result.as_ref().map_or(0, Vec::len)
+        }
+    }
+}
 
 /// What a runner says of a run's end goes to the caller as it is, so it must be what it claims to be.
 fn check(outcome: &Outcome, limits: &Limits) -> Result<(), &'static str> {

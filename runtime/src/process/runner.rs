@@ -27,7 +27,7 @@ use crate::outlet::Outlet;
 use crate::state::{Names, RunState, milliseconds, to_ms};
 use crate::thread_clock::ThreadClock;
 use crate::turns::{Inbound, Inbox};
-use crate::{Catalogue, Language, Limits, Outcome, RunEvent, Stats, ToolRequest, fault};
+use crate::{CallRecord, Catalogue, Language, Limits, Outcome, RunEvent, Stats, ToolRequest, fault};
 
 /// Waits for its job, does it, ends.
 pub(crate) fn live(
@@ -160,9 +160,14 @@ impl Outlet for FrameOutlet {
     fn event(&self, event: RunEvent) {
         match event {
             RunEvent::Log(line) => say(&self.socket, &FromRunner::Log { line }),
-            RunEvent::Call(record) => say(&self.socket, &FromRunner::Called { record: record.into() }),
-            RunEvent::Done(outcome) => say(&self.socket, &FromRunner::Done { outcome: *outcome, told: true }),
+            // The broker made the call and tells of it itself.
+            RunEvent::Call(_) => {}
+            RunEvent::Done(outcome) => say(&self.socket, &FromRunner::Done { outcome: *outcome }),
         }
+    }
+
+    fn unsent(&self, record: CallRecord) {
+        say(&self.socket, &FromRunner::Unsent { record: record.into() });
     }
 
     fn call(&self, id: u32, request: ToolRequest, _: &Sender<Inbound>) -> Box<dyn Any + Send> {
@@ -194,7 +199,7 @@ fn last_words(reason: StopReason) {
             ..Stats::default()
         };
         let result = Err(fault::stopped(reason, limits));
-        say(socket, &FromRunner::Done { outcome: Outcome { result, stats }, told: false });
+        say(socket, &FromRunner::Done { outcome: Outcome { result, stats } });
     }
     fork::end();
 }

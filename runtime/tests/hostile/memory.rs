@@ -145,7 +145,7 @@ const BOMBS: &[(&str, &str)] = &[
     ),
     (
         "the queue of log lines",
-        "const a: any[] = []; for (;;) { console.log(''); a.push(new Array(1000).fill(a)) }",
+        "const a: any[] = []; for (let i = 0; ; i++) { if (i < 2000) console.log(''); a.push(new Array(1000).fill(a)) }",
     ),
 ];
 
