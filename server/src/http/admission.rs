@@ -33,7 +33,15 @@ pub struct Place {
 
 /// A body's share of the memory for bodies.
 pub struct BodyShare {
-    _share: OwnedSemaphorePermit,
+    share: OwnedSemaphorePermit,
+}
+
+impl BodyShare {
+    /// Gives back what a body does not need that turned out to have only so many `bytes`.
+    pub fn shrink(&mut self, bytes: usize) {
+        let spare = self.share.num_permits().saturating_sub(bytes.div_ceil(KIB).max(1));
+        drop(self.share.split(spare));
+    }
 }
 
 impl Admission {
@@ -52,7 +60,7 @@ impl Admission {
     pub fn body(&self, bytes: usize) -> Result<BodyShare, Problem> {
         let kib = u32::try_from(bytes.div_ceil(KIB).clamp(1, BODY_KIB)).expect("at most 2^19");
         match self.bodies.clone().try_acquire_many_owned(kib) {
-            Ok(share) => Ok(BodyShare { _share: share }),
+            Ok(share) => Ok(BodyShare { share }),
             Err(_) => Err(Problem::busy("Other requests' bodies take up the memory for bodies.")),
         }
     }
@@ -150,5 +158,10 @@ mod tests {
         assert_eq!(gate.body(10 * KIB).err().expect("no room").status(), 429);
         drop(large);
         assert!(gate.body(10 * KIB).is_ok());
+        let mut unknown = gate.body(BODY_KIB * KIB - 2 * KIB).unwrap();
+        assert!(gate.body(10 * KIB).is_err());
+        unknown.shrink(1);
+        assert!(gate.body(BODY_KIB * KIB - 2 * KIB).is_ok());
+        assert!(gate.body(BODY_KIB * KIB - KIB).is_err(), "it keeps what it needs");
     }
 }

@@ -19,6 +19,7 @@ pub mod admission;
 pub mod body;
 mod declarations;
 pub mod going;
+mod impatient;
 mod metrics;
 pub mod problem;
 pub mod reply;

@@ -53,10 +53,12 @@ pub async fn answer(server: &Arc<Server>, request: Request<Incoming>) -> Result<
     let most = server.largest_body(script.is_some());
     let announced =
         usize::try_from(request.body().size_hint().upper().unwrap_or(u64::MAX)).unwrap_or(usize::MAX);
-    let share = server.admission.body(announced.min(most))?;
+    let mut share = server.admission.body(announced.min(most))?;
     let token = request.extensions().get::<Tenant>().cloned();
     let token = token.as_ref();
     let body = body::read(request.into_body(), most).await?;
+    // A body in chunks announces nothing, and is charged for the most that it could have been until it is here.
+    share.shrink(body.len());
     let job = match script {
         Some(language) => bare_script(server, &body, language, token)?,
         None => asked(server, &body, token)?,

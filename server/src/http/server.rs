@@ -17,6 +17,7 @@ use tokio::time::timeout;
 
 use super::access::Access;
 use super::admission::Admission;
+use super::impatient::Impatient;
 use super::metrics::Metrics;
 use super::reply::Reply;
 use super::router;
@@ -25,6 +26,9 @@ use crate::tools::Tools;
 
 /// Connections at once. More than the runs and the queue together, so that health checks get through a full queue.
 const CONNECTIONS: usize = 4096;
+
+/// How long a client may leave what it asked for unread: what is buffered for it is isolet's memory.
+const UNREAD: Duration = Duration::from_secs(30);
 
 /// How long runs may go on after the signal to stop; then they are cancelled.
 const DRAIN: Duration = Duration::from_secs(20);
@@ -88,8 +92,9 @@ impl Server {
         let connections = Arc::new(Semaphore::new(CONNECTIONS));
         let graceful = GracefulShutdown::new();
         let mut http = hyper::server::conn::http1::Builder::new();
+        // Not `pipeline_flush`: with it hyper takes from a stream of events without end, whether or not the client reads.
         // The timer makes hyper's own 30 seconds for a request's head count.
-        http.timer(TokioTimer::new()).keep_alive(true).pipeline_flush(true);
+        http.timer(TokioTimer::new()).keep_alive(true);
         let accept = async {
             loop {
                 let permit = connections.clone().acquire_owned().await;
@@ -108,7 +113,8 @@ impl Server {
                     let (server, mcp) = (server.clone(), endpoint.clone());
                     async move { Ok::<Reply, Infallible>(router::answer(&server, &mcp, request).await) }
                 });
-                let connection = graceful.watch(http.serve_connection(TokioIo::new(socket), answer));
+                let connection = graceful
+                    .watch(http.serve_connection(TokioIo::new(Impatient::new(socket, UNREAD)), answer));
                 tokio::spawn(async move {
                     let _permit = permit;
                     if let Err(error) = connection.await {
