@@ -79,6 +79,7 @@ pub(crate) fn run(
                 if let Some(state) = scope.get_slot_mut::<RunState>() {
                     state.note_answer(id, &answer);
                 }
+                control.stop(StopReason::Wall);
             }
             Some(Inbound::Answer { id, answer }) => deliver(scope, entries, id, &answer),
             Some(Inbound::Stopped | Inbound::Fetch { .. }) | None => {}
