@@ -40,7 +40,10 @@ async fn runners_have_no_files_no_sockets_and_no_secrets() {
     eventually("/readyz", || async { (server.get("/readyz").await.status == 200).then_some(()) }).await;
     for runner in server.runners() {
         let status = std::fs::read_to_string(format!("/proc/{}/status", runner.pid)).expect("it is alive");
-        assert_says(&status, &["NoNewPrivs:\t1", "Seccomp:\t2"]);
+        assert_says(
+            &status,
+            &["NoNewPrivs:\t1", "Seccomp:\t2", "CapPrm:\t0000000000000000", "CapEff:\t0000000000000000"],
+        );
         // Pipes and sockets without a name only: nothing opened, nothing inherited from the operator.
         for entry in std::fs::read_dir(format!("/proc/{}/fd", runner.pid)).expect("it is alive").flatten() {
             let target = std::fs::read_link(entry.path()).unwrap_or_default();

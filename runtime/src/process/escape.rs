@@ -383,6 +383,7 @@ const MEMORIES: &[Try] = &[
     ("mq_open", || call(libc::SYS_mq_open, [T(c"escaped"), N(0o102), N(0o600), N(0)])),
     ("mlock", || call(libc::SYS_mlockall, [N(1)])),
     ("swapon", || call(libc::SYS_swapon, [T(c"/tmp/swap"), N(0)])),
+    ("poison a page of the machine's", || call(libc::SYS_madvise, [R(&mut room()), N(4096), N(100)])),
     ("process_madvise", || call(libc::SYS_process_madvise, [N(0), R(&mut room()), N(0), N(4), N(0)])),
 ];
 

@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 /// What a zygote's jail is made of, and so its runners', for `GET /v1/runtime`.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Layers {
-    /// `execve` gains nothing, and the other layers need no privilege.
+    /// `execve` gains nothing, and the other layers need no privilege. No capability is left.
     pub no_new_privs: Layer,
     /// No path can be opened, made or looked at.
     pub landlock: Layer,
@@ -111,6 +111,7 @@ mod linux {
         ABI, Access, AccessFs, AccessNet, CompatLevel, Compatible, Ruleset, RulesetAttr, RulesetStatus, Scope,
     };
     use rustix::process::{Resource, Rlimit, setrlimit};
+    use rustix::thread::{CapabilitySet, CapabilitySets};
     use seccompiler::{
         BpfProgram, SeccompAction, SeccompCmpArgLen, SeccompCmpOp, SeccompCondition, SeccompFilter,
         SeccompRule,
@@ -121,13 +122,22 @@ mod linux {
 
     /// The layers that need nothing of what the process will do: before V8 starts.
     pub(crate) fn enter(memory_bytes: u64) -> Layers {
-        Layers {
-            no_new_privs: Layer::from(rustix::thread::set_no_new_privs(true)),
-            namespaces: Layer::from(namespaces()),
-            landlock: Layer::from(landlock()),
-            limits: Layer::from(limits(memory_bytes)),
-            seccomp: Layer::Untried,
-        }
+        let no_new_privs = rustix::thread::set_no_new_privs(true);
+        let namespaces = Layer::from(namespaces());
+        let landlock = Layer::from(landlock());
+        let limits = Layer::from(limits(memory_bytes));
+        // After the last that may need one.
+        let no_new_privs = Layer::from(no_new_privs.and_then(|()| drop_capabilities()));
+        Layers { no_new_privs, namespaces, landlock, limits, seccomp: Layer::Untried }
+    }
+
+    /// Root has capabilities, and in a user namespace of its own everybody.
+    fn drop_capabilities() -> rustix::io::Result<()> {
+        let none = CapabilitySet::empty();
+        rustix::thread::set_capabilities(
+            None,
+            CapabilitySets { effective: none, permitted: none, inheritable: none },
+        )
     }
 
     /// The last layer: from here on the zygote only talks to its broker and makes runners.
@@ -206,7 +216,6 @@ mod linux {
         libc::SYS_brk,
         libc::SYS_munmap,
         libc::SYS_mremap,
-        libc::SYS_madvise,
         libc::SYS_mincore,
         // Waiting. There is one thread, and `clone` makes no second one.
         libc::SYS_poll,
@@ -256,6 +265,25 @@ mod linux {
         // Private memory, which RLIMIT_DATA counts: neither shared mappings nor growing stacks are in it.
         let private = SeccompCmpOp::MaskedEq((libc::MAP_SHARED | libc::MAP_GROWSDOWN) as u64);
         rules.insert(libc::SYS_mmap, vec![rule(vec![argument(3, private, 0)?])?]);
+        // What V8 and the allocators tell the kernel of their memory: nothing that needs a privilege.
+        let mut advice = Vec::new();
+        for told in [
+            libc::MADV_NORMAL,
+            libc::MADV_RANDOM,
+            libc::MADV_SEQUENTIAL,
+            libc::MADV_WILLNEED,
+            libc::MADV_DONTNEED,
+            libc::MADV_FREE,
+            libc::MADV_DONTFORK,
+            libc::MADV_DOFORK,
+            libc::MADV_HUGEPAGE,
+            libc::MADV_NOHUGEPAGE,
+            libc::MADV_DONTDUMP,
+            libc::MADV_DODUMP,
+        ] {
+            advice.push(rule(vec![argument(2, SeccompCmpOp::Eq, told as u64)?])?);
+        }
+        rules.insert(libc::SYS_madvise, advice);
         // For the zygote alone: copies of itself and nothing else that `clone` can make, their sockets, their descriptors,
         // what they give up, their end with it.
         let pass = || pass::condition().map_err(|error| error.to_string());
