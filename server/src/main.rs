@@ -17,6 +17,7 @@
 //! | [`ledger`] | the audit record of a run |
 //! | [`host`] | the way from a run to the servers: rules, answers, failures |
 //! | [`isolation`] | where isolates live |
+//! | [`machine`] | how many runs it has memory for |
 //! | [`settings`] | `isolet.toml`: limits and rules of the operator |
 //! | [`config`] | which MCP servers there are |
 //! | [`demo`] | the built-in MCP server |
@@ -41,6 +42,7 @@ mod http;
 mod isolation;
 mod learned;
 mod ledger;
+mod machine;
 mod made;
 mod mcp;
 mod pretty;

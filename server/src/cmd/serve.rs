@@ -13,6 +13,7 @@ use crate::exit::Failure;
 use crate::http::access::Access;
 use crate::http::admission::Admission;
 use crate::http::server::Server;
+use crate::machine;
 use crate::mcp;
 use crate::settings::rules::Stdout;
 use crate::settings::serving::Token;
@@ -44,7 +45,7 @@ pub struct Args {
     /// Answer to this host name too, where listening on loopback (a proxy in front)
     #[arg(long, value_name = "NAME")]
     allow_host: Vec<String>,
-    /// Runs at once, 256 if nothing says otherwise
+    /// Runs at once; if nothing says otherwise, as many as the machine has memory for, at most 256
     #[arg(long, value_name = "N", value_parser = at_least_one)]
     max_running: Option<usize>,
     /// Runs that may wait, 1024 if nothing says otherwise; one more is answered with 429
@@ -90,7 +91,8 @@ pub fn run(args: Args) -> Result<(), Failure> {
         .map_err(|error| Failure::Usage(error.to_string()))?;
     let servers = config::load(args.mcp_config.or(mcp_config).as_deref(), folder)?;
     let defaults = EngineOptions::default();
-    let max_running = args.max_running.or(engine.max_running).unwrap_or(defaults.live);
+    let max_running =
+        args.max_running.or(engine.max_running).unwrap_or_else(|| machine::runs(limits.heap_bytes));
     let max_waiting = args.max_waiting.or(queue).unwrap_or(MAX_WAITING);
     let warm = engine.warm.unwrap_or(defaults.warm).min(max_running);
     let isolation = args.isolation.or(&engine);
