@@ -150,7 +150,7 @@ fn progress_is_told_while_a_script_runs_and_never_after() {
     let folder = in_folder(demo());
     let mut client = Client::legacy(folder.path(), &[]);
     let code = "for (let i = 0; i < 3; i++) await env.demo.wait({ ms: 120 });
-        for (let i = 0; i < 10000; i++) console.log('flood');";
+        for (let i = 0; i < 3000; i++) console.log('flood');";
     let params = json!({ "name": "run", "arguments": { "code": code }, "_meta": { "progressToken": "p" } });
     let id = client.begin("tools/call", params);
     let answer = client.answer(id);
