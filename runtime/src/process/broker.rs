@@ -161,6 +161,14 @@ impl Runner {
     }
 }
 
+#[cfg(test)]
+impl Runner {
+    /// One that no zygote made.
+    pub(crate) fn alone(process: Arc<Process>, stream: UnixStream) -> Self {
+        Self { process, stream, catalogues: Vec::new(), zygote: 0, broker: Weak::new() }
+    }
+}
+
 impl Drop for Runner {
     fn drop(&mut self) {
         // A script that has taken over its process may not mean to end with its run.

@@ -6,6 +6,9 @@
 //! The runner is not believed: calls are counted again, logs measured, a result must be JSON within the limit, and what
 //! breaks these rules ends as `crashed`.
 
+#[cfg(all(test, target_os = "linux"))]
+mod hostile;
+
 use std::collections::{HashMap, VecDeque};
 use std::io;
 use std::sync::Arc;
@@ -211,14 +214,23 @@ impl RemoteRun {
             }
         }
         to_send.extend_from_slice(&errand.frame);
-        let arrived = Arrived::of_at_most(longest(&errand.limits));
         let watch = self.broker.watch(&runner, &errand.limits);
-        let mut live = Live {
+        let mut live = Live::new(errand, runner, watch, milliseconds(self.since), to_send);
+        // Most frames fit into the socket at once; what does not goes when there is room.
+        live.send();
+        Stage::Running(Box::new(live))
+    }
+}
+
+impl Live {
+    fn new(errand: Box<Errand>, runner: Runner, watch: Watch, queued_ms: f64, to_send: Vec<u8>) -> Self {
+        let arrived = Arrived::of_at_most(longest(&errand.limits));
+        Self {
             errand,
             runner,
             _watch: watch,
             started: Instant::now(),
-            queued_ms: milliseconds(self.since),
+            queued_ms,
             begun: false,
             calls: FuturesUnordered::new(),
             in_flight: HashMap::new(),
@@ -229,14 +241,9 @@ impl RemoteRun {
             arrived,
             to_send,
             sent: 0,
-        };
-        // Most frames fit into the socket at once; what does not goes when there is room.
-        live.send();
-        Stage::Running(Box::new(live))
+        }
     }
-}
 
-impl Live {
     /// The next event that the runner tells of; `None` when it has ended.
     async fn next(&mut self) -> io::Result<Option<RunEvent>> {
         loop {
