@@ -1,8 +1,11 @@
 //! How many fresh isolates a second, and what each costs: the engine alone, without HTTP.
 //!
-//! `cargo run --release -p isolet-runtime --example throughput -- [RUNS] [PARALLEL] [thread]`; the example `runner` must
-//! be built for process isolation, which is the default.
+//! `cargo run --release -p isolet-runtime --example throughput -- [RUNS] [PARALLEL] [thread | RUNNER...]`; the example
+//! `runner` must be built for process isolation, which is the default. With several runner executables, those of two
+//! commits for instance, they take turns every hundred runs: this machine's speed changes within seconds by more than
+//! most changes to the code do.
 
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -10,6 +13,9 @@ use isolet_runtime::{
     Catalogue, Engine, EngineOptions, Entry, Environment, Isolation, Job, Language, Limits, RunnerProcesses,
     ToolFuture, ToolHost, ToolRequest,
 };
+
+/// Runs in a turn.
+const TURN: usize = 100;
 
 struct Nothing;
 
@@ -19,21 +25,101 @@ impl ToolHost for Nothing {
     }
 }
 
+/// One engine and what was measured of it.
+struct Contender {
+    name: String,
+    engine: Engine,
+    seconds: f64,
+    cpu_ms: f64,
+    latencies: Vec<f64>,
+    turns: Vec<f64>,
+}
+
 fn main() {
-    let mut arguments = std::env::args().skip(1).filter_map(|argument| argument.parse::<usize>().ok());
-    let runs = arguments.next().unwrap_or(5_000);
-    let parallel = arguments.next().unwrap_or(1);
+    let words: Vec<String> = std::env::args().skip(1).collect();
+    let mut numbers = words.iter().filter_map(|word| word.parse::<usize>().ok());
+    let runs = numbers.next().unwrap_or(5_000);
+    let parallel = numbers.next().unwrap_or(1);
     let tokio = tokio::runtime::Runtime::new().expect("a tokio runtime");
-    let isolation = if std::env::args().any(|word| word == "thread") {
-        Isolation::Thread
-    } else {
-        let executable = std::env::current_exe().expect("the path of this program").with_file_name("runner");
-        Isolation::Process(RunnerProcesses { executable, subcommand: "runner".into(), count: 1 })
-    };
-    let engine = Engine::new(EngineOptions { isolation, ..EngineOptions::default() }, tokio.handle().clone());
+    let mut kinds: Vec<(String, Isolation)> = Vec::new();
+    for word in words.iter().filter(|word| word.parse::<usize>().is_err()) {
+        kinds.push(match word.as_str() {
+            "thread" => (word.clone(), Isolation::Thread),
+            path => (word.clone(), processes(PathBuf::from(path))),
+        });
+    }
+    if kinds.is_empty() {
+        let beside = std::env::current_exe().expect("the path of this program").with_file_name("runner");
+        kinds.push(("process".into(), processes(beside)));
+    }
+    let mut contenders: Vec<Contender> = kinds
+        .into_iter()
+        .map(|(name, isolation)| {
+            let options = EngineOptions { isolation, ..EngineOptions::default() };
+            let engine = Engine::new(options, tokio.handle().clone());
+            Contender { name, engine, seconds: 0.0, cpu_ms: 0.0, latencies: Vec::new(), turns: Vec::new() }
+        })
+        .collect();
     std::thread::sleep(std::time::Duration::from_millis(500));
 
-    let job = || Job {
+    for _ in 0..runs.div_ceil(TURN) {
+        for contender in &mut contenders {
+            tokio.block_on(turn(contender, parallel));
+        }
+    }
+    let first = contenders[0].turns.clone();
+    for contender in &mut contenders {
+        contender.latencies.sort_by(f64::total_cmp);
+        let count = contender.latencies.len();
+        let at = |share: f64| contender.latencies[((count - 1) as f64 * share) as usize];
+        // Turn by turn beside the first one's.
+        let mut ratios: Vec<f64> =
+            contender.turns.iter().zip(&first).map(|(mine, other)| mine / other).collect();
+        ratios.sort_by(f64::total_cmp);
+        println!(
+            "{}: {count} runs, {parallel} at once: {:.0}/s, {:.3} ms of CPU each, p50 {:.3} ms, p99 {:.3} ms; a turn takes {:.3} of the first one's",
+            contender.name,
+            count as f64 / contender.seconds,
+            contender.cpu_ms / count as f64,
+            at(0.5),
+            at(0.99),
+            ratios[ratios.len() / 2]
+        );
+    }
+}
+
+fn processes(executable: PathBuf) -> Isolation {
+    Isolation::Process(RunnerProcesses { executable, subcommand: "runner".into(), count: 1 })
+}
+
+async fn turn(contender: &mut Contender, parallel: usize) {
+    let cpu_before = cpu_of(&contender.engine);
+    let started = Instant::now();
+    let mut tasks = tokio::task::JoinSet::new();
+    for _ in 0..parallel {
+        let engine = contender.engine.clone();
+        tasks.spawn(async move {
+            let mut latencies = Vec::new();
+            for _ in 0..TURN / parallel {
+                let started = Instant::now();
+                let report = engine.run(job()).report().await;
+                assert_eq!(report.result.as_deref(), Ok("2"));
+                latencies.push(started.elapsed().as_secs_f64() * 1000.0);
+            }
+            latencies
+        });
+    }
+    while let Some(part) = tasks.join_next().await {
+        contender.latencies.extend(part.expect("the task"));
+    }
+    let seconds = started.elapsed().as_secs_f64();
+    contender.turns.push(seconds);
+    contender.seconds += seconds;
+    contender.cpu_ms += cpu_of(&contender.engine) - cpu_before;
+}
+
+fn job() -> Job {
+    Job {
         code: "return 1 + 1".into(),
         language: Language::TypeScript,
         entry: Entry::Script { input: None },
@@ -43,43 +129,12 @@ fn main() {
             host: Arc::new(Nothing),
         },
         limits: Limits::default(),
-    };
-    let all = |engine: &Engine| {
-        cpu_ms("self") + engine.runners().iter().map(|zygote| cpu_ms(&zygote.pid.to_string())).sum::<f64>()
-    };
-    let cpu_before = all(&engine);
-    let started = Instant::now();
-    let mut latencies: Vec<f64> = Vec::with_capacity(runs);
-    tokio.block_on(async {
-        let mut tasks = tokio::task::JoinSet::new();
-        for _ in 0..parallel {
-            let engine = engine.clone();
-            tasks.spawn(async move {
-                let mut latencies = Vec::new();
-                for _ in 0..runs / parallel {
-                    let started = Instant::now();
-                    let report = engine.run(job()).report().await;
-                    assert_eq!(report.result.as_deref(), Ok("2"));
-                    latencies.push(started.elapsed().as_secs_f64() * 1000.0);
-                }
-                latencies
-            });
-        }
-        while let Some(part) = tasks.join_next().await {
-            latencies.extend(part.expect("the task"));
-        }
-    });
-    let seconds = started.elapsed().as_secs_f64();
-    let cpu = all(&engine) - cpu_before;
-    latencies.sort_by(f64::total_cmp);
-    let at = |share: f64| latencies[((latencies.len() - 1) as f64 * share) as usize];
-    println!(
-        "{runs} runs, {parallel} at once: {:.0}/s, {:.3} ms of CPU each, p50 {:.3} ms, p99 {:.3} ms",
-        runs as f64 / seconds,
-        cpu / runs as f64,
-        at(0.5),
-        at(0.99)
-    );
+    }
+}
+
+/// CPU of this process, of the engine's zygotes and of the runners that they have buried, in milliseconds.
+fn cpu_of(engine: &Engine) -> f64 {
+    cpu_ms("self") + engine.runners().iter().map(|zygote| cpu_ms(&zygote.pid.to_string())).sum::<f64>()
 }
 
 /// CPU of a process and of the processes that it has buried, in milliseconds.
