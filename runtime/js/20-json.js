@@ -89,6 +89,11 @@ function article(value) {
 
 // JSON text of `value`; `what` names it in errors ("The result", "The input of drive.get_document").
 isolet.toJSONText = (value, what) => {
+  // Most results are one value, and what has no fields needs no replacer, nor an object around it to replace it in.
+  switch (typeof value) {
+    case "number": case "boolean": return JSONStringify(value);
+    case "string": return JSONStringify(StringPrototypeIsWellFormed(value) ? value : StringPrototypeToWellFormed(value));
+  }
   // The path is rebuilt only when something is wrong: the replacer sees holder and key, so the key is what it knows.
   const replacer = function (key, entry) {
     if (typeof entry === "string") {
