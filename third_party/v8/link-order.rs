@@ -15,6 +15,8 @@ pub fn ask(kind: &str) {
     println!("cargo::rerun-if-env-changed=RUSTC_LINKER");
     if links_with_lld() && order.exists() {
         println!("cargo::rustc-link-arg-{kind}=-Wl,--symbol-ordering-file={}", order.display());
+        println!("cargo::rustc-link-arg-{kind}=-Wl,-z,max-page-size=2097152");
+        println!("cargo::rustc-link-arg-{kind}=-Wl,-z,separate-loadable-segments");
         // Not every program has every function.
         println!("cargo::rustc-link-arg-{kind}=-Wl,--no-warn-symbol-ordering");
     }
