@@ -60,11 +60,17 @@ impl FreshIsolate {
     /// old context may have left traces in the isolate.
     #[cfg_attr(not(target_os = "linux"), allow(dead_code))]
     pub(crate) fn renew(&mut self) {
-        self.isolate.remove_slot::<RunState>();
-        self.isolate.remove_slot::<crate::modules::ModuleMap>();
+        self.settle();
         (self.context, self.entries) = new_context(&mut self.isolate);
         // No garbage collection: it leaves pages to be swept later, which every runner would do anew (11% of its time),
         // and an empty new space, for which every runner would map a page.
+    }
+
+    /// Forgets the run that was in the context, as far as Rust remembers it.
+    #[cfg_attr(not(target_os = "linux"), allow(dead_code))]
+    pub(crate) fn settle(&mut self) {
+        self.isolate.remove_slot::<RunState>();
+        self.isolate.remove_slot::<crate::modules::ModuleMap>();
     }
 
     /// Where answers and requests for this isolate go.

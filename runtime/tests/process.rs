@@ -57,6 +57,31 @@ fn siblings_share_no_chance_and_no_traces() {
 }
 
 #[test]
+fn what_isolet_ran_before_a_copy_was_made_is_not_to_be_seen() {
+    let code = r#"
+const seen = { timer: setTimeout(() => {}, 0), own: Reflect.ownKeys(globalThis).map(String), env: Object.keys(env) };
+try { env.warm } catch (error) { seen.unknown = [error.name, error.message, error.stack] }
+seen.has = ["warm" in env, typeof input, typeof globalThis.answers, typeof globalThis.warm];
+console.count(); console.count("warm");
+seen.sum = (await env.demo.add({ a: 1, b: 2 })).sum;
+const key = Object.getOwnPropertyDescriptor(globalThis, "input") ?? {};
+return { ...seen, input: [key.writable, key.enumerable, key.configurable, key.value === undefined] };
+"#;
+    let report = run_with(code, None, limits());
+    let (runtime, _) = engine();
+    let options = EngineOptions { warm: 1, live: 4, heap_bytes: 32 << 20, isolation: Isolation::Thread };
+    // A thread's isolate runs nothing before its script.
+    let cold = Engine::new(options, runtime.handle().clone());
+    let expected = runtime.block_on(cold.run(cases::job(code, limits())).report());
+    assert!(expected.result.is_ok(), "{:?}", expected.result);
+    assert_eq!(report.result, expected.result);
+    let texts = |report: &isolet_runtime::Report| {
+        report.logs.iter().map(|line| line.text.clone()).collect::<Vec<_>>()
+    };
+    assert_eq!(texts(&report), texts(&expected));
+}
+
+#[test]
 fn a_runner_that_aborts_is_replaced_and_only_its_runs_crash() {
     // One allocation far over the limit, in a path of V8 that calls no callback.
     let error =

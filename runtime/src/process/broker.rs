@@ -55,6 +55,7 @@ impl ProcessOptions {
             zygote: ZygoteOptions {
                 heap_bytes: options.heap_bytes,
                 memory_bytes: memory_bound(options.heap_bytes),
+                copies: live,
             },
         }
     }

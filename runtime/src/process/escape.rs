@@ -59,7 +59,7 @@ fn attempt_in_a_runner(call_of_another_architecture: bool) -> io::Result<ExitCod
     println!("layers\t{}\t{layers:?}", if layers.complete() { "complete" } else { "incomplete" });
     PARENT.store(std::process::id(), Ordering::Relaxed);
     match fork::fork()? {
-        Forked::Zygote(_) => {
+        Forked::Zygote(..) => {
             drop(channel);
             io::Write::write_all(&mut theirs, &pass::disguised().to_ne_bytes())?;
             // To the runner's end, which is told by how the test sees this process end too: a signal shows as no "done".
@@ -264,6 +264,10 @@ const PROCESSES: &[Try] = &[
     ("fork", || process(call(libc::SYS_fork, []))),
     ("clone of a process", || {
         process(call(libc::SYS_clone, [N(libc::SIGCHLD.into()), N(0), N(0), N(0), N(0)]))
+    }),
+    ("clone of a process as the zygote does it", || {
+        let mut descriptor = room();
+        process(call(libc::SYS_clone, [N(fork::FLAGS as i64), N(0), R(&mut descriptor), N(0), N(0)]))
     }),
     ("clone3 of a process", || {
         let mut arguments = room();

@@ -10,8 +10,9 @@ use super::pass;
 
 /// Which of the two returned.
 pub(crate) enum Forked {
-    /// The old process, with the new one's id.
-    Zygote(u32),
+    /// The old process, with the new one's id and a descriptor of it, through which the broker ends it: unlike its number it
+    /// never comes to mean another process.
+    Zygote(u32, OwnedFd),
     /// The new process.
     Runner,
 }
@@ -60,20 +61,25 @@ pub(crate) fn leave_stdin() {
 /// When the kernel has no room for another process.
 pub(crate) fn fork() -> io::Result<Forked> {
     bury();
+    let mut descriptor: i32 = -1;
     // The system call, not the C library's `fork`: that one's handlers put locks back which nobody holds here, and for that
     // each copy would write to nine pages, half of them the allocator's.
     // SAFETY: without a flag that shares anything, and without a stack, the copy goes on here with memory of its own. A
     // zygote has one thread (V8 runs `--single-threaded`, its jail forbids to make another), so no lock is held and
     // nothing is left half done in the copy. What the C library remembers of the thread is right but for its number, which
-    // it asks the kernel for where it matters (`abort`).
-    match unsafe { pass::call(libc::SYS_clone, [libc::SIGCHLD as usize, 0, 0, 0, 0]) }? {
+    // it asks the kernel for where it matters (`abort`). The kernel writes the descriptor to the live number.
+    match unsafe { pass::call(libc::SYS_clone, [FLAGS, 0, (&raw mut descriptor) as usize, 0, 0]) }? {
         0 => {
             settle();
             Ok(Forked::Runner)
         }
-        pid => Ok(Forked::Zygote(pid as u32)),
+        // SAFETY: the call has succeeded, so the descriptor is there; it is new, and nothing else owns it.
+        pid => Ok(Forked::Zygote(pid as u32, unsafe { OwnedFd::from_raw_fd(descriptor) })),
     }
 }
+
+/// A copy of the process, whose end is told as a child's is, and a descriptor of it.
+pub(crate) const FLAGS: usize = (libc::SIGCHLD | libc::CLONE_PIDFD) as usize;
 
 /// A runner's first steps.
 fn settle() {
@@ -101,18 +107,6 @@ pub(crate) fn socket_pair() -> io::Result<(UnixStream, UnixStream)> {
     unsafe {
         pass::call(libc::SYS_socketpair, [libc::AF_UNIX as usize, kind, 0, pair.as_mut_ptr() as usize, 0])?;
         Ok((UnixStream::from_raw_fd(pair[0]), UnixStream::from_raw_fd(pair[1])))
-    }
-}
-
-/// A descriptor of a runner, through which the broker ends it: unlike its number it never comes to mean another process.
-///
-/// # Errors
-/// When no descriptor is left.
-pub(crate) fn descriptor(pid: u32) -> io::Result<OwnedFd> {
-    // SAFETY: takes numbers; the descriptor is new, and nothing else owns it.
-    unsafe {
-        let descriptor = pass::call(libc::SYS_pidfd_open, [pid as usize, 0, 0, 0, 0])?;
-        Ok(OwnedFd::from_raw_fd(descriptor as i32))
     }
 }
 

@@ -117,7 +117,7 @@ mod linux {
         SeccompRule,
     };
 
-    use super::super::pass;
+    use super::super::{fork, pass};
     use super::{Layer, Layers};
 
     /// The layers that need nothing of what the process will do: before V8 starts.
@@ -287,14 +287,13 @@ mod linux {
         // For the zygote alone: copies of itself and nothing else that `clone` can make, their sockets, their descriptors,
         // what they give up, their end with it.
         let pass = || pass::condition().map_err(|error| error.to_string());
-        let fork = argument(0, SeccompCmpOp::Eq, libc::SIGCHLD as u64)?;
+        let copy = argument(0, SeccompCmpOp::Eq, fork::FLAGS as u64)?;
         let unix = argument(0, SeccompCmpOp::Eq, libc::AF_UNIX as u64)?;
         let with_the_zygote = argument(0, SeccompCmpOp::Eq, libc::PR_SET_PDEATHSIG as u64)?;
         let for_the_zygote = [
-            (libc::SYS_clone, vec![fork, pass()?]),
+            (libc::SYS_clone, vec![copy, pass()?]),
             (libc::SYS_socketpair, vec![unix, pass()?]),
             (libc::SYS_sendmsg, vec![pass()?]),
-            (libc::SYS_pidfd_open, vec![pass()?]),
             (libc::SYS_wait4, vec![pass()?]),
             (libc::SYS_prlimit64, vec![pass()?]),
             (libc::SYS_prctl, vec![with_the_zygote, pass()?]),

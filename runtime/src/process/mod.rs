@@ -16,20 +16,29 @@
 //! | [`zygote`] | the process that is copied |
 //! | `warm_up` | what it runs before |
 //! | `freeze` | its read-only memory, out of the way of copying |
+//! | `huge` | what runs use of the program, in few pieces |
+//! | `empty` | its memory that holds nothing, given back |
+//! | `mappings` | the kernel's account of its memory |
+//! | `arena` | its copies' memory outside of V8's heap |
 //! | `fork` | the copying |
 //! | `pass` | what a zygote may do and its copies may not |
 //! | `runner` | the copy: one script, then the end |
 //! | [`jail`] | what zygotes and runners give up before they take work |
 //! | `escape` | tests of the jail from inside |
 
+#[cfg(target_arch = "x86_64")]
+mod arena;
 pub(crate) mod broker;
 mod channel;
+mod empty;
 #[doc(hidden)]
 pub mod escape;
 mod fork;
 pub mod frames;
 mod freeze;
+mod huge;
 pub mod jail;
+mod mappings;
 mod pass;
 pub(crate) mod remote;
 mod runner;

@@ -71,9 +71,9 @@ pub(crate) struct Sentry {
     memory: u64,
 }
 
-/// What a runner may hold besides what its run is charged for: its copy of the zygote (20 MiB resident with what it shares,
-/// most of it never copied), V8's compiler at work, a result on its way out.
-const OWN: u64 = 64 << 20;
+/// What a runner may hold besides what its run is charged for: its copy of the zygote, which counts as its own though most of
+/// it is shared (2 MiB, and the program's huge pages), V8's compiler at work, a result on its way out.
+const OWN: u64 = (64 << 20) + super::huge::ROOM as u64;
 
 impl Sentry {
     /// From now on, with the earliest moment at which a limit on time can be reached.

@@ -12,12 +12,15 @@ use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::Duration;
 
+#[cfg(target_arch = "x86_64")]
+use super::arena;
 use super::fork::{self, Forked};
 use super::frames::{self, FromZygote, ToZygote, VERSION};
 use super::freeze::Shelf;
-use super::{channel, jail, runner, warm_up};
+use super::mappings::Mappings;
+use super::{channel, empty, huge, jail, runner, warm_up};
 use crate::Catalogue;
-use crate::isolate::Bare;
+use crate::isolate::{Bare, FreshIsolate};
 use crate::v8_process;
 
 /// What the broker puts on the zygote's command line, after the hidden subcommand.
@@ -27,17 +30,19 @@ pub struct ZygoteOptions {
     pub heap_bytes: usize,
     /// Bound on the private memory of each process, in bytes.
     pub memory_bytes: u64,
+    /// How many runners there may be at once. What makes each of them cheaper is left out for a single one.
+    pub copies: usize,
 }
 
 impl ZygoteOptions {
     /// As command line words.
-    pub(crate) fn to_words(self) -> [String; 2] {
-        [self.heap_bytes.to_string(), self.memory_bytes.to_string()]
+    pub(crate) fn to_words(self) -> [String; 3] {
+        [self.heap_bytes.to_string(), self.memory_bytes.to_string(), self.copies.to_string()]
     }
 
     fn from_words(mut words: impl Iterator<Item = String>) -> Option<Self> {
         let mut next = || words.next()?.parse::<u64>().ok();
-        Some(Self { heap_bytes: next()? as usize, memory_bytes: next()? })
+        Some(Self { heap_bytes: next()? as usize, memory_bytes: next()?, copies: next()? as usize })
     }
 }
 
@@ -64,7 +69,10 @@ const ROOM: usize = 8;
 fn serve(options: ZygoteOptions) -> io::Result<std::convert::Infallible> {
     // First of all, as namespaces can be left only by a process with one thread.
     jail::close_inherited();
-    let shelf = Shelf::open();
+    // The parser asks how much stack is left, and gets itself another one where nobody knows. The C library knows from
+    // /proc, which the jail takes away; what it said is remembered for the thread, and so for all its copies.
+    let _ = stacker::remaining_stack();
+    let memory = (options.copies > 1).then(|| Ok((Mappings::open()?, Shelf::open()?)));
     let mut layers = jail::enter(options.memory_bytes);
     let socket = UnixStream::from(io::stdin().as_fd().try_clone_to_owned()?);
     fork::leave_stdin();
@@ -72,10 +80,14 @@ fn serve(options: ZygoteOptions) -> io::Result<std::convert::Infallible> {
     v8_process::start_alone();
     let mut fresh =
         Bare::new(options.heap_bytes, options.heap_bytes + options.heap_bytes / ROOM).with_context();
-    warm_up::warm_up(&mut fresh);
-    if let Err(error) = shelf.and_then(Shelf::freeze) {
-        eprintln!("isolet runner: read-only memory stays where it is, which makes runs slower: {error}");
+    if let Some(memory) = memory {
+        warm_up::warm_up(&mut fresh);
+        if let Err(error) = memory.and_then(|(mappings, shelf)| lighten(&mut fresh, &mappings, shelf)) {
+            eprintln!("isolet runner: its memory stays as it is, which makes runs slower: {error}");
+        }
     }
+    #[cfg(target_arch = "x86_64")]
+    arena::lay_out()?;
     // Copies must not all hand out the same random bytes.
     crate::entropy::forget();
     jail::shut(&mut layers);
@@ -96,16 +108,17 @@ fn serve(options: ZygoteOptions) -> io::Result<std::convert::Infallible> {
                     let (theirs, ours) = patiently(fork::socket_pair)?;
                     match patiently(fork::fork)? {
                         Forked::Runner => {
+                            #[cfg(target_arch = "x86_64")]
+                            arena::open();
                             drop(theirs);
                             // Not freed: that would write to memory which is still the zygote's too.
                             std::mem::forget(reader);
                             drop(socket);
                             runner::live(&mut fresh, ours, &mut catalogues);
                         }
-                        Forked::Zygote(pid) => {
+                        Forked::Zygote(pid, process) => {
                             drop(ours);
                             let known = catalogues.keys().copied().collect();
-                            let process = fork::descriptor(pid)?;
                             let frame = encode(&FromZygote::Runner { pid, catalogues: known })?;
                             channel::send(&socket, &frame, &[theirs.as_fd(), process.as_fd()])?;
                         }
@@ -116,6 +129,15 @@ fn serve(options: ZygoteOptions) -> io::Result<std::convert::Infallible> {
     }
     // The broker is gone: so are the callers of all runs, and with this process its runners end.
     fork::end()
+}
+
+/// Arranges the process's memory so that a copy costs little.
+fn lighten(fresh: &mut FreshIsolate, mappings: &Mappings, shelf: Shelf) -> io::Result<()> {
+    shelf.freeze(&mappings.read()?)?;
+    huge::forget(mappings)?;
+    warm_up::again(fresh);
+    huge::put(mappings)?;
+    empty::give_back(mappings)
 }
 
 /// Tries again while the kernel has no room for another process or socket: others may end, and the zygote's own end would
