@@ -296,6 +296,51 @@ async fn one_who_hangs_up_cancels_the_run() {
     server.assert_works().await;
 }
 
+/// hyper does not read while it answers, so it does not see the end behind a request that waits its turn.
+#[tokio::test]
+async fn one_who_hangs_up_with_another_request_on_its_way_cancels_the_run() {
+    use tokio::io::AsyncWriteExt as _;
+
+    let server = Daemon::serve().await_ready().await;
+    let mut socket = tokio::net::TcpStream::connect(server.address()).await.unwrap();
+    let body = r#"{"code":"await env.demo.wait({ ms: 50000 })"}"#;
+    let length = body.len();
+    let requests = format!(
+        "POST /v1/run HTTP/1.1\r\nHost: {}\r\nContent-Type: application/json\r\nContent-Length: {length}\r\n\r\n{body}\
+         GET /healthz HTTP/1.1\r\nHost: {}\r\n\r\n",
+        server.address(),
+        server.address()
+    );
+    socket.write_all(requests.as_bytes()).await.unwrap();
+    server.metric_becomes("isolet_runs_in_flight", 1.0).await;
+    drop(socket);
+    server.metric_becomes("isolet_runs_total{outcome=\"cancelled\"}", 1.0).await;
+    server.metric_becomes("isolet_runs_in_flight", 0.0).await;
+}
+
+/// A body whose length nobody says ahead.
+#[tokio::test]
+async fn a_body_may_come_in_chunks() {
+    use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+
+    let server = Daemon::serve().await_ready().await;
+    let mut socket = tokio::net::TcpStream::connect(server.address()).await.unwrap();
+    let head = format!(
+        "POST /v1/run HTTP/1.1\r\nHost: {}\r\nContent-Type: application/json\r\nTransfer-Encoding: chunked\r\n\
+         Connection: close\r\n\r\n",
+        server.address()
+    );
+    socket.write_all(head.as_bytes()).await.unwrap();
+    for part in [r#"{"code":"retu"#, r#"rn input * 2","inp"#, r#"ut":21}"#] {
+        socket.write_all(format!("{:x}\r\n{part}\r\n", part.len()).as_bytes()).await.unwrap();
+        tokio::time::sleep(std::time::Duration::from_millis(20)).await;
+    }
+    socket.write_all(b"0\r\n\r\n").await.unwrap();
+    let mut answer = String::new();
+    socket.read_to_string(&mut answer).await.unwrap();
+    assert!(answer.starts_with("HTTP/1.1 200") && answer.contains(r#""result":42"#), "{answer}");
+}
+
 #[tokio::test]
 async fn hanging_up_cancels_the_call_upstream() {
     let odd = odd::Odd::new();

@@ -3,6 +3,7 @@
 //! | module | idea |
 //! |---|---|
 //! | [`server`] | what requests share; connections; the orderly stop |
+//! | `socket`, `impatient` | clients that hang up, and that do not read |
 //! | [`router`] | which request goes where |
 //! | [`access`] | tokens, and protection from web pages |
 //! | [`admission`] | how many at once, how many wait |
@@ -27,5 +28,6 @@ mod router;
 pub mod run;
 mod search;
 pub mod server;
+mod socket;
 
 pub use search::HITS;

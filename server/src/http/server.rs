@@ -1,6 +1,5 @@
 //! What all requests share, and how the server stops.
 
-use std::convert::Infallible;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
@@ -21,6 +20,7 @@ use super::impatient::Impatient;
 use super::metrics::Metrics;
 use super::reply::Reply;
 use super::router;
+use super::socket::Socket;
 use crate::mcp::Endpoint;
 use crate::tools::Tools;
 
@@ -35,6 +35,11 @@ const DRAIN: Duration = Duration::from_secs(20);
 
 /// How long the last answers may take to reach their clients.
 const FLUSH: Duration = Duration::from_secs(2);
+
+/// Why a request gets no answer.
+#[derive(Debug, thiserror::Error)]
+#[error("the client hung up")]
+struct HungUp;
 
 /// What all requests share.
 pub struct Server {
@@ -108,10 +113,18 @@ impl Server {
                     }
                 };
                 let _ = socket.set_nodelay(true);
-                let (server, endpoint) = (self.clone(), mcp.clone());
+                let socket = Socket::new(socket);
+                let (server, endpoint, client) = (self.clone(), mcp.clone(), socket.clone());
                 let answer = service_fn(move |request: Request<Incoming>| {
-                    let (server, mcp) = (server.clone(), endpoint.clone());
-                    async move { Ok::<Reply, Infallible>(router::answer(&server, &mcp, request).await) }
+                    let (server, mcp, client) = (server.clone(), endpoint.clone(), client.clone());
+                    async move {
+                        tokio::select! {
+                            biased;
+                            reply = router::answer(&server, &mcp, request) => Ok::<Reply, HungUp>(reply),
+                            // An answer that is dropped is a run that is cancelled.
+                            () = client.hung_up() => Err(HungUp),
+                        }
+                    }
                 });
                 let connection = graceful
                     .watch(http.serve_connection(TokioIo::new(Impatient::new(socket, UNREAD)), answer));
