@@ -1,9 +1,9 @@
 //! How many fresh isolates a second, and what each costs: the engine alone, without HTTP.
 //!
-//! `cargo run --release -p isolet-runtime --example throughput -- [RUNS] [PARALLEL] [thread | RUNNER...]`; the example
-//! `runner` must be built for process isolation, which is the default. With several runner executables, those of two
-//! commits for instance, they take turns every hundred runs: this machine's speed changes within seconds by more than
-//! most changes to the code do.
+//! `cargo run --release -p isolet-runtime --example throughput -- [RUNS] [PARALLEL] [thread | RUNNER[@TOOLS]...]`; the
+//! example `runner` must be built for process isolation, which is the default. With several runner executables, those of
+//! two commits for instance, they take turns every hundred runs: this machine's speed changes within seconds by more than
+//! most changes to the code do. `@3000` gives the runs a server of 3,000 tools, of which they call the last.
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -11,7 +11,7 @@ use std::time::Instant;
 
 use isolet_runtime::{
     Catalogue, Engine, EngineOptions, Entry, Environment, Isolation, Job, Language, Limits, RunnerProcesses,
-    ToolFuture, ToolHost, ToolRequest,
+    ServerTools, ToolFuture, ToolHost, ToolRequest,
 };
 
 /// Runs in a turn.
@@ -29,6 +29,9 @@ impl ToolHost for Nothing {
 struct Contender {
     name: String,
     engine: Engine,
+    /// What the runs can reach, and their script.
+    catalogue: Arc<Catalogue>,
+    code: String,
     seconds: f64,
     cpu_ms: f64,
     latencies: Vec<f64>,
@@ -41,23 +44,39 @@ fn main() {
     let runs = numbers.next().unwrap_or(5_000);
     let parallel = numbers.next().unwrap_or(1);
     let tokio = tokio::runtime::Runtime::new().expect("a tokio runtime");
-    let mut kinds: Vec<(String, Isolation)> = Vec::new();
+    let mut kinds: Vec<(String, Isolation, usize)> = Vec::new();
     for word in words.iter().filter(|word| word.parse::<usize>().is_err()) {
-        kinds.push(match word.as_str() {
-            "thread" => (word.clone(), Isolation::Thread),
-            path => (word.clone(), processes(PathBuf::from(path))),
-        });
+        let (place, tools) = word.split_once('@').unwrap_or((word, "0"));
+        let isolation = if place == "thread" { Isolation::Thread } else { processes(PathBuf::from(place)) };
+        kinds.push((word.clone(), isolation, tools.parse().expect("a number of tools")));
     }
     if kinds.is_empty() {
         let beside = std::env::current_exe().expect("the path of this program").with_file_name("runner");
-        kinds.push(("process".into(), processes(beside)));
+        kinds.push(("process".into(), processes(beside), 0));
     }
     let mut contenders: Vec<Contender> = kinds
         .into_iter()
-        .map(|(name, isolation)| {
+        .map(|(name, isolation, tools)| {
             let options = EngineOptions { isolation, ..EngineOptions::default() };
             let engine = Engine::new(options, tokio.handle().clone());
-            Contender { name, engine, seconds: 0.0, cpu_ms: 0.0, latencies: Vec::new(), turns: Vec::new() }
+            let mut catalogue = Catalogue::default();
+            let mut code = "return 1 + 1".to_owned();
+            if tools > 0 {
+                let names = (1..=tools).map(|number| (format!("tool_{number}"), format!("tool_{number}")));
+                catalogue.insert("server", "server", ServerTools::new(names));
+                code = format!("return (await env.server.tool_{tools}({{}})).sum");
+            }
+            let catalogue = Arc::new(catalogue);
+            Contender {
+                name,
+                engine,
+                catalogue,
+                code,
+                seconds: 0.0,
+                cpu_ms: 0.0,
+                latencies: Vec::new(),
+                turns: Vec::new(),
+            }
         })
         .collect();
     std::thread::sleep(std::time::Duration::from_millis(500));
@@ -89,6 +108,8 @@ fn main() {
 }
 
 fn processes(executable: PathBuf) -> Isolation {
+    // Zygotes start in the root folder.
+    let executable = std::fs::canonicalize(&executable).expect("the runner's executable");
     Isolation::Process(RunnerProcesses { executable, subcommand: "runner".into(), count: 1 })
 }
 
@@ -98,12 +119,14 @@ async fn turn(contender: &mut Contender, parallel: usize) {
     let mut tasks = tokio::task::JoinSet::new();
     for _ in 0..parallel {
         let engine = contender.engine.clone();
+        let (catalogue, code) = (contender.catalogue.clone(), contender.code.clone());
+        let result = if code.starts_with("return 1") { "2" } else { "3" };
         tasks.spawn(async move {
             let mut latencies = Vec::new();
             for _ in 0..TURN / parallel {
                 let started = Instant::now();
-                let report = engine.run(job()).report().await;
-                assert_eq!(report.result.as_deref(), Ok("2"));
+                let report = engine.run(job(&code, catalogue.clone())).report().await;
+                assert_eq!(report.result.as_deref(), Ok(result));
                 latencies.push(started.elapsed().as_secs_f64() * 1000.0);
             }
             latencies
@@ -118,16 +141,12 @@ async fn turn(contender: &mut Contender, parallel: usize) {
     contender.cpu_ms += cpu_of(&contender.engine) - cpu_before;
 }
 
-fn job() -> Job {
+fn job(code: &str, catalogue: Arc<Catalogue>) -> Job {
     Job {
-        code: "return 1 + 1".into(),
+        code: code.into(),
         language: Language::TypeScript,
         entry: Entry::Script { input: None },
-        environment: Environment {
-            vars: serde_json::Map::new(),
-            catalogue: Arc::new(Catalogue::default()),
-            host: Arc::new(Nothing),
-        },
+        environment: Environment { vars: serde_json::Map::new(), catalogue, host: Arc::new(Nothing) },
         limits: Limits::default(),
     }
 }

@@ -19,7 +19,7 @@ use std::cell::UnsafeCell;
 use std::ffi::{c_uint, c_void};
 use std::ptr;
 
-/// How much is set aside. `return 1 + 1` takes 60 KB, a script of 100 lines with 30 calls 200 KB.
+/// How much is set aside. `return 1 + 1` uses 48 KiB of it, with a call 64, and 100 lines with 50 calls 500.
 const ROOM: usize = 512 << 10;
 
 /// Blocks above this are the allocator's.
