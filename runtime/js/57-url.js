@@ -22,6 +22,15 @@ isolet.lazy(["URL"], ["urls"], (host) => {
   // undefined if it is no URL.
   const parse = (url, base) => natives.parseUrl(usv(url), base === undefined ? undefined : usv(base));
 
+  // Takes texts. What is too long to be quoted may be too long to be a URL, too: the host refuses those whose `href` has
+  // more than 8 MiB, in which a character can take nine bytes.
+  const QUOTED = 4096, LONG = 8 * 1024 * 1024 / 9;
+  function invalid(url, base) {
+    const shown = (text) => text.length <= QUOTED ? isolet.inspect(text)
+      : `a text of ${text.length} characters${text.length > LONG ? " (isolet takes URLs of up to 8 MiB)" : ""}`;
+    return new TypeError(`Invalid URL: ${shown(url)}${base === undefined ? "" : `, relative to ${shown(base)}`}.`);
+  }
+
   class URL {
     #text;
     #parts;
@@ -29,12 +38,10 @@ isolet.lazy(["URL"], ["urls"], (host) => {
 
     constructor(url, base = undefined) {
       need(arguments.length, 1, "new URL");
-      const text = parse(url, base);
-      if (text === undefined) {
-        throw new TypeError(
-          `Invalid URL: ${isolet.inspect(usv(url))}${base === undefined ? "" : `, relative to ${isolet.inspect(usv(base))}`}.`,
-        );
-      }
+      url = usv(url);
+      if (base !== undefined) base = usv(base);
+      const text = natives.parseUrl(url, base);
+      if (text === undefined) throw invalid(url, base);
       this.#text = text;
     }
 
@@ -73,7 +80,9 @@ isolet.lazy(["URL"], ["urls"], (host) => {
     }
 
     #set(index, value) {
-      this.#become(natives.setUrl(this.#part(HREF), index, usv(value)));
+      const text = natives.setUrl(this.#part(HREF), index, usv(value));
+      if (text === undefined) throw new TypeError("The URL would be too long (isolet takes URLs of up to 8 MiB).");
+      this.#become(text);
     }
 
     #query() {
@@ -85,8 +94,9 @@ isolet.lazy(["URL"], ["urls"], (host) => {
       return this.#part(HREF);
     }
     set href(value) {
-      const text = parse(value);
-      if (text === undefined) throw new TypeError(`Invalid URL: ${isolet.inspect(usv(value))}.`);
+      value = usv(value);
+      const text = natives.parseUrl(value);
+      if (text === undefined) throw invalid(value);
       this.#become(text);
       if (this.#params !== undefined) isolet.params.reset(this.#params, this.#query());
     }

@@ -4,7 +4,8 @@ use ::url::{Url, form_urlencoded, quirks};
 
 use super::*;
 
-/// Longer texts are no URL here. The parser is linear, but it runs where no termination can interrupt it.
+/// Longer texts are no URL here, nor is what becomes longer. The parser is linear, but it runs where no termination can
+/// interrupt it.
 const LONGEST: usize = 8 << 20;
 
 /// The components in the order that js/56-url.js reads them. None of them can hold a line break: the parser drops or
@@ -27,13 +28,14 @@ fn joined(url: &Url) -> String {
 }
 
 fn parse(input: &str, base: Option<&str>) -> Option<Url> {
-    if input.len() > LONGEST {
+    if input.len() > LONGEST || base.is_some_and(|base| base.len() > LONGEST) {
         return None;
     }
-    match base {
+    let url = match base {
         None => Url::parse(input).ok(),
         Some(base) => Url::parse(base).ok()?.join(input).ok(),
-    }
+    };
+    url.filter(|url| url.as_str().len() <= LONGEST)
 }
 
 /// `parseUrl(input, base)` → the components, one a line, or undefined if it is no URL.
@@ -45,7 +47,8 @@ pub(super) fn parse_url(scope: &mut PinScope, arguments: Arguments, mut result: 
     }
 }
 
-/// `setUrl(href, part, value)` → the components after the part was set; unchanged where the standard ignores the value.
+/// `setUrl(href, part, value)` → the components after the part was set; unchanged where the standard ignores the value, and
+/// undefined where it would be too long.
 /// Parts are numbered as the lines of `parseUrl`.
 pub(super) fn set_url(scope: &mut PinScope, arguments: Arguments, mut result: ReturnValue) {
     let (href, value) = (text(scope, &arguments, 0), text(scope, &arguments, 2));
@@ -73,7 +76,9 @@ pub(super) fn set_url(scope: &mut PinScope, arguments: Arguments, mut result: Re
         }
         _ => Ok(()),
     };
-    set_text(scope, &mut result, &joined(&url));
+    if url.as_str().len() <= LONGEST {
+        set_text(scope, &mut result, &joined(&url));
+    }
 }
 
 /// `formEncode(text)`: one name or value as `application/x-www-form-urlencoded`.
@@ -112,5 +117,7 @@ mod tests {
     #[test]
     fn a_text_past_the_bound_is_no_url() {
         assert!(parse(&format!("https://a/{}", "b".repeat(LONGEST)), None).is_none());
+        assert!(parse("b", Some(&format!("https://a/{}/", "b".repeat(LONGEST)))).is_none());
+        assert!(parse(&format!("https://a/{}", "é".repeat(LONGEST / 4)), None).is_none(), "six bytes each");
     }
 }

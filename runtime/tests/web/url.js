@@ -248,3 +248,28 @@ test(
   },
   [["1", "a", true], true, "[object URLSearchParams Iterator]"],
 );
+test(
+  "a URL past the bound is refused, and says how long it is",
+  () => {
+    const long = `https://a/${"b".repeat(8 << 20)}`;
+    const url = new URL("https://a/b?c#d");
+    const said = [];
+    for (const run of [() => new URL(long), () => (url.href = long), () => (url.search = long), () => new URL("//", long)]) {
+      try {
+        said.push(run());
+      } catch (error) {
+        said.push(`${error.name}: ${error.message}`);
+      }
+    }
+    return [...said, URL.canParse(long), URL.parse(long), url.href];
+  },
+  [
+    "TypeError: Invalid URL: a text of 8388618 characters (isolet takes URLs of up to 8 MiB).",
+    "TypeError: Invalid URL: a text of 8388618 characters (isolet takes URLs of up to 8 MiB).",
+    "TypeError: The URL would be too long (isolet takes URLs of up to 8 MiB).",
+    "TypeError: Invalid URL: '//', relative to a text of 8388618 characters (isolet takes URLs of up to 8 MiB).",
+    false,
+    null,
+    "https://a/b?c#d",
+  ],
+);
