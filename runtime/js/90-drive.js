@@ -104,6 +104,9 @@ isolet.prepare = (varsText, inputText, strict) => {
   if (inputText !== undefined) globalThis.input = JSONParse(inputText);
 };
 
+// `RegExp.lastMatch` and its relatives are not to tell of isolet's own matches.
+isolet.primordials.RegExpPrototypeExec(/(?:)/, "");
+
 // Last of all: what no file has kept is dropped before the snapshot is made: functions that each fresh context would
 // otherwise carry.
 isolet.primordials = undefined;

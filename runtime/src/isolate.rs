@@ -73,6 +73,17 @@ impl FreshIsolate {
         self.isolate.remove_slot::<crate::modules::ModuleMap>();
     }
 
+    /// Runs a text of isolet's own in the context; `None` when it throws or is stopped.
+    #[cfg_attr(not(target_os = "linux"), allow(dead_code))]
+    pub(crate) fn evaluate(&mut self, text: &str) -> Option<()> {
+        let Self { isolate, context, .. } = self;
+        v8::scope!(let scope, isolate);
+        let context = v8::Local::new(scope, &*context);
+        let scope = &mut v8::ContextScope::new(scope, context);
+        let source = v8::String::new(scope, text)?;
+        v8::Script::compile(scope, source, None)?.run(scope).map(|_| ())
+    }
+
     /// Where answers and requests for this isolate go.
     pub(crate) fn sender(&self) -> Sender<Inbound> {
         self.sender.clone()

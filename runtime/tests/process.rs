@@ -29,6 +29,42 @@ fn the_jail_is_complete_here() {
     }
 }
 
+/// A zygote that is started in place of another one may come to other circumstances.
+#[test]
+fn a_later_zygote_without_a_whole_jail_is_refused_where_it_must_be_whole() {
+    let file = std::env::temp_dir().join(format!("isolet-patchy-{}", std::process::id()));
+    let Isolation::Process(runner) = isolation() else { unreachable!() };
+    for required in [true, false] {
+        let _ = std::fs::remove_file(&file);
+        let subcommand = format!("patchy={}", file.display());
+        let isolation = Isolation::Process(RunnerProcesses { subcommand, count: 1, ..runner.clone() });
+        let (runtime, engine) = engine_with(isolation);
+        let run = || runtime.block_on(engine.run(cases::job("return 1", limits())).report()).result;
+        engine.vet_jails(required);
+        assert_eq!(run().as_deref(), Ok("1"));
+        assert!(engine.runners()[0].layers.as_ref().is_some_and(|layers| layers.complete()));
+
+        std::fs::write(&file, "").unwrap();
+        kill(engine.runners()[0].pid);
+        let until = Instant::now() + Duration::from_secs(20);
+        while engine.runner_restarts() == 0 {
+            assert!(Instant::now() < until, "the zygote is gone");
+            std::thread::sleep(Duration::from_millis(10));
+        }
+        if required {
+            let error = run().unwrap_err();
+            assert!(error.code == ErrorCode::Crashed && error.message.contains("No process"), "{error:?}");
+            assert!(engine.runners().iter().all(|zygote| zygote.layers.is_none()), "{:?}", engine.runners());
+            std::fs::remove_file(&file).unwrap();
+            assert!(runtime.block_on(engine.ready(Duration::from_secs(20))), "the next one is whole again");
+        }
+        assert_eq!(run().as_deref(), Ok("1"));
+        let whole = engine.runners()[0].layers.as_ref().is_some_and(|layers| layers.complete());
+        assert_eq!(whole, required);
+    }
+    let _ = std::fs::remove_file(&file);
+}
+
 #[test]
 fn what_v8_cannot_interrupt_ends_with_its_process_and_keeps_its_code() {
     let (runtime, engine) = own_engine();
@@ -59,7 +95,11 @@ fn siblings_share_no_chance_and_no_traces() {
 #[test]
 fn what_isolet_ran_before_a_copy_was_made_is_not_to_be_seen() {
     let code = r#"
-const seen = { timer: setTimeout(() => {}, 0), own: Reflect.ownKeys(globalThis).map(String), env: Object.keys(env) };
+const matches = [RegExp.lastMatch, RegExp.$_, RegExp.leftContext, RegExp.$1];
+const seen = { timer: setTimeout(() => {}, 0), own: Reflect.ownKeys(globalThis).map(String), env: Object.keys(env), matches };
+// Of a global that was used and made when it was first asked for, this tells. The console was.
+seen.kinds = seen.own.filter((name) => name !== "console")
+  .map((name) => Object.keys(Object.getOwnPropertyDescriptor(globalThis, name) ?? {}).join());
 try { env.warm } catch (error) { seen.unknown = [error.name, error.message, error.stack] }
 seen.has = ["warm" in env, typeof input, typeof globalThis.answers, typeof globalThis.warm];
 console.count(); console.count("warm");
@@ -79,6 +119,24 @@ return { ...seen, input: [key.writable, key.enumerable, key.configurable, key.va
         report.logs.iter().map(|line| line.text.clone()).collect::<Vec<_>>()
     };
     assert_eq!(texts(&report), texts(&expected));
+}
+
+/// The zygote's own warm-up is stopped like a run; what is stopped once stays so, and must not be copied.
+#[test]
+fn a_heap_too_small_to_warm_up_in_is_copied_cold() {
+    let runtime = tokio::runtime::Runtime::new().unwrap();
+    // The first is too small, the second just large enough.
+    for heap_bytes in [300 << 10, 1 << 20] {
+        let options = EngineOptions { warm: 1, live: 4, heap_bytes, isolation: isolation() };
+        let engine = Engine::new(options, runtime.handle().clone());
+        assert!(runtime.block_on(engine.ready(Duration::from_secs(20))), "{heap_bytes}");
+        let limits = Limits { heap_bytes, ..limits() };
+        for _ in 0..3 {
+            let report = runtime.block_on(engine.run(cases::job("return 1", limits.clone())).report());
+            assert_eq!(report.result.as_deref(), Ok("1"), "{heap_bytes}");
+        }
+        assert_eq!(engine.runner_restarts(), 0);
+    }
 }
 
 #[test]
@@ -210,8 +268,12 @@ fn an_input_too_long_for_a_frame_fails_the_run_at_once() {
 
 /// An engine that no other test uses.
 fn own_engine() -> (tokio::runtime::Runtime, Engine) {
+    engine_with(isolation())
+}
+
+fn engine_with(isolation: Isolation) -> (tokio::runtime::Runtime, Engine) {
     let runtime = tokio::runtime::Runtime::new().unwrap();
-    let options = EngineOptions { warm: 4, live: 64, heap_bytes: 32 << 20, isolation: isolation() };
+    let options = EngineOptions { warm: 4, live: 64, heap_bytes: 32 << 20, isolation };
     let engine = Engine::new(options, runtime.handle().clone());
     assert!(runtime.block_on(engine.ready(Duration::from_secs(20))), "runners start");
     (runtime, engine)

@@ -19,6 +19,8 @@ use std::cell::UnsafeCell;
 use std::ffi::{c_uint, c_void};
 use std::ptr;
 
+use super::mappings::PAGE;
+
 /// How much is set aside. `return 1 + 1` uses 48 KiB of it, with a call 64, and 100 lines with 50 calls 500.
 const ROOM: usize = 512 << 10;
 
@@ -127,14 +129,17 @@ static ARENA: Alone<Arena> = Alone(UnsafeCell::new(Arena::new(0, 0)));
 /// # Errors
 /// When there is no memory.
 pub(crate) fn lay_out() -> std::io::Result<()> {
-    // SAFETY: new memory at an address of the kernel's choice.
+    // SAFETY: new memory at an address of the kernel's choice; then its last page is taken away, so that what is written past
+    // the end meets nothing.
     let start = unsafe {
-        let flags = libc::MAP_PRIVATE | libc::MAP_ANONYMOUS;
-        libc::mmap(ptr::null_mut(), ROOM, libc::PROT_READ | libc::PROT_WRITE, flags, -1, 0)
+        let (flags, length) = (libc::MAP_PRIVATE | libc::MAP_ANONYMOUS, ROOM + PAGE);
+        let start = libc::mmap(ptr::null_mut(), length, libc::PROT_READ | libc::PROT_WRITE, flags, -1, 0);
+        if start == libc::MAP_FAILED {
+            return Err(std::io::Error::last_os_error());
+        }
+        libc::munmap(start.cast::<u8>().add(ROOM).cast(), PAGE);
+        start
     };
-    if start == libc::MAP_FAILED {
-        return Err(std::io::Error::last_os_error());
-    }
     let start = start as usize;
     let end = start + ROOM;
     // SAFETY: this process has one thread, and nobody else looks at the two before the table is in place. The table lives
@@ -305,11 +310,11 @@ unsafe extern "C" fn alloc_aligned(align: usize, size: usize, token: Token, cont
     }
 }
 
-/// A block of the arena's with another size, there or elsewhere.
+/// A block of the arena's with another size, there or where `alloc` has one of that size.
 ///
 /// # Safety
 /// The block must be the arena's, not given back.
-unsafe fn resize(block: *mut u8, size: usize, token: Token, context: Context) -> *mut u8 {
+unsafe fn resize(block: *mut u8, size: usize, alloc: impl FnOnce() -> *mut u8) -> *mut u8 {
     if size == 0 {
         // SAFETY: the caller's.
         unsafe { arena().give_back(block) };
@@ -320,7 +325,7 @@ unsafe fn resize(block: *mut u8, size: usize, token: Token, context: Context) ->
         if arena().resize(block, size) {
             return block;
         }
-        let new = alloc_unchecked(size, token, context);
+        let new = alloc();
         if !new.is_null() {
             ptr::copy_nonoverlapping(block, new, arena().size(block));
             arena().give_back(block);
@@ -337,7 +342,7 @@ unsafe extern "C" fn realloc(block: *mut u8, size: usize, token: Token, context:
     // SAFETY: whoever resizes a block has it; the rest as in `alloc`.
     unsafe {
         if arena().holds(block) {
-            resize(block, size, token, context)
+            resize(block, size, || alloc(size, token, context))
         } else {
             elsewhere().realloc.unwrap_unchecked()(block, size, token, context)
         }
@@ -357,7 +362,7 @@ unsafe extern "C" fn realloc_unchecked(
     // SAFETY: as in `realloc`.
     unsafe {
         if arena().holds(block) {
-            resize(block, size, token, context)
+            resize(block, size, || alloc_unchecked(size, token, context))
         } else {
             elsewhere().realloc_unchecked.unwrap_unchecked()(block, size, token, context)
         }

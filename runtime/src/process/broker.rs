@@ -11,19 +11,19 @@ use std::path::PathBuf;
 use std::process::Stdio;
 use std::sync::atomic::{AtomicU8, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
-use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader, Interest};
+use tokio::io::{AsyncWriteExt, Interest};
 use tokio::net::UnixStream;
 use tokio::net::unix::{OwnedReadHalf, OwnedWriteHalf};
 use tokio::sync::{mpsc, oneshot, watch};
 
-use super::channel;
 use super::frames::{self, Arrived, FromZygote, RunFrame, ToRunner, ToZygote, VERSION};
 use super::jail::Layers;
 use super::remote::{Errand, RemoteRun, too_large};
-use super::sentry::{Process, Sentry};
+use super::sentry::{Process, Sentry, private_memory};
 use super::zygote::ZygoteOptions;
+use super::{channel, stderr};
 use crate::engine::{EngineOptions, RunnerProcesses};
 use crate::outlet::AbortOnDrop;
 use crate::watchdog::{Watch, Watchdog};
@@ -131,6 +131,8 @@ struct Zygote {
     frames: mpsc::UnboundedSender<Vec<u8>>,
     kill: mpsc::UnboundedSender<()>,
     layers: Option<Layers>,
+    /// Bytes of memory that are its own, as they were when it was ready.
+    held: u64,
     idle: Vec<Runner>,
     /// Runners that were asked for and have not arrived.
     spawning: usize,
@@ -144,6 +146,8 @@ pub(crate) struct Runner {
     stream: UnixStream,
     catalogues: Vec<u64>,
     zygote: u64,
+    /// Bytes of memory that it has from its zygote.
+    held: u64,
     broker: Weak<Broker>,
 }
 
@@ -166,7 +170,7 @@ impl Runner {
 impl Runner {
     /// One that no zygote made.
     pub(crate) fn alone(process: Arc<Process>, stream: UnixStream) -> Self {
-        Self { process, stream, catalogues: Vec::new(), zygote: 0, broker: Weak::new() }
+        Self { process, stream, catalogues: Vec::new(), zygote: 0, held: 0, broker: Weak::new() }
     }
 }
 
@@ -255,7 +259,8 @@ impl Broker {
 
     /// Looks after a run's limits until what is returned is dropped.
     pub(crate) fn watch(&self, runner: &Runner, limits: &Limits) -> Watch {
-        let (sentry, first) = Sentry::over(runner.process.clone(), limits, self.options.zygote.heap_bytes);
+        let heap_bytes = self.options.zygote.heap_bytes;
+        let (sentry, first) = Sentry::over(runner.process.clone(), limits, heap_bytes, runner.held);
         self.watchdog.watch(sentry, first)
     }
 
@@ -330,6 +335,7 @@ impl Broker {
         let Some(home) = state.zygotes.iter_mut().find(|known| known.id == zygote) else { return };
         home.spawning = home.spawning.saturating_sub(1);
         home.live += 1;
+        runner.held = home.held;
         while let Some(waiting) = state.waiting.pop_front() {
             match waiting.send(runner) {
                 Ok(()) => return,
@@ -401,8 +407,8 @@ impl Broker {
         // When the machine runs out of memory, runners are to go, and not what started them. Copies inherit it.
         #[cfg(target_os = "linux")]
         let _ = std::fs::write(format!("/proc/{pid}/oom_score_adj"), "500");
-        if let Some(stderr) = child.stderr.take() {
-            self.tokio.spawn(log_stderr(stderr, pid));
+        if let Some(printed) = child.stderr.take() {
+            self.tokio.spawn(stderr::log(printed, pid));
         }
         let (reader, writer) = UnixStream::from_std(ours)?.into_split();
         let (frames, outgoing) = mpsc::unbounded_channel();
@@ -420,6 +426,7 @@ impl Broker {
                 frames,
                 kill,
                 layers: None,
+                held: 0,
                 idle: Vec::new(),
                 spawning: 0,
                 live: 0,
@@ -477,6 +484,7 @@ impl Broker {
                             stream: UnixStream::from_std(stream)?,
                             catalogues,
                             zygote: id,
+                            held: 0,
                             broker: self.this.clone(),
                         };
                         self.arrived(id, runner);
@@ -509,6 +517,7 @@ impl Broker {
             .collect();
         if let Some(zygote) = state.zygotes.iter_mut().find(|known| known.id == id) {
             zygote.layers = Some(layers);
+            zygote.held = private_memory(zygote.pid).unwrap_or_default();
             for (id, catalogue) in announced {
                 zygote.say(&ToZygote::Catalogue { id, catalogue: (*catalogue).clone() });
             }
@@ -569,37 +578,6 @@ async fn write(mut writer: OwnedWriteHalf, mut outgoing: mpsc::UnboundedReceiver
     while let Some(frame) = outgoing.recv().await {
         if writer.write_all(&frame).await.is_err() {
             return;
-        }
-    }
-}
-
-/// A runner that dies says why on stderr; what V8 prints when it aborts is worth some lines in the log, not a megabyte.
-/// The pipe is the zygote's and that of all its copies, so each minute has lines of its own. What is more is read and
-/// dropped, so that no runner waits for it to be taken.
-async fn log_stderr(stderr: tokio::process::ChildStderr, pid: u32) {
-    const LINES: usize = 40;
-    const LONGEST: u64 = 1000;
-    const WINDOW: Duration = Duration::from_secs(60);
-    let mut stderr = BufReader::new(stderr);
-    let mut line = Vec::new();
-    let (mut since, mut lines) = (Instant::now(), 0);
-    loop {
-        line.clear();
-        match (&mut stderr).take(LONGEST).read_until(b'\n', &mut line).await {
-            Ok(read) if read > 0 => {
-                if since.elapsed() >= WINDOW {
-                    (since, lines) = (Instant::now(), 0);
-                }
-                lines += 1;
-                if lines <= LINES {
-                    tracing::warn!(
-                        pid,
-                        "runner: {}",
-                        String::from_utf8_lossy(&line).trim_end().escape_debug()
-                    );
-                }
-            }
-            _ => return,
         }
     }
 }

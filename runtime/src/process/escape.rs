@@ -11,9 +11,11 @@ use std::os::unix::net::UnixStream;
 use std::process::ExitCode;
 use std::sync::atomic::{AtomicU32, Ordering};
 
+#[cfg(target_arch = "x86_64")]
+use super::arena;
 use super::fork::{self, Forked};
-use super::{jail, pass, warm_up};
-use crate::isolate::Bare;
+use super::zygote::{self, Memory, ZygoteOptions};
+use super::{jail, pass};
 use crate::v8_process;
 
 /// One thing tried from inside.
@@ -46,12 +48,13 @@ pub fn main(mut words: impl Iterator<Item = String>) -> ExitCode {
 fn attempt_in_a_runner(call_of_another_architecture: bool) -> io::Result<ExitCode> {
     jail::close_inherited();
     let maps = std::fs::File::open("/proc/self/maps")?;
+    let memory = Memory::open();
     let mut layers = jail::enter(MEMORY);
     fork::leave_stdin();
     fork::expect();
     v8_process::start_alone();
-    let mut fresh = Bare::new(32 << 20, 32 << 20).with_context();
-    warm_up::warm_up(&mut fresh);
+    let options = ZygoteOptions { heap_bytes: 32 << 20, memory_bytes: MEMORY, copies: 2 };
+    let _fresh = zygote::original(options, memory)?;
     // The first to be opened is 0, where the attempts look for the channel; the zygote's end closes in the runner.
     let (channel, mut theirs) = UnixStream::pair()?;
     jail::shut(&mut layers);
@@ -71,6 +74,8 @@ fn attempt_in_a_runner(call_of_another_architecture: bool) -> io::Result<ExitCod
             std::process::abort()
         }
         Forked::Runner => {
+            #[cfg(target_arch = "x86_64")]
+            arena::open();
             drop(theirs);
             let mut sought = [0; 8];
             (&channel).read_exact(&mut sought)?;

@@ -10,7 +10,8 @@
 //! all the same, having made it writable, writes to a copy.
 //!
 //! What lies between the pages is not copied at all: nothing is as far out of reach as something without rights. No memory
-//! comes to lie there in its place, as the kernel puts memory far away from V8's unless it is told to.
+//! comes to lie there in its place: V8 gives out larger pieces, and the kernel puts memory far away from V8's unless it is told
+//! to, or V8 found no place for itself but the kernel's.
 
 use std::io;
 use std::ops::Range;
@@ -90,7 +91,8 @@ impl Shelf {
             }
         }
         // SAFETY: the mapping made above, to which nothing points any more. Then memory that is read-only is replaced by
-        // memory with the same content and the same rights, in one step.
+        // memory with the same content and the same rights, in one step. (Should the kernel take the old away and have no room for
+        // the new, V8 reads what is not there, and the zygote ends before it has a copy.)
         let there = unsafe {
             libc::munmap(copy, length);
             let flags = libc::MAP_PRIVATE | libc::MAP_FIXED;
@@ -106,6 +108,9 @@ fn is_frozen(mapping: &Mapping) -> bool {
     mapping.rights == *b"r--p" && mapping.file.is_none() && !mapping.named && mapping.anonymous > 0
 }
 
+/// V8 gives out its memory in pieces of this size: a gap that is smaller is never given out.
+const PIECE: usize = 256 << 10;
+
 /// Memory without rights that fills the place between two frozen mappings.
 fn holes(mappings: &[Mapping]) -> impl Iterator<Item = &Range<usize>> {
     mappings.windows(3).filter_map(|neighbours| match neighbours {
@@ -113,6 +118,7 @@ fn holes(mappings: &[Mapping]) -> impl Iterator<Item = &Range<usize>> {
             if is_frozen(before)
                 && hole.rights == *b"---p"
                 && hole.file.is_none()
+                && hole.range.len() < PIECE
                 && is_frozen(after)
                 && before.range.end == hole.range.start
                 && hole.range.end == after.range.start =>
@@ -152,6 +158,9 @@ mod tests {
             mapping(0x7000..0x8000, b"r--p", PAGE),
             mapping(0x8000..0x9000, b"---p", 0),
             mapping(0x9000..0xa000, b"rw-p", PAGE),
+            mapping(0x10_0000..0x11_0000, b"r--p", PAGE),
+            mapping(0x11_0000..0x11_0000 + PIECE, b"---p", 0),
+            mapping(0x11_0000 + PIECE..0x20_0000, b"r--p", PAGE),
         ];
         assert_eq!(holes(&list).collect::<Vec<_>>(), [&(0x3000..0x4000)]);
     }

@@ -21,11 +21,8 @@ const HUGE: usize = 2 << 20;
 /// A part with fewer pages in use than this stays where it is: one fault brings up to 16.
 const FEW: usize = 8;
 
-/// At most so many parts.
+/// At most so many parts: those with the most pages in use.
 const MOST: usize = 16;
-
-/// The memory of all of them, at most.
-pub(crate) const ROOM: usize = MOST * HUGE;
 
 /// A stretch of the program that could be in huge pages.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -62,11 +59,15 @@ pub(crate) fn put(mappings: &Mappings) -> io::Result<()> {
     let mut used = Vec::new();
     for part in parts(&all).into_iter().flat_map(single) {
         let present = mappings.present(&(part.range.start..part.end))?;
-        if present.iter().filter(|present| **present).count() >= FEW {
-            used.push(part);
+        let pages = present.iter().filter(|present| **present).count();
+        if pages >= FEW {
+            used.push((pages, part));
         }
     }
+    used.sort_by_key(|(pages, _)| std::cmp::Reverse(*pages));
     used.truncate(MOST);
+    let mut used: Vec<Part> = used.into_iter().map(|(_, part)| part).collect();
+    used.sort_by_key(|part| part.range.start);
     for part in joined(used) {
         if !replace(&part, mappings)? {
             break;
@@ -146,7 +147,8 @@ fn replace(part: &Part, mappings: &Mappings) -> io::Result<bool> {
     }
     let moved = is_huge(&(start..start + length), mappings)?
         // SAFETY: memory with the same content and the same rights comes into the part's place in one step; behind the part's
-        // end nothing was mapped (`parts`). Should that fail, what is there stays.
+        // end nothing was mapped (`parts`). (Should the kernel take the old away and have no room for the new, the zygote ends
+        // with its program, before it has a copy.)
         && unsafe {
             libc::mprotect(to, length, part.rights) == 0
                 && libc::mremap(

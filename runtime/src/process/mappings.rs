@@ -5,7 +5,7 @@ use std::io::{self, BufRead, BufReader, Seek};
 use std::ops::Range;
 use std::os::unix::fs::FileExt;
 
-/// Of memory, as the kernel's smallest unit on the platforms that there are.
+/// The kernel's smallest unit of memory on x86-64, and on most others.
 pub(crate) const PAGE: usize = 4096;
 
 /// What must be opened before the jail closes.
@@ -32,8 +32,12 @@ pub(crate) struct Mapping {
 
 impl Mappings {
     /// # Errors
-    /// Where there is no `/proc`.
+    /// Where there is no `/proc`, and where pages have another size: what was found out about a part of one would not hold for all
+    /// of it.
     pub(crate) fn open() -> io::Result<Self> {
+        if rustix::param::page_size() != PAGE {
+            return Err(io::Error::other("pages are not of 4 KiB"));
+        }
         Ok(Self { list: File::open("/proc/self/smaps")?, pages: File::open("/proc/self/pagemap")? })
     }
 

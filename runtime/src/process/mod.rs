@@ -13,6 +13,7 @@
 //! | `broker` | keeps zygotes running and runners ready |
 //! | `remote` | a run, from the broker's side: its calls, its events, its end |
 //! | `sentry` | what ends a runner that uses too much |
+//! | `stderr` | what zygotes and runners print |
 //! | [`zygote`] | the process that is copied |
 //! | `warm_up` | what it runs before |
 //! | `freeze` | its read-only memory, out of the way of copying |
@@ -43,5 +44,6 @@ mod pass;
 pub(crate) mod remote;
 mod runner;
 mod sentry;
+mod stderr;
 mod warm_up;
 pub mod zygote;

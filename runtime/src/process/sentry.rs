@@ -71,21 +71,23 @@ pub(crate) struct Sentry {
     memory: u64,
 }
 
-/// What a runner may hold besides what its run is charged for: its copy of the zygote, which counts as its own though most of
-/// it is shared (2 MiB, and the program's huge pages), V8's compiler at work, a result on its way out.
-const OWN: u64 = (64 << 20) + super::huge::ROOM as u64;
+/// What a runner may hold besides what its zygote held and what its run is charged for: V8's compiler at work, a result on its
+/// way out.
+const OWN: u64 = 64 << 20;
 
 impl Sentry {
-    /// From now on, with the earliest moment at which a limit on time can be reached.
+    /// From now on, with the earliest moment at which a limit on time can be reached. `held` is what the zygote held when it was
+    /// copied, in bytes: that counts as the runner's own, though most of it is shared.
     pub(crate) fn over(
         process: Arc<Process>,
         limits: &Limits,
         heap_bytes: usize,
+        held: u64,
     ) -> (Box<dyn Subject>, Instant) {
         let now = Instant::now();
         let wall_until = now + limits.wall + LAST;
         let cpu_until = process.cpu().unwrap_or_default() + limits.cpu;
-        let memory = OWN + (heap_bytes + crate::isolate::GRACE) as u64;
+        let memory = held + OWN + (heap_bytes + crate::isolate::GRACE) as u64;
         let first = (now + limits.cpu.min(LOOK)).min(wall_until);
         (Box::new(Self { process, cpu_until, wall_until, memory }), first)
     }
@@ -109,12 +111,12 @@ impl Subject for Sentry {
 }
 
 /// Memory of a process that is not shared with files. `None` where it cannot be told.
-fn private_memory(pid: u32) -> Option<u64> {
-    const PAGE: u64 = 4096;
+pub(crate) fn private_memory(pid: u32) -> Option<u64> {
+    let page = rustix::param::page_size() as u64;
     let statm = std::fs::read_to_string(format!("/proc/{pid}/statm")).ok()?;
     let mut pages = statm.split_whitespace().skip(1).map_while(|number| number.parse::<u64>().ok());
     let (resident, shared) = (pages.next()?, pages.next()?);
-    Some(resident.saturating_sub(shared) * PAGE)
+    Some(resident.saturating_sub(shared) * page)
 }
 
 #[cfg(test)]
@@ -130,7 +132,7 @@ mod tests {
         let process = Arc::new(Process::new(descriptor, (1 << 22) - 1));
         assert!(process.cpu().is_none());
         let limits = Limits { wall: Duration::ZERO, ..Limits::default() };
-        let (mut sentry, _) = Sentry::over(process.clone(), &limits, limits.heap_bytes);
+        let (mut sentry, _) = Sentry::over(process.clone(), &limits, limits.heap_bytes, 0);
         sentry.look(Instant::now() + LAST);
         assert_eq!(process.ended_for().map(|(reason, _)| reason), Some(StopReason::Wall));
         assert!(!child.wait().unwrap().success());

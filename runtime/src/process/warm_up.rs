@@ -1,13 +1,13 @@
 //! What a zygote runs before it is copied: isolet's own JavaScript, so that no run compiles it again.
 //!
 //! Functions of the snapshot are compiled when they are first called; their bytecode belongs to the isolate, not to a
-//! context. So a script that uses what most scripts use runs in a context that is thrown away afterwards. Nothing of a
-//! user's is in it.
+//! context. So a script that uses what most scripts use runs in a context that is thrown away afterwards, and one that leaves
+//! nothing behind in the context that is copied. Nothing of a user's is in them.
 
 use std::any::Any;
 use std::collections::VecDeque;
 use std::sync::mpsc::Sender;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use crate::execution::{self, Text};
@@ -15,7 +15,7 @@ use crate::isolate::FreshIsolate;
 use crate::outlet::Outlet;
 use crate::state::{Names, RunState};
 use crate::turns::{Inbound, Inbox};
-use crate::{Catalogue, Language, Limits, RunEvent, ServerTools, ToolRequest};
+use crate::{Catalogue, Language, Limits, Outcome, RunEvent, ServerTools, ToolRequest};
 
 const SCRIPT: &str = r#"
 const answers = await Promise.all([env.warm.up({ text: "a", list: [1, { b: null }] }), env["warm"]["up"]()]);
@@ -40,21 +40,27 @@ const ROUNDS: u32 = 6;
 
 /// Runs the script in the isolate's context and gives it a new one. There what leaves no traces runs some times over, so that
 /// its functions also have what they get when they are first called: another 4% off a run's time.
-pub(crate) fn warm_up(fresh: &mut FreshIsolate) {
-    once(fresh, SCRIPT, Some("[1]"));
+///
+/// # Errors
+/// When a run was stopped, by a small heap for one, or failed. The isolate is then of no use.
+pub(crate) fn warm_up(fresh: &mut FreshIsolate) -> Result<(), String> {
+    once(fresh, SCRIPT, Some("[1]"))?;
     fresh.renew();
-    for _ in 0..ROUNDS {
-        again(fresh);
-    }
+    (0..ROUNDS).try_for_each(|_| again(fresh))
 }
 
 /// Once more.
-pub(crate) fn again(fresh: &mut FreshIsolate) {
-    once(fresh, TRACELESS, None);
+///
+/// # Errors
+/// As [`warm_up`].
+pub(crate) fn again(fresh: &mut FreshIsolate) -> Result<(), String> {
+    once(fresh, TRACELESS, None)?;
     fresh.settle();
+    // What `RegExp.lastMatch` and its relatives tell of is the last match of isolet's own functions.
+    fresh.evaluate("/(?:)/.exec('')").ok_or_else(|| "a match failed".to_owned())
 }
 
-fn once(fresh: &mut FreshIsolate, code: &str, input: Option<&str>) {
+fn once(fresh: &mut FreshIsolate, code: &str, input: Option<&str>) -> Result<(), String> {
     let mut catalogue = Catalogue::default();
     catalogue.insert("warm", "warm", ServerTools::new([("up", "up")]));
     let names = Names { vars: serde_json::Map::new(), catalogue: Arc::new(catalogue) };
@@ -68,28 +74,46 @@ fn once(fresh: &mut FreshIsolate, code: &str, input: Option<&str>) {
     );
     let text = Text { code: code.into(), language: Language::TypeScript, input: input.map(str::to_owned) };
     execution::execute(fresh, Some(&mut asked.clone()), &text, state, 0.0, |_| ());
+    let outcome = asked.kept().outcome.take();
+    match outcome.ok_or("it did not end")?.result {
+        Err(error) => Err(error.message),
+        Ok(_) if fresh.control.stopped().is_some() => Err("it was stopped".into()),
+        Ok(_) => Ok(()),
+    }
 }
 
-/// Answers every call with the same object.
+/// Answers every call with the same object, and keeps what came of the run.
 #[derive(Clone, Default)]
-struct Asked(Arc<Mutex<VecDeque<u32>>>);
+struct Asked(Arc<Mutex<Kept>>);
+
+#[derive(Default)]
+struct Kept {
+    calls: VecDeque<u32>,
+    outcome: Option<Outcome>,
+}
+
+impl Asked {
+    fn kept(&self) -> MutexGuard<'_, Kept> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
 
 impl Outlet for Asked {
     fn event(&self, event: RunEvent) {
         if let RunEvent::Done(outcome) = event {
-            debug_assert!(outcome.result.is_ok(), "{:?}", outcome.result);
+            self.kept().outcome = Some(*outcome);
         }
     }
 
     fn call(&self, id: u32, _: ToolRequest, _: &Sender<Inbound>) -> Box<dyn Any + Send> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).push_back(id);
+        self.kept().calls.push_back(id);
         Box::new(())
     }
 }
 
 impl Inbox for Asked {
     fn wait(&mut self, _: Duration) -> Option<Inbound> {
-        let id = self.0.lock().unwrap_or_else(PoisonError::into_inner).pop_front()?;
+        let id = self.kept().calls.pop_front()?;
         Some(Inbound::Answer { id, answer: Ok(br#"{"ok":true,"list":[1,2]}"#.to_vec()) })
     }
 }

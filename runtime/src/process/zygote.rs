@@ -72,22 +72,13 @@ fn serve(options: ZygoteOptions) -> io::Result<std::convert::Infallible> {
     // The parser asks how much stack is left, and gets itself another one where nobody knows. The C library knows from
     // /proc, which the jail takes away; what it said is remembered for the thread, and so for all its copies.
     let _ = stacker::remaining_stack();
-    let memory = (options.copies > 1).then(|| Ok((Mappings::open()?, Shelf::open()?)));
+    let memory = Memory::open();
     let mut layers = jail::enter(options.memory_bytes);
     let socket = UnixStream::from(io::stdin().as_fd().try_clone_to_owned()?);
     fork::leave_stdin();
     fork::expect();
     v8_process::start_alone();
-    let mut fresh =
-        Bare::new(options.heap_bytes, options.heap_bytes + options.heap_bytes / ROOM).with_context();
-    if let Some(memory) = memory {
-        warm_up::warm_up(&mut fresh);
-        if let Err(error) = memory.and_then(|(mappings, shelf)| lighten(&mut fresh, &mappings, shelf)) {
-            eprintln!("isolet runner: its memory stays as it is, which makes runs slower: {error}");
-        }
-    }
-    #[cfg(target_arch = "x86_64")]
-    arena::lay_out()?;
+    let mut fresh = original(options, memory)?;
     // Copies must not all hand out the same random bytes.
     crate::entropy::forget();
     jail::shut(&mut layers);
@@ -131,13 +122,57 @@ fn serve(options: ZygoteOptions) -> io::Result<std::convert::Infallible> {
     fork::end()
 }
 
-/// Arranges the process's memory so that a copy costs little.
-fn lighten(fresh: &mut FreshIsolate, mappings: &Mappings, shelf: Shelf) -> io::Result<()> {
-    shelf.freeze(&mappings.read()?)?;
-    huge::forget(mappings)?;
-    warm_up::again(fresh);
-    huge::put(mappings)?;
-    empty::give_back(mappings)
+/// What it takes to arrange the process's memory, and cannot be had in the jail any more.
+pub(super) struct Memory(Mappings, Shelf);
+
+impl Memory {
+    /// # Errors
+    /// Where there is no such thing. Nothing depends on it but speed.
+    pub(super) fn open() -> io::Result<Self> {
+        Ok(Self(Mappings::open()?, Shelf::open()?))
+    }
+
+    /// Makes a copy of the process cost little.
+    fn lighten(self, fresh: &mut FreshIsolate) -> io::Result<()> {
+        let Self(mappings, shelf) = self;
+        shelf.freeze(&mappings.read()?)?;
+        huge::forget(&mappings)?;
+        warm_up::again(fresh).map_err(io::Error::other)?;
+        huge::put(&mappings)?;
+        empty::give_back(&mappings)
+    }
+}
+
+/// The isolate and context that are copied, and all else as a copy is to find it.
+///
+/// # Errors
+/// When there is no memory, or the isolate was stopped.
+pub(super) fn original(options: ZygoteOptions, memory: io::Result<Memory>) -> io::Result<FreshIsolate> {
+    let isolate =
+        || Bare::new(options.heap_bytes, options.heap_bytes + options.heap_bytes / ROOM).with_context();
+    let mut fresh = isolate();
+    if options.copies > 1 {
+        match warm_up::warm_up(&mut fresh) {
+            Ok(()) => {
+                if let Err(error) = memory.and_then(|memory| memory.lighten(&mut fresh)) {
+                    eprintln!("isolet runner: its memory stays as it is, which makes runs slower: {error}");
+                }
+            }
+            // The heap that runs may have is too small for it, most likely. What was stopped stays so.
+            Err(error) => {
+                eprintln!("isolet runner: nothing is warmed up, which makes runs slower: {error}");
+                // The crate `v8` wants isolates to go in the opposite order.
+                drop(fresh);
+                fresh = isolate();
+            }
+        }
+        if fresh.control.stopped().is_some() {
+            return Err(io::Error::other("its isolate was stopped while it warmed up"));
+        }
+    }
+    #[cfg(target_arch = "x86_64")]
+    arena::lay_out()?;
+    Ok(fresh)
 }
 
 /// Tries again while the kernel has no room for another process or socket: others may end, and the zygote's own end would

@@ -85,7 +85,7 @@ async fn heard(bytes: Vec<u8>, host: Arc<AtomicUsize>) -> Vec<RunEvent> {
     let descriptor = rustix::process::pidfd_open(pid, rustix::process::PidfdFlags::empty()).unwrap();
     let process = Arc::new(Process::new(descriptor, child.id()));
     let watchdog = Watchdog::start();
-    let (sentry, first) = Sentry::over(process.clone(), &limits(), 128 << 20);
+    let (sentry, first) = Sentry::over(process.clone(), &limits(), 128 << 20, 0);
     let errand = Errand {
         frame: Vec::new(),
         catalogue: Arc::default(),
