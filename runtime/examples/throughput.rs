@@ -29,9 +29,10 @@ impl ToolHost for Nothing {
 struct Contender {
     name: String,
     engine: Engine,
-    /// What the runs can reach, and their script.
+    /// What the runs can reach, their script, and what it returns.
     catalogue: Arc<Catalogue>,
     code: String,
+    result: &'static str,
     seconds: f64,
     cpu_ms: f64,
     latencies: Vec<f64>,
@@ -60,11 +61,11 @@ fn main() {
             let options = EngineOptions { isolation, ..EngineOptions::default() };
             let engine = Engine::new(options, tokio.handle().clone());
             let mut catalogue = Catalogue::default();
-            let mut code = "return 1 + 1".to_owned();
+            let (mut code, mut result) = ("return 1 + 1".to_owned(), "2");
             if tools > 0 {
                 let names = (1..=tools).map(|number| (format!("tool_{number}"), format!("tool_{number}")));
                 catalogue.insert("server", "server", ServerTools::new(names));
-                code = format!("return (await env.server.tool_{tools}({{}})).sum");
+                (code, result) = (format!("return (await env.server.tool_{tools}({{}})).sum"), "3");
             }
             let catalogue = Arc::new(catalogue);
             Contender {
@@ -72,6 +73,7 @@ fn main() {
                 engine,
                 catalogue,
                 code,
+                result,
                 seconds: 0.0,
                 cpu_ms: 0.0,
                 latencies: Vec::new(),
@@ -119,8 +121,8 @@ async fn turn(contender: &mut Contender, parallel: usize) {
     let mut tasks = tokio::task::JoinSet::new();
     for _ in 0..parallel {
         let engine = contender.engine.clone();
-        let (catalogue, code) = (contender.catalogue.clone(), contender.code.clone());
-        let result = if code.starts_with("return 1") { "2" } else { "3" };
+        let (catalogue, code, result) =
+            (contender.catalogue.clone(), contender.code.clone(), contender.result);
         tasks.spawn(async move {
             let mut latencies = Vec::new();
             for _ in 0..TURN / parallel {

@@ -310,22 +310,34 @@ unsafe extern "C" fn alloc_aligned(align: usize, size: usize, token: Token, cont
     }
 }
 
-/// A block of the arena's with another size, there or where `alloc` has one of that size.
+/// `realloc`: `alloc` makes a new block where one is needed, `behind` names the function for blocks that are not the arena's.
 ///
 /// # Safety
-/// The block must be the arena's, not given back.
-unsafe fn resize(block: *mut u8, size: usize, alloc: impl FnOnce() -> *mut u8) -> *mut u8 {
-    if size == 0 {
-        // SAFETY: the caller's.
-        unsafe { arena().give_back(block) };
-        return ptr::null_mut();
-    }
-    // SAFETY: the caller's; what is allocated is another block, of at least that many bytes.
+/// As the C library's: the block is null, or whoever calls this has it.
+unsafe fn another_size(
+    block: *mut u8,
+    size: usize,
+    (token, context): (Token, Context),
+    alloc: Alloc,
+    behind: impl FnOnce(&Dispatch) -> Option<Realloc>,
+) -> *mut u8 {
+    // SAFETY: the caller's, and what we were called with; the table's functions are all there. What is allocated is another
+    // block, of more bytes than are copied.
     unsafe {
+        if block.is_null() {
+            return alloc(size, token, context);
+        }
+        if !arena().holds(block) {
+            return behind(elsewhere()).unwrap_unchecked()(block, size, token, context);
+        }
+        if size == 0 {
+            arena().give_back(block);
+            return ptr::null_mut();
+        }
         if arena().resize(block, size) {
             return block;
         }
-        let new = alloc();
+        let new = alloc(size, token, context);
         if !new.is_null() {
             ptr::copy_nonoverlapping(block, new, arena().size(block));
             arena().give_back(block);
@@ -335,18 +347,8 @@ unsafe fn resize(block: *mut u8, size: usize, alloc: impl FnOnce() -> *mut u8) -
 }
 
 unsafe extern "C" fn realloc(block: *mut u8, size: usize, token: Token, context: Context) -> *mut u8 {
-    if block.is_null() {
-        // SAFETY: as in `alloc`.
-        return unsafe { alloc(size, token, context) };
-    }
-    // SAFETY: whoever resizes a block has it; the rest as in `alloc`.
-    unsafe {
-        if arena().holds(block) {
-            resize(block, size, || alloc(size, token, context))
-        } else {
-            elsewhere().realloc.unwrap_unchecked()(block, size, token, context)
-        }
-    }
+    // SAFETY: what we were called with.
+    unsafe { another_size(block, size, (token, context), alloc, |table| table.realloc) }
 }
 
 unsafe extern "C" fn realloc_unchecked(
@@ -355,18 +357,8 @@ unsafe extern "C" fn realloc_unchecked(
     token: Token,
     context: Context,
 ) -> *mut u8 {
-    if block.is_null() {
-        // SAFETY: as in `alloc`.
-        return unsafe { alloc_unchecked(size, token, context) };
-    }
-    // SAFETY: as in `realloc`.
-    unsafe {
-        if arena().holds(block) {
-            resize(block, size, || alloc_unchecked(size, token, context))
-        } else {
-            elsewhere().realloc_unchecked.unwrap_unchecked()(block, size, token, context)
-        }
-    }
+    // SAFETY: what we were called with.
+    unsafe { another_size(block, size, (token, context), alloc_unchecked, |table| table.realloc_unchecked) }
 }
 
 /// Frees a block if it is for us to free: the arena's, or the zygote's while there is none of the runner's own.

@@ -36,18 +36,13 @@ struct Part {
 
 /// Makes the kernel forget which of the program's pages are in use, so that it notes anew which are. Nothing is lost: these
 /// are a file's, as they were.
-///
-/// # Errors
-/// The kernel's.
-pub(crate) fn forget(mappings: &Mappings) -> io::Result<()> {
-    let all = mappings.read()?;
-    for mapping in program(&all).filter(|mapping| mapping.anonymous == 0) {
+pub(crate) fn forget(all: &[Mapping]) {
+    for mapping in program(all).filter(|mapping| mapping.anonymous == 0) {
         let (start, length) = (mapping.range.start as *mut libc::c_void, mapping.range.len());
         // SAFETY: a private mapping of a file that cannot be written to and has no page of its own: what is dropped is read
         // from the file again.
         unsafe { libc::madvise(start, length, libc::MADV_DONTNEED) };
     }
-    Ok(())
 }
 
 /// Moves what has been in use since [`forget`].

@@ -57,7 +57,13 @@ pub(crate) fn again(fresh: &mut FreshIsolate) -> Result<(), String> {
     once(fresh, TRACELESS, None)?;
     fresh.settle();
     // What `RegExp.lastMatch` and its relatives tell of is the last match of isolet's own functions.
-    fresh.evaluate("/(?:)/.exec('')").ok_or_else(|| "a match failed".to_owned())
+    fresh.evaluate("/(?:)/.exec('')").ok_or("a match failed")?;
+    went_on(fresh)
+}
+
+/// A stop is for good, whatever came of the run.
+fn went_on(fresh: &FreshIsolate) -> Result<(), String> {
+    fresh.control.stopped().map_or(Ok(()), |_| Err("it was stopped".into()))
 }
 
 fn once(fresh: &mut FreshIsolate, code: &str, input: Option<&str>) -> Result<(), String> {
@@ -75,11 +81,8 @@ fn once(fresh: &mut FreshIsolate, code: &str, input: Option<&str>) -> Result<(),
     let text = Text { code: code.into(), language: Language::TypeScript, input: input.map(str::to_owned) };
     execution::execute(fresh, Some(&mut asked.clone()), &text, state, 0.0, |_| ());
     let outcome = asked.kept().outcome.take();
-    match outcome.ok_or("it did not end")?.result {
-        Err(error) => Err(error.message),
-        Ok(_) if fresh.control.stopped().is_some() => Err("it was stopped".into()),
-        Ok(_) => Ok(()),
-    }
+    outcome.ok_or("it did not end")?.result.map_err(|error| error.message)?;
+    went_on(fresh)
 }
 
 /// Answers every call with the same object, and keeps what came of the run.

@@ -132,21 +132,20 @@ impl Memory {
         Ok(Self(Mappings::open()?, Shelf::open()?))
     }
 
-    /// Makes a copy of the process cost little.
-    fn lighten(self, fresh: &mut FreshIsolate) -> io::Result<()> {
+    /// Puts away what will not change any more, and has the kernel note anew what is used of the program.
+    fn put_away(self) -> io::Result<Mappings> {
         let Self(mappings, shelf) = self;
-        shelf.freeze(&mappings.read()?)?;
-        huge::forget(&mappings)?;
-        warm_up::again(fresh).map_err(io::Error::other)?;
-        huge::put(&mappings)?;
-        empty::give_back(&mappings)
+        let all = mappings.read()?;
+        shelf.freeze(&all)?;
+        huge::forget(&all);
+        Ok(mappings)
     }
 }
 
 /// The isolate and context that are copied, and all else as a copy is to find it.
 ///
 /// # Errors
-/// When there is no memory, or the isolate was stopped.
+/// When there is no memory, or isolet's own JavaScript failed where it had worked before.
 pub(super) fn original(options: ZygoteOptions, memory: io::Result<Memory>) -> io::Result<FreshIsolate> {
     let isolate =
         || Bare::new(options.heap_bytes, options.heap_bytes + options.heap_bytes / ROOM).with_context();
@@ -154,7 +153,14 @@ pub(super) fn original(options: ZygoteOptions, memory: io::Result<Memory>) -> io
     if options.copies > 1 {
         match warm_up::warm_up(&mut fresh) {
             Ok(()) => {
-                if let Err(error) = memory.and_then(|memory| memory.lighten(&mut fresh)) {
+                let mappings = memory.and_then(Memory::put_away);
+                // A context in which this came to nothing is not one to copy.
+                warm_up::again(&mut fresh).map_err(io::Error::other)?;
+                let arranged = mappings.and_then(|mappings| {
+                    huge::put(&mappings)?;
+                    empty::give_back(&mappings)
+                });
+                if let Err(error) = arranged {
                     eprintln!("isolet runner: its memory stays as it is, which makes runs slower: {error}");
                 }
             }
@@ -165,9 +171,6 @@ pub(super) fn original(options: ZygoteOptions, memory: io::Result<Memory>) -> io
                 drop(fresh);
                 fresh = isolate();
             }
-        }
-        if fresh.control.stopped().is_some() {
-            return Err(io::Error::other("its isolate was stopped while it warmed up"));
         }
     }
     #[cfg(target_arch = "x86_64")]
