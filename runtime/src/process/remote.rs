@@ -100,8 +100,8 @@ struct Live {
     in_flight: HashMap<u32, Flight>,
     /// Of the arguments of calls in flight.
     in_flight_bytes: usize,
+    /// Calls, with those that it says it never sent: its caller is told of each.
     called: u32,
-    unsent: u32,
     logged: usize,
     arrived: Arrived,
     to_send: Vec<u8>,
@@ -236,7 +236,6 @@ impl Live {
             in_flight: HashMap::new(),
             in_flight_bytes: 0,
             called: 0,
-            unsent: 0,
             logged: 0,
             arrived,
             to_send,
@@ -358,8 +357,8 @@ impl Live {
                 Ok(None)
             }
             FromRunner::Unsent { record } => {
-                self.unsent += 1;
-                if self.called.saturating_add(self.unsent) > limits.calls || record.is_longer_than(RECORD) {
+                self.called += 1;
+                if self.called > limits.calls || record.is_longer_than(RECORD) {
                     return Err(broken("more about calls than there can be"));
                 }
                 Ok(Some(RunEvent::Call(record.into())))

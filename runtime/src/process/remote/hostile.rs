@@ -39,6 +39,18 @@ fn limits() -> Limits {
     }
 }
 
+/// That a call waited until the run ended.
+fn unsent() -> FromRunner {
+    let record = CallRecord {
+        server: "demo".into(),
+        tool: "add".into(),
+        ms: f64::NAN,
+        ok: false,
+        error: Some("not sent".into()),
+    };
+    FromRunner::Unsent { record: record.into() }
+}
+
 /// A frame, most often a sensible one.
 fn frame() -> impl Strategy<Value = Vec<u8>> {
     let message = prop_oneof![
@@ -55,16 +67,7 @@ fn frame() -> impl Strategy<Value = Vec<u8>> {
             server: "demo".into(),
             operation: Operation::ReadResource { uri: "u".repeat(NAME + 1) },
         }),
-        1 => Just(()).prop_map(|()| FromRunner::Unsent {
-            record: CallRecord {
-                server: "demo".into(),
-                tool: "add".into(),
-                ms: f64::NAN,
-                ok: false,
-                error: Some("not sent".into()),
-            }
-            .into(),
-        }),
+        1 => Just(()).prop_map(|()| unsent()),
         1 => prop_oneof![Just("[1]".to_owned()), Just("[1".to_owned()), Just("1".repeat(51))].prop_map(|json| {
             FromRunner::Done { outcome: Outcome { result: Ok(json), stats: Stats::default() } }
         }),
@@ -110,6 +113,24 @@ async fn heard(bytes: Vec<u8>, host: Arc<AtomicUsize>) -> Vec<RunEvent> {
     says.join().unwrap();
     assert!(!child.wait().unwrap().success(), "it was killed");
     events
+}
+
+/// Found by the property below, once: it takes many of the rarest frame.
+#[tokio::test]
+async fn calls_count_with_the_ones_that_were_not_sent() {
+    let call = |call| FromRunner::Call {
+        call,
+        server: "demo".into(),
+        operation: Operation::Call { tool: "add".into(), arguments: "{}".into() },
+    };
+    let messages = [unsent(), unsent(), unsent(), unsent(), unsent(), unsent(), call(1), call(2)];
+    let frames: Vec<_> = messages.iter().map(|message| frames::encode(message).unwrap()).collect();
+    let made = Arc::new(AtomicUsize::new(0));
+    let events = heard(frames.concat(), made.clone()).await;
+    let told = events.iter().filter(|event| matches!(event, RunEvent::Call(_))).count();
+    assert_eq!((told, made.load(Ordering::SeqCst)), (6, 0));
+    let Some(RunEvent::Done(outcome)) = events.last() else { panic!("{events:?}") };
+    assert!(outcome.result.is_err(), "{outcome:?}");
 }
 
 proptest! {
