@@ -27,7 +27,7 @@ pub(crate) struct Watch {
     id: u64,
 }
 
-/// The thread's end is the process's: it sleeps on a condition variable when nothing runs.
+/// Its thread sleeps on a condition variable when nothing runs, and ends with it, or with the last watch if that is later.
 pub(crate) struct Watchdog {
     shared: Arc<Shared>,
 }
@@ -44,6 +44,8 @@ struct Table {
     subjects: HashMap<u64, Box<dyn Subject>>,
     /// When the thread wakes up next; `None` while it sleeps without a date.
     wakes_at: Option<Instant>,
+    /// Nothing will be watched any more.
+    closed: bool,
 }
 
 /// The watchdog looks at least this much later, so that a run that hovers at its limit does not make it spin.
@@ -82,6 +84,13 @@ impl Watchdog {
     }
 }
 
+impl Drop for Watchdog {
+    fn drop(&mut self) {
+        self.shared.table.lock().unwrap_or_else(PoisonError::into_inner).closed = true;
+        self.shared.earlier.notify_one();
+    }
+}
+
 impl Drop for Watch {
     fn drop(&mut self) {
         self.shared.table.lock().unwrap_or_else(PoisonError::into_inner).subjects.remove(&self.id);
@@ -91,7 +100,8 @@ impl Drop for Watch {
 fn watch(shared: &Shared) {
     let mut table = shared.table.lock().unwrap_or_else(PoisonError::into_inner);
     let mut busy_at = Instant::now();
-    loop {
+    // While anything is left to look after it wakes at least every `LOOK`, so it need not be told of the last.
+    while !(table.closed && table.subjects.is_empty()) {
         let now = Instant::now();
         let mut next = now + LOOK;
         for subject in table.subjects.values_mut() {
