@@ -299,23 +299,34 @@ async fn one_who_hangs_up_cancels_the_run() {
 /// hyper does not read while it answers, so it does not see the end behind a request that waits its turn.
 #[tokio::test]
 async fn one_who_hangs_up_with_another_request_on_its_way_cancels_the_run() {
-    use tokio::io::AsyncWriteExt as _;
+    use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 
     let server = Daemon::serve().await_ready().await;
-    let mut socket = tokio::net::TcpStream::connect(server.address()).await.unwrap();
-    let body = r#"{"code":"await env.demo.wait({ ms: 50000 })"}"#;
+    let body = r#"{"code":"console.log(1); await env.demo.wait({ ms: 50000 })"}"#;
     let length = body.len();
-    let requests = format!(
-        "POST /v1/run HTTP/1.1\r\nHost: {}\r\nContent-Type: application/json\r\nContent-Length: {length}\r\n\r\n{body}\
-         GET /healthz HTTP/1.1\r\nHost: {}\r\n\r\n",
-        server.address(),
-        server.address()
-    );
-    socket.write_all(requests.as_bytes()).await.unwrap();
-    server.metric_becomes("isolet_runs_in_flight", 1.0).await;
-    drop(socket);
-    server.metric_becomes("isolet_runs_total{outcome=\"cancelled\"}", 1.0).await;
-    server.metric_becomes("isolet_runs_in_flight", 0.0).await;
+    for (accept, so_far) in [("application/json", 1.0), ("text/event-stream", 2.0)] {
+        let mut socket = tokio::net::TcpStream::connect(server.address()).await.unwrap();
+        let requests = format!(
+            "POST /v1/run HTTP/1.1\r\nHost: {}\r\nAccept: {accept}\r\nContent-Type: application/json\r\n\
+             Content-Length: {length}\r\n\r\n{body}GET /healthz HTTP/1.1\r\nHost: {}\r\n\r\n",
+            server.address(),
+            server.address()
+        );
+        socket.write_all(requests.as_bytes()).await.unwrap();
+        server.metric_becomes("isolet_runs_in_flight", 1.0).await;
+        if accept == "text/event-stream" {
+            // The head and the line are here: what is left is a stream without a next event for long.
+            let mut begun = Vec::new();
+            while !String::from_utf8_lossy(&begun).contains("event: log") {
+                assert_ne!(socket.read_buf(&mut begun).await.unwrap(), 0);
+            }
+        }
+        drop(socket);
+        // Not by the comment that would be the next thing written, after 15 seconds.
+        let cancelled = server.metric_becomes("isolet_runs_total{outcome=\"cancelled\"}", so_far);
+        tokio::time::timeout(std::time::Duration::from_secs(10), cancelled).await.expect("long before");
+        server.metric_becomes("isolet_runs_in_flight", 0.0).await;
+    }
 }
 
 /// A body whose length nobody says ahead.

@@ -13,6 +13,7 @@ use super::admission::{BodyShare, Place};
 use super::problem::Problem;
 use super::reply::Frames;
 use super::server::Server;
+use super::socket::HungUp;
 use crate::document;
 use crate::ledger::Ledger;
 
@@ -181,6 +182,6 @@ fn to_json(value: &impl serde::Serialize) -> Vec<u8> {
     serde_json::to_vec(value).expect("strings and numbers serialise")
 }
 
-fn data(text: Vec<u8>) -> Result<Frame<Bytes>, std::convert::Infallible> {
+fn data(text: Vec<u8>) -> Result<Frame<Bytes>, HungUp> {
     Ok(Frame::data(Bytes::from(text)))
 }

@@ -28,6 +28,6 @@ mod router;
 pub mod run;
 mod search;
 pub mod server;
-mod socket;
+pub mod socket;
 
 pub use search::HITS;

@@ -18,9 +18,8 @@ use super::access::Access;
 use super::admission::Admission;
 use super::impatient::Impatient;
 use super::metrics::Metrics;
-use super::reply::Reply;
-use super::router;
-use super::socket::Socket;
+use super::socket::{HungUp, Socket};
+use super::{reply, router};
 use crate::mcp::Endpoint;
 use crate::tools::Tools;
 
@@ -35,11 +34,6 @@ const DRAIN: Duration = Duration::from_secs(20);
 
 /// How long the last answers may take to reach their clients.
 const FLUSH: Duration = Duration::from_secs(2);
-
-/// Why a request gets no answer.
-#[derive(Debug, thiserror::Error)]
-#[error("the client hung up")]
-struct HungUp;
 
 /// What all requests share.
 pub struct Server {
@@ -120,7 +114,7 @@ impl Server {
                     async move {
                         tokio::select! {
                             biased;
-                            reply = router::answer(&server, &mcp, request) => Ok::<Reply, HungUp>(reply),
+                            reply = router::answer(&server, &mcp, request) => Ok(reply::until(reply, client.clone())),
                             // An answer that is dropped is a run that is cancelled.
                             () = client.hung_up() => Err(HungUp),
                         }

@@ -18,6 +18,11 @@ use tokio::net::TcpStream;
 /// How often a request's socket is looked at.
 const LOOK: Duration = Duration::from_millis(250);
 
+/// Why an answer is not given, or not to its end.
+#[derive(Debug, thiserror::Error)]
+#[error("the client hung up")]
+pub struct HungUp;
+
 /// Cheap to clone. One clone reads and writes, others look.
 #[derive(Clone)]
 pub struct Socket(Arc<TcpStream>);

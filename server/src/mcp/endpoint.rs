@@ -4,6 +4,7 @@
 //! bodies are read within isolet's bounds of size, time and memory, sessions are counted, and a client that hangs up
 //! ends its request.
 
+use std::convert::Infallible;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
@@ -28,6 +29,7 @@ use crate::http::body;
 use crate::http::problem::Problem;
 use crate::http::reply::{Frames, Reply, full, growing};
 use crate::http::server::Server;
+use crate::http::socket::HungUp;
 
 /// How long a client that lost its connection within a session may take to come back for the answer. Clients of the
 /// official SDKs try again after a second, then wait longer each time.
@@ -154,9 +156,9 @@ struct Watched<B> {
 
 impl<B> Stream for Watched<B>
 where
-    B: hyper::body::Body<Data = Bytes> + Unpin,
+    B: hyper::body::Body<Data = Bytes, Error = Infallible> + Unpin,
 {
-    type Item = Result<Frame<Bytes>, B::Error>;
+    type Item = Result<Frame<Bytes>, HungUp>;
 
     fn poll_next(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Self::Item>> {
         let polled = Pin::new(&mut self.frames).poll_next(context);
@@ -166,6 +168,6 @@ where
             watch.done();
         }
         // rmcp makes a frame of each event.
-        polled.map_ok(|frame| frame.map_data(restored_bytes))
+        polled.map(|polled| polled.map(|Ok(frame)| Ok(frame.map_data(restored_bytes))))
     }
 }
