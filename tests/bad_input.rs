@@ -218,9 +218,19 @@ async fn arguments_that_are_no_json_object_are_not_sent() {
         let report = server.run(&format!("await env.odd.pid({args})")).await;
         assert_eq!(error(&report, "exception")["name"], "TypeError", "{args}: {report:#}");
     }
+    let deep = "let deep = 1; for (let i = 0; i < 127; i++) deep = [deep]; await env.odd.pid({ deep })";
+    let report = server.run(deep).await;
+    let error = error(&report, "tool_error");
+    assert_says(
+        text(&error["message"]),
+        &["the arguments of pid of server \"odd\"", "deeper than 127 levels"],
+    );
+    assert_says(text(&error["hint"]), &["flatter"]);
     assert!(odd.seen().iter().all(|message| message["method"] != "tools/call"), "{:#?}", odd.seen());
+    let report = server.run(&deep.replace("127", "126")).await;
+    assert_eq!(report["ok"], true, "{report:#}");
     // No arguments at all are an empty object.
-    assert_eq!(*result(&server.run("return (await env.odd.pid()).calls").await), 1);
+    assert_eq!(*result(&server.run("return (await env.odd.pid()).calls").await), 2);
 }
 
 #[tokio::test]

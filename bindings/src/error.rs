@@ -100,6 +100,14 @@ pub enum CallError {
         /// What the parser says.
         reason: String,
     },
+    /// The arguments nest deeper than isolet reads JSON (serde_json's bound on recursion); nothing was sent.
+    #[error("the arguments of {operation} of server \"{server}\" nest deeper than 127 levels")]
+    TooDeep {
+        /// The server.
+        server: String,
+        /// The tool, or the protocol's name of another request.
+        operation: String,
+    },
 }
 
 /// What is left of a deadline is 29.999985518s; people asked for 30s.
@@ -138,6 +146,9 @@ impl CallError {
             }
             Self::Upstream { code: -32601, .. } => "this server does not offer that".to_owned(),
             Self::Transport { .. } => "check the server's address and credentials".to_owned(),
+            Self::TooDeep { .. } => {
+                "send a flatter structure: a list whose parts refer to each other".to_owned()
+            }
             Self::Upstream { .. } | Self::Malformed { .. } | Self::Arguments { .. } => return None,
         })
     }

@@ -474,10 +474,13 @@ impl Server {
 }
 
 fn object(server: &str, operation: &str, text: &str) -> Result<Map<String, Value>, CallError> {
-    serde_json::from_str(text).map_err(|error| CallError::Arguments {
-        server: server.to_owned(),
-        operation: operation.to_owned(),
-        reason: error.to_string(),
+    serde_json::from_str(text).map_err(|error| {
+        let (server, operation, reason) = (server.to_owned(), operation.to_owned(), error.to_string());
+        // The parser tells this apart by its words only.
+        match reason.starts_with("recursion limit exceeded") {
+            true => CallError::TooDeep { server, operation },
+            false => CallError::Arguments { server, operation, reason },
+        }
     })
 }
 
