@@ -233,6 +233,25 @@ async fn arguments_that_are_no_json_object_are_not_sent() {
     assert_eq!(*result(&server.run("return (await env.odd.pid()).calls").await), 2);
 }
 
+/// JSON read in a hurry is off by one in the last place of one number in five, and 0.1 + 0.2 is what programs have.
+#[tokio::test]
+async fn numbers_arrive_as_they_were_sent() {
+    let odd = odd::Odd::new();
+    let server = Daemon::serve_with(
+        json!({ "demo": { "command": ISOLET, "args": ["demo-mcp"] }, "odd": odd.entry(&[]) }),
+    );
+    let numbers =
+        [995881.0809438403, 8.713064197655708e-17, 4.7038748894414545e-7, 9729743006.022343, 5e-324];
+    let code = "await env.odd.pid({ input });
+        const sums = await Promise.all(input.map((a: number) => env.demo.add({ a, b: 0 })));
+        return [input, sums.map(({ sum }) => sum)]";
+    let report = server.run_with(json!({ "code": code, "input": numbers })).await;
+    assert_eq!(*result(&report), json!([numbers, numbers]), "{report:#}");
+    let seen = odd.seen();
+    let call = seen.iter().find(|message| message["method"] == "tools/call").expect("it was called");
+    assert_eq!(call["params"]["arguments"]["input"], json!(numbers));
+}
+
 #[tokio::test]
 async fn results_that_json_cannot_carry_are_exceptions() {
     let server = Daemon::serve();
