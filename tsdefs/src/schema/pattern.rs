@@ -152,6 +152,7 @@ fn choice_of_names(body: &str) -> Option<Vec<&str>> {
 fn literal_run(body: &str) -> Option<(String, &str)> {
     let mut fixed = String::new();
     let mut at = 0;
+    // How long `fixed` was, and where in `body` its last character begins.
     let mut before_last = (0, 0);
     let mut chars = body.char_indices().peekable();
     while let Some((start, c)) = chars.next() {
@@ -171,9 +172,8 @@ fn literal_run(body: &str) -> Option<(String, &str)> {
                 at = before_last.1;
                 break;
             }
-            '+' => {
-                return Some((fixed, &body[at - 1..]));
-            }
+            // What is before it comes at least once. Nothing may be: then this is no pattern.
+            '+' => return Some((fixed, &body[before_last.1..])),
             c => (c, start + c.len_utf8()),
         };
         before_last = (fixed.len(), at);
@@ -232,6 +232,10 @@ mod tests {
             ("^S_(a|b)$", Keys::Within(template("S_", "", ""))),
             ("^ab*$", Keys::Within(template("a", "", ""))),
             ("^ab+$", Keys::Within(template("ab", "", ""))),
+            ("^aé+$", Keys::Within(template("aé", "", ""))),
+            ("^\\.+$", Keys::Within(template(".", "", ""))),
+            ("^+a", Keys::Unknown),
+            ("+", Keys::Unknown),
             (".*", Keys::All),
             ("^.*", Keys::All),
             ("", Keys::All),
