@@ -31,6 +31,7 @@
 //! | [`lock`] | which definitions were approved |
 //! | [`status`] | what `/v1/servers` shows |
 //! | [`error`] | why a call has no result |
+//! | `fuzzing` | what must hold whatever is sent, for fuzz targets and tests |
 //! | `redact` | credentials taken out of messages |
 //! | `text` | strangers' text, cut and made printable |
 #![deny(missing_docs)]
@@ -41,6 +42,9 @@ pub mod config;
 mod connection;
 pub mod error;
 pub mod forward;
+#[cfg(any(test, fuzzing))]
+#[doc(hidden)]
+pub mod fuzzing;
 pub mod gate;
 pub mod guard;
 mod handshake;

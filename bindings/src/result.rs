@@ -12,7 +12,7 @@ use crate::text::printable;
 use crate::wire::RawText;
 
 /// Longest message made of a failed result. A model reads it; the whole result is there for who wants more.
-const MAX_ERROR_TEXT: usize = 8 * 1024;
+pub(crate) const MAX_ERROR_TEXT: usize = 8 * 1024;
 
 /// The result of one `tools/call`, as the server sent it.
 ///

@@ -25,6 +25,7 @@
 //! | `control`, `watchdog`, `thread_clock`, `array_buffers` | limits that fire |
 //! | `fault`, `unknown` | errors for the one who wrote the script |
 //! | `phases` | what each part of a run costs, for those who measure |
+//! | `fuzzing` | what must hold whatever is sent, for fuzz targets and tests |
 //! | `v8_process`, `entropy` | V8 in this process: flags, platform, random bytes |
 #![deny(missing_docs)]
 // The only crate that may use `unsafe`; every block says why it is sound.
@@ -37,6 +38,9 @@ pub mod engine;
 mod entropy;
 mod execution;
 mod fault;
+#[cfg(any(test, fuzzing))]
+#[doc(hidden)]
+pub mod fuzzing;
 mod isolate;
 pub mod job;
 pub mod limits;

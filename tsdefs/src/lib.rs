@@ -14,12 +14,16 @@
 //! | [`search`] | finding the right tool among thousands: BM25 over weighted fields |
 //! | `tokens` | what a text costs in a prompt (feature `tokens`) |
 //! | [`parallel`] | many servers on as many threads as there are cores |
+//! | `fuzzing` | what must hold whatever a server sends, for the fuzz target and tests |
 //! | `text` | foreign text inside TypeScript: comments, literals, member names |
 #![deny(missing_docs)]
 
 pub mod declare;
 pub mod definition;
 pub mod detail;
+#[cfg(any(test, fuzzing))]
+#[doc(hidden)]
+pub mod fuzzing;
 pub mod lenient;
 pub mod names;
 pub mod observed;

@@ -1,6 +1,6 @@
 //! Which fields of the configuration count, and how an environment overrides them.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use serde_json::{Map, Value};
 
@@ -77,16 +77,26 @@ pub(crate) fn read(
         warnings.push(Warning { place: Place::file(other.path()), message });
     }
     let text = folder.read(&file, MAX_BYTES)?;
-    let is_toml = file.path().extension().is_some_and(|extension| extension == "toml");
+    understood(file.path(), &text, environment, warnings)
+}
+
+/// What the text of a configuration says. Its format is that of the file's name.
+pub(crate) fn understood(
+    file: &Path,
+    text: &str,
+    environment: Option<&str>,
+    warnings: &mut Vec<Warning>,
+) -> Result<Config, ProjectError> {
+    let is_toml = file.extension().is_some_and(|extension| extension == "toml");
     let (format, parsed) = match is_toml {
-        true => ("TOML", tree::parse_toml(&text)),
-        false => ("JSON", tree::parse_jsonc(&text)),
+        true => ("TOML", tree::parse_toml(text)),
+        false => ("JSON", tree::parse_jsonc(text)),
     };
     let root = parsed.map_err(|failure| {
         let problem = Problem::Syntax { format, message: failure.message };
-        ProjectError::new(Place::at(file.path(), &text, failure.offset), problem)
+        ProjectError::new(Place::at(file, text, failure.offset), problem)
     })?;
-    Reader { file: file.path().to_owned(), text: &text, warnings }.config(&root, environment)
+    Reader { file: file.to_owned(), text, warnings }.config(&root, environment)
 }
 
 struct Reader<'a> {

@@ -15,6 +15,7 @@
 //! | [`modules`] | from the entry module to all modules it imports |
 //! | `imports` | which modules one text asks for |
 //! | `folder` | reading files of one folder and of nothing else, up to a size |
+//! | `fuzzing` | what must hold of any text, for the fuzz target and tests |
 //! | [`error`] | what can be wrong, with file, line and column |
 #![deny(missing_docs)]
 
@@ -22,6 +23,9 @@ pub mod config;
 mod dev_vars;
 pub mod error;
 mod folder;
+#[cfg(any(test, fuzzing))]
+#[doc(hidden)]
+pub mod fuzzing;
 mod imports;
 pub mod modules;
 pub mod project;

@@ -32,6 +32,13 @@ pub use self::rate::{Per, Rate};
 pub use self::refusal::Refusal;
 pub use self::rule::{Action, BadRule, Names, Rule};
 
+/// Arguments as conditions see them; `None` if they hide something.
+#[cfg(any(test, fuzzing))]
+pub(crate) fn seen(text: &str) -> Option<Value> {
+    let arguments = Arguments::parse(text);
+    arguments.hides_something().is_none().then(|| arguments.value().clone())
+}
+
 /// The rules of one isolet.
 #[derive(Debug, Default)]
 pub struct Policy {

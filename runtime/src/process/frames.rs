@@ -383,8 +383,7 @@ mod tests {
         /// A runner that is owned by its script can send anything.
         #[test]
         fn any_bytes_are_a_message_or_an_error(bytes in prop::collection::vec(any::<u8>(), 0..512)) {
-            let _ = decode::<FromRunner>(&bytes);
-            let _ = decode::<ToRunner>(&bytes);
+            crate::fuzzing::frames(&bytes);
         }
 
         #[test]
@@ -396,6 +395,8 @@ mod tests {
             let at = at % frame.len();
             frame[at] = to;
             let _ = read::<FromRunner>(&mut &frame[..]);
+            crate::fuzzing::frames(&frame);
+            crate::fuzzing::frames(&frame[4..]);
         }
     }
 }

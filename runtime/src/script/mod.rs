@@ -31,6 +31,8 @@ mod edits;
 mod erase;
 pub mod fault;
 mod fence;
+#[cfg(any(test, fuzzing))]
+pub(crate) mod holds;
 mod nesting;
 mod parse;
 mod shape;

@@ -225,8 +225,8 @@ fn kept_text_is_a_subsequence_for_any_neighbours() {
                 let source =
                     format!("{{\n{one}{gap}{two}\n}}").replace("{\nimport", "{\n type I = 1\nimport");
                 let Ok(prepared) = prepare(&source, true) else { continue };
-                check_positions(&source, &prepared.text);
-                reparse(&prepared);
+                holds::positions(&source, &prepared.text);
+                holds::parses(&prepared);
             }
         }
     }

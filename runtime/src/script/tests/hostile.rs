@@ -251,18 +251,13 @@ proptest! {
 
     #[test]
     fn no_text_panics(source in any::<String>()) {
-        let _ = prepare(&source, true);
-        let _ = prepare_module(&source, false);
+        crate::fuzzing::script(&source);
     }
 
     #[test]
     fn no_sequence_of_tokens_panics_or_moves(parts in proptest::collection::vec(0..TOKENS.len(), 0..24)) {
         let source: String = parts.iter().map(|&n| TOKENS[n]).collect();
-        if let Ok(prepared) = prepare(&source, true) {
-            check_positions(&source, &prepared.text);
-            reparse(&prepared);
-        }
-        let _ = prepare(&source, false);
+        crate::fuzzing::script(&source);
     }
 }
 

@@ -5,14 +5,13 @@ mod faults;
 mod hostile;
 mod shapes;
 
-use super::edits::is_line_terminator;
 use super::*;
 
 /// Prepares TypeScript that must be valid, and checks what holds for every text.
 fn erased(source: &str) -> String {
     let prepared = prepare(source, true).unwrap_or_else(|fault| panic!("{source:?}: {fault:?}"));
-    check_positions(source, &prepared.text);
-    reparse(&prepared);
+    holds::positions(source, &prepared.text);
+    holds::parses(&prepared);
     prepared.text
 }
 
@@ -21,27 +20,6 @@ fn fault(source: &str) -> SyntaxFault {
         Ok(prepared) => panic!("{source:?} became {prepared:?}"),
         Err(fault) => fault,
     }
-}
-
-/// Every UTF-16 unit of the result is the source's at the same place, a blank, or one of what erasing puts in.
-fn check_positions(source: &str, text: &str) {
-    let (before, after): (Vec<u16>, Vec<u16>) =
-        (source.encode_utf16().collect(), text.encode_utf16().collect());
-    assert_eq!(before.len(), after.len(), "{source:?} → {text:?}");
-    for (b, a) in before.iter().zip(&after) {
-        let put = |c: u16| char::from_u32(c.into()).is_some_and(|c| " ;(),0|".contains(c));
-        assert!(b == a || put(*a), "{source:?} → {text:?}");
-        let breaks = |c: u16| char::from_u32(c.into()).is_some_and(is_line_terminator);
-        assert_eq!(breaks(*b), breaks(*a), "line breaks stay: {source:?} → {text:?}");
-    }
-}
-
-/// The result is JavaScript on its own and as wrapped.
-fn reparse(prepared: &Prepared) {
-    let allocator = oxc_allocator::Allocator::default();
-    let wrapped = prepared.wrapped().source;
-    let parsed = oxc_parser::Parser::new(&allocator, &wrapped, oxc_span::SourceType::mjs()).parse();
-    assert!(parsed.diagnostics.is_empty(), "{:?}\n{wrapped}", parsed.diagnostics);
 }
 
 /// What the module comment's figures come from.

@@ -5,8 +5,8 @@ use super::*;
 #[track_caller]
 fn shape(source: &str) -> Shape {
     let prepared = prepare(source, true).unwrap_or_else(|fault| panic!("{source:?}: {fault:?}"));
-    check_positions(source, &prepared.text);
-    reparse(&prepared);
+    holds::positions(source, &prepared.text);
+    holds::parses(&prepared);
     prepared.shape
 }
 

@@ -1,0 +1,130 @@
+//! What must hold whatever a server, a script or a file says: for the fuzz targets in `fuzz/` and for tests.
+
+use std::path::Path;
+
+use rmcp::model::JsonRpcMessage;
+use serde_json::Value;
+use serde_json::value::RawValue;
+
+use crate::config::{ConfigError, McpConfig, Secret, ServerConfig};
+use crate::policy;
+use crate::redact::Redactor;
+use crate::result::{MAX_ERROR_TEXT, ToolResult};
+use crate::wire::{self, Incoming, Intake, RawText, Skim};
+
+/// A line from a server. What is read as an answer has a text that is JSON, and a line skimmed in pieces is the line.
+///
+/// # Panics
+/// If that does not hold.
+pub fn message(text: &str) {
+    let skimmed = |pieces: usize| {
+        let mut skim = Skim::default();
+        text.as_bytes().chunks(pieces).for_each(|piece| skim.read(piece));
+        skim.answered()
+    };
+    assert_eq!(skimmed(1), skimmed(text.len().max(1)));
+    let Incoming::Messages(messages) = wire::parse(text, &Intake::of_pipes()) else { return };
+    for message in messages {
+        if let JsonRpcMessage::Response(response) = message
+            && let Ok(raw) = wire::raw_result(response.result)
+        {
+            is_json(raw.get());
+            result(raw.get());
+        }
+    }
+}
+
+/// A result of `tools/call`. What scripts get of it is JSON, and a credential in it is gone once it is redacted.
+///
+/// # Panics
+/// If that does not hold.
+pub fn result(text: &str) {
+    let text = text.trim();
+    if serde_json::from_str::<&RawValue>(text).is_err() {
+        return;
+    }
+    for most in [0, 8, usize::MAX] {
+        let Ok(result) = ToolResult::new(RawText::trusted(text.to_owned()), most) else { continue };
+        is_json(std::str::from_utf8(&result.value_json()).expect("JSON is UTF-8"));
+        assert!(result.error_text().len() < MAX_ERROR_TEXT + 100);
+        let redacted = result.redacted(&redactor());
+        is_json(redacted.raw_json_text());
+        if let Ok(value) = serde_json::from_str(redacted.raw_json_text()) {
+            assert!(!tells(&value), "{text} → {value}");
+        }
+    }
+}
+
+const SECRET: &str = "se\"cret/7";
+
+fn redactor() -> Redactor {
+    let mut config = ServerConfig::stdio("server", ["--mute"]);
+    config.variables.push(Secret::new(SECRET));
+    Redactor::new(&config)
+}
+
+fn tells(value: &Value) -> bool {
+    match value {
+        Value::String(text) => text.contains(SECRET),
+        Value::Array(items) => items.iter().any(tells),
+        Value::Object(members) => members.iter().any(|(key, value)| key.contains(SECRET) || tells(value)),
+        _ => false,
+    }
+}
+
+/// Arguments of a call, as the policy sees them: either they hide something, or they are what they seem.
+///
+/// # Panics
+/// If that does not hold.
+pub fn arguments(text: &str) {
+    if let Some(seen) = policy::seen(text) {
+        assert_eq!(serde_json::from_str::<Value>(text).ok(), Some(seen));
+    }
+}
+
+/// An `mcp.json`. What is wrong with it is wrong at a place in it.
+///
+/// # Panics
+/// If that does not hold.
+pub fn mcp_json(text: &str) {
+    let lookup = |name: &str| (name != "UNSET").then(|| format!("<{name}>"));
+    if let Err(ConfigError::Invalid { line, column, .. }) =
+        McpConfig::parse(text, Path::new("/project/mcp.json"), &lookup)
+    {
+        let of_line = text.split('\n').nth(line - 1).expect("a line of the file");
+        assert!(column >= 1 && column <= of_line.chars().count() + 1, "{line}:{column} of {text:?}");
+    }
+}
+
+fn is_json(text: &str) {
+    assert!(serde_json::from_str::<&RawValue>(text).is_ok(), "{text:?}");
+}
+
+#[cfg(test)]
+mod tests {
+    /// Where fuzzing begins, and what it has found.
+    #[test]
+    fn it_holds_of_the_seeds() {
+        for seed in seeds("message") {
+            super::message(std::str::from_utf8(&seed).expect("text"));
+        }
+        for seed in seeds("result") {
+            super::result(std::str::from_utf8(&seed).expect("text"));
+        }
+        for seed in seeds("arguments") {
+            super::arguments(std::str::from_utf8(&seed).expect("text"));
+        }
+        for seed in seeds("mcp_json") {
+            super::mcp_json(std::str::from_utf8(&seed).expect("text"));
+        }
+    }
+
+    fn seeds(target: &str) -> Vec<Vec<u8>> {
+        let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../fuzz/seeds").join(target);
+        let files = std::fs::read_dir(folder).expect("a folder of seeds");
+        let seeds: Vec<_> =
+            files.map(|file| std::fs::read(file.expect("a file").path()).expect("bytes")).collect();
+        assert!(seeds.len() > 2, "they are there");
+        seeds
+    }
+}

@@ -1,0 +1,45 @@
+//! What a server sends as its tools: read, searched and declared, it costs a bounded text that is TypeScript.
+
+#![no_main]
+
+use isolet_tsdefs::{
+    Detail, SearchIndex, ServerDefinition, declare, declare_server, declare_tool, fuzzing, signature,
+};
+use oxc_allocator::Allocator;
+use oxc_parser::Parser;
+use oxc_span::SourceType;
+
+/// Bytes that one tool may take: twice 24 KiB of types, and the description (`tsdefs/tests/hostile.rs`).
+const LARGEST: usize = (2 * 24 + 9) << 10;
+
+libfuzzer_sys::fuzz_target!(|text: &str| {
+    fuzzing::definition(text);
+    let list =
+        if text.trim_start().starts_with("{\"tools\"") { text.to_owned() } else { format!("[{text}]") };
+    let Ok((server, _skipped)) = ServerDefinition::from_tools_list("fuzz", &list) else { return };
+    for detail in Detail::ALL {
+        let declared = declare_server(&server, detail).text;
+        assert!(declared.len() < 1000 + LARGEST * (1 + server.tools.len()), "{} bytes", declared.len());
+        is_typescript(&declared);
+        is_typescript(&declare(std::slice::from_ref(&server), detail).text);
+        for tool in &server.tools {
+            let alone = declare_tool(&server, &tool.name, detail).expect("it is there").text;
+            is_typescript(&alone);
+            is_typescript(&format!("interface S {{ {} }}", signature(tool)));
+        }
+    }
+    let index = SearchIndex::new(std::slice::from_ref(&server));
+    for query in [text, "get a"] {
+        let hits = index.search(query, 3);
+        assert!(
+            hits.len() <= 3 && hits.iter().all(|hit| hit.score.is_finite() && hit.score >= 0.0),
+            "{hits:?}"
+        );
+    }
+});
+
+fn is_typescript(text: &str) {
+    let allocator = Allocator::default();
+    let parsed = Parser::new(&allocator, text, SourceType::d_ts()).parse();
+    assert!(parsed.diagnostics.is_empty(), "{:?}\n{text}", parsed.diagnostics);
+}
