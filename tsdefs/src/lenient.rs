@@ -7,6 +7,8 @@
 
 use serde_json::{Map, Number, Value};
 
+use crate::schema::keywords::{self, Holds};
+
 /// What a cut schema refers to.
 pub(crate) const TOO_DEEP: &str = "#isolet:too-deep";
 
@@ -33,7 +35,7 @@ pub(crate) fn read(text: &str) -> Option<Value> {
 enum Role {
     Tool,
     Schema,
-    /// A map of schemas: `properties`.
+    /// A map or a list of schemas: `properties`, `allOf`.
     Schemas,
     /// Something whose change would change what the schema around it means.
     Meaning,
@@ -46,28 +48,13 @@ impl Role {
     fn under(self, key: &str, is_list: bool) -> Self {
         match (self, key) {
             (Self::Tool, "inputSchema" | "outputSchema") | (Self::Schemas, _) => Self::Schema,
-            (
-                Self::Schema,
-                "properties" | "patternProperties" | "$defs" | "definitions" | "dependentSchemas",
-            ) => Self::Schemas,
-            (Self::Schema, "allOf" | "anyOf" | "oneOf" | "prefixItems") => Self::Schemas,
-            (Self::Schema, "items") if is_list => Self::Schemas,
-            (
-                Self::Schema,
-                "items"
-                | "additionalItems"
-                | "additionalProperties"
-                | "unevaluatedItems"
-                | "unevaluatedProperties"
-                | "contains"
-                | "propertyNames"
-                | "not"
-                | "if"
-                | "then"
-                | "else",
-            ) => Self::Schema,
             (Self::Schema, "default" | "examples" | "example" | "title" | "description") => Self::Other,
-            (Self::Schema | Self::Meaning, _) => Self::Meaning,
+            (Self::Schema, _) => match keywords::holds(key, is_list) {
+                Some(Holds::One) => Self::Schema,
+                Some(Holds::Map | Holds::List) => Self::Schemas,
+                None => Self::Meaning,
+            },
+            (Self::Meaning, _) => Self::Meaning,
             (Self::Tool | Self::Other, _) => Self::Other,
         }
     }

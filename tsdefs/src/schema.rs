@@ -17,6 +17,7 @@
 //! | [`object`], [`array`] | the shapes of objects and arrays |
 //! | [`unevaluated`] | which keys and items `unevaluated…` may still speak about |
 //! | [`pattern`] | patterns of keys: matching, and what a template literal can say |
+//! | [`keywords`] | which keywords hold schemas |
 //! | [`places`] | sets and maps by place in memory |
 //! | [`literal`] | equality and validity of literal values |
 //! | [`types`] | the result: types by number |
@@ -30,6 +31,7 @@ pub(crate) mod certainty;
 pub(crate) mod expand;
 pub(crate) mod facts;
 pub(crate) mod graph;
+pub(crate) mod keywords;
 pub(crate) mod literal;
 pub(crate) mod negate;
 pub(crate) mod object;

@@ -6,6 +6,7 @@ use std::rc::Rc;
 use serde_json::{Map, Value};
 use url::Url;
 
+use super::keywords::{self, Holds};
 use super::places::ByPlace;
 
 /// Schemas indexed for anchors and identifiers, at most; a document with more resolves pointers only.
@@ -316,26 +317,10 @@ impl<'a> Document<'a> {
 /// Calls `visit` for each schema directly inside these keywords. Unknown keywords hold no schemas.
 fn subschemas<'a>(map: &'a Map<String, Value>, visit: &mut impl FnMut(&'a Value)) {
     for (key, value) in map {
-        match key.as_str() {
-            "properties" | "patternProperties" | "$defs" | "definitions" | "dependentSchemas"
-            | "dependencies" => {
-                value.as_object().into_iter().flat_map(Map::values).for_each(&mut *visit);
-            }
-            "allOf" | "anyOf" | "oneOf" | "prefixItems" | "items" if value.is_array() => {
-                value.as_array().into_iter().flatten().for_each(&mut *visit);
-            }
-            "items"
-            | "additionalItems"
-            | "additionalProperties"
-            | "unevaluatedItems"
-            | "unevaluatedProperties"
-            | "contains"
-            | "propertyNames"
-            | "not"
-            | "if"
-            | "then"
-            | "else"
-            | "contentSchema" => visit(value),
+        match (keywords::holds(key, value.is_array()), value) {
+            (Some(Holds::Map), Value::Object(map)) => map.values().for_each(&mut *visit),
+            (Some(Holds::List), Value::Array(list)) => list.iter().for_each(&mut *visit),
+            (Some(Holds::One), schema) => visit(schema),
             _ => {}
         }
     }
