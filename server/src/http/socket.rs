@@ -69,9 +69,18 @@ impl AsyncRead for Socket {
     ) -> Poll<io::Result<()>> {
         loop {
             ready!(self.0.poll_read_ready(context))?;
-            match self.0.try_read_buf(buffer) {
+            let room = buffer.remaining();
+            let mut read = None;
+            let tried = self.0.try_io(Interest::READABLE, || {
+                let length = read.insert(self.0.try_read_buf(buffer)?);
+                // Less than there was room for is all that has come. Told so, tokio asks the kernel instead of trying
+                // again, which would be a system call more for each request; its own reading does this too.
+                if (1..room).contains(length) { Err(io::ErrorKind::WouldBlock.into()) } else { Ok(()) }
+            });
+            match tried {
+                _ if read.is_some() => return Poll::Ready(Ok(())),
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
-                done => return Poll::Ready(done.map(|_| ())),
+                done => return Poll::Ready(done),
             }
         }
     }
