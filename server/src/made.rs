@@ -5,12 +5,14 @@
 //! the first to go when the room is needed.
 
 use std::collections::HashSet;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use isolet_tsdefs::tokens::{Costs, costs};
-use isolet_tsdefs::{Detail, SearchEntries, Section, ServerDefinition, aliases};
+use isolet_tsdefs::{Detail, SearchEntries, Section, ServerDefinition, ToolDefinition, aliases};
 use moka::sync::Cache;
+use serde_json::json;
 use sha2::{Digest as _, Sha256};
 use tokio::runtime::{Handle, RuntimeFlavor};
 use tokio::task::block_in_place;
@@ -122,6 +124,24 @@ pub fn off_worker<R>(work: impl FnOnce() -> R) -> R {
     if matches!(flavor, Ok(RuntimeFlavor::MultiThread)) { block_in_place(work) } else { work() }
 }
 
+/// Makes something of what a server lists. A definition that ends this by a panic is a fault of ours, of which none is
+/// known; it costs its own server the types and descriptions, and not everybody the declarations and the search.
+fn contained<T>(server: &ServerDefinition, make: impl Fn(&ServerDefinition) -> T) -> T {
+    // What `make` works on is read only, so nothing is left half done.
+    catch_unwind(AssertUnwindSafe(|| make(server))).unwrap_or_else(|_| {
+        tracing::error!(
+            server = server.name,
+            "its tools have no types, as isolet failed to declare them; please report its answer to tools/list"
+        );
+        make(&names_alone(server))
+    })
+}
+
+fn names_alone(server: &ServerDefinition) -> ServerDefinition {
+    let bare = |tool: &ToolDefinition| ToolDefinition::new(&tool.name, json!({ "type": "object" }));
+    ServerDefinition::new(&server.name, server.tools.iter().map(bare).collect())
+}
+
 impl Made {
     /// A server's declarations. Several that ask at once wait for one that makes them.
     pub fn section(&self, server: &Known, detail: Detail) -> Arc<Section> {
@@ -130,7 +150,7 @@ impl Made {
             off_worker(|| {
                 self.sections.get_with(key, || {
                     self.sections_made.fetch_add(1, Ordering::Relaxed);
-                    Arc::new(Section::new(&server.definition, detail))
+                    Arc::new(contained(&server.definition, |definition| Section::new(definition, detail)))
                 })
             })
         })
@@ -147,7 +167,7 @@ impl Made {
             off_worker(|| {
                 self.entries.get_with(server.digest, || {
                     self.entries_made.fetch_add(1, Ordering::Relaxed);
-                    Arc::new(SearchEntries::new(&server.definition))
+                    Arc::new(contained(&server.definition, SearchEntries::new))
                 })
             })
         })
@@ -194,6 +214,16 @@ mod tests {
         made.entries(&known("a", "x"));
         made.entries(&known("a", "x"));
         assert_eq!(made.counts(), (4, 1));
+    }
+
+    #[test]
+    fn a_definition_that_cannot_be_declared_costs_its_own_types() {
+        let server = known("a", "breaks").definition;
+        let section = contained(&server, |server| {
+            assert!(server.tools[0].description.is_none(), "this panic is part of the test");
+            Section::new(server, Detail::Full)
+        });
+        assert!(section.text().contains("get("), "{}", section.text());
     }
 
     /// With one worker, a task that waits for another is stuck unless the waiting gives the worker free.
