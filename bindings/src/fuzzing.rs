@@ -101,30 +101,14 @@ fn is_json(text: &str) {
 }
 
 #[cfg(test)]
-mod tests {
-    /// Where fuzzing begins, and what it has found.
-    #[test]
-    fn it_holds_of_the_seeds() {
-        for seed in seeds("message") {
-            super::message(std::str::from_utf8(&seed).expect("text"));
-        }
-        for seed in seeds("result") {
-            super::result(std::str::from_utf8(&seed).expect("text"));
-        }
-        for seed in seeds("arguments") {
-            super::arguments(std::str::from_utf8(&seed).expect("text"));
-        }
-        for seed in seeds("mcp_json") {
-            super::mcp_json(std::str::from_utf8(&seed).expect("text"));
-        }
-    }
+#[path = "../../fuzz/seeds.rs"]
+mod seeds;
 
-    fn seeds(target: &str) -> Vec<Vec<u8>> {
-        let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../fuzz/seeds").join(target);
-        let files = std::fs::read_dir(folder).expect("a folder of seeds");
-        let seeds: Vec<_> =
-            files.map(|file| std::fs::read(file.expect("a file").path()).expect("bytes")).collect();
-        assert!(seeds.len() > 2, "they are there");
-        seeds
-    }
+/// Where fuzzing begins, and what it has found.
+#[test]
+fn it_holds_of_the_seeds() {
+    seeds::each_text("message", message);
+    seeds::each_text("result", result);
+    seeds::each_text("arguments", arguments);
+    seeds::each_text("mcp_json", mcp_json);
 }

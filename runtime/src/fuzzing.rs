@@ -45,6 +45,14 @@ fn heard(pieces: &[&[u8]]) -> (Vec<Vec<u8>>, Option<String>) {
     (messages, None)
 }
 
+/// What passes as TypeScript: oxc forgets what its lexer complained of when it reads a text a second time (`a < b` as type
+/// arguments), and of exports with one name some may be types. V8 complains of these at the same place.
+const LEFT_TO_V8: [&str; 3] = [
+    "Invalid Unicode escape sequence",
+    "A module cannot have multiple default exports.",
+    "Duplicated export",
+];
+
 /// A script, as either language and in every shape.
 ///
 /// # Panics
@@ -55,7 +63,7 @@ pub fn script(source: &str) {
             match prepare(source, typescript) {
                 Ok(prepared) => {
                     holds::positions(source, &prepared.text);
-                    holds::parses(&prepared);
+                    holds::parses_but_for(&prepared, if typescript { &LEFT_TO_V8 } else { &[] });
                 }
                 Err(fault) => holds::place(source, &fault),
             }
@@ -64,24 +72,12 @@ pub fn script(source: &str) {
 }
 
 #[cfg(test)]
-mod tests {
-    /// Where fuzzing begins, and what it has found.
-    #[test]
-    fn it_holds_of_the_seeds() {
-        for seed in seeds("frames") {
-            super::frames(&seed);
-        }
-        for seed in seeds("script") {
-            super::script(std::str::from_utf8(&seed).expect("text"));
-        }
-    }
+#[path = "../../fuzz/seeds.rs"]
+mod seeds;
 
-    fn seeds(target: &str) -> Vec<Vec<u8>> {
-        let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../fuzz/seeds").join(target);
-        let files = std::fs::read_dir(folder).expect("a folder of seeds");
-        let seeds: Vec<_> =
-            files.map(|file| std::fs::read(file.expect("a file").path()).expect("bytes")).collect();
-        assert!(seeds.len() > 2, "they are there");
-        seeds
-    }
+/// Where fuzzing begins, and what it has found.
+#[test]
+fn it_holds_of_the_seeds() {
+    seeds::each("frames", frames);
+    seeds::each_text("script", script);
 }

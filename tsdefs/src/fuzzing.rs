@@ -26,31 +26,21 @@ pub fn definition(text: &str) {
     assert_eq!(serde_json::from_str::<Value>(&said).ok(), Some(read), "{said}");
 }
 
-/// Containers around the deepest value, and that value.
-fn depth(value: &Value) -> usize {
-    1 + match value {
-        Value::Array(items) => items.iter().map(depth).max().unwrap_or(0),
-        Value::Object(members) => members.values().map(depth).max().unwrap_or(0),
+/// How many containers lie in each other.
+pub(crate) fn depth(value: &Value) -> usize {
+    match value {
+        Value::Array(list) => 1 + list.iter().map(depth).max().unwrap_or(0),
+        Value::Object(map) => 1 + map.values().map(depth).max().unwrap_or(0),
         _ => 0,
     }
 }
 
 #[cfg(test)]
-mod tests {
-    /// Where fuzzing begins, and what it has found.
-    #[test]
-    fn it_holds_of_the_seeds() {
-        for seed in seeds("definition") {
-            super::definition(std::str::from_utf8(&seed).expect("text"));
-        }
-    }
+#[path = "../../fuzz/seeds.rs"]
+mod seeds;
 
-    fn seeds(target: &str) -> Vec<Vec<u8>> {
-        let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../fuzz/seeds").join(target);
-        let files = std::fs::read_dir(folder).expect("a folder of seeds");
-        let seeds: Vec<_> =
-            files.map(|file| std::fs::read(file.expect("a file").path()).expect("bytes")).collect();
-        assert!(seeds.len() > 2, "they are there");
-        seeds
-    }
+/// Where fuzzing begins, and what it has found.
+#[test]
+fn it_holds_of_the_seeds() {
+    seeds::each_text("definition", definition);
 }

@@ -21,11 +21,10 @@ const DEEPEST_VALUE: usize = 112;
 
 /// Reads one tool's definition. `None` if the text is no JSON at all.
 pub fn tool_from_text(text: &str) -> Option<Value> {
-    serde_json::from_str(text).ok().or_else(|| Reader { text, at: 0 }.document())
+    serde_json::from_str(text).ok().or_else(|| read(text))
 }
 
 /// What the lenient reader makes of a text, also of one that the strict reader reads.
-#[cfg(any(test, fuzzing))]
 pub(crate) fn read(text: &str) -> Option<Value> {
     Reader { text, at: 0 }.document()
 }
@@ -240,6 +239,7 @@ mod tests {
     use serde_json::json;
 
     use super::*;
+    use crate::fuzzing::depth;
 
     #[test]
     fn what_is_strange_costs_only_itself() {
@@ -258,14 +258,6 @@ mod tests {
             ["", "{", "[1,", "\"", "\"\\", "\"\\ud8", "nope", "inf", "{} {}", "]", "1e999x", "\"\\ud800\\q\""]
         {
             assert_eq!(tool_from_text(text), None, "{text}");
-        }
-    }
-
-    fn depth(value: &Value) -> usize {
-        match value {
-            Value::Array(list) => 1 + list.iter().map(depth).max().unwrap_or(0),
-            Value::Object(map) => 1 + map.values().map(depth).max().unwrap_or(0),
-            _ => 0,
         }
     }
 

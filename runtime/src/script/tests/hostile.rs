@@ -258,6 +258,9 @@ proptest! {
     fn no_sequence_of_tokens_panics_or_moves(parts in proptest::collection::vec(0..TOKENS.len(), 0..24)) {
         let source: String = parts.iter().map(|&n| TOKENS[n]).collect();
         crate::fuzzing::script(&source);
+        if let Ok(prepared) = prepare(&source, true) {
+            holds::parses(&prepared);
+        }
     }
 }
 
