@@ -2,9 +2,9 @@
 """Lists the functions that scripts make V8 and isolet call, for the linker to put next to each other.
 
 Each run is a process of its own, and the kernel maps a program's text into it 64 KiB at a time, as it is touched. Runs
-touch a few hundred KiB of functions that lie all over 48 MiB. See "The zygote" in docs/performance.md for what order saves.
+touch a few hundred KiB of functions that lie all over 48 MiB. See docs/decisions.md, "A fork copies as little as possible".
 
-    cargo build --release -p isolet
+    CARGO_PROFILE_RELEASE_STRIP=none cargo build --release -p isolet
     third_party/v8/hot-functions.py target/release/isolet > third_party/v8/hot-functions.txt
 
 Steps runners through the scripts below, instruction by instruction (some minutes; needs the right to trace processes),
@@ -116,7 +116,7 @@ def places(program, text, scripts):
                         sys.exit("isolet did not start: " + (server.stderr.read() if server.poll() is not None else ""))
                     time.sleep(0.2)
                     zygotes = [pid for pid in children(server.pid)
-                               if open(f"/proc/{pid}/cmdline").read().split("\0")[1] == "runner"]
+                               if open(f"/proc/{pid}/cmdline").read().split("\0")[1] == "zygote"]
                     # Those that have ended have no memory.
                     runners = [pid for zygote in zygotes for pid in children(zygote) if open(f"/proc/{pid}/maps").read()]
                     runner = next(iter(runners), None)
