@@ -1,8 +1,8 @@
-//! How long 1,000 real tools take to declare for the first time:
+//! Measures the first declaration of 1,000 real tools:
 //! `cargo run --release -p isolet-tsdefs --example cold -- a.json b.json`.
 //!
-//! The tools of the files are repeated, under other servers' names, until there are a thousand. Nothing is kept between
-//! rounds; the first round is that of a process that has just started.
+//! The tools of the files are repeated, under other servers' names, until there are a thousand.
+//! Nothing is kept between rounds; the first round is that of a new process.
 
 use std::path::Path;
 use std::time::{Duration, Instant};

@@ -1,4 +1,4 @@
-//! What saved tool lists cost in a prompt, and how long their declarations take:
+//! Measures the token counts of saved tool lists, and the time of their declarations:
 //! `cargo run --release -p isolet-tsdefs --features tokens --example costs -- a.json b.json`.
 
 use std::path::Path;

@@ -1,4 +1,5 @@
-//! Prints the declarations of saved tool lists: `cargo run -p isolet-tsdefs --example declare -- full a.json b.json`.
+//! Prints the declarations of saved tool lists:
+//! `cargo run -p isolet-tsdefs --example declare -- full a.json b.json`.
 
 use std::path::Path;
 use std::process::ExitCode;

@@ -1,24 +1,24 @@
-//! How much a declaration says.
+//! The level of detail of declarations.
 
 use std::fmt;
 use std::str::FromStr;
 
-/// How much a declaration says. Every level is valid TypeScript.
+/// The level of detail of declarations. The text of every level is valid TypeScript.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum Detail {
-    /// Which tools exist, and nothing of their types.
+    /// The names of the tools, without types.
     Names,
-    /// Types, and the first sentence of each description.
+    /// The types, and the first sentence of each description.
     Brief,
-    /// Types and everything that the schemas say about them.
+    /// The types, and all descriptions and limits of the schemas.
     Full,
 }
 
 impl Detail {
-    /// All levels, least first.
+    /// All levels, from the least detail to the most.
     pub const ALL: [Self; 3] = [Self::Names, Self::Brief, Self::Full];
 
-    /// The level's name, as in `?detail=`.
+    /// Returns the level's name, as in `?detail=`.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Names => "names",
@@ -34,9 +34,9 @@ impl fmt::Display for Detail {
     }
 }
 
-/// A word that names no level.
+/// The error for a word that is not the name of a level.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("no detail level {0:?}: use names, brief or full")]
+#[error("unknown detail level {0:?}: use names, brief or full")]
 pub struct UnknownDetail(String);
 
 impl FromStr for Detail {

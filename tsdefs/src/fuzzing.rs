@@ -1,32 +1,33 @@
-//! What must hold of any text that a server sends as a tool's definition: for the fuzz target in `fuzz/` and for tests.
+//! Properties of every text that a server may send as a tool's definition, for the fuzz target in
+//! `fuzz/` and for tests.
 
 use serde_json::Value;
 use serde_json::value::RawValue;
 
-use crate::lenient;
+use crate::lenient_json;
 
-/// The lenient reader reads what the strict one reads, as it does, and the rest of JSON as something that the strict one
-/// reads.
+/// Checks that the lenient reader agrees with the strict one where that reads the text, and else
+/// returns a value that the strict one can read.
 ///
 /// # Panics
-/// If that does not hold.
+/// Panics if one of these properties does not hold.
 pub fn definition(text: &str) {
-    // Without a tree, and so at any depth.
+    // `RawValue` has no limit of depth.
     if serde_json::from_str::<&RawValue>(text).is_err() {
-        let _ = lenient::read(text);
+        let _ = lenient_json::read(text);
         return;
     }
-    let read = lenient::read(text).expect("it is JSON");
+    let read = lenient_json::read(text).expect("the text is JSON");
     if let Ok(strict) = serde_json::from_str::<Value>(text)
-        && depth(&strict) <= lenient::DEEPEST_SCHEMA
+        && depth(&strict) <= lenient_json::MAX_SCHEMA_DEPTH
     {
         assert_eq!(read, strict);
     }
-    let said = read.to_string();
-    assert_eq!(serde_json::from_str::<Value>(&said).ok(), Some(read), "{said}");
+    let written = read.to_string();
+    assert_eq!(serde_json::from_str::<Value>(&written).ok(), Some(read), "{written}");
 }
 
-/// How many containers lie in each other.
+/// Returns the nesting of containers.
 pub(crate) fn depth(value: &Value) -> usize {
     match value {
         Value::Array(list) => 1 + list.iter().map(depth).max().unwrap_or(0),
@@ -39,8 +40,7 @@ pub(crate) fn depth(value: &Value) -> usize {
 #[path = "../../fuzz/seeds.rs"]
 mod seeds;
 
-/// Where fuzzing begins, and what it has found.
 #[test]
-fn it_holds_of_the_seeds() {
+fn the_properties_hold_for_all_seeds() {
     seeds::each_text("definition", definition);
 }

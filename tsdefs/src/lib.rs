@@ -1,44 +1,67 @@
 //! JSON Schema → TypeScript declarations for MCP tools. Pure: no I/O, no clock, no network.
 //!
-//! | module | one idea |
+//! | module | content |
 //! |---|---|
-//! | [`definition`] | what is declared: servers and tools, read tolerantly from a `tools/list` result |
-//! | [`detail`] | how much a declaration says |
-//! | [`declare`](mod@declare) | servers → text: a section a server, put together under `interface Env` |
-//! | [`lenient`] | definitions that the strict JSON reader refuses |
-//! | [`names`] | identifiers, aliases, type names that never meet |
-//! | `schema` | JSON Schema → a graph of types: conjunctions of schema nodes |
+//! | `definition` | the definitions of servers and tools |
+//! | `tools_list` | saved `tools/list` results |
+//! | `lenient_json` | tool definitions that the strict JSON reader refuses |
+//! | `stored_schema` | schemas that are kept as JSON text |
+//! | `schema` | JSON Schema → a graph of types: conjunctions of conditions |
 //! | `render` | a graph of types → TypeScript, within a budget |
-//! | [`observed`] | result types learned from results, for tools that promise none |
-//! | `tool` | one tool's types, and the namespace that a server's tools share |
-//! | [`search`] | finding the right tool among thousands: BM25 over weighted fields |
-//! | `tokens` | what a text costs in a prompt (feature `tokens`) |
-//! | [`parallel`] | many servers on as many threads as there are cores |
-//! | `fuzzing` | what must hold whatever a server sends, for the fuzz target and tests |
-//! | `text` | foreign text inside TypeScript: comments, literals, member names |
+//! | `namespace` | the types that the tools of a server share |
+//! | `declarations` | servers → text: a section for each server, assembled under `interface Env` |
+//! | `detail` | the level of detail of declarations |
+//! | `signature` | one tool on one line, with types |
+//! | `parameter_list` | one tool with the names of its parameters alone |
+//! | `summary` | the first sentence of a description that other tools do not share |
+//! | [`inference`] | result types inferred from results, for tools that declare none |
+//! | `field_name` | the names of fields, as against keys that are data or address the reader |
+//! | `search` | the search for tools: BM25 over weighted fields |
+//! | [`tokens`] | the cost of a text in a prompt (feature `tokens`) |
+//! | `names` | identifiers, aliases, type names |
+//! | `text` | text from servers in comments, literals and property names |
+//! | `parallel` | work on many servers, on one thread for each core |
+//! | `fuzzing` | properties of every definition, for the fuzz target and tests |
 #![deny(missing_docs)]
 
-pub mod declare;
-pub mod definition;
-pub mod detail;
-#[cfg(any(test, fuzzing))]
+mod declarations;
+mod definition;
+mod detail;
+mod field_name;
+#[cfg(any(test, feature = "fuzzing"))]
 #[doc(hidden)]
 pub mod fuzzing;
-pub mod lenient;
-pub mod names;
-pub mod observed;
-pub mod parallel;
+pub mod inference;
+mod lenient_json;
+mod names;
+mod namespace;
+mod parallel;
+mod parameter_list;
 mod render;
 mod schema;
-pub mod search;
+mod search;
+mod signature;
+mod stored_schema;
+mod summary;
 mod text;
 #[cfg(feature = "tokens")]
 pub mod tokens;
-mod tool;
+mod tools_list;
 
-pub use declare::{Declarations, Section, assemble, declare, declare_server, declare_tool, declare_where};
-pub use definition::{ServerDefinition, SkippedTool, ToolDefinition, ToolsListError};
+pub use declarations::{
+    Declarations, Frame, Section, assemble, assemble_in, declare, declare_in, declare_server, declare_tool,
+    declare_where,
+};
+pub use definition::{Offers, ServerDefinition, ToolDefinition};
 pub use detail::{Detail, UnknownDetail};
+pub use lenient_json::parse_tool_json;
 pub use names::{aliases, is_identifier};
+pub use parallel::parallel_map;
+pub use parameter_list::parameter_names;
+pub use schema::keyword;
 pub use search::{Hit, SearchEntries, SearchIndex};
-pub use tool::signature;
+pub use signature::signature;
+pub use stored_schema::Schema;
+pub use summary::summary;
+pub use text::is_invisible;
+pub use tools_list::{SkippedTool, ToolsListError};

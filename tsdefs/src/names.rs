@@ -1,28 +1,34 @@
-//! Names: which are identifiers, the aliases of those that are not, and the type names that servers and tools get.
+//! Names: identifiers, aliases for names that are not identifiers, and the type names of servers
+//! and tools.
 //!
-//! Two properties matter. Aliases are unique within a list and never hide another's exact name. A server's type name
-//! depends on nothing but the server's own name, and two different names never give the same type name: texts that were
-//! generated apart still compile together, because `interface` declarations of one name would merge.
+//! Aliases are unique within a list, and never equal the exact name of another item. A server's
+//! type name depends on the server's own name only, and two different names never give the same
+//! type name, because `interface` declarations of one name would merge: texts that were generated
+//! apart compile together.
 
 use std::collections::{HashMap, HashSet};
 use std::sync::LazyLock;
 
 use unicode_ident::{is_xid_continue, is_xid_start};
 
-/// Whether `env.name` may be written for `name`.
+/// Returns whether `env.name` may be written for `name`.
 pub fn is_identifier(name: &str) -> bool {
     let mut chars = name.chars();
     chars.next().is_some_and(|first| first == '$' || first == '_' || is_xid_start(first))
         && chars.all(|c| c == '$' || is_xid_continue(c))
 }
 
-/// An identifier for each name, in the same order: the name itself if it is one, else a sanitised form (`get-user` →
-/// `get_user`). Unique among different names; the first in the list keeps the plain form, later ones are numbered.
+/// Returns an identifier for each name, in the same order: the name itself if it is one, else a
+/// sanitised form (`get-user` → `get_user`).
+///
+/// Different names have different aliases: the first in the list has the plain form, later ones a
+/// number.
 pub fn aliases<S: AsRef<str>>(names: &[S]) -> Vec<String> {
     let mut taken: HashSet<String> =
         names.iter().map(AsRef::as_ref).filter(|name| is_identifier(name)).map(str::to_owned).collect();
     let mut given: HashMap<&str, String> = HashMap::new();
-    // Numbering goes on where the last name of the same form stopped: 10,000 names of one form stay linear.
+    // Numbers continue from the last name of the same form, so that 10,000 names of one form take
+    // linear time.
     let mut next: HashMap<String, usize> = HashMap::new();
     names
         .iter()
@@ -36,7 +42,8 @@ pub fn aliases<S: AsRef<str>>(names: &[S]) -> Vec<String> {
         .collect()
 }
 
-/// `name` with `_` for whatever an identifier cannot hold; cut at 64 characters.
+/// Returns `name` with `_` for each character that an identifier cannot have, cut after 64
+/// characters.
 fn sanitised(name: &str) -> String {
     let mut alias: String =
         name.chars().take(64).map(|c| if c == '$' || is_xid_continue(c) { c } else { '_' }).collect();
@@ -46,7 +53,7 @@ fn sanitised(name: &str) -> String {
     alias
 }
 
-/// `name`, or `name_2`, `name_3`…: the first that is not taken, which then is.
+/// Returns the first of `name`, `name_2`, `name_3`… that is not taken, and adds it to `taken`.
 pub(crate) fn unique(name: String, taken: &mut HashSet<String>, next: &mut HashMap<String, usize>) -> String {
     if taken.insert(name.clone()) {
         return name;
@@ -61,8 +68,8 @@ pub(crate) fn unique(name: String, taken: &mut HashSet<String>, next: &mut HashM
     }
 }
 
-/// The letters and digits of `name` as one word in Pascal case, ASCII only: `create_issue` → `CreateIssue`. Empty if
-/// there are none; cut at 48 characters.
+/// Returns the ASCII letters and digits of `name` as one word in Pascal case, cut after 48
+/// characters: `create_issue` → `CreateIssue`. The word may be empty.
 pub(crate) fn pascal(name: &str) -> String {
     let mut word = String::new();
     let mut start = true;
@@ -80,11 +87,12 @@ pub(crate) fn pascal(name: &str) -> String {
     word
 }
 
-/// The name of a server's interface and namespace.
+/// Returns the name of a server's interface and namespace.
 ///
-/// Injective by construction, form by form: `my-server` → `MyServer` and `my_server` → `My_Server` for lower-case
-/// words, `myServer` as it is, `GitHub` → `_GitHub`, and for all else the letters with a hash of the name. A name that
-/// TypeScript's own libraries use (`File`, `Promise`) gets a `_` behind.
+/// Each form has a range of names of its own, so two names never give the same result: `my-server`
+/// → `MyServer` and `my_server` → `My_Server` for lower-case words, `myServer` as it is, `GitHub` →
+/// `_GitHub`, and for all other names the letters with a hash of the name. A name that TypeScript's
+/// own libraries use (`File`, `Promise`) ends in `_`.
 pub(crate) fn server_type(name: &str) -> String {
     let is_word = |word: &str| {
         word.starts_with(|c: char| c.is_ascii_lowercase())
@@ -92,7 +100,7 @@ pub(crate) fn server_type(name: &str) -> String {
     };
     let plain = |c: char| c.is_ascii_alphanumeric();
     if name.len() <= 48 {
-        let free = |name: String| if GLOBALS.contains(name.as_str()) { name + "_" } else { name };
+        let free = |name: String| if GLOBAL_NAMES.contains(name.as_str()) { name + "_" } else { name };
         if name.split('_').flat_map(|part| part.split('-')).all(is_word) {
             return free(name.split('_').map(pascal).collect::<Vec<_>>().join("_"));
         }
@@ -108,12 +116,13 @@ pub(crate) fn server_type(name: &str) -> String {
     format!("{word}_{:016x}", fnv1a(name.as_bytes()))
 }
 
-/// Names of the types and values that `lib.*.d.ts` of TypeScript 7.0 declares, and the few that Workers and Node add:
-/// an interface with such a name would merge with it.
-static GLOBALS: LazyLock<HashSet<&'static str>> =
+/// The names of the types and values that `lib.*.d.ts` of TypeScript 7.0 declares, and a few of
+/// Workers and Node. An interface of such a name would merge with theirs.
+static GLOBAL_NAMES: LazyLock<HashSet<&'static str>> =
     LazyLock::new(|| include_str!("global_names.txt").lines().collect());
 
-/// FNV-1a, 64 bits: a stable hash for names and texts. Not for hostile input where a collision does harm.
+/// Returns the 64-bit FNV-1a hash of `bytes`. It is stable, and not safe where a collision does
+/// harm.
 pub(crate) fn fnv1a(bytes: &[u8]) -> u64 {
     bytes
         .iter()
@@ -125,7 +134,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn aliases_are_unique_and_exact_names_win() {
+    fn aliases_are_unique_and_exact_names_stay() {
         let names = ["a-b", "a.b", "a_b", "aB", "3d", "", "創建", "創建-用戶", "🔥", "a-b", "class"];
         let aliases = aliases(&names);
         assert_eq!(
@@ -136,7 +145,7 @@ mod tests {
     }
 
     #[test]
-    fn many_names_of_one_form_stay_linear() {
+    fn many_names_of_one_form_take_linear_time() {
         let names: Vec<String> = (0..20_000)
             .map(|n| char::from_u32(0x1F300 + n % 200).unwrap().to_string().repeat(1 + n as usize / 200))
             .collect();
@@ -145,7 +154,7 @@ mod tests {
     }
 
     #[test]
-    fn server_types_never_meet() {
+    fn server_types_are_different() {
         let names = [
             "my-server",
             "my_server",
@@ -179,7 +188,10 @@ mod tests {
         let types: HashSet<String> = names.iter().map(|name| server_type(name)).collect();
         assert_eq!(types.len(), names.len(), "{types:?}");
         for name in &types {
-            assert!(is_identifier(name) && name.is_ascii() && !GLOBALS.contains(name.as_str()), "{name}");
+            assert!(
+                is_identifier(name) && name.is_ascii() && !GLOBAL_NAMES.contains(name.as_str()),
+                "{name}"
+            );
         }
         assert_eq!(server_type("github"), "Github");
         assert_eq!(server_type("sequential-thinking"), "SequentialThinking");

@@ -1,4 +1,4 @@
-//! Lists that are out to take time or to lose a tool, by the way that lists come: as text.
+//! Hostile lists, as text: they take time, or try to make a tool disappear.
 
 mod support;
 
@@ -9,8 +9,9 @@ use serde_json::{Map, Value, json};
 use support::alone;
 use support::compiler::compile;
 
-/// Without optimisation, on a machine with other work. What these guard against took minutes.
-const SLOWEST: Duration = Duration::from_secs(60);
+/// The time of one test, without optimisation, on a busy machine. Without the bounds, it took
+/// minutes.
+const MAX_TIME: Duration = Duration::from_secs(60);
 
 fn read(tools: &str) -> ServerDefinition {
     let (server, skipped) = ServerDefinition::from_tools_list("s", tools).expect("a list");
@@ -23,7 +24,8 @@ fn declared(schema: &Value) -> String {
         .text
 }
 
-/// Twelve definitions whose every property is a conjunction of others, under long pointers.
+/// Returns twelve definitions under long pointers. Each of their properties is a conjunction of
+/// others.
 fn mesh(path: &str, last: impl Fn(&str) -> String) -> Map<String, Value> {
     let to = |name: &str| json!({ "$ref": format!("{path}{}", last(name)) });
     let object = |each: &dyn Fn(usize) -> Value| {
@@ -40,7 +42,7 @@ fn mesh(path: &str, last: impl Fn(&str) -> String) -> Map<String, Value> {
 }
 
 #[test]
-fn long_pointers_cost_once() {
+fn long_pointers_are_followed_once() {
     let start = Instant::now();
     let levels = 40;
     let mut inner = Value::Object(mesh(&format!("#{}/", "/a".repeat(levels)), str::to_owned));
@@ -58,7 +60,7 @@ fn long_pointers_cost_once() {
     for schema in [inner, wide] {
         assert!(declared(&schema).contains("p11"));
     }
-    assert!(start.elapsed() < SLOWEST, "{:?}", start.elapsed());
+    assert!(start.elapsed() < MAX_TIME, "{:?}", start.elapsed());
 }
 
 #[test]
@@ -69,18 +71,18 @@ fn many_bad_tools_share_what_one_may_take() {
     let tools = (0..60).map(|at| ToolDefinition::new(format!("t{at}"), schema.clone())).collect();
     let server = ServerDefinition::new("s", tools);
     declare_server(&server, Detail::Full);
-    assert!(start.elapsed() < SLOWEST, "{:?}", start.elapsed());
+    assert!(start.elapsed() < MAX_TIME, "{:?}", start.elapsed());
 }
 
 #[test]
-fn what_the_strict_reader_refuses_costs_no_schema() {
+fn a_definition_that_the_strict_reader_refuses_keeps_its_schema() {
     let server = read(
         r#"[{"name": "lone", "description": "a\ud800b", "inputSchema": {"type": "object", "title": "\udfff",
         "properties": {"b": {"type": "number", "maximum": 1e999}}, "required": ["b"]}}]"#,
     );
     assert_eq!(server.tools[0].description.as_deref(), Some("a\u{fffd}b"));
     assert!(
-        signature(&server.tools[0]).starts_with("lone(input: { b: number;"),
+        signature(&server.tools[0]).starts_with("lone(input: { b: number }"),
         "{}",
         signature(&server.tools[0])
     );
@@ -103,7 +105,7 @@ fn depth_is_cut_with_a_note() {
 }
 
 #[test]
-fn a_definition_is_not_the_global_that_is_meant() {
+fn a_definition_does_not_hide_a_global_type() {
     let object = |name: &str| {
         json!({ "type": "object", "required": ["x"], "properties": {
         "x": { "type": "string" }, "f": { "$ref": format!("#/$defs/{name}") } } })
@@ -111,7 +113,8 @@ fn a_definition_is_not_the_global_that_is_meant() {
     let schema = json!({ "type": "object", "properties": { "toString": { "type": "string" },
         "f": { "$ref": "#/$defs/Function" }, "p": { "$ref": "#/$defs/Promise" } },
         "$defs": { "Function": object("Function"), "Promise": object("Promise") } });
-    let tool = ToolDefinition { output_schema: Some(schema.clone()), ..ToolDefinition::new("t", schema) };
+    let tool =
+        ToolDefinition { output_schema: Some(schema.clone().into()), ..ToolDefinition::new("t", schema) };
     let text = declare_server(&ServerDefinition::new("s", vec![tool]), Detail::Full).text;
     let uses = "const none: Awaited<ReturnType<Env[\"s\"][\"t\"]>> = {};\n";
     let complaints = compile(&[("shadow.ts".into(), format!("{}{uses}", alone(&text)))]);
@@ -119,7 +122,7 @@ fn a_definition_is_not_the_global_that_is_meant() {
 }
 
 #[test]
-fn an_empty_object_that_is_refused_is_not_optional() {
+fn arguments_that_must_not_be_empty_are_required() {
     for schema in [
         json!({ "type": "object", "minProperties": 1 }),
         json!({ "allOf": [{ "$ref": "#/$defs/x" }], "$defs": { "x": { "minProperties": 2 } } }),
@@ -130,7 +133,7 @@ fn an_empty_object_that_is_refused_is_not_optional() {
 }
 
 #[test]
-fn a_name_that_is_excluded_is_never_there() {
+fn an_excluded_property_name_is_never() {
     let schema = json!({ "type": "object", "propertyNames": { "not": { "const": "a" } } });
     assert!(declared(&schema).contains("a?: never"), "{}", declared(&schema));
 }

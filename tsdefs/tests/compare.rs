@@ -1,6 +1,8 @@
-//! The same tools through `@cloudflare/codemode`'s generator: what its declarations cost, whether they compile, which
-//! values they refuse and let through. Prints figures (docs/declarations.md has them) and asserts only what is claimed of
-//! ours.
+//! A comparison with the generator of `@cloudflare/codemode`: the cost of the declarations, whether
+//! they compile, and the values that they accept.
+//!
+//! The test prints the figures that `docs/declarations.md` has, and asserts only claims about
+//! isolet.
 
 mod support;
 
@@ -17,7 +19,7 @@ use support::generate::{Chance, any_document};
 use support::judge::{Judged, judged, real_schemas};
 use support::{answering, expression, npm, real_servers, result_type};
 
-/// Its declarations: one text for each list of tools.
+/// Returns the declarations of that generator: one text for each list of tools.
 fn theirs(lists: &[Vec<Value>]) -> Vec<String> {
     let folder = npm::installed("codemode");
     let script = folder.join("generate.mjs");
@@ -39,7 +41,7 @@ fn theirs(lists: &[Vec<Value>]) -> Vec<String> {
     serde_json::from_slice(&output.stdout).expect("texts")
 }
 
-/// A tool as its generator takes it.
+/// Returns a tool in the format of that generator.
 fn tool(name: &str, description: Option<&str>, input: &Value, output: Option<&Value>) -> Value {
     json!({ "name": name, "description": description, "inputSchema": input, "outputSchema": output })
 }
@@ -54,7 +56,8 @@ fn tokens_and_compilation() {
             tools
                 .map(|known| {
                     let description = known.description.as_deref();
-                    tool(&known.name, description, &known.input_schema, known.output_schema.as_ref())
+                    let output = known.output_schema.as_ref().map(|schema| schema.read());
+                    tool(&known.name, description, &known.input_schema.read(), output.as_deref())
                 })
                 .collect()
         })
@@ -70,7 +73,7 @@ fn tokens_and_compilation() {
     for (what, counts) in [("codemode", sum), ("ours, brief", ours.brief), ("ours, full", ours.full)] {
         println!("{what}: {:.1} o200k, {:.1} cl100k a tool", mean(counts).0, mean(counts).1);
     }
-    // One server's tools are one text; each is compiled on its own.
+    // The tools of one server are one text, which is compiled on its own.
     let files: Vec<(String, String)> = texts
         .iter()
         .zip(&servers)
@@ -82,10 +85,11 @@ fn tokens_and_compilation() {
     complaints.iter().take(5).for_each(|complaint| println!("    {}: {}", complaint.file, complaint.message));
 }
 
-/// Which values of `values` a set of declarations refuses, by position; and the schemas whose declarations are broken.
+/// The values that declarations refuse, by position, and the schemas whose declarations do not
+/// compile.
 struct Judgement {
     refused: HashSet<usize>,
-    /// Of these, those with a key that the declaration does not list.
+    /// The refused values with a key that the declaration does not list.
     further_key: HashSet<usize>,
     broken: HashSet<usize>,
 }
@@ -149,13 +153,13 @@ fn judgement_of_ours(schemas: &[Value], values: &[Judged]) -> Judgement {
 fn values() {
     let mut chance = Chance::new(1);
     let random: Vec<Value> = (0..600).map(|at| any_document(&mut chance, 2 + at % 3)).collect();
-    for (what, schemas, each) in [("real schemas", real_schemas(), 24), ("schemas by chance", random, 12)] {
+    for (what, schemas, each) in [("real schemas", real_schemas(), 24), ("random schemas", random, 12)] {
         let values = judged(&schemas, each, &mut Chance::new(1));
         for (who, found) in [
             ("codemode", judgement_of_theirs(&schemas, &values)),
             ("ours", judgement_of_ours(&schemas, &values)),
         ] {
-            // Values under a declaration that does not compile say nothing.
+            // Values of a declaration that does not compile are not counted.
             let counted = || {
                 let usable = values.iter().enumerate().filter(|(_, v)| !found.broken.contains(&v.schema));
                 usable.map(|(at, value)| (value, found.refused.contains(&at)))

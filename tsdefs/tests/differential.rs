@@ -1,7 +1,9 @@
-//! Declarations against a JSON Schema validator: what is valid has to type-check, and what is invalid should not.
+//! Declarations against a JSON Schema validator: a valid value has to type-check, and an invalid
+//! one should not.
 //!
-//! Schemas and values are made by chance, the same in every run; a validator judges each value, and one run of the
-//! compiler judges all. `DIFFERENTIAL_SEED` and `DIFFERENTIAL_SCHEMAS` make other and longer runs.
+//! Schemas and values are random, but the same in every run. A validator judges each value, and one
+//! run of the compiler judges all of them. `DIFFERENTIAL_SEED` and `DIFFERENTIAL_SCHEMAS` make
+//! other and longer runs.
 
 mod support;
 
@@ -14,23 +16,24 @@ use support::generate::{Chance, any_document};
 use support::judge::{Judged, judged, real_schemas as schemas_of_real_tools};
 use support::{answering, expression, result_type};
 
-/// What came of a run.
+/// The outcome of a run.
 struct Outcome {
     valid: usize,
     invalid: usize,
     waived: usize,
-    /// Of the waived, those that the type lets through.
+    /// The number of waived values that the type accepts.
     waived_accepted: usize,
     refused: Vec<String>,
     accepted: Vec<String>,
 }
 
 impl Outcome {
+    /// Returns the share of invalid values that are rejected.
     fn rejected_share(&self) -> f64 {
         1.0 - self.accepted.len() as f64 / self.invalid.max(1) as f64
     }
 
-    /// The share without waivers.
+    /// Returns the share of rejected values, without waivers.
     fn strict_share(&self) -> f64 {
         let accepted = self.accepted.len() + self.waived_accepted;
         1.0 - accepted as f64 / (self.invalid + self.waived).max(1) as f64
@@ -54,7 +57,7 @@ impl Outcome {
 }
 
 #[test]
-fn real_schemas() {
+fn valid_values_of_real_schemas_type_check() {
     let schemas = schemas_of_real_tools();
     let mut chance = Chance::new(seed());
     let values = judged(&schemas, 24, &mut chance);
@@ -64,13 +67,13 @@ fn real_schemas() {
 }
 
 #[test]
-fn any_schemas() {
+fn valid_values_of_random_schemas_type_check() {
     let mut chance = Chance::new(seed());
     let count = std::env::var("DIFFERENTIAL_SCHEMAS").ok().and_then(|text| text.parse().ok()).unwrap_or(3000);
     let schemas: Vec<Value> = (0..count).map(|at| any_document(&mut chance, 2 + at % 3)).collect();
     let values = judged(&schemas, 12, &mut chance);
     let outcome = run(&schemas, &values);
-    outcome.report("schemas by chance");
+    outcome.report("random schemas");
     assert!(outcome.rejected_share() >= 0.995, "{:.3}", outcome.rejected_share());
 }
 
@@ -82,7 +85,7 @@ fn run(schemas: &[Value], values: &[Judged]) -> Outcome {
     let tools = schemas.iter().enumerate().map(|(at, schema)| answering(&format!("t{at}"), schema)).collect();
     let server = ServerDefinition::new("s", tools);
     let mut files = vec![("s.d.ts".to_owned(), declare(&[server], Detail::Brief).text)];
-    // Files of a thousand lines: the compiler checks files in parallel.
+    // The compiler checks files in parallel, so each has a thousand lines.
     for (part, chunk) in values.chunks(1000).enumerate() {
         let lines: String = chunk
             .iter()
@@ -134,8 +137,8 @@ fn run(schemas: &[Value], values: &[Judged]) -> Outcome {
 }
 
 #[test]
-fn the_values_say_something() {
-    // A differential test that generates nothing valid would pass for no reason.
+fn the_generated_values_are_valid_and_invalid() {
+    // A differential test without valid values would always pass.
     let mut chance = Chance::new(seed());
     let schemas: Vec<Value> = (0..100).map(|_| any_document(&mut chance, 3)).collect();
     let values = judged(&schemas, 12, &mut chance);

@@ -1,5 +1,5 @@
-//! Schemas that are out to do harm: size, depth, explosion, confusion. Text and time stay bounded, and what comes out
-//! compiles.
+//! Hostile schemas: size, depth, explosion, confusion. Text and time stay bounded, and the
+//! declarations compile.
 
 mod support;
 
@@ -12,17 +12,17 @@ use support::compiler::compile;
 use support::generate::{Chance, any_document};
 use support::{alone, answering};
 
-/// Bytes that one tool may take: twice 24 KiB of types, and the description.
-const LARGEST: usize = (2 * 24 + 9) << 10;
+/// The bytes of one tool: twice 24 KiB of types, and the description.
+const MAX_TOOL_BYTES: usize = (2 * 24 + 9) << 10;
 
-/// Without optimisation; the same takes a tenth in a release.
-const SLOWEST: Duration = Duration::from_secs(8);
+/// The time of one case without optimisation. An optimised build takes a tenth of it.
+const MAX_TIME: Duration = Duration::from_secs(8);
 
-/// Runs with the stack that is usual for a thread. The test's own stack has to be larger: to clone or to drop a value
-/// recurses.
+/// Returns the declaration, made on a stack of the usual size of a thread. The test needs a larger
+/// stack, because to clone or to drop a value recurses.
 fn declared(schema: &Value) -> String {
     let mut tool = answering("t", schema);
-    tool.input_schema = schema.clone();
+    tool.input_schema = schema.clone().into();
     std::thread::scope(|scope| {
         let worker = std::thread::Builder::new().stack_size(1 << 20);
         worker
@@ -46,16 +46,16 @@ fn declared_on_this_stack(tool: ToolDefinition) -> String {
     let brief = declare_server(&server, Detail::Brief);
     let full = declare_server(&server, Detail::Full);
     println!("  {:?}, {} and {} bytes", start.elapsed(), brief.text.len(), full.text.len());
-    assert!(start.elapsed() < SLOWEST, "{:?}", start.elapsed());
+    assert!(start.elapsed() < MAX_TIME, "{:?}", start.elapsed());
     for text in [&brief.text, &full.text] {
-        assert!(text.len() < LARGEST, "{} bytes", text.len());
+        assert!(text.len() < MAX_TOOL_BYTES, "{} bytes", text.len());
     }
     assert!(brief.text.lines().all(|line| !line.contains("//") || line.contains("http")));
     alone(&full.text)
 }
 
 #[test]
-fn bounded_and_valid() {
+fn declarations_of_hostile_schemas_are_bounded_and_compile() {
     with_a_large_stack(all_cases);
 }
 
@@ -186,7 +186,7 @@ fn all_cases() {
 }
 
 #[test]
-fn depth_ten_thousand() {
+fn a_nesting_of_ten_thousand_is_cut() {
     let mut schema = json!({ "type": "string" });
     for _ in 0..10_000 {
         let mut map = Map::new();
@@ -198,21 +198,22 @@ fn depth_ten_thousand() {
     let server = std::mem::ManuallyDrop::new(ServerDefinition {
         name: "s".to_owned(),
         description: None,
-        // Moved, not cloned: a clone recurses.
+        // The tool is moved, because to clone it recurses.
+        offers: isolet_tsdefs::Offers::default(),
         tools: vec![std::mem::ManuallyDrop::into_inner(tool)],
     });
     let declared = declare_server(&server, Detail::Full);
-    assert!(declared.widened > 0 && declared.text.len() < LARGEST);
+    assert!(declared.widened > 0 && declared.text.len() < MAX_TOOL_BYTES);
 }
 
 #[test]
-fn a_network_reference_says_so() {
+fn a_network_reference_has_a_note() {
     let schema = json!({ "type": "object", "properties": { "a": { "$ref": "https://example.org/x" } } });
     let text = declared(&schema);
     assert!(text.contains("a?: unknown /** widened: unresolved https://example.org/x */"), "{text}");
 }
 
-/// Any JSON, with the words of JSON Schema among the keys.
+/// Generates any JSON, with keywords of JSON Schema among the keys.
 fn any_json() -> impl Strategy<Value = Value> {
     const WORDS: [&str; 24] = [
         "type",
@@ -278,18 +279,18 @@ proptest! {
     #[test]
     fn any_value_is_a_schema(schema in any_json(), name in ".{1,12}", description in ".{0,40}") {
         let mut tool = answering(&name, &schema);
-        tool.input_schema = schema;
+        tool.input_schema = schema.into();
         tool.description = Some(description);
         signature(&tool);
         let server = ServerDefinition::new(name, vec![tool]);
         for detail in Detail::ALL {
             let declared = declare_server(&server, detail);
-            prop_assert!(declared.text.len() < LARGEST);
+            prop_assert!(declared.text.len() < MAX_TOOL_BYTES);
         }
     }
 }
 
-/// A sample of what the property test sees, through the compiler in one run.
+/// Compiles a sample of the values of the property test in one run.
 #[test]
 fn any_value_compiles() {
     use proptest::strategy::ValueTree;
@@ -305,7 +306,7 @@ fn any_value_compiles() {
         };
         let mut tool = answering(&format!("t-{at}"), &schema);
         tool.description = Some(".{0,9}".new_tree(&mut runner).expect("a text").current());
-        tool.input_schema = schema;
+        tool.input_schema = schema.into();
         tools.push(tool);
     }
     let server = ServerDefinition::new("any", tools);

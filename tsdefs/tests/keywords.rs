@@ -1,5 +1,6 @@
-//! One snapshot for each keyword and for combinations that are easily got wrong: what each becomes, at a glance. The
-//! compiler sees all of them, and values on both sides of each line are in the differential test.
+//! A snapshot of the type of each keyword, and of combinations that are easy to get wrong.
+//!
+//! The TypeScript compiler checks all of them. The differential test has valid and invalid values.
 
 mod support;
 
@@ -8,7 +9,7 @@ use serde_json::{Value, json};
 use support::answering;
 use support::compiler::compile;
 
-/// Name and schema.
+/// Returns the cases: name and schema.
 fn cases() -> Vec<(&'static str, Value)> {
     let text = || json!({ "type": "string" });
     let number = || json!({ "type": "number" });
@@ -25,6 +26,10 @@ fn cases() -> Vec<(&'static str, Value)> {
         ("enum", json!({ "enum": ["a", 1, true, null] })),
         ("enum of another type", json!({ "type": "string", "enum": ["a", 1] })),
         ("enum and minimum", json!({ "enum": [1, 2, 3], "minimum": 2 })),
+        ("enum and maximum", json!({ "enum": [1, 2, 3], "maximum": 2 })),
+        ("enum and exclusiveMinimum", json!({ "enum": [1, 2, 3], "exclusiveMinimum": 2 })),
+        ("enum and exclusiveMaximum", json!({ "enum": [1, 2, 3], "exclusiveMaximum": 2 })),
+        ("enum and multipleOf", json!({ "enum": [1, 2, 3], "multipleOf": 2 })),
         ("enum and minLength", json!({ "enum": ["", "x"], "minLength": 1 })),
         ("nullable", json!({ "type": "string", "nullable": true })),
         ("properties", with("title", json!("T"))),
@@ -82,6 +87,7 @@ fn cases() -> Vec<(&'static str, Value)> {
         ("maxItems", json!({ "type": "array", "items": text(), "maxItems": 2 })),
         ("contains", json!({ "type": "array", "contains": text() })),
         ("minContains 0", json!({ "type": "array", "contains": text(), "minContains": 0 })),
+        ("maxContains", json!({ "type": "array", "contains": text(), "maxContains": 1 })),
         ("unevaluatedItems", json!({ "type": "array", "prefixItems": [text()], "unevaluatedItems": false })),
         ("uniqueItems", json!({ "type": "array", "items": text(), "uniqueItems": true })),
         (
@@ -172,17 +178,22 @@ fn cases() -> Vec<(&'static str, Value)> {
     ]
 }
 
+/// Returns the name of the tool of a case. Names of types are made from it, so that a new case
+/// changes those of no other.
+fn tool_name(case: &str) -> String {
+    case.replace(|letter: char| !letter.is_alphanumeric(), "_")
+}
+
 #[test]
-fn each_keyword() {
+fn each_keyword_has_its_type() {
     let cases = cases();
-    let tools =
-        cases.iter().enumerate().map(|(at, (_, schema))| answering(&format!("t{at}"), schema)).collect();
+    let tools = cases.iter().map(|(name, schema)| answering(&tool_name(name), schema)).collect();
     let text = declare(&[ServerDefinition::new("s", tools)], Detail::Brief).text;
     let results = text.lines().filter_map(|line| {
-        let (name, result) = line.trim().strip_prefix('t')?.split_once('(')?;
-        let at: usize = name.parse().ok()?;
+        let (tool, result) = line.trim().split_once('(')?;
+        let (name, schema) = cases.iter().find(|(name, _)| tool_name(name) == tool)?;
         let result = result.split_once("): Promise<")?.1.strip_suffix(">;")?;
-        Some(format!("{}\n    {}\n    {result}\n", cases[at].0, cases[at].1))
+        Some(format!("{name}\n    {schema}\n    {result}\n"))
     });
     let mut shown: Vec<String> = results.collect();
     assert_eq!(shown.len(), cases.len());

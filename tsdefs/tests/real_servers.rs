@@ -1,4 +1,4 @@
-//! The declarations of real servers: as snapshots, and through the compiler, alone and together.
+//! The declarations of real servers: as snapshots, and compiled alone and together.
 
 mod support;
 
@@ -12,7 +12,7 @@ use support::compiler::compile;
 use support::{alone, real_servers};
 
 #[test]
-fn snapshots() {
+fn declarations_equal_their_snapshots() {
     for server in real_servers() {
         for detail in [Detail::Brief, Detail::Full] {
             let declared = declare_server(&server, detail);
@@ -27,7 +27,7 @@ fn snapshots() {
     insta::assert_snapshot!("signatures", hits.join("\n"));
 }
 
-/// Servers whose names and tools are chosen to get in each other's way.
+/// Returns servers with names and tools that may conflict with each other.
 fn awkward_servers() -> Vec<ServerDefinition> {
     let tool = |name: &str| {
         let mut tool = ToolDefinition::new(
@@ -41,7 +41,7 @@ fn awkward_servers() -> Vec<ServerDefinition> {
             json!({ "type": "object", "properties": { "Promise": { "$ref": "#/$defs/Promise" },
             "f": { "$ref": "#/$defs/Function" } }, "$defs": {
             "Promise": { "type": "object", "properties": { "next": { "$ref": "#/$defs/Promise" }, "constructor": {} } },
-            "Function": { "type": "array", "items": { "$ref": "#/$defs/Function" } } } }),
+            "Function": { "type": "array", "items": { "$ref": "#/$defs/Function" } } } }).into(),
         );
         tool
     };
@@ -127,13 +127,14 @@ fn every_text_compiles_alone_and_with_the_others() {
     let complaints = compile(&files);
     assert!(complaints.is_empty(), "{complaints:#?}");
 
-    // As scripts, all in one scope. Levels would declare the same tools twice, so each is a program of its own.
+    // As scripts, all texts share one scope. Levels would declare the same tools twice, so each
+    // level is a program of its own.
     for detail in Detail::ALL {
         let mut names = HashSet::new();
         let mut files: Vec<_> = real_servers()
             .iter()
             .chain(&awkward_servers())
-            // One text cannot know that another server is called like its alias.
+            // A text does not take account of another server whose name equals its alias.
             .filter(|server| !["a.b", "a-b"].contains(&server.name.as_str()))
             .enumerate()
             .map(|(at, server)| (format!("{at}.d.ts"), declare_server(server, detail).text))
@@ -150,11 +151,8 @@ fn calls_type_check_as_they_run() {
     let script = r#"
         export async function good() {
             await env.github.create_issue({ owner: "o", repo: "r", title: "t" });
-            await env["sequential-thinking"].sequentialthinking({
-                thought: "t", nextThoughtNeeded: false, thoughtNumber: 1, totalThoughts: 2 });
             await env.sequential_thinking.sequentialthinking({
                 thought: "t", nextThoughtNeeded: false, thoughtNumber: 1, totalThoughts: 2 });
-            await env.notion["API-get-users"]();
             await env.notion.API_get_users({ page_size: 3 });
             const { time_difference } = await env.time.convert_time({
                 source_timezone: "a", time: "12:00", target_timezone: "b" });
@@ -187,19 +185,31 @@ fn calls_type_check_as_they_run() {
             await env.then.__proto__({ ["__proto__"]: "x" });
             await env["then"].new({ new: "x" });
             await env["__proto__"].get({ get: "x" });
-            await env.then["a-b"]({ "a-b": "x" });
             await env.then.a_b_2({ "a-b": "x" });
             await env.a_b.$raw({ $raw: "x" });
-            // @ts-expect-error a server with a tool `then` is no promise, and awaiting it is a mistake
+            // @ts-expect-error to await a server with a tool `then` is a mistake
             await env.then;
         }
     "#;
+    // A key that is not named: the schema allows it, and so does `full`.
+    let open = r#"
+        export async function open() {
+            await env.notion.API_get_users({ page_size: 3, more: true });
+        }
+    "#;
+    let closed = r#"
+        export async function closed() {
+            // @ts-expect-error a key that is not named
+            await env.notion.API_get_users({ page_size: 3, more: true });
+        }
+    "#;
     for detail in [Detail::Brief, Detail::Full] {
-        for (servers, script) in [(real_servers(), script), (awkward_servers(), awkward)] {
-            let complaints = compile(&[
-                ("env.d.ts".into(), declare(&servers, detail).text),
-                ("script.ts".into(), script.to_owned()),
-            ]);
+        let more = if detail == Detail::Full { open } else { closed };
+        for (servers, script) in
+            [(real_servers(), format!("{script}{more}")), (awkward_servers(), awkward.to_owned())]
+        {
+            let complaints =
+                compile(&[("env.d.ts".into(), declare(&servers, detail).text), ("script.ts".into(), script)]);
             assert!(complaints.is_empty(), "{detail}: {complaints:#?}");
         }
     }

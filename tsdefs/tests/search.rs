@@ -1,8 +1,8 @@
-//! Questions as agents ask them, each with the tools that answer it, over the tools of real servers. Where several tools
-//! answer, one of them is enough.
+//! Queries of agents over the tools of real servers, each with the tools that match it. One of them
+//! has to be found.
 //!
-//! There are two sets. Whoever wrote the index wrote [`QUESTIONS`], and both came into the repository at once: the weights
-//! may have been tuned on them, and they only guard against getting worse. [`HELD_OUT`] says how good the index is.
+//! There are two sets. The weights of the index may have been tuned on [`QUESTIONS`], which came
+//! into the repository with it and guard against regressions. [`HELD_OUT`] measures the index.
 
 mod support;
 
@@ -10,10 +10,10 @@ use isolet_tsdefs::{SearchIndex, ServerDefinition, ToolDefinition};
 use serde_json::json;
 use support::real_servers;
 
-/// The held-out questions found 0.700 of their tools when they were first asked; this is two questions fewer.
-const LEAST_HELD_OUT: f64 = 0.65;
+/// The least recall of the held-out queries. It was 0.700 at first; this is two queries less.
+const MIN_HELD_OUT_RECALL: f64 = 0.65;
 
-/// Question, and the tools that answer it.
+/// The queries, each with the tools that match it.
 const QUESTIONS: [(&str, &[&str]); 72] = [
     ("open a new issue on GitHub", &["github/create_issue"]),
     ("comment on an issue", &["github/add_issue_comment"]),
@@ -89,8 +89,9 @@ const QUESTIONS: [(&str, &[&str]); 72] = [
     ("add two numbers", &["everything/get-sum"]),
 ];
 
-/// Held out: written from the servers' names and what they are for, after the index was finished and without asking it.
-/// No weight, synonym or stop word was or may be changed for these; who tunes takes [`QUESTIONS`].
+/// The held-out queries. They were written from the servers' names and purposes, after the index
+/// was finished and without using it. No weight, synonym or stop word may be changed for them; to
+/// tune the index, use [`QUESTIONS`].
 const HELD_OUT: [(&str, &[&str]); 40] = [
     ("start a new repo under my account", &["github/create_repository"]),
     ("what has changed between two commits", &["git/git_diff", "git/git_show"]),
@@ -150,19 +151,19 @@ fn recall(index: &SearchIndex, questions: &[(&str, &[&str])], depth: usize) -> (
 }
 
 #[test]
-fn questions_find_their_tools() {
+fn queries_find_their_tools() {
     let servers = real_servers();
     for (_, answers) in QUESTIONS.iter().chain(&HELD_OUT) {
         for answer in *answers {
             let known = servers.iter().any(|server| {
                 server.tools.iter().any(|tool| *answer == format!("{}/{}", server.name, tool.name))
             });
-            assert!(known, "{answer} is no tool");
+            assert!(known, "{answer} is not a tool");
         }
     }
     let index = SearchIndex::new(&servers);
     for (set, questions, least) in
-        [("ours", &QUESTIONS[..], 0.95), ("held out", &HELD_OUT[..], LEAST_HELD_OUT)]
+        [("ours", &QUESTIONS[..], 0.95), ("held out", &HELD_OUT[..], MIN_HELD_OUT_RECALL)]
     {
         let (first, _) = recall(&index, questions, 1);
         let (fifth, missed) = recall(&index, questions, 5);
@@ -177,7 +178,7 @@ fn questions_find_their_tools() {
 }
 
 #[test]
-fn parameters_are_found_wherever_they_are() {
+fn parameters_behind_references_and_alternatives_are_found() {
     let tool = |name: &str, schema| ToolDefinition::new(name, schema);
     let index = SearchIndex::new(&[ServerDefinition::new(
         "s",
@@ -226,7 +227,7 @@ fn every_tool_is_found_by_its_name() {
 }
 
 #[test]
-fn ten_thousand_tools_and_hostile_text() {
+fn ten_thousand_tools_and_hostile_queries_are_searched() {
     let servers = real_servers();
     let mut tools: Vec<ToolDefinition> = Vec::new();
     for copy in 0..56 {

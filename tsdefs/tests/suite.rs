@@ -1,5 +1,5 @@
-//! The official JSON-Schema-Test-Suite: each schema becomes a declaration that compiles, its valid examples are
-//! accepted, and of its invalid ones the share that a type rejects is counted.
+//! The official JSON-Schema-Test-Suite: each schema becomes a declaration that compiles, its valid
+//! examples are accepted, and a share of its invalid examples is rejected.
 
 mod support;
 
@@ -10,9 +10,9 @@ use std::path::Path;
 use isolet_tsdefs::{Detail, ServerDefinition, declare};
 use serde_json::{Value, json};
 use support::compiler::compile;
-use support::{answering, expression, result_type, shared};
+use support::{answering, data, expression, result_type};
 
-/// One example.
+/// An example of the suite.
 struct Example {
     title: String,
     tool: usize,
@@ -21,17 +21,17 @@ struct Example {
 }
 
 #[test]
-fn draft7() {
+fn draft7_examples_are_accepted() {
     check("draft7", Some("http://json-schema.org/draft-07/schema#"), 0.66);
 }
 
 #[test]
-fn draft2020_12() {
+fn draft2020_12_examples_are_accepted() {
     check("draft2020-12", None, 0.63);
 }
 
 fn check(draft: &str, dialect: Option<&str>, least_rejected: f64) {
-    let (server, examples) = read(&shared("json-schema-test-suite").join(draft), dialect);
+    let (server, examples) = read(&data("json-schema-test-suite").join(draft), dialect);
     let declared = declare(std::slice::from_ref(&server), Detail::Full);
     let lines: String = examples
         .iter()
@@ -79,9 +79,9 @@ fn check(draft: &str, dialect: Option<&str>, least_rejected: f64) {
 
 fn read(folder: &Path, dialect: Option<&str>) -> (ServerDefinition, Vec<Example>) {
     let mut files: Vec<_> = Vec::new();
-    // Without `optional/format`: a format is an annotation, and what it says of a string no type can say.
+    // `optional/format` is left out, because no type expresses a format.
     for place in [folder.to_owned(), folder.join("optional")] {
-        let entries = fs::read_dir(&place).expect("shared/json-schema-test-suite beside the checkout");
+        let entries = fs::read_dir(&place).expect("the folder tests/data/json-schema-test-suite");
         files.extend(entries.map(|entry| entry.expect("an entry").path()).filter(|path| path.is_file()));
     }
     files.sort();
@@ -91,7 +91,7 @@ fn read(folder: &Path, dialect: Option<&str>) -> (ServerDefinition, Vec<Example>
         let name = file.file_stem().expect("a name").to_string_lossy().into_owned();
         let groups: Value = match serde_json::from_str(&fs::read_to_string(&file).expect("a suite file")) {
             Ok(groups) => groups,
-            // Numbers beyond a double cannot be read at all.
+            // Numbers outside the range of a double cannot be read.
             Err(_) => continue,
         };
         for group in groups.as_array().expect("groups") {

@@ -1,13 +1,16 @@
-//! Literal values: equality as JSON Schema has it, and which scalar constraints they meet.
+//! Literal values: their equality, and the ranges that they are in.
 
 use serde_json::{Map, Number, Value};
 
-/// Deeper values are taken as equal: that can only widen.
-const DEEPEST: usize = 64;
+use super::keyword::{Keyword, Scalar};
 
-/// Equality of JSON values: numbers by value (`1` is `1.0`), objects without order.
+/// The nesting that is compared. Deeper values are taken as equal, which widens the type.
+const MAX_DEPTH: usize = 64;
+
+/// Returns whether two JSON values are equal: numbers by value (`1` is `1.0`), objects in any
+/// order.
 pub(crate) fn equal(a: &Value, b: &Value) -> bool {
-    equal_within(a, b, DEEPEST)
+    equal_within(a, b, MAX_DEPTH)
 }
 
 fn equal_within(a: &Value, b: &Value, depth: usize) -> bool {
@@ -30,26 +33,27 @@ fn equal_within(a: &Value, b: &Value, depth: usize) -> bool {
     }
 }
 
-/// Whether `number` has no fraction.
+/// Returns whether `number` has no fraction.
 pub(crate) fn is_integer(number: &Number) -> bool {
     number.is_i64() || number.is_u64() || number.as_f64().is_some_and(|value| value.fract() == 0.0)
 }
 
-/// Whether a scalar `value` meets the scalar constraints among `keywords`. What cannot be decided counts as met.
-pub(crate) fn meets(value: &Value, keywords: &Map<String, Value>) -> bool {
-    let limit = |key: &str| keywords.get(key).and_then(Value::as_f64);
+/// Returns whether a string or number is in the ranges of `keywords`. Other values, and what cannot
+/// be decided, are in range.
+pub(crate) fn is_in_range(value: &Value, keywords: &Map<String, Value>) -> bool {
+    let limit = |keyword: Scalar| Keyword::Scalar(keyword).value(keywords).and_then(Value::as_f64);
     match value {
         Value::Number(number) => {
             let Some(number) = number.as_f64() else { return true };
-            limit("minimum").is_none_or(|least| number >= least)
-                && limit("maximum").is_none_or(|most| number <= most)
-                && limit("exclusiveMinimum").is_none_or(|below| number > below)
-                && limit("exclusiveMaximum").is_none_or(|above| number < above)
+            limit(Scalar::Minimum).is_none_or(|least| number >= least)
+                && limit(Scalar::Maximum).is_none_or(|most| number <= most)
+                && limit(Scalar::ExclusiveMinimum).is_none_or(|below| number > below)
+                && limit(Scalar::ExclusiveMaximum).is_none_or(|above| number < above)
         }
         Value::String(text) => {
             let length = text.chars().count() as f64;
-            limit("minLength").is_none_or(|least| length >= least)
-                && limit("maxLength").is_none_or(|most| length <= most)
+            limit(Scalar::MinLength).is_none_or(|least| length >= least)
+                && limit(Scalar::MaxLength).is_none_or(|most| length <= most)
         }
         _ => true,
     }
@@ -69,12 +73,12 @@ mod tests {
     }
 
     #[test]
-    fn scalar_limits() {
+    fn ranges_decide_about_strings_and_numbers() {
         let keywords = json!({ "minimum": 2, "exclusiveMaximum": 4, "maxLength": 2 });
         let keywords = keywords.as_object().unwrap();
-        assert!(meets(&json!(2), keywords) && meets(&json!(3.9), keywords));
-        assert!(!meets(&json!(1), keywords) && !meets(&json!(4), keywords));
-        assert!(meets(&json!("éé"), keywords) && !meets(&json!("abc"), keywords));
-        assert!(meets(&json!(null), keywords));
+        assert!(is_in_range(&json!(2), keywords) && is_in_range(&json!(3.9), keywords));
+        assert!(!is_in_range(&json!(1), keywords) && !is_in_range(&json!(4), keywords));
+        assert!(is_in_range(&json!("éé"), keywords) && !is_in_range(&json!("abc"), keywords));
+        assert!(is_in_range(&json!(null), keywords));
     }
 }

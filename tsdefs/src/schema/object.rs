@@ -1,61 +1,57 @@
-//! The shape of objects: what all members of a conjunction say about each key.
+//! The shape of objects: what all members of a conjunction demand of each key.
 //!
-//! `additionalProperties` looks only at the `properties` beside it, so in a conjunction every member is asked about
-//! every key, and a property that one member lists may be forbidden by another.
+//! `additionalProperties` is about the keys that `properties` beside it does not list, so every
+//! member of a conjunction is asked about every key: a property that one member lists may be
+//! forbidden by another.
 
 use indexmap::{IndexMap, IndexSet};
 use serde_json::{Map, Value};
 
-use super::atom::{Atom, Presence};
-use super::facts::Facts;
-use super::graph::{Context, Hint};
-use super::pattern::{Keys, Template, keys};
-use super::resolve::{Dialect, Node};
-use super::types::{Note, ObjectShape, Property, TypeId};
-use super::unevaluated::{Evaluated, EvaluatedKeys};
+use super::condition::{Condition, Presence};
+use super::constraints::Constraints;
+use super::context::Context;
+use super::document::Node;
+use super::object_source::{MAX_PROPERTIES, ObjectSource};
+use super::pattern::{KeySet, Template, key_set};
+use super::types::{NameHint, Note, ObjectShape, Property, TypeId};
+use super::unevaluated::Evaluation;
 
-/// Properties of one object; further ones fall to the rest, which is then open.
-const MOST_PROPERTIES: usize = 2048;
+/// The schemas that document one property.
+const MAX_DOC_SOURCES: usize = 4;
 
-/// Patterns of one schema that are looked at; with more, nothing is known of keys that are not listed.
-const MOST_PATTERNS: usize = 32;
+/// The characters of a key that become part of a type's name.
+const MAX_HINT_CHARS: usize = 64;
 
-/// Names that `propertyNames` may list one by one.
-const MOST_NAMES: usize = 256;
+/// The types of keys that match a pattern, and the type of the rest.
+type OtherKeys = (Vec<(Template, TypeId)>, TypeId);
 
 impl<'a> Context<'a> {
-    /// The objects that meet the facts; with `equals`, only that one.
-    pub fn object(&mut self, facts: &Facts<'a>, equals: Option<&'a Map<String, Value>>) -> ObjectShape<'a> {
-        let speakers: Vec<Speaker<'a>> = facts.objects.iter().map(|node| self.speaker(*node)).collect();
+    /// Returns the objects that meet the constraints; with `equals`, only that one.
+    pub fn object(
+        &mut self,
+        constraints: &Constraints<'a>,
+        equals: Option<&'a Map<String, Value>>,
+    ) -> ObjectShape<'a> {
+        let sources: Vec<ObjectSource<'a>> =
+            constraints.objects.iter().map(|node| self.object_source(*node)).collect();
         let mut names: IndexSet<&'a str> = IndexSet::new();
         names.extend(equals.into_iter().flat_map(Map::keys).map(String::as_str));
-        for speaker in &speakers {
-            names.extend(speaker.properties.into_iter().flat_map(Map::keys).map(String::as_str));
-            names.extend(&speaker.required);
-            names.extend(speaker.unevaluated.iter().flat_map(|(_, others)| &others.names));
-            names.extend(speaker.names.iter().flatten());
-            names.extend(&speaker.forbidden);
-            names.extend(&speaker.names_of_patterns);
-        }
-        names.extend(facts.keys.iter().map(|fact| fact.key));
-        let cut = names.len() > MOST_PROPERTIES || !self.step(names.len() * (speakers.len() + 1));
-        names.truncate(MOST_PROPERTIES);
+        sources.iter().for_each(|source| source.add_names(&mut names));
+        names.extend(constraints.keys.iter().map(|condition| condition.key));
+        let cut = names.len() > MAX_PROPERTIES || !self.step(names.len() * (sources.len() + 1));
+        names.truncate(MAX_PROPERTIES);
 
         let mut properties = IndexMap::with_capacity(names.len());
         for name in names {
-            let property = self.property(name, &speakers, facts, equals);
+            let property = self.property(name, &sources, constraints, equals);
             properties.insert(name, property);
         }
-        let (mut patterns, mut rest) = self.other_keys(&speakers, equals.is_some());
+        let (mut patterns, mut rest) = self.other_keys(&sources, equals.is_some());
         if cut {
             patterns.clear();
             rest = TypeId::TOO_LARGE;
         }
-        if facts
-            .objects
-            .iter()
-            .any(|node| node.schema.get("maxProperties").and_then(Value::as_f64) == Some(0.0))
-        {
+        if sources.iter().any(|source| source.must_be_empty) {
             rest = TypeId::NEVER;
             patterns.clear();
             properties.values_mut().for_each(|property: &mut Property| property.value = TypeId::NEVER);
@@ -66,287 +62,200 @@ impl<'a> Context<'a> {
     fn property(
         &mut self,
         name: &'a str,
-        speakers: &[Speaker<'a>],
-        facts: &Facts<'a>,
+        sources: &[ObjectSource<'a>],
+        constraints: &Constraints<'a>,
         equals: Option<&'a Map<String, Value>>,
     ) -> Property<'a> {
-        let mut atoms = Vec::new();
+        let mut conditions = Vec::new();
         let mut required = false;
         let mut impossible = false;
-        let mut sources = Vec::new();
+        let mut docs = Vec::new();
         if let Some(members) = equals {
             match members.get(name) {
-                Some(value) => atoms.push(Atom::Equals(value)),
+                Some(value) => conditions.push(Condition::Equals(value)),
                 None => impossible = true,
             }
             required |= members.contains_key(name);
         }
-        for speaker in speakers {
-            required |= speaker.required.contains(name);
-            impossible |= speaker.names.as_ref().is_some_and(|names| !names.contains(name));
-            impossible |= speaker.forbidden.contains(name);
-            let listed = speaker.properties.and_then(|properties| properties.get(name));
-            if let Some(schema) = listed {
-                let node = self.document.enter(schema, speaker.node.resource);
-                self.add_sources(node, &mut sources);
+        for source in sources {
+            required |= source.required.contains(name);
+            impossible |= source.forbids(name);
+            if let Some(schema) = source.listed(name) {
+                let node = self.document.enter(schema, source.node.resource);
+                self.add_doc_sources(node, &mut docs);
             }
-            self.value_atoms(name, speaker, &mut atoms);
+            self.add_value_conditions(name, source, &mut conditions);
         }
-        for fact in facts.keys.iter().filter(|fact| fact.key == name) {
-            match fact.presence {
+        for condition in constraints.keys.iter().filter(|condition| condition.key == name) {
+            match condition.presence {
                 Presence::Absent => impossible = true,
                 Presence::Required => required = true,
-                Presence::Violating(node) => {
+                Presence::RequiredInvalid(node) => {
                     required = true;
-                    atoms.push(Atom::Not(node));
+                    conditions.push(Condition::Invalid(node));
                 }
-                Presence::AbsentOrViolating(node) => atoms.push(Atom::Not(node)),
+                Presence::AbsentOrInvalid(node) => conditions.push(Condition::Invalid(node)),
             }
         }
         let value = if impossible {
             TypeId::NEVER
         } else {
-            self.intern(&atoms, Hint::Key(name.chars().take(64).collect()))
+            self.intern(&conditions, NameHint::Key(name.chars().take(MAX_HINT_CHARS).collect()))
         };
-        Property { required, value, sources }
+        Property { required, value, sources: docs }
     }
 
-    /// What one schema says about the value under a known key.
-    fn value_atoms(&mut self, name: &str, speaker: &Speaker<'a>, atoms: &mut Vec<Atom<'a>>) {
-        let listed = speaker.properties.and_then(|properties| properties.get(name));
-        let mut spoken = listed.is_some();
-        let mut uncertain = speaker.too_many_patterns;
+    /// Adds what one schema demands of the value of a known key.
+    fn add_value_conditions(
+        &mut self,
+        name: &str,
+        source: &ObjectSource<'a>,
+        conditions: &mut Vec<Condition<'a>>,
+    ) {
+        let listed = source.listed(name);
+        let mut evaluated = listed.is_some();
+        let mut uncertain = source.too_many_patterns;
         let mut found: Vec<&'a Value> = listed.into_iter().collect();
-        for (pattern, schema) in &speaker.patterns {
+        for (pattern, schema) in &source.patterns {
             let cost = self.patterns.cost(pattern, name);
             let matches = if self.step(cost) { self.patterns.matches(pattern, name) } else { None };
             match matches {
                 Some(true) => {
-                    spoken = true;
+                    evaluated = true;
                     found.push(schema);
                 }
                 Some(false) => {}
                 None => uncertain = true,
             }
         }
-        if !spoken && !uncertain {
-            found.extend(speaker.additional);
-            if let Some((schema, others)) = &speaker.unevaluated
-                && speaker.additional.is_none()
+        if !evaluated && !uncertain {
+            found.extend(source.additional);
+            if let Some((schema, others)) = &source.unevaluated
+                && source.additional.is_none()
             {
-                match self.evaluators(others, name) {
-                    Evaluated::Never => found.push(schema),
-                    // If this is the only schema that speaks of the key, the value has to meet it.
-                    Evaluated::By(node) => atoms.push(Atom::Is(node)),
-                    Evaluated::Perhaps => {}
+                match self.evaluation(others, name) {
+                    Evaluation::Never => found.push(schema),
+                    // The only schema that evaluates the key has to accept the value.
+                    Evaluation::By(node) => conditions.push(Condition::Valid(node)),
+                    Evaluation::Perhaps => {}
                 }
             }
         }
         for schema in found {
-            atoms.push(Atom::Is(self.document.enter(schema, speaker.node.resource)));
+            conditions.push(Condition::Valid(self.document.enter(schema, source.node.resource)));
         }
     }
 
-    /// What may stand under keys that are not listed: by pattern, and else.
-    fn other_keys(&mut self, speakers: &[Speaker<'a>], closed: bool) -> (Vec<(Template, TypeId)>, TypeId) {
-        if closed || speakers.iter().any(|speaker| speaker.names.is_some()) {
+    /// Returns the types of keys that are not listed: by pattern, and of the rest.
+    fn other_keys(&mut self, sources: &[ObjectSource<'a>], closed: bool) -> OtherKeys {
+        if closed || sources.iter().any(|source| source.allowed.is_some()) {
             return (Vec::new(), TypeId::NEVER);
         }
-        let mut rest_atoms = Vec::new();
-        let mut patterns: Vec<(usize, Keys, &'a Value)> = Vec::new();
+        if sources.iter().any(|source| source.too_many_patterns) {
+            return (Vec::new(), TypeId::TOO_LARGE);
+        }
+        let mut rest_conditions = Vec::new();
+        let mut patterns: Vec<(usize, KeySet, &'a Value)> = Vec::new();
+        // The conditions on every key.
         let mut any_key = Vec::new();
-        for (at, speaker) in speakers.iter().enumerate() {
-            if speaker.too_many_patterns {
-                return (Vec::new(), TypeId::TOO_LARGE);
-            }
-            let unevaluated = speaker.unevaluated.as_ref().filter(|(_, others)| !others.rest);
-            let rest = speaker.additional.or(unevaluated.map(|(schema, _)| *schema));
-            let rest = rest.map(|schema| Atom::Is(self.document.enter(schema, speaker.node.resource)));
-            let mut all = false;
-            for (pattern, schema) in &speaker.patterns {
-                match keys(pattern) {
-                    Keys::All => {
-                        all = true;
-                        any_key.push(Atom::Is(self.document.enter(schema, speaker.node.resource)));
+        for (at, source) in sources.iter().enumerate() {
+            let unevaluated = source.unevaluated.as_ref().filter(|(_, others)| !others.rest);
+            let rest = source.additional.or(unevaluated.map(|(schema, _)| *schema));
+            let rest = rest.map(|schema| Condition::Valid(self.document.enter(schema, source.node.resource)));
+            let mut matches_all = false;
+            for (pattern, schema) in &source.patterns {
+                match key_set(pattern) {
+                    KeySet::All => {
+                        matches_all = true;
+                        let schema = self.document.enter(schema, source.node.resource);
+                        any_key.push(Condition::Valid(schema));
                     }
-                    // Listed by name, see `Speaker::names_of_patterns`.
-                    Keys::Names(_) => {}
-                    keys => patterns.push((at, keys, schema)),
+                    // These are properties, see `ObjectSource::add_names`.
+                    KeySet::Names(_) => {}
+                    keys @ (KeySet::Exactly(_) | KeySet::Within(_) | KeySet::Unknown) => {
+                        patterns.push((at, keys, schema));
+                    }
                 }
             }
-            if !all {
-                rest_atoms.extend(rest);
+            if !matches_all {
+                rest_conditions.extend(rest);
             }
         }
-        rest_atoms.extend(any_key.iter().copied());
-        let rest = self.intern(&rest_atoms, Hint::Key("value".to_owned()));
+        rest_conditions.extend(any_key.iter().copied());
+        let rest = self.intern(&rest_conditions, NameHint::Key("value".to_owned()));
+        self.keys_by_pattern(sources, &patterns, &any_key, rest)
+    }
+
+    /// Returns the types of keys that match `patterns`, each with the position of its source, and
+    /// the type of the rest.
+    fn keys_by_pattern(
+        &mut self,
+        sources: &[ObjectSource<'a>],
+        patterns: &[(usize, KeySet, &'a Value)],
+        any_key: &[Condition<'a>],
+        rest: TypeId,
+    ) -> OtherKeys {
         if patterns.is_empty() {
             return (Vec::new(), rest);
         }
-        // What a key under a pattern of one schema has to meet besides, for the others that have no pattern. The same
-        // template from two schemas is one condition.
-        let mut conditions: Vec<(&Keys, Vec<Atom<'a>>)> = Vec::new();
-        for (at, keys, schema) in &patterns {
-            let mut atoms = vec![Atom::Is(self.document.enter(schema, speakers[*at].node.resource))];
-            atoms.extend(any_key.iter().copied());
-            for (other, speaker) in speakers.iter().enumerate() {
-                if other != *at && speaker.patterns.is_empty() {
-                    atoms.extend(
-                        speaker
-                            .additional
-                            .map(|schema| Atom::Is(self.document.enter(schema, speaker.node.resource))),
+        // A key that matches a pattern of one schema also has to meet `additionalProperties` of the
+        // schemas without patterns. The same template from two schemas is one condition.
+        let mut conditions: Vec<(&KeySet, Vec<Condition<'a>>)> = Vec::new();
+        for (at, keys, schema) in patterns {
+            let mut own = vec![Condition::Valid(self.document.enter(schema, sources[*at].node.resource))];
+            own.extend(any_key.iter().copied());
+            for (other, source) in sources.iter().enumerate() {
+                if other != *at && source.patterns.is_empty() {
+                    let additional = source.additional;
+                    own.extend(
+                        additional.map(|schema| {
+                            Condition::Valid(self.document.enter(schema, source.node.resource))
+                        }),
                     );
                 }
             }
-            match conditions.iter_mut().find(|(known, _)| matches!(keys, Keys::Exactly(_)) && *known == keys)
-            {
-                Some((_, known)) => known.extend(atoms),
-                None => conditions.push((keys, atoms)),
+            let is_same = |known: &KeySet| matches!(keys, KeySet::Exactly(_)) && known == keys;
+            match conditions.iter_mut().find(|(known, _)| is_same(known)) {
+                Some((_, known)) => known.extend(own),
+                None => conditions.push((keys, own)),
             }
         }
-        let typed: Vec<(&Keys, TypeId)> = conditions
+        let typed: Vec<(&KeySet, TypeId)> = conditions
             .into_iter()
-            .map(|(keys, atoms)| (keys, self.intern(&atoms, Hint::Key("value".to_owned()))))
+            .map(|(keys, conditions)| (keys, self.intern(&conditions, NameHint::Key("value".to_owned()))))
             .collect();
-        let exact = typed.iter().all(|(keys, _)| matches!(keys, Keys::Exactly(_)));
-        let lone = typed.len() == 1 && rest == TypeId::NEVER && matches!(typed[0].0, Keys::Within(_));
-        if exact || lone {
-            let templates = typed
-                .into_iter()
-                .filter_map(|(keys, value)| match keys {
-                    Keys::Exactly(template) | Keys::Within(template) => Some((template.clone(), value)),
-                    _ => None,
-                })
-                .collect();
-            return (templates, rest);
+        let exact = typed.iter().all(|(keys, _)| matches!(keys, KeySet::Exactly(_)));
+        let alone = typed.len() == 1 && rest == TypeId::NEVER && matches!(typed[0].0, KeySet::Within(_));
+        if exact || alone {
+            let templates = typed.into_iter().filter_map(|(keys, value)| match keys {
+                KeySet::Exactly(template) | KeySet::Within(template) => Some((template.clone(), value)),
+                KeySet::Names(_) | KeySet::All | KeySet::Unknown => None,
+            });
+            return (templates.collect(), rest);
         }
-        // A key may be under any of the patterns, or none.
+        // A key may match any of the patterns, or none of them.
         let others = typed.into_iter().map(|(_, value)| value).chain([rest]).collect();
         (Vec::new(), self.union(others))
     }
 
-    fn speaker(&mut self, node: Node<'a>) -> Speaker<'a> {
-        let empty = Speaker::silent(node);
-        let Some(map) = node.keywords() else { return empty };
-        let later = self.document.dialect(node.resource) != Dialect::Draft7;
-        let all_patterns = map.get("patternProperties").and_then(Value::as_object);
-        let patterns: Vec<(&'a str, &'a Value)> = all_patterns
-            .into_iter()
-            .flatten()
-            .take(MOST_PATTERNS)
-            .map(|(pattern, schema)| (pattern.as_str(), schema))
-            .collect();
-        let mut speaker = Speaker {
-            properties: map.get("properties").and_then(Value::as_object),
-            too_many_patterns: all_patterns.is_some_and(|all| all.len() > MOST_PATTERNS),
-            additional: map.get("additionalProperties"),
-            required: map
-                .get("required")
-                .and_then(Value::as_array)
-                .into_iter()
-                .flatten()
-                .filter_map(Value::as_str)
-                .take(MOST_PROPERTIES)
-                .collect(),
-            patterns,
-            ..empty
-        };
-        if let Some(schema) = map.get("propertyNames") {
-            (speaker.names, speaker.forbidden) = self.listed_names(node, schema);
-        }
-        speaker.names_of_patterns = speaker
-            .patterns
-            .iter()
-            .filter_map(|(pattern, _)| match keys(pattern) {
-                Keys::Names(names) => Some(names),
-                _ => None,
-            })
-            .flatten()
-            .collect();
-        if let Some(schema) = map.get("unevaluatedProperties").filter(|_| later) {
-            speaker.unevaluated = Some((schema, self.keys_evaluated_by(node)));
-        }
-        speaker
-    }
-
-    /// The keys that `propertyNames` lists, if it does, and else those that it excludes.
-    fn listed_names(
-        &mut self,
-        node: Node<'a>,
-        schema: &'a Value,
-    ) -> (Option<IndexSet<&'a str>>, IndexSet<&'a str>) {
-        let schema = self.document.enter(schema, node.resource);
-        let mut facts = Facts::new();
-        self.absorb(&mut facts, &[Atom::Is(schema)]);
-        if facts.is_impossible() || !facts.kinds.has(super::types::Kinds::STRING) {
-            return (Some(IndexSet::new()), IndexSet::new());
-        }
-        let text = |value: &&'a Value| value.as_str();
-        let excluded: IndexSet<&'a str> = facts.excluded.iter().filter_map(text).take(MOST_NAMES).collect();
-        match facts.literals.filter(|values| values.len() <= MOST_NAMES) {
-            Some(values) => {
-                let names = values.iter().filter_map(text).filter(|name| !excluded.contains(name));
-                (Some(names.collect()), IndexSet::new())
-            }
-            None => (None, excluded),
-        }
-    }
-
-    /// The schemas that may document a property: its own, what that refers to, and the only alternative beside null.
-    fn add_sources(&mut self, mut node: Node<'a>, sources: &mut Vec<&'a Value>) {
-        for _ in 0..4 {
+    /// Adds the schemas that document a property: its own, the targets of its references, and the
+    /// only alternative beside null.
+    fn add_doc_sources(&mut self, mut node: Node<'a>, docs: &mut Vec<&'a Value>) {
+        for _ in 0..MAX_DOC_SOURCES {
             let Some(map) = node.keywords() else { return };
-            sources.push(node.schema);
-            if let Some(target) = map
-                .get("$ref")
-                .and_then(Value::as_str)
-                .and_then(|to| self.document.resolve(node.resource, to))
-            {
+            docs.push(node.schema);
+            let reference = map.get("$ref").and_then(Value::as_str);
+            if let Some(target) = reference.and_then(|to| self.document.resolve(node.resource, to)) {
                 node = target;
                 continue;
             }
             let branches = ["anyOf", "oneOf", "allOf"].into_iter().find_map(|key| map.get(key)?.as_array());
-            let is_null = |branch: &&Value| branch.get("type").and_then(Value::as_str) != Some("null");
-            let mut others = branches.into_iter().flatten().take(3).filter(is_null);
+            let is_not_null = |branch: &&Value| branch.get("type").and_then(Value::as_str) != Some("null");
+            let mut others = branches.into_iter().flatten().take(3).filter(is_not_null);
             match (others.next(), others.next()) {
                 (Some(only), None) => node = self.document.enter(only, node.resource),
                 _ => return,
             }
-        }
-    }
-}
-
-/// What one schema says about objects.
-pub(crate) struct Speaker<'a> {
-    node: Node<'a>,
-    properties: Option<&'a Map<String, Value>>,
-    patterns: Vec<(&'a str, &'a Value)>,
-    too_many_patterns: bool,
-    additional: Option<&'a Value>,
-    /// Keys that a pattern lists one by one.
-    names_of_patterns: Vec<&'a str>,
-    /// The schema of what nothing else evaluates, and what else there is.
-    unevaluated: Option<(&'a Value, EvaluatedKeys<'a>)>,
-    required: IndexSet<&'a str>,
-    /// All keys there may be.
-    names: Option<IndexSet<&'a str>>,
-    /// Keys that there may not be.
-    forbidden: IndexSet<&'a str>,
-}
-
-impl<'a> Speaker<'a> {
-    fn silent(node: Node<'a>) -> Self {
-        Self {
-            node,
-            properties: None,
-            patterns: Vec::new(),
-            too_many_patterns: false,
-            additional: None,
-            names_of_patterns: Vec::new(),
-            unevaluated: None,
-            required: IndexSet::new(),
-            names: None,
-            forbidden: IndexSet::new(),
         }
     }
 }

@@ -1,36 +1,41 @@
-//! Patterns of keys. Whether a known key matches is decided by a regular expression engine that is linear in the key;
-//! what unknown keys look like is said by a template literal, exactly or as a superset.
+//! Patterns of keys, as regular expressions and as template literals.
+//!
+//! Known keys are matched by a regular expression engine that is linear in the key. The type of
+//! unknown keys is a template literal, exactly or as a superset.
 
 use std::collections::HashMap;
 
 use regex::{Regex, RegexBuilder};
 
-/// A compiled pattern may take this many bytes: hostile repetitions give up instead of growing.
-const LARGEST: usize = 256 << 10;
+/// The bytes of one compiled pattern. Hostile repetitions fail instead of growing.
+const MAX_COMPILED_BYTES: usize = 256 << 10;
 
-/// Longer patterns are not compiled.
-const LONGEST: usize = 1024;
+/// The bytes of a pattern. A longer one is not compiled.
+const MAX_PATTERN_BYTES: usize = 1024;
 
-/// Longer keys are not looked at: an engine that is linear in the key still takes a step for each state of the pattern.
-const LONGEST_KEY: usize = 256;
+/// The bytes of a key. A longer one is not matched: an engine that is linear in the key still takes
+/// a step for each state of the pattern.
+const MAX_KEY_BYTES: usize = 256;
 
-/// Steps that it takes to compile a pattern, whatever its length, and to match one byte of a key.
+/// The units of work to compile a pattern, before those for its length.
 const COMPILE_STEPS: usize = 3000;
-const BYTE_STEPS: usize = 2;
+
+/// The units of work to match one byte of a key.
+const STEPS_PER_BYTE: usize = 2;
 
 /// A set of keys as a template literal: `${string}` between fixed parts.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Default)]
 pub(crate) struct Template {
-    /// Fixed text before.
+    /// The fixed text at the start.
     pub prefix: String,
-    /// Fixed text behind.
+    /// The fixed text at the end.
     pub suffix: String,
-    /// Fixed text in the middle; only where there is neither prefix nor suffix.
+    /// The fixed text in the middle; empty if there is a prefix or a suffix.
     pub infix: String,
 }
 
 impl Template {
-    /// Whether `key` has this form.
+    /// Returns whether `key` has this form.
     pub fn matches(&self, key: &str) -> bool {
         key.len() >= self.prefix.len() + self.suffix.len()
             && key.starts_with(&self.prefix)
@@ -39,38 +44,38 @@ impl Template {
     }
 }
 
-/// What a template says of a pattern.
+/// The keys that a pattern matches.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) enum Keys<'p> {
+pub(crate) enum KeySet<'p> {
     /// Exactly these keys.
     Names(Vec<&'p str>),
     /// Exactly the keys of this form.
     Exactly(Template),
     /// Some of the keys of this form.
     Within(Template),
-    /// Any key, exactly.
+    /// All keys.
     All,
-    /// Nothing that a template can say.
+    /// Keys that no template describes.
     Unknown,
 }
 
-/// Compiled patterns of one document.
+/// The compiled patterns of one document.
 #[derive(Default)]
 pub(crate) struct Patterns {
     compiled: HashMap<String, Option<Regex>>,
 }
 
 impl Patterns {
-    /// What [`matches`](Self::matches) takes, in units of work.
+    /// Returns the units of work that [`matches`](Self::matches) takes.
     pub fn cost(&self, pattern: &str, key: &str) -> usize {
         let compile = if self.compiled.contains_key(pattern) { 0 } else { COMPILE_STEPS + 4 * pattern.len() };
-        compile + 20 + BYTE_STEPS * key.len().min(LONGEST_KEY)
+        compile + 20 + STEPS_PER_BYTE * key.len().min(MAX_KEY_BYTES)
     }
 
-    /// Whether `key` matches `pattern`; `None` if that is not known, because the pattern is too large or uses what a
-    /// linear engine cannot do.
+    /// Returns whether `key` matches `pattern`, or `None` if that is unknown: the pattern is too
+    /// large, or uses syntax that a linear engine does not have.
     pub fn matches(&mut self, pattern: &str, key: &str) -> Option<bool> {
-        if key.len() > LONGEST_KEY {
+        if key.len() > MAX_KEY_BYTES {
             return None;
         }
         if !self.compiled.contains_key(pattern) {
@@ -81,10 +86,11 @@ impl Patterns {
 }
 
 fn compile(pattern: &str) -> Option<Regex> {
-    if pattern.len() > LONGEST {
+    if pattern.len() > MAX_PATTERN_BYTES {
         return None;
     }
-    // ECMA-262 and this engine differ in what `\d`, `\w`, `\s` and `$` mean beyond ASCII and at line ends.
+    // ECMA-262 and this engine differ in the meaning of `\d`, `\w`, `\s` and `$` beyond ASCII and
+    // at line ends.
     if ["\\d", "\\D", "\\w", "\\W", "\\s", "\\S", "\\b", "\\B"].iter().any(|class| pattern.contains(class)) {
         let ascii = pattern.replace("\\d", "[0-9]").replace("\\w", "[0-9A-Za-z_]");
         if ["\\D", "\\W", "\\s", "\\S", "\\b", "\\B"].iter().any(|class| pattern.contains(class)) {
@@ -96,63 +102,70 @@ fn compile(pattern: &str) -> Option<Regex> {
 }
 
 fn build(pattern: &str) -> Option<Regex> {
-    RegexBuilder::new(pattern).size_limit(LARGEST).dfa_size_limit(LARGEST).nest_limit(64).build().ok()
+    RegexBuilder::new(pattern)
+        .size_limit(MAX_COMPILED_BYTES)
+        .dfa_size_limit(MAX_COMPILED_BYTES)
+        .nest_limit(64)
+        .build()
+        .ok()
 }
 
-/// What a template can say of `pattern`.
-pub(crate) fn keys(pattern: &str) -> Keys<'_> {
-    if pattern.len() > LONGEST {
-        return Keys::Unknown;
+/// Returns the keys that `pattern` matches.
+pub(crate) fn key_set(pattern: &str) -> KeySet<'_> {
+    if pattern.len() > MAX_PATTERN_BYTES {
+        return KeySet::Unknown;
     }
     let (anchored, body) = match pattern.strip_prefix('^') {
         Some(body) => (true, body),
         None => (false, pattern),
     };
     if let Some(names) = anchored.then(|| choice_of_names(body)).flatten() {
-        return Keys::Names(names);
+        return KeySet::Names(names);
     }
-    let Some((fixed, rest)) = literal_run(body) else { return Keys::Unknown };
+    let Some((fixed, rest)) = literal_run(body) else { return KeySet::Unknown };
     match (anchored, rest) {
         (true, "$") => body
             .strip_suffix('$')
             .filter(|name| *name == fixed)
-            .map_or(Keys::Unknown, |name| Keys::Names(vec![name])),
-        (true, "" | ".*") => prefixed(fixed, Keys::Exactly),
-        // `.` leaves out line ends, and `.+` demands a character: the template says a little more.
-        (true, ".*$" | ".+" | ".+$") => prefixed(fixed, Keys::Within),
-        (true, rest) if one_sequence(rest) => prefixed(fixed, Keys::Within),
-        (false, "$") => Keys::Exactly(Template { suffix: fixed, ..Template::default() }),
-        (false, ".*$") if fixed.is_empty() => Keys::All,
-        // What may repeat or be missing at an open end says nothing.
+            .map_or(KeySet::Unknown, |name| KeySet::Names(vec![name])),
+        (true, "" | ".*") => prefixed(fixed, KeySet::Exactly),
+        // `.` does not match line ends, and `.+` needs a character: the template allows a little
+        // more.
+        (true, ".*$" | ".+" | ".+$") => prefixed(fixed, KeySet::Within),
+        (true, rest) if is_one_sequence(rest) => prefixed(fixed, KeySet::Within),
+        (false, "$") => KeySet::Exactly(Template { suffix: fixed, ..Template::default() }),
+        (false, ".*$") if fixed.is_empty() => KeySet::All,
+        // A part that may repeat or be missing at an open end has no effect.
         (false, rest) if rest.is_empty() || rest == ".*" || is_optional(rest) => match fixed.is_empty() {
-            true => Keys::All,
-            false => Keys::Exactly(Template { infix: fixed, ..Template::default() }),
+            true => KeySet::All,
+            false => KeySet::Exactly(Template { infix: fixed, ..Template::default() }),
         },
-        _ => Keys::Unknown,
+        _ => KeySet::Unknown,
     }
 }
 
-fn prefixed(prefix: String, form: fn(Template) -> Keys<'static>) -> Keys<'static> {
+fn prefixed(prefix: String, form: fn(Template) -> KeySet<'static>) -> KeySet<'static> {
     match form(Template { prefix, ..Template::default() }) {
-        Keys::Exactly(template) if template.prefix.is_empty() => Keys::All,
-        Keys::Within(template) if template.prefix.is_empty() => Keys::Unknown,
+        KeySet::Exactly(template) if template.prefix.is_empty() => KeySet::All,
+        KeySet::Within(template) if template.prefix.is_empty() => KeySet::Unknown,
         keys => keys,
     }
 }
 
-/// `(a|b)$` and `(?:a|b)$`, of plain names: they are borrowed from the pattern, so none may have an escape.
+/// Returns the names of `(a|b)$` and `(?:a|b)$`. They are borrowed from the pattern, so a name with
+/// an escape gives `None`.
 fn choice_of_names(body: &str) -> Option<Vec<&str>> {
     let inside = body.strip_prefix('(')?.strip_suffix(")$")?;
     let inside = inside.strip_prefix("?:").unwrap_or(inside);
     inside.split('|').map(|name| literal_run(name).filter(|(fixed, _)| fixed == name).map(|_| name)).collect()
 }
 
-/// The plain characters at the start of `body`, and what follows them. `None` if a choice at the top level makes the
-/// start optional.
+/// Returns the plain characters at the start of `body` and the rest, or `None` if a choice at the
+/// top level makes the start optional.
 fn literal_run(body: &str) -> Option<(String, &str)> {
     let mut fixed = String::new();
     let mut at = 0;
-    // How long `fixed` was, and where in `body` its last character begins.
+    // The length of `fixed` before its last character, and where that character begins in `body`.
     let mut before_last = (0, 0);
     let mut chars = body.char_indices().peekable();
     while let Some((start, c)) = chars.next() {
@@ -172,7 +185,7 @@ fn literal_run(body: &str) -> Option<(String, &str)> {
                 at = before_last.1;
                 break;
             }
-            // What is before it comes at least once. Nothing may be: then this is no pattern.
+            // The character before `+` occurs at least once. Without one, the pattern is invalid.
             '+' => return Some((fixed, &body[before_last.1..])),
             c => (c, start + c.len_utf8()),
         };
@@ -183,14 +196,15 @@ fn literal_run(body: &str) -> Option<(String, &str)> {
     Some((fixed, &body[at..]))
 }
 
-/// One plain character that may repeat or be missing.
+/// Returns whether `rest` is one plain character that may repeat or be missing.
 fn is_optional(rest: &str) -> bool {
     let mut chars = rest.chars();
     chars.next().is_some_and(char::is_alphanumeric) && matches!(chars.as_str(), "*" | "?")
 }
 
-/// Whether `rest` has no choice at its top level, so that what precedes it always precedes.
-fn one_sequence(rest: &str) -> bool {
+/// Returns whether `rest` has no choice at its top level, so that the text before it is always
+/// there.
+fn is_one_sequence(rest: &str) -> bool {
     let mut depth = 0_usize;
     let mut class = false;
     let mut chars = rest.chars();
@@ -221,34 +235,34 @@ mod tests {
     #[test]
     fn patterns_become_templates() {
         for (pattern, expected) in [
-            ("^x-", Keys::Exactly(template("x-", "", ""))),
-            ("^x\\-.*", Keys::Exactly(template("x-", "", ""))),
-            ("^x-.*$", Keys::Within(template("x-", "", ""))),
-            ("_id$", Keys::Exactly(template("", "", "_id"))),
-            ("foo", Keys::Exactly(template("", "foo", ""))),
-            ("^foo$", Keys::Names(vec!["foo"])),
-            ("^(a|b)$", Keys::Names(vec!["a", "b"])),
-            ("^S_[0-9]+$", Keys::Within(template("S_", "", ""))),
-            ("^S_(a|b)$", Keys::Within(template("S_", "", ""))),
-            ("^ab*$", Keys::Within(template("a", "", ""))),
-            ("^ab+$", Keys::Within(template("ab", "", ""))),
-            ("^aé+$", Keys::Within(template("aé", "", ""))),
-            ("^\\.+$", Keys::Within(template(".", "", ""))),
-            ("^+a", Keys::Unknown),
-            ("+", Keys::Unknown),
-            (".*", Keys::All),
-            ("^.*", Keys::All),
-            ("", Keys::All),
-            ("^a|b", Keys::Unknown),
-            ("^a[0-9]|b", Keys::Unknown),
-            ("^[a-z]+$", Keys::Unknown),
-            ("^\\d+$", Keys::Unknown),
-            ("f.*o", Keys::Unknown),
-            ("f.*", Keys::Exactly(template("", "f", ""))),
-            ("aaa*", Keys::Exactly(template("", "aa", ""))),
-            ("a*", Keys::All),
+            ("^x-", KeySet::Exactly(template("x-", "", ""))),
+            ("^x\\-.*", KeySet::Exactly(template("x-", "", ""))),
+            ("^x-.*$", KeySet::Within(template("x-", "", ""))),
+            ("_id$", KeySet::Exactly(template("", "", "_id"))),
+            ("foo", KeySet::Exactly(template("", "foo", ""))),
+            ("^foo$", KeySet::Names(vec!["foo"])),
+            ("^(a|b)$", KeySet::Names(vec!["a", "b"])),
+            ("^S_[0-9]+$", KeySet::Within(template("S_", "", ""))),
+            ("^S_(a|b)$", KeySet::Within(template("S_", "", ""))),
+            ("^ab*$", KeySet::Within(template("a", "", ""))),
+            ("^ab+$", KeySet::Within(template("ab", "", ""))),
+            ("^aé+$", KeySet::Within(template("aé", "", ""))),
+            ("^\\.+$", KeySet::Within(template(".", "", ""))),
+            ("^+a", KeySet::Unknown),
+            ("+", KeySet::Unknown),
+            (".*", KeySet::All),
+            ("^.*", KeySet::All),
+            ("", KeySet::All),
+            ("^a|b", KeySet::Unknown),
+            ("^a[0-9]|b", KeySet::Unknown),
+            ("^[a-z]+$", KeySet::Unknown),
+            ("^\\d+$", KeySet::Unknown),
+            ("f.*o", KeySet::Unknown),
+            ("f.*", KeySet::Exactly(template("", "f", ""))),
+            ("aaa*", KeySet::Exactly(template("", "aa", ""))),
+            ("a*", KeySet::All),
         ] {
-            assert_eq!(keys(pattern), expected, "{pattern}");
+            assert_eq!(key_set(pattern), expected, "{pattern}");
         }
     }
 

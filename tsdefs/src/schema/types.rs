@@ -1,18 +1,21 @@
-//! The result: types by number, each a union of parts.
+//! The types of a graph, by number. Each is a union of parts.
 
 use indexmap::IndexMap;
 use serde_json::{Number, Value};
 
-/// A type of the graph. Numbers are given in order of discovery, breadth first.
+use super::kinds::Kinds;
+use super::pattern::Template;
+
+/// The number of a type. Numbers follow the order of discovery, breadth first.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub(crate) struct TypeId(pub u32);
 
 impl TypeId {
-    /// Every value.
+    /// The type of every value.
     pub const UNKNOWN: Self = Self(0);
-    /// No value.
+    /// The type without values.
     pub const NEVER: Self = Self(1);
-    /// Every value, because the document is past a bound.
+    /// The type of every value, because the document exceeds a bound.
     pub const TOO_LARGE: Self = Self(2);
 
     pub fn index(self) -> usize {
@@ -20,101 +23,47 @@ impl TypeId {
     }
 }
 
-/// Why a type is wider than its schema.
+/// The reason why a type is wider than its schema.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub(crate) enum Note {
-    /// A bound on the size of the schema or of the text.
+    /// The schema or the text exceeds a bound.
     TooLarge,
-    /// Combinations of alternatives past the bound.
+    /// The combinations of alternatives exceed a bound.
     TooManyChoices,
-    /// A reference to nowhere or to the network.
+    /// A reference has no target in the document.
     Unresolved(String),
 }
 
-/// The kinds of JSON values, as a set; `true` and `false` are apart because literals and `not` tell them apart.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub(crate) struct Kinds(u8);
-
-impl Kinds {
-    pub const NONE: Self = Self(0);
-    pub const NULL: Self = Self(1);
-    pub const TRUE: Self = Self(2);
-    pub const FALSE: Self = Self(4);
-    pub const BOOLEAN: Self = Self(6);
-    pub const NUMBER: Self = Self(8);
-    pub const STRING: Self = Self(16);
-    pub const ARRAY: Self = Self(32);
-    pub const OBJECT: Self = Self(64);
-    pub const ALL: Self = Self(127);
-
-    pub fn of(value: &Value) -> Self {
-        match value {
-            Value::Null => Self::NULL,
-            Value::Bool(true) => Self::TRUE,
-            Value::Bool(false) => Self::FALSE,
-            Value::Number(_) => Self::NUMBER,
-            Value::String(_) => Self::STRING,
-            Value::Array(_) => Self::ARRAY,
-            Value::Object(_) => Self::OBJECT,
-        }
-    }
-
-    /// The kind that `type` calls so; nothing for a word that JSON Schema does not know.
-    pub fn named(word: &str) -> Self {
-        match word {
-            "null" => Self::NULL,
-            "boolean" => Self::BOOLEAN,
-            "number" | "integer" => Self::NUMBER,
-            "string" => Self::STRING,
-            "array" => Self::ARRAY,
-            "object" => Self::OBJECT,
-            _ => Self::NONE,
-        }
-    }
-
-    pub fn and(self, other: Self) -> Self {
-        Self(self.0 & other.0)
-    }
-
-    pub fn or(self, other: Self) -> Self {
-        Self(self.0 | other.0)
-    }
-
-    pub fn without(self, other: Self) -> Self {
-        Self(self.0 & !other.0)
-    }
-
-    pub fn has(self, other: Self) -> bool {
-        self.0 & other.0 == other.0
-    }
-
-    pub fn is_empty(self) -> bool {
-        self.0 == 0
-    }
-
-    pub fn bits(self) -> u8 {
-        self.0
-    }
+/// The source of a name for a type.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(crate) enum NameHint {
+    #[default]
+    None,
+    /// The key under which the type was found first.
+    Key(String),
+    /// The name of the definition that a reference has as its target.
+    Definition(String),
 }
 
-/// A union of parts: a value belongs to the type if it belongs to one of them.
+/// A union of parts. A value belongs to the type if it belongs to one of them.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Type<'a> {
-    /// Scalar kinds that belong as a whole; never `ARRAY` or `OBJECT`, which are shapes below.
+    /// The scalar kinds that belong as a whole. Arrays and objects are shapes.
     pub scalars: Option<Kinds>,
     pub strings: Vec<&'a str>,
     pub numbers: Vec<&'a Number>,
     pub arrays: Vec<ArrayShape>,
     pub objects: Vec<ObjectShape<'a>>,
-    /// Other types as a whole: alternatives that are somebody's definition and may have a name.
+    /// Other types that belong as a whole: alternatives that are definitions and may have a name.
     pub others: Vec<TypeId>,
     pub note: Option<Note>,
 }
 
 impl<'a> Type<'a> {
+    /// Returns the type of every value.
     pub fn everything() -> Self {
         Self {
-            scalars: Some(Kinds::ALL.without(Kinds::ARRAY).without(Kinds::OBJECT)),
+            scalars: Some(Kinds::SCALARS),
             arrays: vec![ArrayShape::anything()],
             objects: vec![ObjectShape::anything()],
             ..Self::default()
@@ -123,6 +72,28 @@ impl<'a> Type<'a> {
 
     pub fn scalar_kinds(&self) -> Kinds {
         self.scalars.unwrap_or(Kinds::NONE)
+    }
+
+    /// Returns whether the type has no scalar kind and no literal.
+    pub fn has_no_scalars(&self) -> bool {
+        self.scalar_kinds().is_empty() && self.strings.is_empty() && self.numbers.is_empty()
+    }
+
+    /// Returns whether every object belongs to the type.
+    pub fn has_any_object(&self) -> bool {
+        self.objects.iter().any(ObjectShape::is_anything)
+    }
+
+    /// Returns whether every array belongs to the type.
+    pub fn has_any_array(&self) -> bool {
+        self.arrays.iter().any(ArrayShape::is_anything)
+    }
+
+    /// Returns the types that the parts of this type refer to.
+    pub fn children(&self) -> impl Iterator<Item = TypeId> {
+        let objects = self.objects.iter().flat_map(ObjectShape::children);
+        let arrays = self.arrays.iter().flat_map(ArrayShape::children);
+        objects.chain(arrays).chain(self.others.iter().copied())
     }
 
     pub fn add_scalars(&mut self, kinds: Kinds) {
@@ -141,7 +112,7 @@ impl<'a> Type<'a> {
         }
     }
 
-    /// Adds an object alternative; one that allows every object makes the others superfluous.
+    /// Adds an object shape. A shape that allows every object replaces the others.
     pub fn add_object(&mut self, shape: ObjectShape<'a>) {
         if self.objects.iter().any(|known| known.is_anything() || *known == shape) {
             return;
@@ -152,7 +123,7 @@ impl<'a> Type<'a> {
         self.objects.push(shape);
     }
 
-    /// Adds an array alternative, in the same way.
+    /// Adds an array shape. A shape that allows every array replaces the others.
     pub fn add_array(&mut self, shape: ArrayShape) {
         if self.arrays.iter().any(|known| known.is_anything() || *known == shape) {
             return;
@@ -163,7 +134,7 @@ impl<'a> Type<'a> {
         self.arrays.push(shape);
     }
 
-    /// Adds all parts of `other`, except that it may have a note of its own.
+    /// Adds all parts of `other`, and its note if this type has none.
     pub fn merge(&mut self, other: &Self) {
         self.add_scalars(other.scalar_kinds());
         other.strings.iter().for_each(|text| self.add_string(text));
@@ -181,18 +152,19 @@ impl<'a> Type<'a> {
     }
 }
 
-/// Arrays: the first items one by one, then the rest.
+/// The shape of an array: the types of the first items, then the type of the rest.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct ArrayShape {
     pub prefix: Vec<TypeId>,
     pub rest: TypeId,
-    pub least: usize,
-    pub most: Option<usize>,
+    pub min_length: usize,
+    pub max_length: Option<usize>,
 }
 
 impl ArrayShape {
+    /// Returns the shape of every array.
     pub fn anything() -> Self {
-        Self { prefix: Vec::new(), rest: TypeId::UNKNOWN, least: 0, most: None }
+        Self { prefix: Vec::new(), rest: TypeId::UNKNOWN, min_length: 0, max_length: None }
     }
 
     pub fn is_anything(&self) -> bool {
@@ -204,23 +176,23 @@ impl ArrayShape {
     }
 }
 
-/// Objects: known properties, keys by pattern, and the rest.
+/// The shape of an object: listed properties, keys by pattern, and all other keys.
 #[derive(Debug, Clone)]
 pub(crate) struct ObjectShape<'a> {
     pub properties: IndexMap<&'a str, Property<'a>>,
-    /// Keys of a form that a template literal can say.
-    pub patterns: Vec<(super::pattern::Template, TypeId)>,
-    /// All other keys; `NEVER` if there may be none.
+    /// The types of keys that match a template literal.
+    pub patterns: Vec<(Template, TypeId)>,
+    /// The type of all other keys; `NEVER` if other keys are forbidden.
     pub rest: TypeId,
     pub note: Option<Note>,
 }
 
-/// One property.
+/// A property of an object.
 #[derive(Debug, Clone)]
 pub(crate) struct Property<'a> {
     pub required: bool,
     pub value: TypeId,
-    /// The schemas that speak of it, nearest first: for its documentation.
+    /// The schemas that document the property, nearest first.
     pub sources: Vec<&'a Value>,
 }
 
@@ -236,6 +208,7 @@ impl PartialEq for ObjectShape<'_> {
 }
 
 impl ObjectShape<'_> {
+    /// Returns the shape of every object.
     pub fn anything() -> Self {
         Self { properties: IndexMap::new(), patterns: Vec::new(), rest: TypeId::UNKNOWN, note: None }
     }

@@ -1,68 +1,60 @@
-//! Which keys and items `unevaluatedProperties` and `unevaluatedItems` may still speak about.
+//! The keys and items that `unevaluatedProperties` and `unevaluatedItems` are about.
 //!
-//! Whether a subschema evaluates a key depends on the value. Here every subschema that is applied in place counts as
-//! evaluating, whether its branch is taken or not: the type is wider, never narrower.
+//! Whether a schema evaluates a key depends on the value. Here every schema that is applied in
+//! place counts as evaluating, whether its branch is taken or not: the type becomes wider, never
+//! narrower.
 
 use serde_json::{Map, Value};
 
-use super::array::item_schemas;
-use super::graph::Context;
-use super::resolve::{Dialect, Node};
+use super::context::Context;
+use super::document::Node;
+use super::item_schemas::item_schemas;
+use super::keyword::{Array, Keyword, Logic, Object, Reference};
 
-/// Schemas in place that are looked at; with more, everything counts as evaluated.
-const MOST_IN_PLACE: usize = 256;
+/// The schemas in place that are looked at. With more, everything counts as evaluated.
+const MAX_IN_PLACE: usize = 256;
 
-/// What the schemas applied in place beside `unevaluatedProperties` evaluate.
+/// The keys that the schemas applied in place beside `unevaluatedProperties` evaluate.
 pub(crate) struct EvaluatedKeys<'a> {
     others: Vec<Node<'a>>,
-    /// Keys that they list.
+    /// The keys that these schemas list.
     pub names: Vec<&'a str>,
-    /// Whether they may evaluate any other key.
+    /// True if these schemas may evaluate any other key.
     pub rest: bool,
 }
 
-/// Whether some schema besides evaluates a key.
-pub(crate) enum Evaluated<'a> {
-    /// None does.
+/// The schemas that evaluate one key.
+pub(crate) enum Evaluation<'a> {
+    /// No schema evaluates the key.
     Never,
-    /// Only this schema.
+    /// Exactly this schema evaluates the key.
     By(Node<'a>),
-    /// Something may.
+    /// Some schema may evaluate the key.
     Perhaps,
 }
 
 impl<'a> Context<'a> {
-    /// The schemas applied in place by `node`, without itself. `None` if there are too many or one is unknown.
-    fn in_place(&mut self, node: Node<'a>) -> Option<Vec<Node<'a>>> {
+    /// Returns the schemas that `node` applies in place, without itself. Returns `None` if there
+    /// are too many, or one is unknown.
+    fn schemas_in_place(&mut self, node: Node<'a>) -> Option<Vec<Node<'a>>> {
         let mut found: Vec<Node<'a>> = Vec::new();
         let mut stack = vec![node];
         while let Some(at) = stack.pop() {
-            if !self.step(1) || found.len() > MOST_IN_PLACE {
+            if !self.step(1) || found.len() > MAX_IN_PLACE {
                 return None;
             }
             let Some(map) = at.keywords() else { continue };
-            let draft7 = self.document.dialect(at.resource) == Dialect::Draft7;
             let mut next = Vec::new();
-            if let Some(reference) = map.get("$ref").and_then(Value::as_str) {
+            let reference = Keyword::Reference(Reference::Ref).value(map);
+            if let Some(reference) = reference.and_then(Value::as_str) {
                 next.push(self.document.resolve(at.resource, reference)?);
             }
-            if !draft7 {
-                let targets = self.dynamic_targets(at);
-                let targets = targets.iter().flat_map(|targets| targets.iter().copied());
-                next.extend(targets.take(MOST_IN_PLACE + 1));
-            }
-            if !(draft7 && map.contains_key("$ref")) {
-                let lists = ["allOf", "anyOf", "oneOf"]
-                    .into_iter()
-                    .filter_map(|key| map.get(key)?.as_array())
-                    .flatten();
-                let single = ["if", "then", "else"].into_iter().filter_map(|key| map.get(key));
-                let dependent = map
-                    .get("dependentSchemas")
-                    .and_then(Value::as_object)
-                    .into_iter()
-                    .flat_map(|map| map.values());
-                for schema in lists.chain(single).chain(dependent).take(MOST_IN_PLACE + 1) {
+            let targets = self.dynamic_targets(at);
+            let targets = targets.iter().flat_map(|targets| targets.iter().copied());
+            next.extend(targets.take(MAX_IN_PLACE + 1));
+            let hidden = self.document.dialect(at.resource).ref_hides_siblings() && reference.is_some();
+            if !hidden {
+                for schema in subschemas_in_place(map).take(MAX_IN_PLACE + 1) {
                     next.push(self.document.enter(schema, at.resource));
                 }
             }
@@ -78,46 +70,49 @@ impl<'a> Context<'a> {
         Some(found)
     }
 
-    /// The keys that something besides the keywords of `node` itself may evaluate.
-    pub fn keys_evaluated_by(&mut self, node: Node<'a>) -> EvaluatedKeys<'a> {
-        let Some(others) = self.in_place(node) else {
+    /// Returns the keys that keywords other than those of `node` itself may evaluate.
+    pub fn evaluated_keys(&mut self, node: Node<'a>) -> EvaluatedKeys<'a> {
+        let Some(others) = self.schemas_in_place(node) else {
             return EvaluatedKeys { others: Vec::new(), names: Vec::new(), rest: true };
         };
         let mut keys = EvaluatedKeys { others, names: Vec::new(), rest: false };
         for map in keys.others.iter().filter_map(Node::keywords) {
-            keys.rest |= evaluates_any(map);
-            let names = map.get("properties").and_then(Value::as_object).into_iter().flatten();
-            keys.names.extend(names.map(|(key, _)| key.as_str()));
+            keys.rest |= evaluates_unlisted_keys(map);
+            let listed = Keyword::Object(Object::Properties).value(map).and_then(Value::as_object);
+            keys.names.extend(listed.into_iter().flatten().map(|(key, _)| key.as_str()));
         }
         keys
     }
 
-    /// Which of those schemas evaluates `name`.
-    pub fn evaluators(&mut self, keys: &EvaluatedKeys<'a>, name: &str) -> Evaluated<'a> {
+    /// Returns which of those schemas evaluates the key `name`.
+    pub fn evaluation(&mut self, keys: &EvaluatedKeys<'a>, name: &str) -> Evaluation<'a> {
         if keys.rest || !self.step(keys.others.len()) {
-            return Evaluated::Perhaps;
+            return Evaluation::Perhaps;
         }
-        let mut found = Evaluated::Never;
+        let mut found = Evaluation::Never;
         for other in &keys.others {
-            if let Some(schema) = other.schema.get("properties").and_then(|properties| properties.get(name)) {
+            let listed = other.keywords().and_then(|map| Keyword::Object(Object::Properties).value(map));
+            if let Some(schema) = listed.and_then(|listed| listed.get(name)) {
                 found = match found {
-                    Evaluated::Never => Evaluated::By(self.document.enter(schema, other.resource)),
-                    _ => return Evaluated::Perhaps,
+                    Evaluation::Never => Evaluation::By(self.document.enter(schema, other.resource)),
+                    Evaluation::By(_) | Evaluation::Perhaps => return Evaluation::Perhaps,
                 };
             }
         }
         found
     }
 
-    /// The first position that nothing besides `unevaluatedItems` of `node` evaluates; `None` if there may be none.
+    /// Returns the first position that only `unevaluatedItems` of `node` evaluates, or `None` if
+    /// there may be none.
     pub fn first_unevaluated_item(&mut self, node: Node<'a>) -> Option<usize> {
         let mut from = 0;
-        let others = self.in_place(node)?;
+        let others = self.schemas_in_place(node)?;
         for at in [node].into_iter().chain(others) {
             let Some(map) = at.keywords() else { continue };
+            let has = |keyword: Array| Keyword::Array(keyword).value(map).is_some();
             let (prefix, rest) = item_schemas(map, self.document.dialect(at.resource));
-            let nested = at.address() != node.address() && map.contains_key("unevaluatedItems");
-            if rest.is_some() || nested || map.contains_key("contains") {
+            let nested = at.address() != node.address() && has(Array::UnevaluatedItems);
+            if rest.is_some() || nested || has(Array::Contains) {
                 return None;
             }
             from = from.max(prefix.len());
@@ -126,9 +121,44 @@ impl<'a> Context<'a> {
     }
 }
 
-/// Whether keys that are not listed may be evaluated.
-fn evaluates_any(map: &Map<String, Value>) -> bool {
-    ["patternProperties", "additionalProperties", "unevaluatedProperties"]
+/// Returns the schemas that the keywords of a schema apply in place, without references.
+fn subschemas_in_place(map: &Map<String, Value>) -> impl Iterator<Item = &Value> {
+    let in_place = Keyword::ALL.iter().filter(|keyword| applies_in_place(**keyword));
+    let values = in_place.filter_map(|keyword| Some((keyword, keyword.value(map)?)));
+    values.flat_map(|(keyword, value)| keyword.schemas(value))
+}
+
+/// Returns whether the schemas of a keyword are applied to the same value and evaluate its keys and
+/// items.
+fn applies_in_place(keyword: Keyword) -> bool {
+    match keyword {
+        Keyword::Logic(Logic::Not) => false,
+        Keyword::Logic(
+            Logic::AllOf | Logic::AnyOf | Logic::OneOf | Logic::If | Logic::Then | Logic::Else,
+        ) => true,
+        Keyword::Object(Object::DependentSchemas) => true,
+        // `dependencies` comes from drafts that do not have `unevaluatedProperties`.
+        Keyword::Object(
+            Object::Dependencies
+            | Object::DependentRequired
+            | Object::Properties
+            | Object::PatternProperties
+            | Object::AdditionalProperties
+            | Object::UnevaluatedProperties
+            | Object::Required
+            | Object::PropertyNames
+            | Object::MinProperties
+            | Object::MaxProperties,
+        ) => false,
+        // Their targets are found where they are resolved.
+        Keyword::Reference(_) => false,
+        Keyword::General(_) | Keyword::Scalar(_) | Keyword::Array(_) | Keyword::Annotation(_) => false,
+    }
+}
+
+/// Returns whether the keywords of a schema may evaluate keys that are not listed.
+fn evaluates_unlisted_keys(map: &Map<String, Value>) -> bool {
+    [Object::PatternProperties, Object::AdditionalProperties, Object::UnevaluatedProperties]
         .iter()
-        .any(|key| map.contains_key(*key))
+        .any(|keyword| Keyword::Object(*keyword).value(map).is_some())
 }

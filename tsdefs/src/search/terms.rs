@@ -1,14 +1,21 @@
-//! Text → terms: identifiers split at their seams, words stemmed, CJK text in pairs of characters.
+//! Text → terms: identifiers are split into words, words are stemmed, CJK text is split into
+//! characters and pairs of characters.
 
-use super::fold::folded;
+use super::normalization::normalized;
+use super::stemmer::stem;
 
-/// Terms taken of one text. Descriptions of real tools stay below 900; the bound is for hostile ones.
-const MOST_TERMS: usize = 2000;
+/// The terms of one text. Descriptions of real tools have fewer than 900; the bound is for hostile
+/// ones.
+const MAX_TERMS: usize = 2000;
 
-/// Longer runs of letters are cut: they are no words.
-const LONGEST_WORD: usize = 40;
+/// The bytes of a word. Longer runs of letters are cut.
+const MAX_WORD_BYTES: usize = 40;
 
-/// Words that nearly every question and description has.
+/// The bytes of a part without white space that are read. A part of words of the greatest length
+/// that has this many has as many terms as are kept.
+const MAX_PART_BYTES: usize = MAX_TERMS * MAX_WORD_BYTES;
+
+/// Words that nearly every query and description has.
 const STOP_WORDS: [&str; 44] = [
     "a", "an", "the", "to", "of", "in", "on", "at", "for", "and", "or", "with", "from", "by", "is", "are",
     "be", "it", "its", "this", "that", "these", "as", "into", "my", "me", "i", "we", "you", "your", "our",
@@ -16,57 +23,93 @@ const STOP_WORDS: [&str; 44] = [
     "there",
 ];
 
-/// The terms of `text`, in order, repetitions kept. Addresses have none: their parts say nothing of the tool.
+/// Returns the terms of `text` in order, with repetitions.
 pub(super) fn terms(text: &str) -> Vec<String> {
     let mut found = Vec::new();
-    let text = folded(text);
-    for part in text.split_whitespace().filter(|part| !part.contains("://")) {
-        split(part, &mut found);
-        if found.len() >= MOST_TERMS {
-            break;
-        }
-    }
+    words(text, |word| found.push(stem(word)));
     found
 }
 
-fn split(text: &str, found: &mut Vec<String>) {
+/// Calls `found` for each word of `text` in order, with repetitions. The stem of a word is a term.
+/// URLs are left out, because their parts do not describe the tool.
+pub(super) fn words(text: &str, found: impl FnMut(&str)) {
+    let mut found = WordSink { count: 0, found };
     let mut word = String::new();
-    let mut before = Kind::Other;
+    // Normalization may make text eleven times as long, so neither text after the last term nor the
+    // end of a long part is normalized. It may also add white space (U+FDFA).
+    for part in text.split_whitespace() {
+        let part = &part[..part.floor_char_boundary(MAX_PART_BYTES)];
+        for part in normalized(part).split_whitespace().filter(|part| !part.contains("://")) {
+            split(part, &mut word, &mut found);
+        }
+        if found.is_full() {
+            break;
+        }
+    }
+}
+
+/// A receiver of words, up to a number.
+struct WordSink<F> {
+    count: usize,
+    found: F,
+}
+
+impl<F: FnMut(&str)> WordSink<F> {
+    fn is_full(&self) -> bool {
+        self.count >= MAX_TERMS
+    }
+
+    fn push(&mut self, word: &str) {
+        self.count += 1;
+        (self.found)(word);
+    }
+
+    fn flush(&mut self, word: &mut String) {
+        if !word.is_empty() {
+            self.push(word);
+            word.clear();
+        }
+    }
+}
+
+/// Splits a text without white space into words.
+fn split(text: &str, word: &mut String, found: &mut WordSink<impl FnMut(&str)>) {
+    let mut before = CharKind::Other;
     let mut chars = text.chars().peekable();
     let mut last_cjk = None;
     while let Some(c) = chars.next() {
-        if found.len() >= MOST_TERMS {
+        if found.is_full() {
             break;
         }
-        let kind = Kind::of(c);
-        let next = chars.peek().copied().map_or(Kind::Other, Kind::of);
-        // `aB`, `ABc` before the B, `a1` and `1a` are seams.
-        let seam = match (before, kind) {
-            (Kind::Upper, Kind::Upper) => next == Kind::Lower,
-            (Kind::Upper, Kind::Lower) => false,
+        let kind = CharKind::of(c);
+        let next = chars.peek().copied().map_or(CharKind::Other, CharKind::of);
+        // A word begins at the `B` of `aB` and `ABc`, at the `1` of `a1`, and at the `a` of `1a`.
+        let begins = match (before, kind) {
+            (CharKind::Upper, CharKind::Upper) => next == CharKind::Lower,
+            (CharKind::Upper, CharKind::Lower) => false,
             (a, b) => a != b,
         };
-        if seam {
-            flush(&mut word, found);
+        if begins {
+            found.flush(word);
         }
-        if kind == Kind::Cjk {
-            found.push(c.to_string());
+        if kind == CharKind::Cjk {
+            found.push(c.encode_utf8(&mut [0; 4]));
             if let Some(previous) = last_cjk {
-                found.push(format!("{previous}{c}"));
+                found.push(&format!("{previous}{c}"));
             }
             last_cjk = Some(c);
         } else {
             last_cjk = None;
-            if kind != Kind::Other && word.len() < LONGEST_WORD {
-                word.extend(c.to_lowercase());
+            if kind != CharKind::Other && word.len() < MAX_WORD_BYTES {
+                if c.is_ascii() { word.push(c.to_ascii_lowercase()) } else { word.extend(c.to_lowercase()) }
             }
         }
         before = kind;
     }
-    flush(&mut word, found);
+    found.flush(word);
 }
 
-/// The terms of a question: without stop words, unless nothing else is left, and each once.
+/// Returns the terms of a query, each once, without stop words unless there are no others.
 pub(super) fn query_terms(text: &str) -> Vec<String> {
     let all = terms(text);
     let mut kept: Vec<String> = Vec::new();
@@ -79,15 +122,9 @@ pub(super) fn query_terms(text: &str) -> Vec<String> {
     if kept.is_empty() { all } else { kept }
 }
 
-fn flush(word: &mut String, found: &mut Vec<String>) {
-    if !word.is_empty() {
-        found.push(stem(word));
-        word.clear();
-    }
-}
-
+/// The kind of a character.
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum Kind {
+enum CharKind {
     Lower,
     Upper,
     Digit,
@@ -95,10 +132,14 @@ enum Kind {
     Other,
 }
 
-impl Kind {
+impl CharKind {
     fn of(c: char) -> Self {
         match c {
-            // Han, kana, hangul: scripts without spaces between words, or, for hangul, with endings on them.
+            'a'..='z' => Self::Lower,
+            'A'..='Z' => Self::Upper,
+            '0'..='9' => Self::Digit,
+            '\0'..='\u{7f}' => Self::Other,
+            // Han and kana have no spaces between words; words of hangul have endings.
             '\u{3040}'..='\u{30ff}'
             | '\u{3400}'..='\u{9fff}'
             | '\u{ac00}'..='\u{d7af}'
@@ -112,76 +153,21 @@ impl Kind {
     }
 }
 
-/// An English word without its ending: the first steps of Porter's stemmer, which bring plurals, `-ing`, `-ed`,
-/// `-tion` and `-er` together. The later steps join words that differ in meaning, and tool names are short of words.
-pub(super) fn stem(word: &str) -> String {
-    if word.len() < 4 || !word.is_ascii() {
-        return word.to_owned();
-    }
-    let mut word = plural_free(word);
-    for ending in ["ingly", "edly", "ing", "ed"] {
-        if let Some(base) = word.strip_suffix(ending).filter(|base| has_vowel(base) && base.len() >= 3) {
-            word = repaired(base);
-            break;
-        }
-    }
-    for (ending, replaced) in [
-        ("ization", "iz"),
-        ("ations", "at"),
-        ("ation", "at"),
-        ("ition", "it"),
-        ("tion", "t"),
-        ("ment", ""),
-        ("ness", ""),
-    ] {
-        if let Some(base) = word.strip_suffix(ending).filter(|base| base.len() >= 3) {
-            word = format!("{base}{replaced}");
-            break;
-        }
-    }
-    if let Some(base) = word.strip_suffix('y').filter(|base| base.len() >= 3) {
-        return format!("{base}i");
-    }
-    word.strip_suffix('e').filter(|base| base.len() >= 3).map_or(word.clone(), str::to_owned)
-}
-
-fn plural_free(word: &str) -> String {
-    if let Some(base) = word.strip_suffix("sses") {
-        return format!("{base}ss");
-    }
-    if let Some(base) = word.strip_suffix("ies") {
-        return format!("{base}y");
-    }
-    for ending in ["ches", "shes", "xes"] {
-        if word.ends_with(ending) {
-            return word[..word.len() - 2].to_owned();
-        }
-    }
-    match word.strip_suffix('s') {
-        Some(base) if !base.ends_with(['s', 'u', 'i']) => base.to_owned(),
-        _ => word.to_owned(),
-    }
-}
-
-/// `runn` → `run`; `creat` stays, as `create` loses its `e` too.
-fn repaired(base: &str) -> String {
-    let mut letters = base.chars().rev();
-    match (letters.next(), letters.next()) {
-        (Some(a), Some(b)) if a == b && !matches!(a, 'l' | 's' | 'z') => base[..base.len() - 1].to_owned(),
-        _ => base.to_owned(),
-    }
-}
-
-fn has_vowel(text: &str) -> bool {
-    text.contains(['a', 'e', 'i', 'o', 'u', 'y'])
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
     #[test]
-    fn identifiers_split_at_their_seams() {
+    fn the_end_of_a_long_part_is_not_read() {
+        let long = format!("{}_tail after", "\u{fdfa}".repeat(MAX_PART_BYTES));
+        let found = terms(&long);
+        assert!(found.len() <= MAX_TERMS && !found.contains(&"tail".to_owned()), "{}", found.len());
+        let long = format!("{}_tail after", "-".repeat(MAX_PART_BYTES));
+        assert_eq!(terms(&long), ["after"]);
+    }
+
+    #[test]
+    fn identifiers_are_split_into_words() {
         assert_eq!(terms("getHTTPResponse_v2"), ["get", "http", "respons", "v", "2"]);
         assert_eq!(terms("API-post-search"), ["api", "post", "search"]);
         assert_eq!(terms("see https://example.org/x now"), ["see", "now"]);
@@ -192,24 +178,7 @@ mod tests {
     }
 
     #[test]
-    fn forms_of_a_word_meet() {
-        for group in [
-            &["create", "creates", "created", "creating", "creation"][..],
-            &["query", "queries", "querying"],
-            &["file", "files", "filing"],
-            &["run", "running", "runs"],
-            &["search", "searches", "searching", "searched"],
-            &["branch", "branches"],
-            &["delete", "deleted", "deletion"],
-        ] {
-            let stems: Vec<String> = group.iter().map(|word| stem(word)).collect();
-            assert!(stems.iter().all(|other| *other == stems[0]), "{stems:?}");
-        }
-        assert_ne!(stem("status"), stem("state"));
-    }
-
-    #[test]
-    fn questions_lose_their_small_words() {
+    fn queries_lose_their_stop_words() {
         assert_eq!(query_terms("how can I read the file and the files"), ["read", "fil"]);
         assert_eq!(query_terms("to do"), ["to", "do"]);
     }

@@ -1,4 +1,4 @@
-//! The TypeScript compiler, as a function from files to complaints.
+//! The TypeScript compiler, as a function from files to errors.
 
 use std::fs;
 use std::path::Path;
@@ -7,19 +7,19 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use super::npm;
 
-/// One complaint of the compiler.
+/// An error of the compiler.
 #[derive(Debug, Clone)]
 pub struct Complaint {
-    /// Name of the file.
+    /// The name of the file.
     pub file: String,
-    /// Line, from 1.
+    /// The line, from 1.
     pub line: usize,
-    /// What is wrong.
+    /// The message.
     pub message: String,
 }
 
-/// Compiles `files` (name, text) as one program under `--strict`, with the libraries of browsers, as `tsc` does by
-/// itself.
+/// Compiles `files` (name, text) as one program under `--strict`, with the libraries of browsers,
+/// which are `tsc`'s default.
 pub fn compile(files: &[(String, String)]) -> Vec<Complaint> {
     static NEXT: AtomicUsize = AtomicUsize::new(0);
     let compiler = npm::installed("npm").join("node_modules/typescript/bin/tsc");
@@ -50,7 +50,7 @@ pub fn compile(files: &[(String, String)]) -> Vec<Complaint> {
     complaints
 }
 
-/// `path/a.ts(3,7): error TS2322: Type …`
+/// Reads a line such as `path/a.ts(3,7): error TS2322: Type …`.
 fn complaint(line: &str) -> Option<Complaint> {
     let (place, message) = line.split_once("): error ")?;
     let (path, position) = place.rsplit_once('(')?;

@@ -1,8 +1,8 @@
-//! Schemas and values by chance, the same in every run: a small generator of numbers with a fixed seed.
+//! Random schemas and values, the same in every run: the generator of numbers has a fixed seed.
 
 use serde_json::{Map, Value, json};
 
-/// Numbers by chance (xorshift64*).
+/// A generator of random numbers (xorshift64*).
 pub struct Chance(u64);
 
 impl Chance {
@@ -10,7 +10,7 @@ impl Chance {
         Self(seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1)
     }
 
-    /// A number below `bound`.
+    /// Returns a number below `bound`.
     pub fn below(&mut self, bound: usize) -> usize {
         self.0 ^= self.0 >> 12;
         self.0 ^= self.0 << 25;
@@ -30,7 +30,7 @@ impl Chance {
 const KEYS: [&str; 7] = ["a", "b", "c", "x-1", "x-2", "__proto__", "kind"];
 const KINDS: [&str; 7] = ["null", "boolean", "integer", "number", "string", "array", "object"];
 
-/// A value of any kind.
+/// Returns a value of any kind.
 pub fn any_value(chance: &mut Chance, depth: usize) -> Value {
     match chance.below(if depth == 0 { 6 } else { 8 }) {
         0 => Value::Null,
@@ -49,7 +49,7 @@ pub fn any_value(chance: &mut Chance, depth: usize) -> Value {
     }
 }
 
-/// A schema with any keywords beside each other, references to `#/$defs/…` and `#` among them.
+/// Returns a schema with any keywords, also references to `#/$defs/…` and `#`.
 pub fn any_schema(chance: &mut Chance, depth: usize) -> Value {
     if depth == 0 || chance.one_in(12) {
         return match chance.below(8) {
@@ -96,9 +96,13 @@ fn keyword(chance: &mut Chance, depth: usize) -> (&'static str, Value) {
         14 => ("propertyNames", json!({ "enum": [chance.pick(&KEYS), chance.pick(&KEYS)] })),
         15 => ("items", any_schema(chance, depth)),
         16 => ("prefixItems", several(chance)),
-        17 => ("minItems", json!(chance.below(3))),
-        18 => ("maxItems", json!(chance.below(4))),
-        19 => ("contains", any_schema(chance, depth)),
+        17 => (*chance.pick(&["minItems", "minProperties"]), json!(chance.below(3))),
+        18 => (*chance.pick(&["maxItems", "maxProperties"]), json!(chance.below(4))),
+        19 => match chance.below(4) {
+            0 => (*chance.pick(&["minContains", "maxContains"]), json!(chance.below(3))),
+            1 => ("uniqueItems", json!(true)),
+            _ => ("contains", any_schema(chance, depth)),
+        },
         20 => ("allOf", several(chance)),
         21 | 22 => ("anyOf", several(chance)),
         23 => ("oneOf", several(chance)),
@@ -114,12 +118,27 @@ fn keyword(chance: &mut Chance, depth: usize) -> (&'static str, Value) {
         _ => match chance.below(3) {
             0 => ("$ref", json!("#")),
             1 => ("$ref", json!("#/$defs/Function")),
-            _ => ("minimum", json!(chance.below(3))),
+            _ => limit(chance),
         },
     }
 }
 
-/// A whole document: a schema with definitions that refer to each other.
+/// Returns a limit on strings or numbers.
+fn limit(chance: &mut Chance) -> (&'static str, Value) {
+    match chance.below(9) {
+        0 => ("minimum", json!(chance.below(3))),
+        1 => ("maximum", json!(chance.below(3))),
+        2 => ("exclusiveMinimum", json!(chance.below(3))),
+        3 => ("exclusiveMaximum", json!(chance.below(3))),
+        4 => ("multipleOf", json!(*chance.pick(&[0.5, 2.0]))),
+        5 => ("minLength", json!(chance.below(3))),
+        6 => ("maxLength", json!(chance.below(3))),
+        7 => ("pattern", json!(*chance.pick(&["^p", "t$"]))),
+        _ => ("format", json!(*chance.pick(&["date", "uri"]))),
+    }
+}
+
+/// Returns a document: a schema with definitions that refer to each other.
 pub fn any_document(chance: &mut Chance, depth: usize) -> Value {
     let mut schema = any_schema(chance, depth);
     if let Some(map) = schema.as_object_mut() {
@@ -130,7 +149,7 @@ pub fn any_document(chance: &mut Chance, depth: usize) -> Value {
     schema
 }
 
-/// A value that has some chance to be valid under `schema`, seen from the document `root`.
+/// Returns a value that may be valid under `schema`, a part of the document `root`.
 pub fn likely_value(chance: &mut Chance, schema: &Value, root: &Value, depth: usize) -> Value {
     let Some(map) = schema.as_object().filter(|_| depth > 0) else { return any_value(chance, depth.min(1)) };
     let next = |key: &str| map.get(key);
@@ -201,7 +220,7 @@ pub fn likely_value(chance: &mut Chance, schema: &Value, root: &Value, depth: us
     }
 }
 
-/// Changes one place: another kind, a missing or an additional key, a missing item.
+/// Returns the value with one change: another kind, a missing or an additional key, a missing item.
 pub fn mutated(chance: &mut Chance, value: &Value) -> Value {
     let mut value = value.clone();
     mutate(chance, &mut value);

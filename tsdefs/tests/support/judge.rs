@@ -1,29 +1,30 @@
-//! Values with a validator's judgement.
+//! Values, and a validator's judgement of them.
 
 use std::collections::HashSet;
 
 use serde_json::Value;
 
+use super::expressible::expressible;
 use super::generate::{Chance, any_value, likely_value, mutated};
 use super::real_servers;
-use super::sayable::sayable;
 
-/// One value; `schema` is a position.
+/// A value and its judgement. `schema` is a position.
 pub struct Judged {
     pub schema: usize,
     pub value: Value,
     pub valid: bool,
-    /// Invalid only by what no type says, see ``sayable``.
+    /// True if the value is invalid only for a reason that no type expresses, see `expressible`.
     pub waived: bool,
 }
 
-/// The schemas of arguments and results of real tools.
+/// Returns the schemas of arguments and results of real tools.
 pub fn real_schemas() -> Vec<Value> {
     let tools = real_servers().into_iter().flat_map(|server| server.tools);
-    tools.flat_map(|tool| [Some(tool.input_schema), tool.output_schema]).flatten().collect()
+    let schemas = tools.flat_map(|tool| [Some(tool.input_schema), tool.output_schema]).flatten();
+    schemas.map(|schema| schema.read().into_owned()).collect()
 }
 
-/// Values for each schema, `each` attempts.
+/// Returns values for each schema, after `each` attempts.
 pub fn judged(schemas: &[Value], each: usize, chance: &mut Chance) -> Vec<Judged> {
     let mut all = Vec::new();
     for (at, schema) in schemas.iter().enumerate() {
@@ -32,7 +33,7 @@ pub fn judged(schemas: &[Value], each: usize, chance: &mut Chance) -> Vec<Judged
         }
         let Ok(validator) = jsonschema::validator_for(schema) else { continue };
         let lenient =
-            jsonschema::validator_for(&sayable(schema)).expect("a schema that is widened stays one");
+            jsonschema::validator_for(&expressible(schema)).expect("a schema that is widened stays one");
         let mut seen = HashSet::new();
         let mut valid: Vec<Value> = Vec::new();
         for round in 0..each {
@@ -49,10 +50,10 @@ pub fn judged(schemas: &[Value], each: usize, chance: &mut Chance) -> Vec<Judged
                 if is_valid {
                     valid.push(value.clone());
                 }
-                let is_sayable = lenient.is_valid(&value);
-                // Else the waivers would be wrong, and their count with them.
-                assert!(is_sayable || !is_valid, "widened, {schema} refuses {value}");
-                let waived = !is_valid && is_sayable;
+                let is_expressible = lenient.is_valid(&value);
+                // Otherwise the waivers would be wrong.
+                assert!(is_expressible || !is_valid, "widened, {schema} refuses {value}");
+                let waived = !is_valid && is_expressible;
                 all.push(Judged { schema: at, value, valid: is_valid, waived });
             }
         }
@@ -60,8 +61,10 @@ pub fn judged(schemas: &[Value], each: usize, chance: &mut Chance) -> Vec<Judged
     all
 }
 
-/// Whether a schema is applied to the value that it is being applied to already: what is valid then is undefined, and
-/// validators differ (JSON Schema Core, "Infinite Recursive Nesting"). That such schemas compile is tested elsewhere.
+/// Returns whether a schema is applied again to the same value.
+///
+/// Validity is then undefined, and validators differ (JSON Schema Core, "Infinite Recursive
+/// Nesting"). Other tests check that such schemas compile.
 fn needs_itself(root: &Value) -> bool {
     fn references(schema: &Value, found: &mut Vec<String>) {
         let Some(map) = schema.as_object() else { return };
@@ -79,10 +82,12 @@ fn needs_itself(root: &Value) -> bool {
         let dependent = map.get("dependentSchemas").and_then(Value::as_object);
         dependent.into_iter().flat_map(|map| map.values()).for_each(|inner| references(inner, found));
     }
-    ["#", "#/$defs/d", "#/$defs/e"].into_iter().any(|start| {
+    let definitions = root.get("$defs").and_then(Value::as_object).into_iter().flat_map(|map| map.keys());
+    let starts = definitions.map(|name| format!("#/$defs/{name}")).chain(["#".to_owned()]);
+    starts.into_iter().any(|start| {
         let mut reached = Vec::new();
         let target = |reference: &str| root.pointer(reference.trim_start_matches('#'));
-        target(start).into_iter().for_each(|schema| references(schema, &mut reached));
+        target(&start).into_iter().for_each(|schema| references(schema, &mut reached));
         let mut next = 0;
         while let Some(reference) = reached.get(next).cloned() {
             let mut more = Vec::new();
@@ -91,6 +96,6 @@ fn needs_itself(root: &Value) -> bool {
             reached.extend(more);
             next += 1;
         }
-        reached.iter().any(|reference| reference == start)
+        reached.contains(&start)
     })
 }

@@ -1,27 +1,27 @@
-//! What the integration tests share.
+//! The helpers that the integration tests share.
 #![allow(dead_code, reason = "each test binary uses a part")]
 
 pub mod compiler;
+pub mod expressible;
 pub mod generate;
 pub mod judge;
 pub mod npm;
-pub mod sayable;
 
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use isolet_tsdefs::{Section, ServerDefinition, ToolDefinition};
+use isolet_tsdefs::{Section, ServerDefinition, ToolDefinition, assemble};
 use serde_json::Value;
 
-/// A folder of the material beside the checkout.
-pub fn shared(folder: &str) -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("../../shared").join(folder)
+/// Returns the path of a folder in `tests/data`.
+pub fn data(folder: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/data").join(folder)
 }
 
-/// The saved tool lists of real servers, by name.
+/// Returns the saved tool lists of real servers, by name.
 pub fn real_servers() -> Vec<ServerDefinition> {
-    let mut files: Vec<PathBuf> = fs::read_dir(shared("mcp-tools"))
-        .expect("shared/mcp-tools beside the checkout")
+    let mut files: Vec<PathBuf> = fs::read_dir(data("mcp-tools"))
+        .expect("the folder tests/data/mcp-tools")
         .map(|entry| entry.expect("an entry").path())
         .filter(|path| path.extension().is_some_and(|extension| extension == "json"))
         .collect();
@@ -38,30 +38,30 @@ pub fn real_servers() -> Vec<ServerDefinition> {
         .collect()
 }
 
-/// A tool that answers with `schema`: the type of a result is the schema's, whatever its kind.
+/// Returns a tool with `schema` for its result, which may be of any kind.
 pub fn answering(name: &str, schema: &Value) -> ToolDefinition {
     ToolDefinition {
-        output_schema: Some(schema.clone()),
+        output_schema: Some(schema.clone().into()),
         ..ToolDefinition::new(name, serde_json::json!({ "type": "object" }))
     }
 }
 
-/// The TypeScript type of that tool's result.
+/// Returns the TypeScript type of that tool's result.
 pub fn result_type(server: &str, tool: &str) -> String {
     format!("Awaited<ReturnType<Env[\"{server}\"][\"{tool}\"]>>")
 }
 
-/// A text on its own: as a module, nothing that another file declares helps or harms it.
+/// Returns a text as a module, on which the declarations of other files have no effect.
 pub fn alone(section: &str) -> String {
     format!("{section}export {{}};\n")
 }
 
-/// The text of a section, to look at.
-pub fn text(section: &Section) -> &str {
-    section.text()
+/// Returns the text of a section.
+pub fn text(section: &Section) -> String {
+    assemble([section], &[section.server()]).text
 }
 
-/// A JSON value as a TypeScript expression.
+/// Returns a JSON value as a TypeScript expression.
 pub fn expression(value: &Value) -> String {
     match value {
         Value::Array(items) => format!("[{}]", items.iter().map(expression).collect::<Vec<_>>().join(", ")),

@@ -1,13 +1,14 @@
-//! What the tests need from npm.
+//! The npm packages that the tests need.
 //!
-//! It is installed from a lock file into the folder that cargo gives integration tests, once: test binaries run in
-//! parallel, so the first takes a file lock and the others wait. After that no network is needed.
+//! They are installed once from a lock file, into cargo's folder for integration tests. Test
+//! binaries run in parallel, so the first one takes a file lock and the others wait. After that, no
+//! network is needed.
 
 use std::fs::{self, File};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-/// The folder in which what `tests/{name}/package-lock.json` lists is installed.
+/// Returns the folder with the packages of `tests/{name}/package-lock.json`.
 pub fn installed(name: &str) -> PathBuf {
     let lists = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests").join(name);
     let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join(name);
