@@ -1,27 +1,28 @@
-//! What a call costs through this crate, beside the same call by a bare rmcp client to the same kind of server:
-//! `overhead FIXTURE`, where FIXTURE is the program of `examples/fixture`. Both clients take turns call by call, so that
-//! whatever else the machine does hits both.
+//! Measures a call through this crate beside the same call by a bare rmcp client to the same kind
+//! of server: `overhead FIXTURE`, where FIXTURE is the program of `tests/programs/fixture`. Both
+//! clients take turns call by call, so that the load of the machine affects both.
 
 use std::collections::HashMap;
 use std::io::{BufRead, BufReader};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
-use isolet_bindings::{GuardCommand, McpConfig, ServerConfig, State, UpstreamOptions, Upstreams};
+use isolet_bindings::config::{McpConfig, ServerConfig};
+use isolet_bindings::{GuardCommand, ServerState, UpstreamOptions, Upstreams};
 use rmcp::model::CallToolRequestParams;
 use rmcp::service::{RoleClient, RunningService, ServiceExt as _};
 use rmcp::transport::StreamableHttpClientTransport;
 use serde_json::json;
 
 const CALLS: usize = 5_000;
-const PATIENCE: Duration = Duration::from_secs(60);
+const TIMEOUT: Duration = Duration::from_secs(60);
 
 type Bare = RunningService<RoleClient, ()>;
 
 #[tokio::main]
 async fn main() -> Result<(), Box<dyn std::error::Error>> {
     let fixture = std::env::args().nth(1).ok_or("expected the path of the fixture")?;
-    // First, while there is no memory that large results have left behind.
+    // Measured first, before large results have left free memory behind.
     let web = Web::start(&fixture);
     idle(&fixture, "50 idle children", ServerConfig::stdio(&fixture, [""; 0])).await;
     idle(&fixture, "50 idle HTTP servers", ServerConfig::http(web.url().parse()?)).await;
@@ -91,7 +92,7 @@ async fn compare(kind: &str, bare: &Bare, upstreams: &Upstreams) {
     row(&format!("{kind}: a result of 10 MB, p50"), quantile(&mut theirs, 0.5), quantile(&mut ours, 0.5));
 }
 
-/// What 50 servers without work cost this process, and the guards beside it.
+/// Measures 50 idle servers: the memory of this process and of the guards.
 async fn idle(fixture: &str, what: &str, server: ServerConfig) {
     let before = pss("self");
     let upstreams = ours(fixture, server, 50).await;
@@ -111,9 +112,9 @@ async fn ours(fixture: &str, server: ServerConfig, count: usize) -> Upstreams {
     let guard = GuardCommand { program: fixture.into(), args: vec!["guard".into()] };
     let upstreams =
         Upstreams::start(config, UpstreamOptions { guard: Some(guard), ..UpstreamOptions::default() });
-    upstreams.settled(PATIENCE).await;
+    upstreams.settled(TIMEOUT).await;
     assert!(
-        upstreams.statuses().iter().all(|status| status.state == State::Ready),
+        upstreams.statuses().iter().all(|status| status.state == ServerState::Ready),
         "{:?}",
         upstreams.statuses()
     );
@@ -121,7 +122,7 @@ async fn ours(fixture: &str, server: ServerConfig, count: usize) -> Upstreams {
 }
 
 async fn call(upstreams: &Upstreams, tool: &str, arguments: &str) {
-    let result = upstreams.call_tool("s", tool, arguments, PATIENCE).await.expect("an answer");
+    let result = upstreams.call_tool("s", tool, arguments, TIMEOUT).await.expect("an answer");
     std::hint::black_box(result.value_json());
 }
 
@@ -153,7 +154,7 @@ fn row(what: &str, theirs: Duration, ours: Duration) {
     println!("{what:<44} {:>10} {:>10}", shown(theirs), shown(ours));
 }
 
-/// Memory in KiB, pages that processes share counted once.
+/// The proportional set size of a process in KiB.
 fn pss(process: &str) -> u64 {
     let text = std::fs::read_to_string(format!("/proc/{process}/smaps_rollup")).unwrap_or_default();
     let fields: HashMap<&str, &str> = text.lines().filter_map(|line| line.split_once(':')).collect();

@@ -1,10 +1,11 @@
-//! Connects to the servers of an `mcp.json`, prints their states, and calls a tool: `probe FILE [SERVER TOOL ARGUMENTS]`.
-//! What isolet sees of a server, without isolet.
+//! Connects to the servers of an `mcp.json`, prints their states, and calls a tool: `probe FILE
+//! [SERVER TOOL ARGUMENTS]`. Shows what isolet sees of a server, without isolet.
 
 use std::path::Path;
 use std::time::{Duration, Instant};
 
-use isolet_bindings::{McpConfig, UpstreamOptions, Upstreams};
+use isolet_bindings::config::McpConfig;
+use isolet_bindings::{UpstreamOptions, Upstreams};
 
 #[tokio::main]
 async fn main() -> Result<(), Box<dyn std::error::Error>> {

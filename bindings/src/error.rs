@@ -1,47 +1,56 @@
-//! Why a call has no result.
+//! Errors of calls.
 
 use std::time::Duration;
 
 use serde_json::Value;
 
 use crate::policy::Refusal;
-use crate::status::State;
+use crate::upstream::status::ServerState;
 
-/// Why a call has no result. The text says which server and which operation, and [`hint`](CallError::hint) what to do.
+/// The reason why a call has no result. The text names the server and the operation, and
+/// [`hint`](CallError::hint) what to do.
 #[derive(Debug, Clone, thiserror::Error)]
 pub enum CallError {
     /// No server has this name.
     #[error("there is no server \"{server}\"")]
     UnknownServer {
-        /// The name that was asked for.
+        /// The requested name.
         server: String,
-        /// The names that there are.
+        /// The names of all servers.
         known: Vec<String>,
     },
-    /// A rule of the operator refuses the call; nothing was sent.
+    /// A rule of the operator refuses the call. Nothing was sent.
     #[error("{0}")]
     Refused(Box<Refusal>),
-    /// The server is not running, or not yet.
+    /// The server is not connected.
     #[error("the server \"{server}\" is not available ({state}): {reason}")]
     NotReady {
         /// The server.
         server: String,
-        /// Its state.
-        state: State,
-        /// What went wrong last, or what it is doing.
+        /// The state of the server.
+        state: ServerState,
+        /// The last error, or what the server is doing.
         reason: String,
     },
-    /// The server went away in the middle of the call.
+    /// The configuration of the server is invalid.
+    #[error("the server \"{server}\" cannot be used: {reason}")]
+    Unusable {
+        /// The server.
+        server: String,
+        /// The reason.
+        reason: String,
+    },
+    /// The server ended during the call.
     #[error("the server \"{server}\" went away during {operation}: {reason}")]
     Died {
         /// The server.
         server: String,
-        /// The tool, or the protocol's name of another request.
+        /// The tool, or the method of another request.
         operation: String,
-        /// How it ended and what it said last.
+        /// The exit of the server.
         reason: String,
     },
-    /// No answer in time. The call was cancelled upstream.
+    /// The server did not answer in time. The call was cancelled upstream.
     #[error(
         "{operation} of server \"{server}\" did not answer within {:?} and was cancelled{}",
         whole_ms(*.after), more(.printed.as_deref())
@@ -49,68 +58,68 @@ pub enum CallError {
     Timeout {
         /// The server.
         server: String,
-        /// The tool, or the protocol's name of another request.
+        /// The tool, or the method of another request.
         operation: String,
-        /// How long it had.
+        /// The timeout.
         after: Duration,
-        /// What the server printed meanwhile that was no answer.
+        /// A description of what the server printed meanwhile.
         printed: Option<String>,
     },
-    /// The server answered with a JSON-RPC error; `message` is its own.
+    /// The server answered with a JSON-RPC error.
     #[error("{operation} of server \"{server}\" failed: {message} (error {code})")]
     Upstream {
         /// The server.
         server: String,
-        /// The tool, or the protocol's name of another request.
+        /// The tool, or the method of another request.
         operation: String,
-        /// JSON-RPC's code, -32602 for wrong arguments.
+        /// The JSON-RPC error code, such as -32602 for invalid arguments.
         code: i32,
-        /// The server's own words.
+        /// The message of the server.
         message: String,
-        /// What else it sent, unless there was a credential in it.
+        /// The data of the error, unless it contains a credential.
         data: Option<Box<Value>>,
     },
-    /// The request could not be delivered or its answer not fetched.
+    /// The request could not be delivered, or its answer could not be read.
     #[error("{operation} of server \"{server}\" could not be completed: {reason}")]
     Transport {
         /// The server.
         server: String,
-        /// The tool, or the protocol's name of another request.
+        /// The tool, or the method of another request.
         operation: String,
-        /// What the transport says.
+        /// The error of the transport.
         reason: String,
     },
-    /// The server answered, but with nothing that the protocol knows.
+    /// The answer is not valid.
     #[error("{operation} of server \"{server}\" gave an answer that cannot be used: {reason}")]
     Malformed {
         /// The server.
         server: String,
-        /// The tool, or the protocol's name of another request.
+        /// The tool, or the method of another request.
         operation: String,
-        /// What is wrong with it.
+        /// The reason.
         reason: String,
     },
-    /// The arguments are no JSON object; nothing was sent.
+    /// The arguments are not a JSON object. Nothing was sent.
     #[error("the arguments of {operation} of server \"{server}\" are not a JSON object: {reason}")]
     Arguments {
         /// The server.
         server: String,
-        /// The tool, or the protocol's name of another request.
+        /// The tool, or the method of another request.
         operation: String,
-        /// What the parser says.
+        /// The error of the parser.
         reason: String,
     },
-    /// The arguments nest deeper than isolet reads JSON (serde_json's bound on recursion); nothing was sent.
+    /// The arguments nest deeper than serde_json's recursion limit. Nothing was sent.
     #[error("the arguments of {operation} of server \"{server}\" nest deeper than 127 levels")]
     TooDeep {
         /// The server.
         server: String,
-        /// The tool, or the protocol's name of another request.
+        /// The tool, or the method of another request.
         operation: String,
     },
 }
 
-/// What is left of a deadline is 29.999985518s; people asked for 30s.
+/// Rounds the rest of a deadline, such as 29.999985518 s, to the timeout of 30 s.
 fn whole_ms(after: Duration) -> Duration {
     Duration::from_millis(u64::try_from(after.as_micros().div_ceil(1000)).unwrap_or(u64::MAX))
 }
@@ -120,7 +129,7 @@ fn more(text: Option<&str>) -> String {
 }
 
 impl CallError {
-    /// What to do next, where there is something to say.
+    /// Returns the advice for the caller, if there is any.
     pub fn hint(&self) -> Option<String> {
         Some(match self {
             Self::Refused(refusal) => refusal.hint.clone(),
@@ -128,17 +137,22 @@ impl CallError {
                 "no servers are configured: see --mcp-config".to_owned()
             }
             Self::UnknownServer { known, .. } => format!("servers: {}", known.join(", ")),
-            Self::NotReady { state: State::Starting | State::Restarting, .. } => {
+            Self::NotReady { state: ServerState::Starting | ServerState::Restarting, .. } => {
                 "it is still starting: try again in a moment".to_owned()
             }
-            Self::NotReady { state: State::Disabled, .. } => {
+            Self::NotReady { state: ServerState::Disabled, .. } => {
                 "remove \"disabled\": true from its configuration".to_owned()
             }
             Self::NotReady { .. } => {
-                "the next call tries to start it again; /v1/servers shows its state".to_owned()
+                "the next call tries to start it again; the operator sees its state and what it printed in isolet's log"
+                    .to_owned()
+            }
+            Self::Unusable { .. } => {
+                "its entry in isolet's configuration must be mended, and isolet started again; do without it".to_owned()
             }
             Self::Died { .. } => {
-                "it is being restarted; call again, if doing it twice does no harm".to_owned()
+                "it is being restarted; call again, if doing it twice does no harm; isolet's log has what it printed"
+                    .to_owned()
             }
             Self::Timeout { .. } => "ask for less at once, or give the call more time".to_owned(),
             Self::Upstream { code: -32602, .. } => {

@@ -1,4 +1,5 @@
-//! What must hold whatever a server, a script or a file says: for the fuzz targets in `fuzz/` and for tests.
+//! Properties that hold for every input of a server, a script or a file, for the targets in `fuzz/`
+//! and for tests.
 
 use std::path::Path;
 
@@ -9,24 +10,25 @@ use serde_json::value::RawValue;
 use crate::config::{ConfigError, McpConfig, Secret, ServerConfig};
 use crate::policy;
 use crate::redact::Redactor;
-use crate::result::{MAX_ERROR_TEXT, ToolResult};
-use crate::wire::{self, Incoming, Intake, RawText, Skim};
+use crate::results::{MAX_ERROR_TEXT_BYTES, ToolResult};
+use crate::transport::message_id::MessageIdScanner;
+use crate::transport::messages::{Inbox, Incoming, RawText, parse, raw_result};
 
-/// A line from a server. What is read as an answer has a text that is JSON, and a line skimmed in pieces is the line.
+/// A line of a server: results are valid JSON, and scanning the line in pieces finds the same id.
 ///
 /// # Panics
 /// If that does not hold.
 pub fn message(text: &str) {
     let skimmed = |pieces: usize| {
-        let mut skim = Skim::default();
-        text.as_bytes().chunks(pieces).for_each(|piece| skim.read(piece));
-        skim.answered()
+        let mut scanner = MessageIdScanner::default();
+        text.as_bytes().chunks(pieces).for_each(|piece| scanner.read(piece));
+        scanner.response_id()
     };
     assert_eq!(skimmed(1), skimmed(text.len().max(1)));
-    let Incoming::Messages(messages) = wire::parse(text, &Intake::of_pipes()) else { return };
+    let Incoming::Messages(messages) = parse(text, &Inbox::of_pipes()) else { return };
     for message in messages {
         if let JsonRpcMessage::Response(response) = message
-            && let Ok(raw) = wire::raw_result(response.result)
+            && let Ok(raw) = raw_result(response.result)
         {
             is_json(raw.get());
             result(raw.get());
@@ -34,7 +36,8 @@ pub fn message(text: &str) {
     }
 }
 
-/// A result of `tools/call`. What scripts get of it is JSON, and a credential in it is gone once it is redacted.
+/// A result of `tools/call`: the value for scripts is valid JSON, and redaction removes
+/// credentials.
 ///
 /// # Panics
 /// If that does not hold.
@@ -46,7 +49,7 @@ pub fn result(text: &str) {
     for most in [0, 8, usize::MAX] {
         let Ok(result) = ToolResult::new(RawText::trusted(text.to_owned()), most) else { continue };
         is_json(std::str::from_utf8(&result.value_json()).expect("JSON is UTF-8"));
-        assert!(result.error_text().len() < MAX_ERROR_TEXT + 100);
+        assert!(result.error_text().len() < MAX_ERROR_TEXT_BYTES + 100);
         let redacted = result.redacted(&redactor());
         is_json(redacted.raw_json_text());
         if let Ok(value) = serde_json::from_str(redacted.raw_json_text()) {
@@ -72,7 +75,7 @@ fn tells(value: &Value) -> bool {
     }
 }
 
-/// Arguments of a call, as the policy sees them: either they hide something, or they are what they seem.
+/// The arguments of a call: either they cannot be judged, or they equal what serde_json reads.
 ///
 /// # Panics
 /// If that does not hold.
@@ -82,7 +85,7 @@ pub fn arguments(text: &str) {
     }
 }
 
-/// An `mcp.json`. What is wrong with it is wrong at a place in it.
+/// An `mcp.json`: each error has a position in the text.
 ///
 /// # Panics
 /// If that does not hold.
@@ -104,9 +107,9 @@ fn is_json(text: &str) {
 #[path = "../../fuzz/seeds.rs"]
 mod seeds;
 
-/// Where fuzzing begins, and what it has found.
+/// The seeds of fuzzing, and inputs that it has found.
 #[test]
-fn it_holds_of_the_seeds() {
+fn the_properties_hold_for_the_seeds() {
     seeds::each_text("message", message);
     seeds::each_text("result", result);
     seeds::each_text("arguments", arguments);

@@ -1,83 +1,76 @@
-//! Upstream MCP servers as bindings: isolet is a client of servers that nobody here wrote.
+//! Upstream MCP servers as bindings: isolet as a client of servers.
 //!
-//! This crate knows nothing of V8. It starts the servers of an `mcp.json`, keeps their tool lists, carries calls to them
-//! and brings back JSON; the server crate adapts it to the engine's `ToolHost`.
+//! This crate knows nothing of V8. It starts the servers of an `mcp.json`, keeps their tool lists,
+//! carries calls to them and brings back JSON; the server crate adapts it to the engine's
+//! `ToolHost`. Every type has one public path: the crate root, or one of the public modules.
 //!
 //! | module | one idea |
 //! |---|---|
-//! | [`config`] | what an `mcp.json` says: servers, commands, headers, `${VAR}`; every complaint has a line and a column |
-//! | [`upstreams`] | all servers together: start, watch, call, stop |
-//! | `server` | the life of one server: connect, list, stay, connect again |
-//! | `handshake` | which of the protocol's two eras a server speaks, and greeting it in that one |
-//! | `connection` | one live session: requests, cancellation, subscriptions, its end |
-//! | `stdio` | the transport over a child's pipes |
-//! | `http` | Streamable HTTP: kept connections, events, failures with advice |
-//! | [`oauth`] | logins: tokens got, kept and renewed |
-//! | [`watching`] | resources that somebody watches |
-//! | `wire` | JSON-RPC as servers really send it; results stay text |
-//! | `params` | arguments repeated in HTTP headers |
-//! | [`forward`] | requests of somebody else's, handed on as they are |
-//! | [`logs`] | what servers log while they work on a request |
-//! | [`progress`] | what servers report while they work |
-//! | `questions` | what servers ask the user, where there is none |
-//! | `child` | one child process: environment, stderr, being stopped |
+//! | [`config`] | `mcp.json` and other clients' files: servers, commands, headers, variables |
+//! | `protocol` | the revisions of MCP, and the features of each |
+//! | `upstream` | all servers: started, watched, called, stopped |
+//! | `handshake` | `initialize` or `server/discover`, over stdio or HTTP |
+//! | `connection` | one session: requests, cancellation, notifications, its end |
+//! | `transport` | messages over a child's pipes or Streamable HTTP |
+//! | `child` | one child process: environment, stderr, shutdown |
 //! | [`guard`] | the process between isolet and a child, which outlives isolet to clean up |
-//! | `listing` | lists page by page, tools one by one |
-//! | [`result`] | what a tool answered, and the value that a script gets for it |
-//! | `media` | images, sound and files in results, bounded |
-//! | [`gate`] | every call goes through here: judged, counted, sent, recorded |
-//! | [`policy`] | which calls are allowed |
+//! | `results` | the result of a tool, and the value that a script gets for it |
+//! | `caller` | the run or client that makes a call |
+//! | `gate` | every call passes it: judged, counted, sent, recorded |
+//! | [`policy`] | the rules that allow and deny calls |
+//! | [`lock`] | the approved definitions |
 //! | [`audit`] | one line for each call and run |
-//! | [`lock`] | which definitions were approved |
-//! | [`status`] | what `/v1/servers` shows |
-//! | [`error`] | why a call has no result |
-//! | `fuzzing` | what must hold whatever is sent, for fuzz targets and tests |
-//! | `redact` | credentials taken out of messages |
-//! | `text` | strangers' text, cut and made printable |
+//! | `oauth` | logins: tokens obtained, kept and renewed |
+//! | `redact` | credentials removed from messages |
+//! | `error` | why a call has no result |
+//! | `backoff` | delays between attempts |
+//! | `read_file` | the identity of a file that was read: path, size, digest |
+//! | [`nesting`] | isolets started by isolets |
+//! | [`private_files`] | files that only their owner may write |
+//! | [`text`] | foreign text, shortened and fit to be shown |
+//! | `fuzzing` | properties for fuzz targets and tests |
 #![deny(missing_docs)]
 
 pub mod audit;
+mod backoff;
+mod caller;
 mod child;
 pub mod config;
 mod connection;
-pub mod error;
-pub mod forward;
-#[cfg(any(test, fuzzing))]
+mod error;
+#[cfg(any(test, feature = "fuzzing"))]
 #[doc(hidden)]
 pub mod fuzzing;
-pub mod gate;
+mod gate;
 pub mod guard;
 mod handshake;
-mod http;
-mod listing;
 pub mod lock;
-pub mod logs;
-mod media;
-pub mod oauth;
-mod params;
+pub mod nesting;
+mod oauth;
 pub mod policy;
-pub mod progress;
-mod questions;
+pub mod private_files;
+mod protocol;
+mod read_file;
 mod redact;
-pub mod result;
-mod server;
-pub mod status;
-mod stdio;
-mod text;
-pub mod upstreams;
-pub mod watching;
-mod wire;
+mod results;
+pub mod text;
+mod transport;
+mod upstream;
 
-pub use child::GuardCommand;
-pub use config::{ConfigError, McpConfig, ServerConfig};
-pub use error::CallError;
-pub use forward::Forward;
-pub use gate::{Caller, Gate, Rules};
-pub use handshake::Era;
-pub use logs::{LogLevel, LogListener, LogMessage, LogSink};
-pub use oauth::{Login, LoginError, StoredLogin, TokenFolder};
-pub use progress::{Progress, ProgressSink};
-pub use result::ToolResult;
-pub use status::{ServerStatus, State};
-pub use upstreams::{ServerTools, ToolLists, UpstreamOptions, Upstreams};
-pub use watching::ResourceWatch;
+pub use self::caller::Caller;
+pub use self::child::options::GuardCommand;
+pub use self::connection::logs::{LogLevel, LogListener, LogMessage, LogSink};
+pub use self::connection::progress::{Progress, ProgressSink};
+pub use self::error::CallError;
+pub use self::gate::{Gate, Rules, ToolSelections, VisibleServer, VisibleTools};
+pub use self::oauth::{Login, LoginError, StoredLogin, TokenFolder};
+pub use self::protocol::{Handshake, Revision, UnknownRevision};
+pub use self::results::ToolResult;
+pub use self::transport::message_id::MessageIdScanner;
+pub use self::upstream::Upstreams;
+pub use self::upstream::forward::Forward;
+pub use self::upstream::listed_tool::ListedTool;
+pub use self::upstream::options::{DEFAULT_CONNECT_TIMEOUT, UpstreamOptions};
+pub use self::upstream::resource_watch::ResourceWatch;
+pub use self::upstream::status::{ServerState, ServerStatus};
+pub use self::upstream::tool_lists::{ServerTools, ToolLists};

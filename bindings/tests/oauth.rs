@@ -1,19 +1,41 @@
-//! Logins: a real authorization server, a browser that follows redirects, tokens that end.
+//! Logins: a real authorization server, a browser that follows redirects, tokens that expire. Tests
+//! move the clock by which they expire.
 
 mod common;
 
+use std::cell::Cell;
 use std::path::Path;
-use std::time::Duration;
+use std::time::{Duration, Instant, SystemTime};
 
 use common::start_with;
 use common::web::Web;
-use isolet_bindings::config::{Grant, OAuthConfig, Secret, TransportConfig};
-use isolet_bindings::{
-    CallError, Login, LoginError, ServerConfig, State, TokenFolder, UpstreamOptions, Upstreams,
-};
+use isolet_bindings::config::{Grant, OAuthConfig, Secret, ServerConfig, TransportConfig};
+use isolet_bindings::{CallError, Login, LoginError, ServerState, TokenFolder, UpstreamOptions, Upstreams};
 use serde_json::{Value, json};
 
-const PATIENCE: Duration = Duration::from_secs(20);
+const TIMEOUT: Duration = Duration::from_secs(20);
+
+/// A lifetime of which [`pass_half`] takes more than half, and less than the whole.
+const FIRST_LIFETIME: &str = "first-lifetime=60";
+
+thread_local! {
+    /// The time by which the clock of this test is ahead. A test runs on one thread.
+    static AHEAD: Cell<Duration> = const { Cell::new(Duration::ZERO) };
+}
+
+fn clock() -> SystemTime {
+    SystemTime::now() + AHEAD.get()
+}
+
+/// Lets time pass for tokens.
+fn pass(time: Duration) {
+    AHEAD.set(AHEAD.get() + time);
+}
+
+/// Lets more than half of the first token's lifetime pass: it has to be renewed.
+fn pass_half() {
+    pass(Duration::from_secs(40));
+}
 
 struct Set {
     web: Web,
@@ -22,6 +44,8 @@ struct Set {
 
 impl Set {
     fn new(modes: &[&str]) -> Self {
+        // Another test may have run on this thread.
+        AHEAD.set(Duration::ZERO);
         let modes: Vec<&str> = modes.iter().copied().chain(["oauth"]).collect();
         Self { web: Web::start(&modes), folder: tempfile::tempdir().unwrap() }
     }
@@ -31,7 +55,7 @@ impl Set {
     }
 
     async fn upstreams(&self, config: ServerConfig) -> Upstreams {
-        let options = UpstreamOptions { token_folder: self.tokens(), ..common::options() };
+        let options = UpstreamOptions { token_folder: self.tokens(), clock, ..common::options() };
         start_with("web", config, options).await
     }
 
@@ -53,10 +77,10 @@ fn files(folder: &Path) -> Vec<std::path::PathBuf> {
     entries.filter(|path| path.extension().is_some_and(|extension| extension == "json")).collect()
 }
 
-/// What a browser does: it follows redirects.
+/// Does what a browser does: follows redirects.
 async fn login_of(login: Login) -> Result<isolet_bindings::StoredLogin, LoginError> {
     let url = login.url.clone();
-    let (finished, visited) = tokio::join!(login.finish(PATIENCE), async {
+    let (finished, visited) = tokio::join!(login.finish(TIMEOUT), async {
         let browser = reqwest::Client::builder().no_proxy().build().unwrap();
         browser.get(url).send().await.unwrap().status()
     });
@@ -65,30 +89,34 @@ async fn login_of(login: Login) -> Result<isolet_bindings::StoredLogin, LoginErr
 }
 
 async fn seen(upstreams: &Upstreams, what: &str) -> u64 {
-    let result = upstreams.call_tool("web", "authority", "{}", PATIENCE).await.unwrap();
+    let result = upstreams.call_tool("web", "authority", "{}", TIMEOUT).await.unwrap();
     let seen: Value = serde_json::from_slice(&result.value_json()).unwrap();
     seen[what].as_u64().unwrap_or(0)
 }
 
 async fn assert_echoes(upstreams: &Upstreams) {
-    let result = upstreams.call_tool("web", "echo", r#"{"a":1}"#, PATIENCE).await.unwrap();
+    let result = upstreams.call_tool("web", "echo", r#"{"a":1}"#, TIMEOUT).await.unwrap();
     assert_eq!(result.value_json(), br#"{"a":1}"#);
 }
 
 #[tokio::test]
-async fn a_login_opens_the_server_for_this_process_and_the_next() {
+async fn a_login_serves_this_process_and_the_next() {
     for modes in [&[][..], &["secret"], &["modern"], &["session", "sse"]] {
         let set = Set::new(modes);
-        // Without a login it says what to do.
+        // Without a login the error contains advice.
         let upstreams = set.upstreams(set.web.config()).await;
         let status = &upstreams.statuses()[0];
-        assert_eq!(status.state, State::Failed);
+        assert_eq!(status.state, ServerState::Failed);
         let error = status.last_error.clone().unwrap();
         assert!(error.contains("HTTP 401") && error.contains("isolet auth login web"), "{error}");
 
         set.log_in().await;
-        // One that was running finds it with the next attempt.
-        tokio::time::sleep(Duration::from_millis(1_100)).await;
+        // A running isolet finds the login with its next attempt.
+        let began = Instant::now();
+        while let Err(error) = upstreams.call_tool("web", "echo", "{}", TIMEOUT).await {
+            assert!(began.elapsed() < TIMEOUT, "{error}");
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
         assert_echoes(&upstreams).await;
         let next = set.upstreams(set.web.config()).await;
         assert_echoes(&next).await;
@@ -100,9 +128,8 @@ async fn a_login_opens_the_server_for_this_process_and_the_next() {
 }
 
 #[tokio::test]
-async fn a_token_that_ends_is_renewed_once_for_all() {
-    // Renewed at half of it, by a clock of whole seconds: with 2 s the next renewal could be due at once.
-    for modes in [&["lifetime=6"][..], &["lifetime=6", "secret"]] {
+async fn an_expiring_token_is_renewed_once_for_all_calls() {
+    for modes in [&[FIRST_LIFETIME][..], &[FIRST_LIFETIME, "secret"]] {
         let set = Set::new(modes);
         set.log_in().await;
         let upstreams = set.upstreams(set.web.config()).await;
@@ -110,8 +137,8 @@ async fn a_token_that_ends_is_renewed_once_for_all() {
         let before = set.file();
         // rmcp looks for metadata without a token first.
         let (refusals, renewals) = (seen(&upstreams, "refusals").await, seen(&upstreams, "renewals").await);
-        tokio::time::sleep(Duration::from_millis(3_600)).await;
-        let calls = (0..10).map(|_| upstreams.call_tool("web", "echo", "{}", PATIENCE));
+        pass_half();
+        let calls = (0..10).map(|_| upstreams.call_tool("web", "echo", "{}", TIMEOUT));
         let results = futures_util::future::join_all(calls).await;
         assert!(results.iter().all(Result::is_ok), "{results:?}");
         assert_eq!(seen(&upstreams, "renewals").await, renewals + 1);
@@ -121,37 +148,40 @@ async fn a_token_that_ends_is_renewed_once_for_all() {
 }
 
 #[tokio::test]
-async fn a_token_that_is_refused_is_renewed_and_the_call_repeated() {
+async fn a_refused_token_is_renewed_and_the_call_repeated() {
     let set = Set::new(&[]);
     set.log_in().await;
-    // Two processes share the login; what one has renewed the other takes from the file.
+    // Two processes share the login: one renews the token, and the other takes it from the file.
     let (one, two) = (set.upstreams(set.web.config()).await, set.upstreams(set.web.config()).await);
-    one.call_tool("web", "revoke", "{}", PATIENCE).await.unwrap();
+    one.call_tool("web", "revoke", "{}", TIMEOUT).await.unwrap();
     let (first, second) = tokio::join!(
-        one.call_tool("web", "echo", "{}", PATIENCE),
-        two.call_tool("web", "echo", "{}", PATIENCE)
+        one.call_tool("web", "echo", "{}", TIMEOUT),
+        two.call_tool("web", "echo", "{}", TIMEOUT)
     );
     assert!(first.is_ok() && second.is_ok(), "{first:?} {second:?}");
     assert_eq!(seen(&one, "renewals").await, 1);
 }
 
 #[tokio::test]
-async fn a_login_that_cannot_be_renewed_says_so() {
+async fn a_login_that_cannot_be_renewed_is_reported() {
     let set = Set::new(&["echoes"]);
     set.log_in().await;
     let upstreams = set.upstreams(set.web.config()).await;
-    upstreams.call_tool("web", "revoke", r#"{"all":true}"#, PATIENCE).await.unwrap();
-    let error = upstreams.call_tool("web", "echo", "{}", PATIENCE).await.unwrap_err();
+    upstreams.call_tool("web", "revoke", r#"{"all":true}"#, TIMEOUT).await.unwrap();
+    let error = upstreams.call_tool("web", "echo", "{}", TIMEOUT).await.unwrap_err();
     assert!(error.to_string().contains("login has ended"), "{error}");
     assert!(error.to_string().contains("isolet auth login web"), "{error}");
     // The authorization server repeated the refresh token.
     assert!(!error.to_string().contains("0123456789abcdef"), "{error}");
     assert!(error.to_string().contains("[redacted]"), "{error}");
 
-    let set = Set::new(&["lifetime=1", "no-refresh"]);
+    let set = Set::new(&[FIRST_LIFETIME, "no-refresh"]);
     let login = Login::begin("web", &set.web.config(), &set.tokens()).await.unwrap();
     assert!(!login_of(login).await.unwrap().renewable);
-    tokio::time::sleep(Duration::from_millis(2_100)).await;
+    pass_half();
+    // It cannot be renewed, and is used until it expires.
+    assert_echoes(&set.upstreams(set.web.config()).await).await;
+    pass_half();
     let upstreams = set.upstreams(set.web.config()).await;
     let error = upstreams.statuses()[0].last_error.clone().unwrap();
     assert!(error.contains("login has ended"), "{error}");
@@ -166,7 +196,7 @@ async fn no_message_has_a_token_in_it() {
     let token = token["credentials"]["token_response"]["access_token"].as_str().unwrap().to_owned();
     for how in ["result", "error", "http"] {
         let arguments = json!({"how": how}).to_string();
-        let text = match upstreams.call_tool("web", "leak", &arguments, PATIENCE).await {
+        let text = match upstreams.call_tool("web", "leak", &arguments, TIMEOUT).await {
             Ok(result) => {
                 assert!(result.is_error());
                 assert!(!String::from_utf8(result.raw_json()).unwrap().contains(&token));
@@ -177,13 +207,13 @@ async fn no_message_has_a_token_in_it() {
         assert!(!text.contains(&token), "{how}: {text}");
         assert!(text.contains("[redacted]"), "{how}: {text}");
     }
-    // Nor has what is printed of a configuration or a login.
+    // Debug output of configurations and logins does not have it either.
     assert!(!format!("{:?}", set.tokens().logins()).contains(&token));
 }
 
 #[tokio::test]
 async fn isolet_logs_in_by_itself_with_client_credentials() {
-    let set = Set::new(&["lifetime=2"]);
+    let set = Set::new(&[FIRST_LIFETIME]);
     let robot = |secret: &str| {
         let mut config = set.web.config();
         let TransportConfig::Http(http) = &mut config.transport else { panic!("http") };
@@ -200,10 +230,10 @@ async fn isolet_logs_in_by_itself_with_client_credentials() {
     let upstreams = set.upstreams(robot("robot-secret-0123456789")).await;
     assert_echoes(&upstreams).await;
     assert_eq!(seen(&upstreams, "client_credentials").await, 1);
-    tokio::time::sleep(Duration::from_millis(1_500)).await;
+    pass_half();
     assert_echoes(&upstreams).await;
     assert_eq!(seen(&upstreams, "client_credentials").await, 2);
-    upstreams.call_tool("web", "revoke", "{}", PATIENCE).await.unwrap();
+    upstreams.call_tool("web", "revoke", "{}", TIMEOUT).await.unwrap();
     assert_echoes(&upstreams).await;
     assert!(!set.tokens().path().unwrap().exists(), "nothing is kept");
 
@@ -216,7 +246,7 @@ async fn isolet_logs_in_by_itself_with_client_credentials() {
 }
 
 #[tokio::test]
-async fn logins_that_come_to_nothing_say_why() {
+async fn failed_logins_are_explained() {
     let set = Set::new(&["denies"]);
     let login = Login::begin("web", &set.web.config(), &set.tokens()).await.unwrap();
     let error = login_of(login).await.unwrap_err();
@@ -260,7 +290,7 @@ async fn a_registered_client_and_its_port_are_used() {
 }
 
 #[tokio::test]
-async fn a_configured_header_comes_before_any_login() {
+async fn a_configured_header_takes_precedence_over_a_login() {
     let set = Set::new(&[]);
     set.log_in().await;
     let mut config = set.web.config();
@@ -269,36 +299,36 @@ async fn a_configured_header_comes_before_any_login() {
     let upstreams = set.upstreams(config).await;
     let error = upstreams.statuses()[0].last_error.clone().unwrap();
     assert!(error.contains("HTTP 401") && !error.contains("mine-0123456789"), "{error}");
-    let error = upstreams.call_tool("web", "echo", "{}", PATIENCE).await.unwrap_err();
+    let error = upstreams.call_tool("web", "echo", "{}", TIMEOUT).await.unwrap_err();
     assert!(matches!(error, CallError::NotReady { .. }), "{error:?}");
 }
 
 #[tokio::test]
-async fn metadata_is_found_where_only_the_refusal_of_a_request_says_it_is() {
-    let set = Set::new(&["hidden", "lifetime=2"]);
+async fn metadata_is_found_through_the_refusal_of_a_request() {
+    let set = Set::new(&["hidden", FIRST_LIFETIME]);
     set.log_in().await;
     let login = set.tokens().logins().remove(0);
     assert_eq!(login.scopes, ["read"], "what the challenge says, not all that there is");
     let upstreams = set.upstreams(set.web.config()).await;
     assert_echoes(&upstreams).await;
-    tokio::time::sleep(Duration::from_millis(2_100)).await;
+    pass_half();
     assert_echoes(&upstreams).await;
-    assert!(seen(&upstreams, "renewals").await > 0);
+    assert_eq!(seen(&upstreams, "renewals").await, 1);
 }
 
 #[tokio::test]
-async fn what_a_login_lacks_is_asked_for_with_the_next() {
+async fn missing_scopes_are_requested_with_the_next_login() {
     let set = Set::new(&["step"]);
     set.log_in().await;
     let upstreams = set.upstreams(set.web.config()).await;
-    let refused = async || upstreams.call_tool("web", "echo", "{}", PATIENCE).await.unwrap_err().to_string();
+    let refused = async || upstreams.call_tool("web", "echo", "{}", TIMEOUT).await.unwrap_err().to_string();
     let error = refused().await;
     let advice = "its login lacks the scope \"write\": log in again with: isolet auth login web";
     assert!(error.contains(advice), "{error}");
-    // The operator's own list is the operator's to change.
+    // isolet does not add to the operator's own list.
     let listing = OAuthConfig { scopes: vec!["read".to_owned()], ..OAuthConfig::default() };
     let own = set.upstreams(with_oauth(&set, listing.clone())).await;
-    let error = own.call_tool("web", "echo", "{}", PATIENCE).await.unwrap_err().to_string();
+    let error = own.call_tool("web", "echo", "{}", TIMEOUT).await.unwrap_err().to_string();
     assert!(error.contains("\"write\": put it into \"scopes\""), "{error}");
     let login = Login::begin("web", &with_oauth(&set, listing), &set.tokens()).await.unwrap();
     assert!(login.url.query_pairs().any(|(name, value)| name == "scope" && value == "read"), "{}", login.url);
@@ -307,13 +337,13 @@ async fn what_a_login_lacks_is_asked_for_with_the_next() {
     set.log_in().await;
     let login = set.tokens().logins().remove(0);
     assert_eq!(login.scopes, ["read", "write"]);
-    // Who runs already finds it.
+    // A running isolet finds it.
     assert_echoes(&upstreams).await;
     assert!(!set.file().contains("lacking"));
 }
 
 #[tokio::test]
-async fn a_document_is_a_client_where_the_authorization_server_reads_it() {
+async fn a_metadata_document_is_the_client_id_where_supported() {
     for (modes, registrations) in [(&["documents"][..], 0), (&[], 1)] {
         let set = Set::new(modes);
         let document = Some("https://example.com/isolet.json".to_owned());

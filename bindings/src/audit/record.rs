@@ -1,112 +1,90 @@
-//! What is written of a call and of a run.
+//! Records of calls and runs. Other records are in [`event`](super::event).
 //!
-//! Names come from scripts and servers and are cut. Error messages are not recorded: they are made of what servers send,
-//! and could hold anything. What was refused is recorded with its rule.
+//! Names come from scripts and servers and are shortened. Error messages are not recorded: they
+//! contain text of servers, which may be anything. A refusal is recorded with its rule.
 
+use std::net::SocketAddr;
 use std::time::SystemTime;
 
 use serde::{Serialize, Serializer};
 use serde_json::Value;
-use sha2::{Digest as _, Sha256};
 
 use super::clock::rfc3339;
+use crate::caller::Caller;
+use crate::read_file::Summary;
 use crate::text::shortened;
 
-/// Longest name in a record.
-const LONGEST_NAME: usize = 256;
+/// The longest name in a record.
+const MAX_NAME_BYTES: usize = 256;
 
-/// Longest arguments in a record, where they are recorded.
-const LONGEST_ARGUMENTS: usize = 16 * 1024;
+/// The longest arguments in a record.
+const MAX_ARGUMENTS_BYTES: usize = 16 * 1024;
 
-/// How a call ended.
+/// The outcome of a call.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Outcome {
-    /// The server gave a result.
+    /// The server returned a result.
     Ok,
-    /// The server gave a result that says that the tool failed.
+    /// The server returned a result that reports an error of the tool.
     ToolError,
-    /// The call was not made: a rule refused it.
+    /// A rule refused the call.
     Denied,
-    /// No answer in time.
+    /// The server did not answer in time.
     Timeout,
-    /// The script or its caller did not wait for the answer. The call may have been made.
+    /// The run or its caller did not wait for the answer. The call may have been made.
     Cancelled,
-    /// Anything else: the server is not there, or answered with an error of the protocol.
+    /// Any other failure: the server is not connected, or answered with a JSON-RPC error.
     Failed,
 }
 
-/// A text by its size and its digest.
-#[derive(Debug, Clone, Serialize, PartialEq, Eq)]
-pub struct Summary {
-    /// How long it is.
-    pub bytes: usize,
-    /// SHA-256 of it, in hexadecimal.
-    pub sha256: String,
-}
-
-impl Summary {
-    /// Of these bytes.
-    pub fn of(bytes: &[u8]) -> Self {
-        Self { bytes: bytes.len(), sha256: hexadecimal(&Sha256::digest(bytes)) }
-    }
-}
-
-pub(crate) fn hexadecimal(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
-}
-
-/// One call.
+/// The record of a call.
 #[derive(Debug)]
 pub struct CallRecord<'a> {
-    /// When it began.
+    /// The start of the call.
     pub began: SystemTime,
-    /// Of which run; none for a call that a client made itself.
-    pub run: Option<&'a str>,
-    /// Whose run.
-    pub tenant: Option<&'a str>,
-    /// The server's exact name.
+    /// The caller.
+    pub caller: &'a Caller,
+    /// The exact name of the server.
     pub server: &'a str,
-    /// The tool's exact name, or `$readResource` and the like.
+    /// The exact name of the tool, or an operation such as `$readResource`.
     pub tool: &'a str,
-    /// JSON text.
+    /// The arguments as JSON text.
     pub arguments: &'a str,
-    /// Whether they are recorded.
+    /// True if the arguments are recorded.
     pub with_arguments: bool,
-    /// What came back.
+    /// The result.
     pub result: Option<Summary>,
-    /// Milliseconds.
+    /// The duration in milliseconds.
     pub ms: f64,
-    /// How it ended.
+    /// The outcome.
     pub outcome: Outcome,
-    /// Which rule refused it.
+    /// The rule that refused the call.
     pub rule: Option<&'a str>,
 }
 
-/// One run.
+/// The record of a run.
 #[derive(Debug)]
 pub struct RunRecord<'a> {
-    /// When it was asked for.
+    /// The time of the request.
     pub began: SystemTime,
-    /// Its number.
-    pub run: &'a str,
-    /// Whose it is.
-    pub tenant: Option<&'a str>,
+    /// The caller.
+    pub caller: &'a Caller,
     /// The script.
     pub code: Summary,
-    /// Its input.
+    /// The input of the script.
     pub input: Option<Summary>,
-    /// Its result's JSON.
+    /// The JSON of the result.
     pub result: Option<Summary>,
-    /// `ok`, or the error's code.
+    /// `ok`, or the error code.
     pub outcome: &'a str,
-    /// Calls that ended.
+    /// The number of calls that have ended.
     pub calls: usize,
-    /// Milliseconds on the clock.
+    /// The wall time in milliseconds.
     pub wall_ms: f64,
-    /// Milliseconds of CPU.
+    /// The CPU time in milliseconds.
     pub cpu_ms: f64,
-    /// Milliseconds in the queue.
+    /// The time in the queue in milliseconds.
     pub queued_ms: f64,
 }
 
@@ -114,9 +92,8 @@ pub struct RunRecord<'a> {
 struct CallLine<'a> {
     time: String,
     event: &'static str,
-    run: Option<&'a str>,
-    #[serde(serialize_with = "name")]
-    tenant: Option<&'a str>,
+    #[serde(flatten)]
+    who: CallerFields<'a>,
     #[serde(serialize_with = "name")]
     server: Option<&'a str>,
     #[serde(serialize_with = "name")]
@@ -133,7 +110,7 @@ struct CallLine<'a> {
 struct ArgumentsPart {
     #[serde(flatten)]
     summary: Summary,
-    /// Parsed and written again: what is sent may have line breaks.
+    /// Parsed and written again, because the original may have line breaks.
     #[serde(skip_serializing_if = "Option::is_none")]
     value: Option<Value>,
 }
@@ -142,9 +119,8 @@ struct ArgumentsPart {
 struct RunLine<'a> {
     time: String,
     event: &'static str,
-    run: &'a str,
-    #[serde(serialize_with = "name")]
-    tenant: Option<&'a str>,
+    #[serde(flatten)]
+    who: CallerFields<'a>,
     code: &'a Summary,
     input: Option<&'a Summary>,
     result: Option<&'a Summary>,
@@ -155,24 +131,40 @@ struct RunLine<'a> {
     queued_ms: f64,
 }
 
-/// A name that may be anything, cut.
-fn name<S: Serializer>(name: &Option<&str>, serializer: S) -> Result<S::Ok, S::Error> {
-    name.map(|name| shortened(name, LONGEST_NAME)).serialize(serializer)
+/// The caller of a record. `run` is null for clients that call tools without a script.
+#[derive(Serialize)]
+pub(super) struct CallerFields<'a> {
+    run: Option<&'a str>,
+    #[serde(serialize_with = "name")]
+    tenant: Option<&'a str>,
+    peer: Option<SocketAddr>,
+    #[serde(serialize_with = "name")]
+    token: Option<&'a str>,
+}
+
+impl<'a> CallerFields<'a> {
+    pub(super) fn of(caller: &'a Caller) -> Self {
+        Self { run: caller.number(), tenant: caller.tenant(), peer: caller.peer(), token: caller.token() }
+    }
+}
+
+/// Shortens a name.
+pub(super) fn name<S: Serializer>(name: &Option<&str>, serializer: S) -> Result<S::Ok, S::Error> {
+    name.map(|name| shortened(name, MAX_NAME_BYTES)).serialize(serializer)
 }
 
 impl CallRecord<'_> {
     pub(super) fn line(&self) -> Vec<u8> {
         let value = self.with_arguments.then(|| match self.arguments.len() {
-            0..=LONGEST_ARGUMENTS => {
+            0..=MAX_ARGUMENTS_BYTES => {
                 serde_json::from_str(self.arguments).unwrap_or_else(|_| self.arguments.into())
             }
-            _ => Value::from(format!("longer than {LONGEST_ARGUMENTS} bytes")),
+            _ => Value::from(format!("longer than {MAX_ARGUMENTS_BYTES} bytes")),
         });
         line(&CallLine {
             time: rfc3339(self.began),
             event: "call",
-            run: self.run,
-            tenant: self.tenant,
+            who: CallerFields::of(self.caller),
             server: Some(self.server),
             tool: Some(self.tool),
             arguments: ArgumentsPart { summary: Summary::of(self.arguments.as_bytes()), value },
@@ -189,8 +181,7 @@ impl RunRecord<'_> {
         line(&RunLine {
             time: rfc3339(self.began),
             event: "run",
-            run: self.run,
-            tenant: self.tenant,
+            who: CallerFields::of(self.caller),
             code: &self.code,
             input: self.input.as_ref(),
             result: self.result.as_ref(),
@@ -203,19 +194,21 @@ impl RunRecord<'_> {
     }
 }
 
-/// That records were dropped.
+/// The number of records that were dropped.
 pub(super) fn gap(dropped: u64) -> Vec<u8> {
     let time = rfc3339(SystemTime::now());
     line(&serde_json::json!({ "time": time, "event": "gap", "dropped": dropped }))
 }
 
-fn line(record: &impl Serialize) -> Vec<u8> {
-    let mut line = serde_json::to_vec(record).expect("strings and numbers serialise");
-    line.push(b'\n');
-    line
+pub(super) fn line(record: &impl Serialize) -> Vec<u8> {
+    let text = serde_json::to_string(record).expect("strings and numbers serialise");
+    // Records are shown in terminals too.
+    let mut line = crate::text::json(&text).into_owned();
+    line.push('\n');
+    line.into_bytes()
 }
 
-/// Whole microseconds.
+/// Rounds to microseconds.
 fn rounded(ms: f64) -> f64 {
     (ms * 1e3).round() / 1e3
 }

@@ -1,34 +1,36 @@
-//! The thread that writes: whole lines in order, kept until they are written.
+//! The writer thread: it writes whole lines in order, and keeps them until they are written.
 
 use std::fs::{File, OpenOptions};
 use std::io::{self, Write};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
-use std::sync::{Arc, Condvar, Mutex, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
 
+use parking_lot::{Condvar, Mutex};
 use tokio::sync::OwnedSemaphorePermit;
 
-use super::Destination;
+use super::options::Destination;
 use super::record::gap;
+use crate::private_files;
 
-/// How long to wait after a failure before the next try.
-const AGAIN: Duration = Duration::from_millis(500);
+/// The time between a failure and the next attempt.
+const RETRY_INTERVAL: Duration = Duration::from_millis(500);
 
-/// How often to look whether the file was moved away, as tools that rotate logs do.
-const LOOK: Duration = Duration::from_secs(1);
+/// The time between two checks whether the file was moved, as log rotation does.
+const ROTATION_CHECK_INTERVAL: Duration = Duration::from_secs(1);
 
-/// Written at once where records come fast.
-const BATCH: usize = 64 * 1024;
+/// The most bytes that are written at once.
+const MAX_BATCH_BYTES: usize = 64 * 1024;
 
-/// A record on its way.
+/// A record that is not written yet.
 #[derive(Debug)]
 pub(super) struct Line {
     pub text: Vec<u8>,
-    /// Free again once the text is written.
-    pub _place: OwnedSemaphorePermit,
+    /// Frees the slot once the text is written.
+    pub _slot: OwnedSemaphorePermit,
 }
 
 #[derive(Debug)]
@@ -37,21 +39,21 @@ enum Message {
     Close,
 }
 
-/// What the thread and its users know of each other.
+/// The state that the thread and its users share.
 #[derive(Debug, Default)]
-pub(super) struct State {
+pub(super) struct WriterState {
     trouble: Mutex<Option<String>>,
-    /// Not recorded as a gap yet.
+    /// Dropped records that are not recorded as a gap yet.
     dropped: AtomicU64,
     pub(super) dropped_ever: AtomicU64,
     closed: Mutex<bool>,
     closing: Condvar,
 }
 
-impl State {
-    /// Why nothing can be written now.
+impl WriterState {
+    /// The reason why nothing can be written now.
     pub(super) fn trouble(&self) -> Option<String> {
-        self.trouble.lock().unwrap_or_else(PoisonError::into_inner).clone()
+        self.trouble.lock().clone()
     }
 
     pub(super) fn drop_one(&self) {
@@ -62,7 +64,7 @@ impl State {
     }
 
     fn set_trouble(&self, now: Option<String>) {
-        let mut trouble = self.trouble.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut trouble = self.trouble.lock();
         match (&*trouble, &now) {
             (None, Some(error)) => tracing::error!(error, "the audit log cannot be written"),
             (Some(_), None) => tracing::warn!("the audit log can be written again"),
@@ -75,14 +77,14 @@ impl State {
 #[derive(Debug)]
 pub(super) struct Writer {
     sender: Sender<Message>,
-    state: Arc<State>,
+    state: Arc<WriterState>,
 }
 
 impl Writer {
     pub(super) fn start(destination: Destination) -> io::Result<Self> {
         let output = Output::open(destination)?;
         let (sender, messages) = channel();
-        let state = Arc::new(State::default());
+        let state = Arc::new(WriterState::default());
         let thread_state = state.clone();
         thread::Builder::new()
             .name("audit".to_owned())
@@ -90,12 +92,12 @@ impl Writer {
         Ok(Self { sender, state })
     }
 
-    pub(super) fn state(&self) -> &State {
+    pub(super) fn state(&self) -> &WriterState {
         &self.state
     }
 
     pub(super) fn send(&self, line: Line) {
-        // The thread ends only when it is told to; what comes after that has missed its time.
+        // The thread ends only on `Close`. A record that comes later is dropped.
         if self.sender.send(Message::Line(line)).is_err() {
             self.state.drop_one();
         }
@@ -103,40 +105,40 @@ impl Writer {
 
     pub(super) fn close(&self, within: Duration) -> bool {
         let _ended = self.sender.send(Message::Close);
-        let closed = self.state.closed.lock().unwrap_or_else(PoisonError::into_inner);
-        let waited = self.state.closing.wait_timeout_while(closed, within, |closed| !*closed);
-        *waited.unwrap_or_else(PoisonError::into_inner).0
+        let mut closed = self.state.closed.lock();
+        let _late = self.state.closing.wait_while_for(&mut closed, |closed| !*closed, within);
+        *closed
     }
 }
 
-fn write_all(mut output: Output, messages: &Receiver<Message>, state: &State) {
+fn write_all(mut output: Output, messages: &Receiver<Message>, state: &WriterState) {
     let mut open = true;
     while open {
-        let first = match messages.recv_timeout(LOOK) {
+        let first = match messages.recv_timeout(ROTATION_CHECK_INTERVAL) {
             Ok(message) => Some(message),
             Err(RecvTimeoutError::Timeout) => None,
             Err(RecvTimeoutError::Disconnected) => break,
         };
-        let (mut text, mut places) = (Vec::new(), Vec::new());
+        let (mut text, mut slots) = (Vec::new(), Vec::new());
         let mut next = first;
         while let Some(message) = next {
             match message {
                 Message::Line(line) => {
                     text.extend_from_slice(&line.text);
-                    places.push(line._place);
+                    slots.push(line._slot);
                 }
                 Message::Close => open = false,
             }
-            next = if text.len() < BATCH { messages.try_recv().ok() } else { None };
+            next = if text.len() < MAX_BATCH_BYTES { messages.try_recv().ok() } else { None };
         }
         let dropped = state.dropped.swap(0, Ordering::Relaxed);
         if dropped > 0 {
             text.extend_from_slice(&gap(dropped));
         }
-        // Whoever closes has a limit of its own on how long it waits for this.
+        // `close` has a timeout of its own.
         output.write_until_done(&text, state);
     }
-    *state.closed.lock().unwrap_or_else(PoisonError::into_inner) = true;
+    *state.closed.lock() = true;
     state.closing.notify_all();
 }
 
@@ -159,8 +161,9 @@ impl Output {
         }
     }
 
-    /// Writes all of `text`, however long it takes: a line that was half written is finished first.
-    fn write_until_done(&mut self, text: &[u8], state: &State) {
+    /// Writes all of `text`, however long that takes. A line that was written in part is completed
+    /// first.
+    fn write_until_done(&mut self, text: &[u8], state: &WriterState) {
         self.follow(state);
         let mut left = text;
         while !left.is_empty() {
@@ -179,9 +182,9 @@ impl Output {
         }
     }
 
-    fn wait(&self, state: &State, trouble: String) {
+    fn wait(&self, state: &WriterState, trouble: String) {
         state.set_trouble(Some(trouble));
-        thread::sleep(AGAIN);
+        thread::sleep(RETRY_INTERVAL);
     }
 
     fn write(&mut self, text: &[u8]) -> io::Result<usize> {
@@ -195,10 +198,10 @@ impl Output {
         }
     }
 
-    /// Opens the file again if it is no longer where it was. Between records only: a line is never divided.
-    fn follow(&mut self, state: &State) {
+    /// Opens the file again if it was moved. Called only between records, so that no line is split.
+    fn follow(&mut self, state: &WriterState) {
         let Self::File { path, file, looked } = self else { return };
-        if looked.elapsed() < LOOK {
+        if looked.elapsed() < ROTATION_CHECK_INTERVAL {
             return;
         }
         *looked = Instant::now();
@@ -210,19 +213,19 @@ impl Output {
                 *file = fresh;
                 state.set_trouble(None);
             }
-            // Records go on into the file that was moved.
+            // Records are appended to the moved file.
             Err(error) => tracing::warn!(%error, "the audit log was moved and cannot be made again"),
         }
     }
 }
 
-/// One write call for whole lines, which the system appends in one piece.
-fn append(path: &PathBuf) -> io::Result<File> {
+/// Opens a file for appending. The system appends the bytes of one write call in one piece.
+fn append(path: &Path) -> io::Result<File> {
     let mut options = OpenOptions::new();
     options.append(true).create(true);
     #[cfg(unix)]
     std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-    options.open(path)
+    private_files::open(&mut options, path)
 }
 
 #[cfg(unix)]
@@ -241,7 +244,7 @@ fn mode_for_others(_: &File) -> Option<u32> {
 #[cfg(unix)]
 fn is_at(file: &File, path: &PathBuf) -> bool {
     use std::os::unix::fs::MetadataExt as _;
-    match (file.metadata(), std::fs::metadata(path)) {
+    match (file.metadata(), std::fs::symlink_metadata(path)) {
         (Ok(open), Ok(there)) => (open.dev(), open.ino()) == (there.dev(), there.ino()),
         _ => false,
     }

@@ -1,9 +1,12 @@
-//! Files of variables, as VS Code's `envFile` names them: one `NAME=value` a line.
+//! Files of variables, as in VS Code's `envFile`: one `NAME=value` a line.
+//!
+//! `isolet-wrangler-compat` has a parser for `.dev.vars`, which follows the rules of wrangler.
 
-/// The variables of a file, in its order.
+/// Parses a file of variables, in their order.
 ///
 /// # Errors
-/// The line, from 1, that cannot be read, and why. The line itself is not repeated: it may be half a credential.
+/// The number of an invalid line, from 1, and the reason. The line itself is not repeated, because
+/// it may contain a credential.
 pub(super) fn parse(text: &str) -> Result<Vec<(String, String)>, (usize, &'static str)> {
     let mut variables = Vec::new();
     for (index, line) in text.trim_start_matches('\u{feff}').lines().enumerate() {
@@ -28,7 +31,8 @@ pub(super) fn parse(text: &str) -> Result<Vec<(String, String)>, (usize, &'stati
     Ok(variables)
 }
 
-/// Quotes go, and with them comments behind the value; in double quotes `\n`, `\"` and `\\` are what they are in a shell.
+/// Removes quotes, and comments after a quoted value. In double quotes `\n`, `\"` and `\\` are
+/// escapes, as in a shell.
 fn value_of(text: &str) -> Option<String> {
     match text.chars().next() {
         Some('\'') => text[1..].split_once('\'').map(|(value, _)| value.to_owned()),
@@ -56,7 +60,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn lines_of_all_kinds() {
+    fn all_kinds_of_lines_are_parsed() {
         let text = "\u{feff}A=1\n# note\n\n export B = two words # note\r\nC='a # b' # c\nD=\"x\\n\\\"y\\\" \\z\"\nE=\nF=a#b=c\n";
         let expected = [
             ("A", "1"),
@@ -72,7 +76,7 @@ mod tests {
     }
 
     #[test]
-    fn what_cannot_be_read_has_a_line() {
+    fn errors_have_a_line_number() {
         assert_eq!(parse("A=1\nB"), Err((2, "expected NAME=value")));
         assert_eq!(parse("a b=1").unwrap_err().0, 1);
         assert_eq!(parse("A=\"x").unwrap_err().0, 1);

@@ -1,92 +1,105 @@
 //! The `oauth` key of a server.
 
-use jsonc_parser::ast::{ObjectProp, Value};
-use jsonc_parser::common::Ranged;
+use http::Uri;
 
-use super::read::Reader;
-use super::{ConfigError, Grant, OAuthConfig, Secret};
-use crate::oauth::is_client_id;
+use super::read::{FieldError, FileReader};
+use super::tree::{Entry, NodeKind};
+use super::values::{choice, map, string};
+use super::{Grant, OAuthConfig, Secret};
 
-impl Reader<'_> {
-    /// `"oauth": {"clientId", "clientSecret", "clientMetadataUrl", "scopes", "grant", "redirectPort"}`, or `true` for all defaults.
-    pub(super) fn oauth(
-        &mut self,
-        server: &str,
-        field: &ObjectProp<'_>,
-        disabled: bool,
-    ) -> Result<Option<OAuthConfig>, ConfigError> {
-        if let Value::BooleanLit(boolean) = &field.value {
-            return Ok(boolean.value.then(OAuthConfig::default));
+impl FileReader<'_> {
+    /// Reads `"oauth": {"clientId", "clientSecret", "clientMetadataUrl", "scopes", "grant",
+    /// "redirectPort"}`, or `true` for all defaults.
+    pub(super) fn oauth(&mut self, field: &Entry, disabled: bool) -> Result<Option<OAuthConfig>, FieldError> {
+        if let NodeKind::Boolean(boolean) = field.value.kind {
+            return Ok(boolean.then(OAuthConfig::default));
         }
-        let object = self.object(&field.value, "oauth")?;
-        self.refuse_repeated_keys(object, "the key")?;
+        let object = map(&field.value, &field.key)?;
+        self.refuse_repeated(object)?;
         let mut oauth = OAuthConfig::default();
-        for entry in &object.properties {
-            match entry.name.as_str() {
-                "clientId" => {
-                    oauth.client_id = Some(self.expanded(server, self.string(entry)?, disabled)?);
-                }
-                "clientSecret" => {
-                    let secret = self.expanded(server, self.string(entry)?, disabled)?;
-                    oauth.client_secret = Some(Secret::new(secret));
+        for entry in object {
+            let text = |reader: &Self| reader.expanded(string(entry)?, entry.value.at, disabled);
+            match entry.key.as_str() {
+                // The other two are opencode's and Cursor's keys.
+                "clientId" | "client_id" | "CLIENT_ID" => oauth.client_id = Some(text(self)?),
+                "clientSecret" | "client_secret" | "CLIENT_SECRET" => {
+                    oauth.client_secret = Some(Secret::new(text(self)?));
                 }
                 "clientMetadataUrl" => {
-                    let url = self.expanded(server, self.string(entry)?, disabled)?;
+                    let url = text(self)?;
                     if !disabled && !is_client_id(&url) {
                         let message = "\"clientMetadataUrl\" must be an https URL with a path";
-                        return Err(self.error(entry.value.start(), message));
+                        return Err(FieldError::new(entry.value.at, message));
                     }
                     oauth.client_metadata_url = Some(url);
                 }
-                "scopes" | "scope" => oauth.scopes = self.scopes(entry)?,
+                "scopes" | "scope" => oauth.scopes = scopes(entry)?,
                 "grant" => {
                     let grants = [
                         ("authorization_code", Grant::AuthorizationCode),
                         ("client_credentials", Grant::ClientCredentials),
                     ];
-                    oauth.grant = self.choice(entry, &grants)?;
+                    oauth.grant = choice(entry, &grants)?;
                 }
-                // The second is Claude Code's word for it.
-                "redirectPort" | "callbackPort" => oauth.redirect_port = Some(self.port(entry)?),
-                key => {
-                    self.warn(
-                        entry.start(),
-                        format!("unknown key \"{key}\" of \"oauth\" of server \"{server}\""),
-                    );
-                }
+                // The second is Claude Code's key.
+                "redirectPort" | "callbackPort" => oauth.redirect_port = Some(port(entry)?),
+                key => self.warn(entry.at, format!("unknown key \"{key}\" of \"{}\"", field.key)),
             }
         }
         if oauth.grant == Grant::ClientCredentials
             && (oauth.client_id.is_none() || oauth.client_secret.is_none())
         {
             let message = "client credentials need \"clientId\" and \"clientSecret\"";
-            return Err(self.error(field.value.start(), message));
+            return Err(FieldError::new(field.value.at, message));
         }
         if oauth.client_secret.is_some() && oauth.client_id.is_none() {
-            return Err(self.error(field.value.start(), "\"clientSecret\" without \"clientId\""));
+            return Err(FieldError::new(field.value.at, "\"clientSecret\" without \"clientId\""));
         }
         Ok(Some(oauth))
     }
+}
 
-    /// A list of strings, or one with spaces, as OAuth itself has it.
-    fn scopes(&self, entry: &ObjectProp<'_>) -> Result<Vec<String>, ConfigError> {
-        let expected = "expected a list of scopes: [\"read\", \"write\"]";
-        match &entry.value {
-            Value::StringLit(text) => Ok(text.value.split_whitespace().map(str::to_owned).collect()),
-            Value::Array(list) => {
-                let scopes = list.elements.iter().map(|scope| match scope {
-                    Value::StringLit(text) => Ok(text.value.clone().into_owned()),
-                    other => Err(self.error(other.start(), expected)),
-                });
-                scopes.collect()
-            }
-            other => Err(self.error(other.start(), expected)),
+/// Reads a list of strings, or one string with spaces, as in OAuth itself.
+fn scopes(entry: &Entry) -> Result<Vec<String>, FieldError> {
+    let expected = "expected a list of scopes: [\"read\", \"write\"]";
+    match &entry.value.kind {
+        NodeKind::Text(text) => Ok(text.split_whitespace().map(str::to_owned).collect()),
+        NodeKind::List(list) => {
+            let scopes = list.iter().map(|scope| match scope.as_text() {
+                Some(text) => Ok(text.to_owned()),
+                None => Err(FieldError::new(scope.at, expected)),
+            });
+            scopes.collect()
         }
+        _ => Err(FieldError::new(entry.value.at, expected)),
     }
+}
 
-    fn port(&self, entry: &ObjectProp<'_>) -> Result<u16, ConfigError> {
-        let port = entry.value.as_number_lit().and_then(|number| number.value.parse::<u16>().ok());
-        port.filter(|port| *port > 0)
-            .ok_or_else(|| self.error(entry.value.start(), "expected a port from 1 to 65535"))
+fn port(entry: &Entry) -> Result<u16, FieldError> {
+    let port = match &entry.value.kind {
+        NodeKind::Number(number) => number.parse::<u16>().ok(),
+        _ => None,
+    };
+    port.filter(|port| *port > 0)
+        .ok_or_else(|| FieldError::new(entry.value.at, "expected a port from 1 to 65535"))
+}
+
+/// Returns whether a URL can be the id of a client with a metadata document.
+fn is_client_id(url: &str) -> bool {
+    url.parse::<Uri>().is_ok_and(|url| url.scheme_str() == Some("https") && url.path().len() > 1)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_client_id_may_be_an_https_url() {
+        assert!(is_client_id("https://example.com/isolet.json"));
+        for wrong in
+            ["http://example.com/isolet.json", "https://example.com/", "https://example.com", "isolet"]
+        {
+            assert!(!is_client_id(wrong), "{wrong}");
+        }
     }
 }

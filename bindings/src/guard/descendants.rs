@@ -1,7 +1,8 @@
-//! Every process below this one.
+//! Finds and signals every descendant of this process.
 //!
-//! Found by reading `/proc/*/stat`: the files `children` would be shorter, but not every kernel has them. As this process
-//! is a subreaper, a process that loses its parent stays below it, with whatever session or group.
+//! Descendants are found in `/proc/*/stat`; the files `children` would be shorter, but not every
+//! kernel has them. This process is a subreaper, so a process that loses its parent stays its
+//! descendant, in any session or group.
 
 use std::collections::HashMap;
 use std::fs;
@@ -12,14 +13,15 @@ use rustix::process::{Pid, PidfdFlags, Signal, pidfd_open, pidfd_send_signal};
 struct Process {
     pid: i32,
     parent: i32,
-    /// In clock ticks since boot: with the pid, who it is.
+    /// The start time in clock ticks since boot, which together with the pid identifies the
+    /// process.
     started: u64,
-    /// Ended and not collected: nothing of it runs.
+    /// Ended but not collected.
     is_zombie: bool,
 }
 
-/// Sends `signal` to every descendant of this process and returns how many there are. Zombies count for nothing: what is
-/// left of them goes with their parent.
+/// Sends `signal` to every descendant, and returns how many there are. Zombies are not counted;
+/// they end with their parent.
 pub(super) fn signal_all(signal: Option<Signal>) -> usize {
     let descendants = below(i32::try_from(std::process::id()).unwrap_or(i32::MAX), &all());
     for process in &descendants {
@@ -30,7 +32,7 @@ pub(super) fn signal_all(signal: Option<Signal>) -> usize {
     descendants.len()
 }
 
-/// Signals a process unless its number has become another's since it was seen.
+/// Signals a process, unless its pid belongs to another process by now.
 fn send(process: Process, signal: Signal) {
     let Some(pid) = Pid::from_raw(process.pid) else { return };
     let Ok(pidfd) = pidfd_open(pid, PidfdFlags::empty()) else { return };
@@ -48,7 +50,8 @@ fn read(pid: i32) -> Option<Process> {
     parse(&fs::read_to_string(format!("/proc/{pid}/stat")).ok()?)
 }
 
-/// A line of `/proc/PID/stat`: `pid (name) state ppid …`. The name may hold anything, parentheses and spaces too.
+/// Parses `/proc/PID/stat`: `pid (name) state ppid …`. The name may contain anything, also
+/// parentheses and spaces.
 fn parse(stat: &str) -> Option<Process> {
     let (pid, rest) = stat.split_once(" (")?;
     let (_, fields) = rest.rsplit_once(") ")?;
@@ -57,8 +60,8 @@ fn parse(stat: &str) -> Option<Process> {
     Some(Process {
         pid: pid.parse().ok()?,
         parent: fields.get(1)?.parse().ok()?,
-        // Fields 22, 3 and 20 of proc_pid_stat(5). A process whose first thread has ended looks like a zombie while the
-        // others go on.
+        // Fields 22, 3 and 20 of proc_pid_stat(5). A process whose first thread has ended looks
+        // like a zombie while its other threads run.
         started: fields.get(19)?.parse().ok()?,
         is_zombie: matches!(*fields.first()?, "Z" | "X") && threads <= 1,
     })
@@ -72,7 +75,7 @@ fn below(root: i32, all: &[Process]) -> Vec<Process> {
     let mut found = Vec::new();
     let mut open = vec![root];
     while let Some(parent) = open.pop() {
-        // Each entry is taken once, so that even an impossible circle would end.
+        // Each entry is taken once, so even an impossible cycle ends.
         for process in children.remove(&parent).unwrap_or_default() {
             open.push(process.pid);
             if !process.is_zombie {
@@ -88,7 +91,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn names_cannot_confuse_the_parser() {
+    fn odd_process_names_are_parsed() {
         let stat = "42 (a) S 9 (b) R 7 1 1 0 -1 4194304 1 0 0 0 1 2 0 0 20 0 1 0 99 1000 10";
         assert_eq!(parse(stat), Some(Process { pid: 42, parent: 7, started: 99, is_zombie: false }));
         let zombie = "42 (a) Z 7 1 1 0 -1 4194304 1 0 0 0 1 2 0 0 20 0 1 0 99 1000 10";

@@ -1,33 +1,53 @@
-//! `isolet.lock`: the tool definitions that somebody looked at and approved.
+//! `isolet.lock`: the tool, prompt and resource definitions that the operator has approved.
 //!
-//! A server can change what a tool says of itself after it was approved (a "rug pull"), and a description is text that a
-//! model obeys. The lock file has a digest of each definition; what differs from it is refused or warned about.
+//! A server can change its definitions after they were approved (a "rug pull"), and a model follows
+//! the text of a description. The lock file has each definition as a whole. A definition that
+//! differs from it is logged, or hidden and refused.
 //!
 //! | module | one idea |
 //! |---|---|
-//! | `digest` | digests over canonical JSON, of the whole and of each field |
-//! | [`mod@file`] | the file: read, written, compared |
+//! | `entry` | one approved definition: the compared members, and the changed fields |
+//! | `file` | the file: read, written, approved |
+//! | `format` | the file's JSON, in both versions |
+//! | `definitions` | the definitions that a server lists, by kind |
+//! | `subject` | the identity of a definition |
+//! | `difference` | the differences between the file and the servers' lists |
+//! | `diff` | a difference line by line, for a terminal |
+//! | `canonical` | canonical JSON |
+//! | `digest` | the digests of version 1 |
 
+mod canonical;
+mod definitions;
+mod diff;
+mod difference;
 mod digest;
-pub mod file;
+mod entry;
+mod file;
+mod format;
+mod subject;
+#[cfg(test)]
+mod tests;
 
-pub use self::digest::{About, Definition};
-pub use self::file::{Difference, LockError, LockFile};
+pub use self::definitions::PromptsAndResources;
+pub use self::difference::Difference;
+pub use self::entry::DefinitionKind;
+pub use self::file::{LockError, LockFile};
+pub use self::subject::Subject;
 
-/// What is done about definitions that are not the approved ones.
+/// The mode of the lock.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Mode {
-    /// A line in the log.
+pub enum LockMode {
+    /// Logs definitions that are not approved.
     Warn,
-    /// They are hidden, and calls are refused.
+    /// Hides definitions that are not approved, and refuses calls.
     Enforce,
 }
 
-/// A lock that is in force.
+/// An active lock.
 #[derive(Debug, Clone)]
 pub struct Lock {
-    /// What was approved.
+    /// The approved definitions.
     pub file: LockFile,
-    /// What is done about the rest.
-    pub mode: Mode,
+    /// The mode.
+    pub mode: LockMode,
 }

@@ -1,8 +1,9 @@
-//! One server's token: found, renewed in time, given up.
+//! The token of one server: found, renewed in time, replaced when it is refused.
 
-use std::sync::{Arc, PoisonError, RwLock};
+use std::sync::Arc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
+use parking_lot::RwLock;
 use rmcp::transport::auth::{
     AuthError, AuthorizationManager, ClientCredentialsConfig, CredentialStore, OAuthClientConfig,
     StoredCredentials,
@@ -10,45 +11,49 @@ use rmcp::transport::auth::{
 use tokio::sync::Mutex;
 
 use super::challenge;
-use super::store::{Keeper, Record, TokenFile, TokenFolder};
+use super::store::{CredentialFile, LoginRecord, TokenFile, TokenFolder};
 use crate::config::{Grant, HttpConfig};
 use crate::redact::Redactor;
-use crate::text::shortened;
+use crate::text::{error_chain, shortened};
+use crate::transport::http::pools::is_here;
 
-/// A token is renewed when less than this is left of it, or half of its life if that is shorter.
-const RENEWED_BEFORE: Duration = Duration::from_secs(30);
-/// Discovery, and one request for a token.
-const RENEWAL_PATIENCE: Duration = Duration::from_secs(60);
-/// Longest message of an authorization server that is shown.
-const MAX_REASON: usize = 1024;
+/// A token is renewed this long before it expires, or at half of its lifetime if that is later.
+const RENEWAL_MARGIN: Duration = Duration::from_secs(30);
+/// The time for discovery and one token request.
+const RENEWAL_TIMEOUT: Duration = Duration::from_secs(60);
+/// The longest message of an authorization server that is shown.
+const MAX_REASON_BYTES: usize = 1024;
 
-/// Scopes that are kept for the next login.
-const MOST_LACKING: usize = 64;
+/// The most scopes that are kept for the next login.
+const MAX_MISSING_SCOPES: usize = 64;
 
-/// The way to a server's token. Clones share it.
+/// The source of a server's tokens. Clones share it.
 #[derive(Clone)]
-pub(crate) struct Account(Arc<Shared>);
+pub(crate) struct Account(Arc<AccountInner>);
 
-struct Shared {
+struct AccountInner {
     server: String,
+    /// The command that logs in to the server.
+    login: String,
     url: url::Url,
     http: HttpConfig,
     file: Option<TokenFile>,
+    clock: fn() -> SystemTime,
     redactor: Arc<Redactor>,
-    token: RwLock<Kept>,
-    /// Scopes without which the server has refused something.
+    token: RwLock<CachedToken>,
+    /// Scopes that the server has missed in the token.
     lacking: RwLock<Vec<String>>,
-    /// Held while a token is being got, so that all requests wait for the same one.
+    /// Held while a token is being renewed, so that all requests wait for the same one.
     renewing: Mutex<()>,
 }
 
-/// What is known of a token without asking anybody.
+/// The last token, or what is known about it.
 #[derive(Clone)]
-enum Kept {
-    /// Nobody has looked yet.
+enum CachedToken {
+    /// The token file has not been read yet.
     Unknown,
-    /// There is no login. Looked for again when the server refuses a request.
-    Nothing,
+    /// There is no login. The file is read again when the server refuses a request.
+    NoLogin,
     Token(Token),
 }
 
@@ -60,55 +65,61 @@ struct Token {
 }
 
 impl Account {
-    /// The account for a server over HTTP; `None` where the configuration brings its own `authorization` header.
+    /// Creates the account for a server over HTTP. Returns `None` if the configuration has an
+    /// `authorization` header.
     pub(crate) fn new(
         server: &str,
         config: &HttpConfig,
         folder: &TokenFolder,
+        clock: fn() -> SystemTime,
         redactor: &Arc<Redactor>,
+        options: &str,
     ) -> Option<Self> {
         if config.headers.contains_key(&http::header::AUTHORIZATION) {
             return None;
         }
-        // A token on its way over an open network would be everybody's.
+        // A token is not sent over an unencrypted network.
         if config.url.scheme() != "https" && !is_here(&config.url) {
             return None;
         }
-        Some(Self(Arc::new(Shared {
+        Some(Self(Arc::new(AccountInner {
             server: server.to_owned(),
+            login: format!("isolet auth login {server}{options}"),
             url: config.url.clone(),
             http: config.clone(),
             lacking: RwLock::default(),
             file: folder.file(server, &config.url),
+            clock,
             redactor: redactor.clone(),
-            token: RwLock::new(Kept::Unknown),
+            token: RwLock::new(CachedToken::Unknown),
             renewing: Mutex::new(()),
         })))
     }
 
-    /// The token for the next request, renewed if it is about to end. `None` where there is no login: many servers want
-    /// none.
+    /// Returns the token for the next request, renewed if it expires soon. `None` if there is no
+    /// login, which many servers do not need.
     ///
     /// # Errors
-    /// For people: why there is a login and no token.
+    /// The reason why the login yields no token, for people.
     pub(crate) async fn token(&self) -> Result<Option<String>, String> {
         match self.kept() {
-            Kept::Token(token) if !token.is_due() => Ok(Some(token.text)),
-            Kept::Nothing => Ok(None),
+            CachedToken::Token(token) if !self.is_due(&token) => Ok(Some(token.text)),
+            CachedToken::NoLogin => Ok(None),
             _ => self.get(None).await,
         }
     }
 
-    /// Another token, after the server has refused this one (or a request without one). `None` if there is none to get.
+    /// Returns another token after the server has refused this one (or a request without one).
+    /// `None` if there is none.
     ///
     /// # Errors
-    /// As [`token`](Self::token).
+    /// The same as [`token`](Self::token).
     pub(crate) async fn another(&self, refused: Option<&str>) -> Result<Option<String>, String> {
         Ok(self.get(Some(refused.unwrap_or_default())).await?.filter(|token| Some(token.as_str()) != refused))
     }
 
-    /// A token of a newer login, after the server has refused something because this one `lacks` scopes. Without one, what
-    /// it lacks is kept for the next login.
+    /// Returns the token of a newer login after the server has refused a request because of missing
+    /// scopes. Without one, the scopes are kept for the next login.
     pub(crate) async fn lacks(&self, scopes: Vec<String>, refused: Option<&str>) -> Option<String> {
         if scopes.is_empty() || self.is_client() {
             return None;
@@ -120,7 +131,7 @@ impl Account {
             let Some(mut record) = file.read_of(&self.0.url)? else { return Ok(None) };
             if let Some(token) = self.token_of(&record)
                 && refused != Some(token.text.as_str())
-                && !token.is_due()
+                && !self.is_due(&token)
             {
                 return Ok(Some(token));
             }
@@ -128,7 +139,7 @@ impl Account {
             record.lacking.extend(scopes.iter().cloned());
             record.lacking.sort_unstable();
             record.lacking.dedup();
-            record.lacking.truncate(MOST_LACKING);
+            record.lacking.truncate(MAX_MISSING_SCOPES);
             if record.lacking.len() > before {
                 file.write(&record)?;
             }
@@ -139,45 +150,47 @@ impl Account {
             None
         });
         let lacking = if newer.is_some() { Vec::new() } else { scopes };
-        *self.0.lacking.write().unwrap_or_else(PoisonError::into_inner) = lacking;
+        *self.0.lacking.write() = lacking;
         let token = newer?;
-        *self.0.token.write().unwrap_or_else(PoisonError::into_inner) = Kept::Token(token.clone());
+        *self.0.token.write() = CachedToken::Token(token.clone());
         Some(token.text)
     }
 
-    /// What to do about a refusal.
+    /// The advice after a refusal.
     pub(crate) fn advice(&self) -> String {
         if self.is_client() {
             return "check \"oauth\" in its configuration".to_owned();
         }
-        let lacking = self.0.lacking.read().unwrap_or_else(PoisonError::into_inner).join(" ");
-        let login = format!("isolet auth login {}", self.0.server);
+        let lacking = self.0.lacking.read().join(" ");
+        let login = &self.0.login;
         if lacking.is_empty() {
             return format!("log in with: {login}; or check the headers of its configuration");
         }
-        // The operator's own list is not added to.
+        // isolet does not change the operator's own list.
         let listed = self.0.http.oauth.as_ref().is_some_and(|oauth| !oauth.scopes.is_empty());
         let first =
             if listed { "put it into \"scopes\" of its \"oauth\", then log in" } else { "log in again" };
         format!("its login lacks the scope \"{lacking}\": {first} with: {login}")
     }
 
-    /// Whether isolet logs in for itself.
+    /// Returns whether isolet logs in by itself.
     fn is_client(&self) -> bool {
         self.0.http.oauth.as_ref().is_some_and(|oauth| oauth.grant == Grant::ClientCredentials)
     }
 
-    /// Gets a token that is not `refused` and not about to end: from the file, else from the authorization server.
+    /// Gets a token that is not `refused` and does not expire soon: from the file, or else from the
+    /// authorization server.
     async fn get(&self, refused: Option<&str>) -> Result<Option<String>, String> {
         let _turn = self.0.renewing.lock().await;
-        let usable = |token: &Token| !token.is_due() && refused.is_none_or(|refused| refused != token.text);
-        // Whoever had the turn before may have done it.
+        let usable =
+            |token: &Token| !self.is_due(token) && refused.is_none_or(|refused| refused != token.text);
+        // Another task may have renewed it meanwhile.
         match self.kept() {
-            Kept::Token(token) if usable(&token) => return Ok(Some(token.text)),
-            Kept::Nothing if refused.is_none() => return Ok(None),
+            CachedToken::Token(token) if usable(&token) => return Ok(Some(token.text)),
+            CachedToken::NoLogin if refused.is_none() => return Ok(None),
             _ => {}
         }
-        let got = tokio::time::timeout(RENEWAL_PATIENCE, async {
+        let got = tokio::time::timeout(RENEWAL_TIMEOUT, async {
             if self.is_client() {
                 return self.by_client_credentials().await.map(Some);
             }
@@ -186,13 +199,13 @@ impl Account {
         let got =
             got.await.unwrap_or_else(|_| Err("its authorization server does not answer in time".to_owned()));
         let token = got.map_err(|reason| self.0.redactor.redact(reason))?;
-        let kept = token.clone().map_or(Kept::Nothing, Kept::Token);
-        *self.0.token.write().unwrap_or_else(PoisonError::into_inner) = kept;
+        let kept = token.clone().map_or(CachedToken::NoLogin, CachedToken::Token);
+        *self.0.token.write() = kept;
         Ok(token.map(|token| token.text))
     }
 
-    fn kept(&self) -> Kept {
-        self.0.token.read().unwrap_or_else(PoisonError::into_inner).clone()
+    fn kept(&self) -> CachedToken {
+        self.0.token.read().clone()
     }
 
     async fn of_file(&self, usable: impl Fn(&Token) -> bool) -> Result<Option<Token>, String> {
@@ -203,14 +216,14 @@ impl Account {
             return Ok(Some(token));
         }
         let _lock = file.lock().await.map_err(|error| error.to_string())?;
-        // Another process may have renewed it while this one waited.
+        // Another process may have renewed it meanwhile.
         let Some(record) = read()? else { return Ok(None) };
         match self.token_of(&record) {
             Some(token) if usable(&token) => return Ok(Some(token)),
-            // Without a way to renew it, the server may as well say what it thinks of it.
+            // A token that cannot be renewed is used until it expires.
             token if !record.is_renewable() => {
                 return match token {
-                    Some(token) if !token.has_ended(&record) => Ok(Some(token)),
+                    Some(token) if !self.has_ended(&record) => Ok(Some(token)),
                     _ => Err(format!("its login has ended; {}", self.advice())),
                 };
             }
@@ -221,28 +234,28 @@ impl Account {
         Ok(record.and_then(|record| self.token_of(&record)))
     }
 
-    async fn renew(&self, file: &TokenFile, record: Record) -> Result<(), AuthError> {
+    async fn renew(&self, file: &TokenFile, record: LoginRecord) -> Result<(), AuthError> {
         let mut manager = self.manager().await?;
         let challenge = challenge::of_server(&self.0.http).await;
         let issuer = manager.resolve_metadata_from_challenge(challenge.as_deref()).await?.metadata;
         if let (Some(expected), Some(received)) = (&record.credentials.issuer, &issuer.issuer)
             && expected != received
         {
-            // The refresh token would go to somebody who did not issue it.
+            // The refresh token must not go to another issuer.
             return Err(AuthError::AuthorizationServerMismatch {
                 expected_issuer: expected.clone(),
                 received_issuer: received.clone(),
             });
         }
         manager.set_metadata(issuer);
-        // The address is not used for a renewal, but rmcp wants one.
+        // A renewal does not use the redirect URI, but rmcp needs one.
         let redirect =
             if record.redirect_uri.is_empty() { "http://127.0.0.1/" } else { &record.redirect_uri }
                 .to_owned();
         let mut client = OAuthClientConfig::new(record.credentials.client_id.clone(), redirect);
         client.client_secret.clone_from(&record.client_secret);
         manager.configure_client(client)?;
-        manager.set_credential_store(Keeper {
+        manager.set_credential_store(CredentialFile {
             file: file.clone(),
             template: record,
             redactor: self.0.redactor.clone(),
@@ -268,14 +281,14 @@ impl Account {
             };
             manager.validate_client_credentials_metadata(&credentials)?;
             manager.configure_client_credentials(&credentials)?;
-            // Kept in memory: the next process gets its own.
+            // The token is kept in memory only: the next process gets its own.
             let kept = InMemory::default();
             manager.set_credential_store(kept.clone());
             manager.exchange_client_credentials(&credentials).await?;
             kept.take().ok_or_else(|| AuthError::InternalError("no token".to_owned()))
         };
         let credentials: StoredCredentials = run.await.map_err(|error| self.describe(&error))?;
-        let record = Record {
+        let record = LoginRecord {
             server: self.0.server.clone(),
             url: self.0.url.to_string(),
             client_secret: None,
@@ -290,18 +303,33 @@ impl Account {
         manager_for(&self.0.url).await
     }
 
-    fn token_of(&self, record: &Record) -> Option<Token> {
+    fn token_of(&self, record: &LoginRecord) -> Option<Token> {
         self.0.redactor.learn(record.secrets());
         let text = record.access_token()?;
         let renew_at = record.expires_at().zip(record.credentials.token_received_at).map(|(end, from)| {
-            let before = RENEWED_BEFORE.as_secs().min(end.saturating_sub(from) / 2);
+            let before = RENEWAL_MARGIN.as_secs().min(end.saturating_sub(from) / 2);
             end - before
         });
         Some(Token { text, renew_at })
     }
 
+    /// Returns whether a token has to be renewed.
+    fn is_due(&self, token: &Token) -> bool {
+        token.renew_at.is_some_and(|at| self.now() >= at)
+    }
+
+    /// Returns whether the token of a login has expired.
+    fn has_ended(&self, record: &LoginRecord) -> bool {
+        record.expires_at().is_some_and(|at| self.now() >= at)
+    }
+
+    /// The time in seconds since 1970.
+    fn now(&self) -> u64 {
+        (self.0.clock)().duration_since(UNIX_EPOCH).unwrap_or_default().as_secs()
+    }
+
     fn describe(&self, error: &AuthError) -> String {
-        let reason = chain(error);
+        let reason = error_text(error);
         match error {
             AuthError::AuthorizationRequired | AuthError::TokenRefreshRejected(_) => {
                 format!("its login has ended ({reason}); {}", self.advice())
@@ -314,71 +342,37 @@ impl Account {
     }
 }
 
-impl Token {
-    /// Whether it is time for another one.
-    fn is_due(&self) -> bool {
-        self.renew_at.is_some_and(|at| now() >= at)
-    }
-
-    fn has_ended(&self, record: &Record) -> bool {
-        record.expires_at().is_some_and(|at| now() >= at)
-    }
-}
-
-fn now() -> u64 {
-    SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_secs()
-}
-
-/// Whether a URL leads to this machine.
-pub(crate) fn is_here(url: &url::Url) -> bool {
-    match url.host() {
-        Some(url::Host::Ipv4(address)) => address.is_loopback(),
-        Some(url::Host::Ipv6(address)) => address.is_loopback(),
-        Some(url::Host::Domain(name)) => name == "localhost" || name.ends_with(".localhost"),
-        None => false,
-    }
-}
-
-/// rmcp's side of it. Its HTTP client lets what a server publishes lead to private addresses only where the server itself
-/// is at one.
+/// Creates rmcp's authorization manager. Its HTTP client follows metadata to private addresses only
+/// if the server itself has one.
 pub(super) async fn manager_for(url: &url::Url) -> Result<AuthorizationManager, AuthError> {
     AuthorizationManager::new(url.as_str()).await
 }
 
-/// An error with its causes, bounded.
-pub(super) fn chain(error: &AuthError) -> String {
-    let mut text = error.to_string();
-    let mut next = std::error::Error::source(error);
-    while let Some(cause) = next {
-        let cause_text = cause.to_string();
-        if !text.contains(&cause_text) {
-            text.push_str(": ");
-            text.push_str(&cause_text);
-        }
-        next = cause.source();
-    }
+/// An error with its causes, as one bounded line.
+pub(super) fn error_text(error: &AuthError) -> String {
+    let text = error_chain(error);
     let text: String = text.chars().map(|c| if c.is_control() { ' ' } else { c }).collect();
-    shortened(&text, MAX_REASON).into_owned()
+    shortened(&text, MAX_REASON_BYTES).into_owned()
 }
 
-/// rmcp's own store in memory cannot be read from outside once it is given away.
+/// rmcp's in-memory store cannot be read after it was given away.
 #[derive(Clone, Default)]
-struct InMemory(Arc<std::sync::Mutex<Option<StoredCredentials>>>);
+struct InMemory(Arc<parking_lot::Mutex<Option<StoredCredentials>>>);
 
 impl InMemory {
     fn take(&self) -> Option<StoredCredentials> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).take()
+        self.0.lock().take()
     }
 }
 
 #[async_trait::async_trait]
 impl CredentialStore for InMemory {
     async fn load(&self) -> Result<Option<StoredCredentials>, AuthError> {
-        Ok(self.0.lock().unwrap_or_else(PoisonError::into_inner).clone())
+        Ok(self.0.lock().clone())
     }
 
     async fn save(&self, credentials: StoredCredentials) -> Result<(), AuthError> {
-        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = Some(credentials);
+        *self.0.lock() = Some(credentials);
         Ok(())
     }
 

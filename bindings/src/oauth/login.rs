@@ -1,19 +1,20 @@
-//! Getting a first token: authorization code with PKCE, through the user's browser.
+//! The first login: authorization code with PKCE, in the user's browser.
 
 use std::sync::Arc;
 use std::time::Duration;
 
 use rmcp::transport::auth::{AuthError, AuthorizationMetadataSource, OAuthClientConfig};
 
-use super::account::{chain, is_here, manager_for};
+use super::account::{error_text, manager_for};
 use super::challenge;
-use super::redirect::Redirect;
-use super::store::{Keeper, Record, StoredLogin, TokenFolder};
+use super::redirect::RedirectListener;
+use super::store::{CredentialFile, LoginRecord, StoredLogin, TokenFolder};
 use crate::config::{Grant, HttpConfig, ServerConfig, TransportConfig};
 use crate::redact::Redactor;
 use crate::text::printable;
+use crate::transport::http::pools::is_here;
 
-/// Why there is no login. The text is for people and names no token.
+/// The error of a login. Its message is for people and contains no token.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum LoginError {
@@ -21,36 +22,37 @@ pub enum LoginError {
     #[error("{0}")]
     NotThisServer(String),
     /// There is no folder for tokens.
-    #[error("there is no place for the login: set HOME or XDG_STATE_HOME")]
+    #[error("no folder for the login: set HOME or XDG_STATE_HOME")]
     NoFolder,
-    /// The address for the browser to come back to cannot be had.
+    /// The port of the redirect URI cannot be opened.
     #[error("cannot listen for the browser to come back: {0}")]
     Listen(std::io::Error),
-    /// The server publishes nothing about logins.
+    /// The server has no OAuth metadata.
     #[error("the server does not say where to log in (it has no OAuth metadata)")]
     NoAuthorization,
-    /// The user, or the authorization server for them, said no.
+    /// The user or the authorization server refused the login.
     #[error("the login was refused: {0}")]
     Refused(String),
-    /// Nobody came back in time.
-    #[error("nobody came back from the browser within {0:?}")]
+    /// The browser did not return in time.
+    #[error("the browser did not return within {0:?}")]
     Timeout(Duration),
     /// A step of the protocol failed.
     #[error("{step}: {reason}")]
     Protocol {
-        /// What was being done.
+        /// The step that failed.
         step: &'static str,
-        /// What went wrong, without credentials.
+        /// The reason, without credentials.
         reason: String,
     },
 }
 
-/// A login under way: the user is to visit [`url`](Login::url), and [`finish`](Login::finish) waits for it.
+/// A login that has begun: the user opens [`url`](Login::url), and [`finish`](Login::finish) waits
+/// for the browser.
 pub struct Login {
-    /// Where the user logs in.
+    /// The URL at which the user logs in.
     pub url: url::Url,
     state: String,
-    redirect: Redirect,
+    redirect: RedirectListener,
     manager: rmcp::transport::auth::AuthorizationManager,
     redactor: Arc<Redactor>,
     folder: TokenFolder,
@@ -59,7 +61,7 @@ pub struct Login {
 }
 
 impl Login {
-    /// Asks the server where to log in, and makes isolet known there if that is needed.
+    /// Finds the authorization server, and registers isolet there if that is needed.
     ///
     /// # Errors
     /// See [`LoginError`].
@@ -73,17 +75,17 @@ impl Login {
         let redactor = Arc::new(Redactor::new(config));
         let failed = |step| {
             let redactor = redactor.clone();
-            move |error: AuthError| LoginError::Protocol { step, reason: redactor.redact(chain(&error)) }
+            move |error: AuthError| LoginError::Protocol { step, reason: redactor.redact(error_text(&error)) }
         };
         let file = folder.file(server, &http.url).ok_or(LoginError::NoFolder)?;
-        let redirect = Redirect::listen(oauth.redirect_port).await.map_err(LoginError::Listen)?;
+        let redirect = RedirectListener::listen(oauth.redirect_port).await.map_err(LoginError::Listen)?;
 
         let step = "cannot find out where to log in";
         let mut manager = manager_for(&http.url).await.map_err(failed(step))?;
         let challenge = challenge::of_server(http).await;
         let resolution =
             manager.resolve_metadata_from_challenge(challenge.as_deref()).await.map_err(failed(step))?;
-        // rmcp would guess addresses from here on, as the revision of 2025-03-26 had it.
+        // From here on rmcp would guess URLs, as revision 2025-03-26 has it.
         if resolution.source == AuthorizationMetadataSource::LegacyEndpointFallback {
             return Err(LoginError::NoAuthorization);
         }
@@ -113,7 +115,7 @@ impl Login {
         redactor.learn(client.client_secret.iter().cloned());
         let step = "cannot prepare the login";
         manager.configure_client(client.clone()).map_err(failed(step))?;
-        let template = Record {
+        let template = LoginRecord {
             server: server.to_owned(),
             url: http.url.to_string(),
             client_secret: client.client_secret,
@@ -126,12 +128,12 @@ impl Login {
             ),
             lacking: Vec::new(),
         };
-        manager.set_credential_store(Keeper { file, template, redactor: redactor.clone() });
+        manager.set_credential_store(CredentialFile { file, template, redactor: redactor.clone() });
         let url = manager.get_authorization_url(&scopes).await.map_err(failed(step))?;
         let unusable = |reason: String| LoginError::Protocol { step, reason };
         let url: url::Url =
-            url.parse().map_err(|error| unusable(format!("its address is no URL: {error}")))?;
-        // The address is opened by a browser: it must be one of the web.
+            url.parse().map_err(|error| unusable(format!("its address is not a URL: {error}")))?;
+        // A browser opens the URL, so it must be an https URL.
         if url.scheme() != "https" && !(url.scheme() == "http" && is_here(&url)) {
             return Err(unusable(format!("its address is not https: {}", url.scheme())));
         }
@@ -149,7 +151,7 @@ impl Login {
         })
     }
 
-    /// Waits for the user to come back, and keeps the token.
+    /// Waits for the browser to return, and stores the token.
     ///
     /// # Errors
     /// See [`LoginError`].
@@ -171,15 +173,16 @@ impl Login {
         self.manager
             .exchange_code_for_token_with_issuer(&code, &self.state, issuer.as_deref())
             .await
-            .map_err(|error| protocol(self.redactor.redact(chain(&error))))?;
+            .map_err(|error| protocol(self.redactor.redact(error_text(&error))))?;
         let login =
             self.folder.login(&self.server, &self.server_url).map_err(|error| protocol(error.to_string()))?;
         login.ok_or_else(|| protocol("the token was not kept".to_owned()))
     }
 }
 
-/// What to ask for: what the server wants first, and if the last login lacked something, that and all it had.
-fn with_lacking(wanted: Vec<String>, last: Option<Record>) -> Vec<String> {
+/// Returns the scopes to request: those that the server wants first, and if the last login lacked
+/// scopes, those of that login and the missing ones.
+fn with_lacking(wanted: Vec<String>, last: Option<LoginRecord>) -> Vec<String> {
     let last = last.filter(|last| !last.lacking.is_empty());
     let more = last
         .into_iter()
@@ -193,11 +196,11 @@ fn with_lacking(wanted: Vec<String>, last: Option<Record>) -> Vec<String> {
     scopes
 }
 
-/// The part of the configuration that a login is for.
+/// Returns the part of the configuration that a login needs.
 ///
 /// # Errors
-/// Why this server has no logins.
-pub fn applicable(config: &ServerConfig) -> Result<&HttpConfig, LoginError> {
+/// The reason why this server has no login.
+fn applicable(config: &ServerConfig) -> Result<&HttpConfig, LoginError> {
     let no = |why: &str| Err(LoginError::NotThisServer(why.to_owned()));
     let TransportConfig::Http(http) = &config.transport else {
         return no("it is a child process: its credentials go into \"env\"");

@@ -1,4 +1,4 @@
-//! Where the browser comes back to: a listener on this machine, for one visit.
+//! The redirect URI of a login: a listener on this machine, for one visit.
 
 use std::io;
 use std::time::Duration;
@@ -6,39 +6,39 @@ use std::time::Duration;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 
-/// Longest request that is read. Codes have some hundred bytes.
-const MAX_REQUEST: usize = 16 * 1024;
-/// How long one connection may take over its request; others wait meanwhile.
-const REQUEST_PATIENCE: Duration = Duration::from_secs(5);
-const PATH: &str = "/callback";
+/// The longest request that is read. Authorization codes have some hundred bytes.
+const MAX_REQUEST_BYTES: usize = 16 * 1024;
+/// The time that one connection has to send its request; others wait meanwhile.
+const REQUEST_TIMEOUT: Duration = Duration::from_secs(5);
+const CALLBACK_PATH: &str = "/callback";
 
-const PAGE: &str = "<!doctype html><meta charset=utf-8><title>isolet</title><p>You can close this window and go back to the terminal.";
+const CALLBACK_PAGE: &str = "<!doctype html><meta charset=utf-8><title>isolet</title><p>You can close this window and go back to the terminal.";
 
-/// The listener.
-pub(super) struct Redirect {
+/// The listener at the redirect URI.
+pub(super) struct RedirectListener {
     listener: TcpListener,
     port: u16,
 }
 
-impl Redirect {
-    /// Listens on this machine, on `port` or on any.
+impl RedirectListener {
+    /// Listens on this machine, on `port` or on any free port.
     pub(super) async fn listen(port: Option<u16>) -> io::Result<Self> {
         let listener = TcpListener::bind(("127.0.0.1", port.unwrap_or(0))).await?;
         let port = listener.local_addr()?.port();
         Ok(Self { listener, port })
     }
 
-    /// The address for the authorization server.
+    /// The redirect URI.
     pub(super) fn uri(&self) -> String {
-        format!("http://127.0.0.1:{}{PATH}", self.port)
+        format!("http://127.0.0.1:{}{CALLBACK_PATH}", self.port)
     }
 
-    /// Waits for a visit with an answer to `state`, and returns the address that was visited. Other visits (the browser's
-    /// look for an icon, a guess of somebody else) are answered and forgotten.
+    /// Waits for a request with this `state`, and returns its URL. Other requests (the browser's
+    /// for an icon, guesses) are answered and ignored.
     pub(super) async fn visited(&self, state: &str) -> io::Result<url::Url> {
         loop {
             let (mut stream, _) = self.listener.accept().await?;
-            let visit = tokio::time::timeout(REQUEST_PATIENCE, self.visit(&mut stream, state)).await;
+            let visit = tokio::time::timeout(REQUEST_TIMEOUT, self.visit(&mut stream, state)).await;
             if let Ok(Ok(Some(url))) = visit {
                 return Ok(url);
             }
@@ -50,10 +50,12 @@ impl Redirect {
         let url = target
             .and_then(|target| url::Url::parse(&format!("http://127.0.0.1:{}{target}", self.port)).ok());
         let url = url.filter(|url| {
-            url.path() == PATH && url.query_pairs().any(|(name, value)| name == "state" && value == state)
+            url.path() == CALLBACK_PATH
+                && url.query_pairs().any(|(name, value)| name == "state" && value == state)
         });
-        let (status, page) = if url.is_some() { ("200 OK", PAGE) } else { ("404 Not Found", "nothing here") };
-        // The address has the code in it, so it must not go on to anybody.
+        let (status, page) =
+            if url.is_some() { ("200 OK", CALLBACK_PAGE) } else { ("404 Not Found", "nothing here") };
+        // The URL contains the code, so it must not be sent on as a referrer.
         let answer = format!(
             "HTTP/1.1 {status}\r\ncontent-type: text/html; charset=utf-8\r\ncontent-length: {}\r\nreferrer-policy: no-referrer\r\ncache-control: no-store\r\nconnection: close\r\n\r\n{page}",
             page.len()
@@ -64,13 +66,13 @@ impl Redirect {
     }
 }
 
-/// What a GET asks for.
+/// Reads the target of a GET request.
 async fn target(stream: &mut TcpStream) -> io::Result<Option<String>> {
     let mut request = Vec::new();
     let mut buffer = [0; 2048];
     while !request.windows(4).any(|end| end == b"\r\n\r\n") {
         let count = stream.read(&mut buffer).await?;
-        if count == 0 || request.len() + count > MAX_REQUEST {
+        if count == 0 || request.len() + count > MAX_REQUEST_BYTES {
             return Ok(None);
         }
         request.extend_from_slice(&buffer[..count]);
@@ -86,8 +88,8 @@ mod tests {
     use super::*;
 
     #[tokio::test]
-    async fn only_the_right_visit_counts() {
-        let redirect = Redirect::listen(None).await.unwrap();
+    async fn only_a_request_with_the_right_state_counts() {
+        let redirect = RedirectListener::listen(None).await.unwrap();
         let port = redirect.port;
         let visits = tokio::spawn(async move {
             for request in [

@@ -1,10 +1,11 @@
 //! Tokens in files.
 //!
-//! One file a server, under `$XDG_STATE_HOME/isolet/auth`: mode 0600 in a folder of mode 0700, replaced as a whole. A file
-//! is bound to the server's URL, so that a configuration which gives an old name to another address finds no token for it.
+//! There is one file a server in `$XDG_STATE_HOME/isolet/auth`, with mode 0600 in a folder with
+//! mode 0700, and it is replaced as a whole. A file is bound to the server's URL, so a
+//! configuration that gives an old name to another URL finds no token.
 
 use std::fs::{self, File, OpenOptions};
-use std::io::{self, Read as _, Write as _};
+use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -13,21 +14,22 @@ use rmcp::transport::auth::{AuthError, CredentialStore, StoredCredentials};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+use crate::private_files::{self, Others};
 use crate::redact::Redactor;
 
-/// A file of tokens has some kilobytes.
-const MAX_FILE: u64 = 1024 * 1024;
-/// How long one process waits for another to renew the same token.
-const LOCK_PATIENCE: Duration = Duration::from_secs(45);
+/// The largest file of a login; real ones have some kilobytes.
+const MAX_FILE_BYTES: u64 = 1024 * 1024;
+/// The time that a process waits for another one that renews the same token.
+const LOCK_TIMEOUT: Duration = Duration::from_secs(45);
 
-/// Where logins are kept.
+/// The folder of stored logins.
 #[derive(Debug, Clone)]
 pub struct TokenFolder(Option<PathBuf>);
 
-/// One server's login, as it lies in its file.
+/// The login of one server, as it is stored.
 #[derive(Clone, Serialize, Deserialize)]
-pub(crate) struct Record {
-    /// The server's name when it was made, for people.
+pub(crate) struct LoginRecord {
+    /// The name of the server at the time of the login.
     pub server: String,
     pub url: String,
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -35,46 +37,44 @@ pub(crate) struct Record {
     #[serde(default)]
     pub redirect_uri: String,
     pub credentials: StoredCredentials,
-    /// Scopes that the server has asked for since. The next login is to bring them.
+    /// Scopes that the server has missed since. The next login requests them.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub lacking: Vec<String>,
 }
 
-/// What can be said of a login without giving it away.
+/// A description of a stored login without its secrets.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct StoredLogin {
-    /// The server's name when it was made.
+    /// The name of the server at the time of the login.
     pub server: String,
-    /// The server's URL.
+    /// The URL of the server.
     pub url: String,
-    /// What the token may be used for.
+    /// The scopes of the token.
     pub scopes: Vec<String>,
-    /// When the token ends, in seconds since 1970, where the server said so.
+    /// The end of the token in seconds since 1970, if the server named it.
     pub expires_at: Option<u64>,
-    /// Whether isolet can get the next token by itself.
+    /// True if isolet can renew the token.
     pub renewable: bool,
 }
 
 impl TokenFolder {
-    /// The user's: `$XDG_STATE_HOME/isolet/auth`, else `~/.local/state/isolet/auth`. Nowhere, if neither is known.
+    /// The user's folder: `$XDG_STATE_HOME/isolet/auth`, or else `~/.local/state/isolet/auth`. None
+    /// if neither is known.
     pub fn of_user() -> Self {
-        let absolute =
-            |name: &str| std::env::var_os(name).map(PathBuf::from).filter(|path| path.is_absolute());
-        let state = absolute("XDG_STATE_HOME").or_else(|| Some(absolute("HOME")?.join(".local/state")));
-        Self(state.map(|state| state.join("isolet/auth")))
+        Self(private_files::state_folder().map(|folder| folder.join("auth")))
     }
 
-    /// This folder.
+    /// The folder at this path.
     pub fn at(path: impl Into<PathBuf>) -> Self {
         Self(Some(path.into()))
     }
 
-    /// Where it is.
+    /// The path, if there is a folder.
     pub fn path(&self) -> Option<&Path> {
         self.0.as_deref()
     }
 
-    /// All logins, sorted by name. What cannot be read is left out.
+    /// Returns all logins, sorted by name. Files that cannot be read are left out.
     pub fn logins(&self) -> Vec<StoredLogin> {
         let Some(Ok(entries)) = self.path().map(fs::read_dir) else { return Vec::new() };
         let files = entries.flatten().map(|entry| entry.path());
@@ -87,16 +87,16 @@ impl TokenFolder {
         logins
     }
 
-    /// The login for this server, if there is one.
+    /// Returns the login for this server, if there is one.
     ///
     /// # Errors
-    /// A file that is there and cannot be used.
+    /// A file that exists and cannot be used.
     pub fn login(&self, server: &str, url: &url::Url) -> io::Result<Option<StoredLogin>> {
         let Some(file) = self.file(server, url) else { return Ok(None) };
         Ok(file.read_of(url)?.map(|record| record.summary()))
     }
 
-    /// Forgets the login for this server; false if there was none.
+    /// Deletes the login for this server. Returns false if there was none.
     ///
     /// # Errors
     /// A file that cannot be removed.
@@ -110,7 +110,8 @@ impl TokenFolder {
         }
     }
 
-    /// The file for a server: its name for people, and a digest of name and URL so that no two share one.
+    /// The file for a server. Its name contains the server's name, and a digest of name and URL
+    /// that makes it unique.
     pub(crate) fn file(&self, server: &str, url: &url::Url) -> Option<TokenFile> {
         let readable: String = server
             .chars()
@@ -122,13 +123,13 @@ impl TokenFolder {
     }
 }
 
-/// FNV-1a: names of files, where nothing depends on who could make two alike. The URL is compared after reading.
+/// FNV-1a. A collision does no harm, because the URL is compared after reading.
 fn digest(parts: &[&str]) -> u64 {
     let bytes = parts.iter().flat_map(|part| part.bytes().chain([0]));
     bytes.fold(0xcbf2_9ce4_8422_2325, |hash, byte| (hash ^ u64::from(byte)).wrapping_mul(0x100_0000_01b3))
 }
 
-impl Record {
+impl LoginRecord {
     /// The token itself.
     pub(crate) fn access_token(&self) -> Option<String> {
         self.field("access_token")?.as_str().map(str::to_owned)
@@ -138,13 +139,13 @@ impl Record {
         self.field("refresh_token").is_some_and(|token| token.is_string())
     }
 
-    /// When the token ends, in seconds since 1970.
+    /// The end of the token in seconds since 1970.
     pub(crate) fn expires_at(&self) -> Option<u64> {
         let lasts = self.field("expires_in")?.as_u64()?;
         Some(self.credentials.token_received_at?.saturating_add(lasts))
     }
 
-    /// All that must not be shown.
+    /// All values that must not be shown.
     pub(crate) fn secrets(&self) -> Vec<String> {
         let tokens = ["access_token", "refresh_token", "id_token"].into_iter();
         let tokens = tokens.filter_map(|name| self.field(name)?.as_str().map(str::to_owned));
@@ -152,7 +153,7 @@ impl Record {
     }
 
     fn field(&self, name: &str) -> Option<Value> {
-        // rmcp's type is one of a crate that this one does not know; its JSON is OAuth's own.
+        // rmcp's type is of a crate that is not a dependency here, so it is read as JSON.
         serde_json::to_value(self.credentials.token_response.as_ref()?).ok()?.get_mut(name).map(Value::take)
     }
 
@@ -172,66 +173,39 @@ impl Record {
 pub(crate) struct TokenFile(PathBuf);
 
 impl TokenFile {
-    /// The login in it, if it is for `url`.
-    pub(crate) fn read_of(&self, url: &url::Url) -> io::Result<Option<Record>> {
+    /// Reads the login, if it is for `url`.
+    pub(crate) fn read_of(&self, url: &url::Url) -> io::Result<Option<LoginRecord>> {
         Ok(self.read()?.filter(|record| record.url == url.as_str()))
     }
 
-    fn read(&self) -> io::Result<Option<Record>> {
-        let file = match File::open(&self.0) {
-            Ok(file) => file,
-            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
-            Err(error) => return Err(error),
-        };
-        #[cfg(unix)]
-        {
-            use std::os::unix::fs::MetadataExt as _;
-            let mode = file.metadata()?.mode();
-            if mode & 0o077 != 0 {
-                return Err(self.complaint(&format!(
-                    "others may read it (mode {:o}); if they could not have, run: chmod 600 {}",
-                    mode & 0o777,
-                    self.0.display()
-                )));
-            }
-        }
-        let mut text = String::new();
-        file.take(MAX_FILE).read_to_string(&mut text)?;
+    fn read(&self) -> io::Result<Option<LoginRecord>> {
+        private_files::check_folder(self.folder(), Others::Nothing)
+            .map_err(|error| self.complaint(&error.to_string()))?;
+        let bytes = private_files::read(&self.0, MAX_FILE_BYTES, Others::Nothing);
+        let Some(bytes) = bytes.map_err(|error| self.complaint(&error.to_string()))? else { return Ok(None) };
         // serde's message could quote a token.
-        serde_json::from_str(&text).map(Some).map_err(|_| self.complaint("it is damaged; log in again"))
+        serde_json::from_slice(&bytes).map(Some).map_err(|_| self.complaint("it is damaged; log in again"))
     }
 
     /// Replaces the file as a whole.
-    pub(crate) fn write(&self, record: &Record) -> io::Result<()> {
-        let folder = self.0.parent().unwrap_or(Path::new("/"));
-        make_private(folder)?;
-        let mut random = [0u8; 8];
-        getrandom::fill(&mut random).map_err(|error| io::Error::other(error.to_string()))?;
-        let new = self.0.with_extension(format!("{:016x}.new", u64::from_le_bytes(random)));
-        let mut options = OpenOptions::new();
-        options.write(true).create_new(true);
-        #[cfg(unix)]
-        std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-        let written = options.open(&new).and_then(|mut file| {
-            file.write_all(&serde_json::to_vec_pretty(record)?)?;
-            file.sync_all()
-        });
-        written.and_then(|()| fs::rename(&new, &self.0)).inspect_err(|_| drop(fs::remove_file(&new)))
+    pub(crate) fn write(&self, record: &LoginRecord) -> io::Result<()> {
+        self.make_folder()?;
+        private_files::replace(&self.0, &serde_json::to_vec_pretty(record)?, 0o600)
     }
 
-    /// Waits until no other process renews this login. Dropping the file lets the next one in.
+    /// Waits until no other process renews this login. Dropping the file unlocks it.
     pub(crate) async fn lock(&self) -> io::Result<File> {
-        make_private(self.0.parent().unwrap_or(Path::new("/")))?;
+        self.make_folder()?;
         let mut options = OpenOptions::new();
         options.write(true).create(true).truncate(false);
         #[cfg(unix)]
         std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-        let file = options.open(self.lock_path())?;
+        let file = private_files::open(&mut options, &self.lock_path())?;
         let began = Instant::now();
         loop {
             match file.try_lock() {
                 Ok(()) => return Ok(file),
-                Err(fs::TryLockError::WouldBlock) if began.elapsed() < LOCK_PATIENCE => {
+                Err(fs::TryLockError::WouldBlock) if began.elapsed() < LOCK_TIMEOUT => {
                     tokio::time::sleep(Duration::from_millis(50)).await;
                 }
                 Err(fs::TryLockError::WouldBlock) => {
@@ -240,6 +214,15 @@ impl TokenFile {
                 Err(fs::TryLockError::Error(error)) => return Err(error),
             }
         }
+    }
+
+    fn folder(&self) -> &Path {
+        self.0.parent().unwrap_or(Path::new("/"))
+    }
+
+    fn make_folder(&self) -> io::Result<()> {
+        private_files::make_folder(self.folder(), Others::Nothing)
+            .map_err(|error| self.complaint(&error.to_string()))
     }
 
     fn lock_path(&self) -> PathBuf {
@@ -251,25 +234,16 @@ impl TokenFile {
     }
 }
 
-/// Makes a folder that is its owner's alone.
-fn make_private(folder: &Path) -> io::Result<()> {
-    let mut builder = fs::DirBuilder::new();
-    builder.recursive(true);
-    #[cfg(unix)]
-    std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
-    builder.create(folder)
-}
-
-/// The file as rmcp's place for tokens, for as long as one login or renewal takes.
-pub(crate) struct Keeper {
+/// The file as rmcp's credential store, for one login or renewal.
+pub(crate) struct CredentialFile {
     pub file: TokenFile,
-    /// What rmcp does not keep: everything but the credentials.
-    pub template: Record,
+    /// The part of the record that rmcp does not store.
+    pub template: LoginRecord,
     pub redactor: Arc<Redactor>,
 }
 
 #[async_trait::async_trait]
-impl CredentialStore for Keeper {
+impl CredentialStore for CredentialFile {
     async fn load(&self) -> Result<Option<StoredCredentials>, AuthError> {
         let url = self.template.url.parse().map_err(|_| AuthError::CredentialStoreError("no URL".into()))?;
         let record = self.file.read_of(&url).map_err(store_error)?;
@@ -277,14 +251,14 @@ impl CredentialStore for Keeper {
     }
 
     async fn save(&self, credentials: StoredCredentials) -> Result<(), AuthError> {
-        let record = Record { credentials, ..self.template.clone() };
+        let record = LoginRecord { credentials, ..self.template.clone() };
         self.redactor.learn(record.secrets());
         self.file.write(&record).map_err(store_error)
     }
 
     async fn clear(&self) -> Result<(), AuthError> {
-        // rmcp forgets a login when the authorization server has changed. That is for the user to decide: the login stays
-        // until another one replaces it.
+        // rmcp deletes a login when the authorization server has changed. isolet leaves that to the
+        // user.
         Ok(())
     }
 }
@@ -297,12 +271,12 @@ fn store_error(error: io::Error) -> AuthError {
 mod tests {
     use super::*;
 
-    fn record(url: &url::Url) -> Record {
+    fn record(url: &url::Url) -> LoginRecord {
         let credentials = serde_json::json!({
             "client_id": "c", "granted_scopes": ["read"], "token_received_at": 1000,
             "token_response": {"access_token": "at-0123456789", "token_type": "bearer", "expires_in": 60}
         });
-        Record {
+        LoginRecord {
             server: "s".to_owned(),
             url: url.to_string(),
             client_secret: None,
@@ -313,7 +287,7 @@ mod tests {
     }
 
     #[test]
-    fn a_login_is_its_owners_and_its_urls() {
+    fn a_login_is_private_and_bound_to_its_url() {
         let folder = tempfile::tempdir().unwrap();
         let folder = TokenFolder::at(folder.path().join("a/auth"));
         let url: url::Url = "https://example.com/mcp".parse().unwrap();
@@ -325,7 +299,7 @@ mod tests {
         assert_eq!(folder.logins(), [login]);
         let elsewhere = "https://example.org/mcp".parse().unwrap();
         assert_eq!(folder.login("s", &elsewhere).unwrap(), None);
-        // A file that was renamed to fit another server does not.
+        // A file that was renamed for another server does not fit its URL.
         let stolen = folder.file("s", &elsewhere).unwrap();
         fs::copy(&file.0, &stolen.0).unwrap();
         assert_eq!(folder.login("s", &elsewhere).unwrap(), None);
@@ -336,16 +310,25 @@ mod tests {
             assert_eq!((mode(&file.0), mode(folder.path().unwrap())), (0o600, 0o700));
             fs::set_permissions(&file.0, fs::Permissions::from_mode(0o644)).unwrap();
             let error = folder.login("s", &url).unwrap_err().to_string();
-            assert!(error.contains("mode 644") && error.contains("chmod 600"), "{error}");
+            assert!(error.contains("mode 644") && error.contains("chmod go-rwx"), "{error}");
+            fs::set_permissions(&file.0, fs::Permissions::from_mode(0o600)).unwrap();
+            // Another user who can write to the folder could replace the login.
+            for others in [0o777, 0o755] {
+                fs::set_permissions(folder.path().unwrap(), fs::Permissions::from_mode(others)).unwrap();
+                let error = folder.login("s", &url).unwrap_err().to_string();
+                assert!(error.contains("chmod go-rwx") && error.contains("/auth"), "{error}");
+                assert!(file.write(&record(&url)).is_err());
+            }
+            fs::set_permissions(folder.path().unwrap(), fs::Permissions::from_mode(0o700)).unwrap();
         }
         assert!(folder.forget("s", &url).unwrap());
         assert!(!folder.forget("s", &url).unwrap());
     }
 
     #[test]
-    fn damaged_files_are_no_reason_to_show_them() {
+    fn errors_of_damaged_files_do_not_quote_them() {
         let folder = tempfile::tempdir().unwrap();
-        let tokens = TokenFolder::at(folder.path());
+        let tokens = TokenFolder::at(folder.path().join("auth"));
         let url: url::Url = "https://example.com/mcp".parse().unwrap();
         let file = tokens.file("s", &url).unwrap();
         file.write(&record(&url)).unwrap();

@@ -1,8 +1,8 @@
 //! Arguments, parsed so that nothing can hide in them.
 //!
-//! JSON parsers disagree: of a key that stands twice some take the first value and some the last, Go's takes `PATH` for
-//! `path`, and JavaScript that merges objects takes `__proto__` for more than a key. A rule that looks at arguments has to
-//! see what the server will see, so objects with such keys are not judged at all.
+//! JSON parsers differ: of a repeated key some take the first value and some the last, Go's parser
+//! takes `PATH` for `path`, and JavaScript code that merges objects treats `__proto__` specially. A
+//! rule has to see what the server will see, so objects with such keys are not judged at all.
 
 use std::collections::HashSet;
 use std::fmt;
@@ -11,17 +11,17 @@ use serde::Deserialize;
 use serde::de::{Deserializer, MapAccess, SeqAccess, Visitor};
 use serde_json::{Map, Number, Value};
 
-/// Arguments of a call.
+/// The arguments of a call.
 #[derive(Debug)]
 pub(super) struct Arguments {
     value: Value,
-    /// Why they are not judged.
+    /// The reason why they cannot be judged.
     hidden: Option<String>,
 }
 
 impl Arguments {
     pub(super) fn parse(text: &str) -> Self {
-        match serde_json::from_str::<Plain>(text) {
+        match serde_json::from_str::<ParsedJson>(text) {
             Ok(plain) => Self { value: plain.value, hidden: plain.hidden },
             Err(_) => Self { value: Value::Null, hidden: Some("they are not JSON".to_owned()) },
         }
@@ -31,79 +31,80 @@ impl Arguments {
         &self.value
     }
 
-    /// Why these arguments cannot be judged.
+    /// The reason why these arguments cannot be judged.
     pub(super) fn hides_something(&self) -> Option<&str> {
         self.hidden.as_deref()
     }
 }
 
-/// A key as a server that does not look closely sees it: Go's JSON also takes `ſ` for `s` and the Kelvin sign for `k`.
+/// Folds a key as lenient servers do: Go's JSON parser also takes `ſ` for `s`, and the Kelvin sign
+/// for `k`.
 pub(super) fn folded(key: &str) -> String {
     key.to_uppercase().to_lowercase()
 }
 
-struct Plain {
+struct ParsedJson {
     value: Value,
     hidden: Option<String>,
 }
 
-impl Plain {
+impl ParsedJson {
     fn of(value: impl Into<Value>) -> Self {
         Self { value: value.into(), hidden: None }
     }
 }
 
-impl<'de> Deserialize<'de> for Plain {
+impl<'de> Deserialize<'de> for ParsedJson {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        deserializer.deserialize_any(Reader)
+        deserializer.deserialize_any(JsonVisitor)
     }
 }
 
-struct Reader;
+struct JsonVisitor;
 
-impl<'de> Visitor<'de> for Reader {
-    type Value = Plain;
+impl<'de> Visitor<'de> for JsonVisitor {
+    type Value = ParsedJson;
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("JSON")
     }
 
-    fn visit_unit<E>(self) -> Result<Plain, E> {
-        Ok(Plain::of(Value::Null))
+    fn visit_unit<E>(self) -> Result<ParsedJson, E> {
+        Ok(ParsedJson::of(Value::Null))
     }
 
-    fn visit_bool<E>(self, value: bool) -> Result<Plain, E> {
-        Ok(Plain::of(value))
+    fn visit_bool<E>(self, value: bool) -> Result<ParsedJson, E> {
+        Ok(ParsedJson::of(value))
     }
 
-    fn visit_i64<E>(self, value: i64) -> Result<Plain, E> {
-        Ok(Plain::of(value))
+    fn visit_i64<E>(self, value: i64) -> Result<ParsedJson, E> {
+        Ok(ParsedJson::of(value))
     }
 
-    fn visit_u64<E>(self, value: u64) -> Result<Plain, E> {
-        Ok(Plain::of(value))
+    fn visit_u64<E>(self, value: u64) -> Result<ParsedJson, E> {
+        Ok(ParsedJson::of(value))
     }
 
-    fn visit_f64<E>(self, value: f64) -> Result<Plain, E> {
-        Ok(Plain::of(Number::from_f64(value).map_or(Value::Null, Value::Number)))
+    fn visit_f64<E>(self, value: f64) -> Result<ParsedJson, E> {
+        Ok(ParsedJson::of(Number::from_f64(value).map_or(Value::Null, Value::Number)))
     }
 
-    fn visit_str<E>(self, value: &str) -> Result<Plain, E> {
-        Ok(Plain::of(value))
+    fn visit_str<E>(self, value: &str) -> Result<ParsedJson, E> {
+        Ok(ParsedJson::of(value))
     }
 
-    fn visit_seq<A: SeqAccess<'de>>(self, mut items: A) -> Result<Plain, A::Error> {
+    fn visit_seq<A: SeqAccess<'de>>(self, mut items: A) -> Result<ParsedJson, A::Error> {
         let (mut list, mut hidden) = (Vec::new(), None);
-        while let Some(item) = items.next_element::<Plain>()? {
+        while let Some(item) = items.next_element::<ParsedJson>()? {
             hidden = hidden.or(item.hidden);
             list.push(item.value);
         }
-        Ok(Plain { value: Value::Array(list), hidden })
+        Ok(ParsedJson { value: Value::Array(list), hidden })
     }
 
-    fn visit_map<A: MapAccess<'de>>(self, mut entries: A) -> Result<Plain, A::Error> {
+    fn visit_map<A: MapAccess<'de>>(self, mut entries: A) -> Result<ParsedJson, A::Error> {
         let (mut map, mut hidden, mut seen) = (Map::new(), None, HashSet::new());
-        while let Some((key, item)) = entries.next_entry::<String, Plain>()? {
+        while let Some((key, item)) = entries.next_entry::<String, ParsedJson>()? {
             hidden = hidden.or(item.hidden);
             if key == "__proto__" {
                 hidden.get_or_insert_with(|| "they have a key `__proto__`".to_owned());
@@ -116,7 +117,7 @@ impl<'de> Visitor<'de> for Reader {
             }
             map.insert(key, item.value);
         }
-        Ok(Plain { value: Value::Object(map), hidden })
+        Ok(ParsedJson { value: Value::Object(map), hidden })
     }
 }
 
@@ -129,7 +130,7 @@ mod tests {
     }
 
     #[test]
-    fn plain_arguments_are_read_as_they_are() {
+    fn plain_arguments_are_unchanged() {
         let text = r#"{"a": [1, 1.5, -2, "x", null, true, {"b": {}}], "A b": "é"}"#;
         let arguments = Arguments::parse(text);
         assert_eq!(*arguments.value(), serde_json::from_str::<Value>(text).unwrap());
@@ -137,7 +138,7 @@ mod tests {
     }
 
     #[test]
-    fn what_parsers_read_differently_is_noticed_at_any_depth() {
+    fn keys_that_parsers_read_differently_are_noticed_at_any_depth() {
         for text in [
             r#"{"path": "/a", "path": "/b"}"#,
             r#"{"path": "/a", "PATH": "/b"}"#,

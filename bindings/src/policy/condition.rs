@@ -1,163 +1,136 @@
-//! A test of arguments: a path into them, and what the values there must be.
+//! A condition on arguments: a path, and a test of the values there.
 
-use globset::GlobMatcher;
+use std::cell::OnceCell;
+
 use serde_json::{Number, Value};
 
+use super::argument_path::{ArgumentPath, Matching};
 use super::arguments::folded;
-use super::rule::{BadRule, glob};
+use super::coercion;
+use super::invalid_rule::InvalidRule;
+use super::similarity::{ComparedText, TextPattern};
 
-/// For which end a condition is read. A server may take `"1"` for `1`, `PATH` for `path` and `["x"]` for `x`; nobody
-/// knows which do.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Reading {
-    /// It holds if any value might be meant.
-    Forbidding,
-    /// It holds only if there are values and each is meant beyond doubt.
-    Permitting,
-}
-
-impl Reading {
-    pub(super) fn opposite(self) -> Self {
-        match self {
-            Self::Forbidding => Self::Permitting,
-            Self::Permitting => Self::Forbidding,
-        }
-    }
-}
-
-/// A test of arguments.
+/// A condition on arguments.
 #[derive(Debug, Clone)]
 pub struct Condition {
-    path: String,
-    steps: Vec<Step>,
-    test: Test,
+    path: ArgumentPath,
+    test: ConditionTest,
     any_case: bool,
-    glob: Option<GlobMatcher>,
+    pattern: Option<TextPattern>,
 }
 
-/// What values must be.
+/// The test of a condition.
 #[derive(Debug, Clone, PartialEq)]
-pub enum Test {
-    /// One of these. Numbers are compared as numbers: 1 is 1.0.
+pub enum ConditionTest {
+    /// The value is one of these. Numbers are compared by value: 1 equals 1.0.
     Is(Vec<Value>),
-    /// Text that a glob matches; `*` matches `/` too.
+    /// The value is a text that the glob matches; `*` matches `/` too.
     Matches(String),
-    /// There, or not.
+    /// The value is present, or absent.
     Exists(bool),
 }
 
-#[derive(Debug, Clone)]
-enum Step {
-    Key { exact: String, folded: String },
-    Each,
-}
-
-/// Whether a value is meant.
+/// The certainty of a match.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Meant {
+enum Match {
     Yes,
     No,
-    /// By some servers, perhaps.
-    Perhaps,
+    /// Some servers may take it for a match.
+    Maybe,
 }
 
 impl Condition {
-    /// A condition on the values at `path`, a JSON Pointer in which `*` stands for every element and every member.
+    /// Creates a condition on the values at `path`, a JSON Pointer in which `*` stands for every
+    /// element and every member.
     ///
     /// # Errors
-    /// When `path` or a glob is none.
-    pub fn new(path: &str, test: Test, any_case: bool) -> Result<Self, BadRule> {
-        let bad = || BadRule::Path(path.to_owned());
-        let steps = path.strip_prefix('/').ok_or_else(bad)?.split('/').map(|step| match step {
-            "*" => Ok(Step::Each),
-            "" => Err(bad()),
-            _ => {
-                let exact = step.replace("~1", "/").replace("~0", "~");
-                Ok(Step::Key { folded: folded(&exact), exact })
-            }
-        });
-        let steps = steps.collect::<Result<_, _>>()?;
-        let glob = match &test {
-            Test::Matches(text) => Some(glob(text, any_case)?),
-            Test::Is(_) | Test::Exists(_) => None,
+    /// An invalid `path` or glob.
+    pub fn new(path: &str, test: ConditionTest, any_case: bool) -> Result<Self, InvalidRule> {
+        let path = ArgumentPath::new(path)?;
+        let pattern = match &test {
+            ConditionTest::Matches(text) => Some(TextPattern::new(text, any_case)?),
+            ConditionTest::Is(_) | ConditionTest::Exists(_) => None,
         };
-        Ok(Self { path: path.to_owned(), steps, test, any_case, glob })
+        Ok(Self { path, test, any_case, pattern })
     }
 
     pub(super) fn path(&self) -> &str {
-        &self.path
+        self.path.as_str()
     }
 
-    pub(super) fn holds(&self, arguments: &Value, reading: Reading) -> bool {
-        // That something is absent is certain only if it cannot be found in the most lenient way.
-        let finding = if self.test == Test::Exists(false) { reading.opposite() } else { reading };
-        let mut found = Vec::new();
-        find(arguments, &self.steps, finding, &mut found);
-        match (&self.test, reading) {
-            (Test::Exists(wanted), _) => *wanted != found.is_empty(),
-            (_, Reading::Forbidding) => found.iter().any(|value| self.means(value) != Meant::No),
-            (_, Reading::Permitting) => {
-                !found.is_empty() && found.iter().all(|value| self.means(value) == Meant::Yes)
+    /// Returns whether the condition needs a value that is absent.
+    pub(super) fn lacks(&self, arguments: &Value) -> bool {
+        self.path.find(arguments, Matching::Strict).is_empty() && self.test != ConditionTest::Exists(false)
+    }
+
+    pub(super) fn holds(&self, arguments: &Value, matching: Matching) -> bool {
+        // A value is certainly absent only if lenient matching does not find it.
+        let finding = if self.test == ConditionTest::Exists(false) { matching.opposite() } else { matching };
+        let found = self.path.find(arguments, finding);
+        match (&self.test, matching) {
+            (ConditionTest::Exists(wanted), _) => *wanted != found.is_empty(),
+            (_, Matching::Lenient) => found.iter().any(|value| self.means(value) != Match::No),
+            (_, Matching::Strict) => {
+                !found.is_empty() && found.iter().all(|value| self.means(value) == Match::Yes)
             }
         }
     }
 
-    fn means(&self, value: &Value) -> Meant {
-        match (&self.test, &self.glob) {
-            (Test::Is(wanted), _) => {
-                let each = wanted.iter().map(|wanted| self.equals(wanted, value));
-                each.reduce(Meant::or).unwrap_or(Meant::No)
+    fn means(&self, value: &Value) -> Match {
+        match (&self.test, &self.pattern) {
+            (ConditionTest::Is(wanted), _) => {
+                // The variants of the text are computed once for all wanted values.
+                let read = OnceCell::new();
+                let each = wanted.iter().map(|wanted| self.equals(wanted, value, &read));
+                each.reduce(Match::or).unwrap_or(Match::No)
             }
-            (Test::Matches(text), Some(glob)) => matches(text, glob, value),
-            (Test::Matches(_) | Test::Exists(_), _) => Meant::Yes,
+            (ConditionTest::Matches(_), Some(pattern)) => matches(pattern, value),
+            (ConditionTest::Matches(_) | ConditionTest::Exists(_), _) => Match::Yes,
         }
     }
 
-    fn equals(&self, wanted: &Value, value: &Value) -> Meant {
+    fn equals(&self, wanted: &Value, value: &Value, read: &OnceCell<ComparedText>) -> Match {
         match (wanted, value) {
-            (Value::String(wanted), Value::String(value)) => {
-                Meant::sure(wanted == value || (self.any_case && folded(wanted) == folded(value)))
+            (Value::String(text), Value::String(given))
+                if text == given || (self.any_case && folded(text) == folded(given)) =>
+            {
+                Match::Yes
             }
             (Value::Number(wanted), Value::Number(value)) => number_equals(wanted, value),
             (Value::Array(wanted), Value::Array(value)) => {
                 if wanted.len() != value.len() {
-                    return Meant::No;
+                    return Match::No;
                 }
-                let each = wanted.iter().zip(value).map(|(wanted, value)| self.equals(wanted, value));
-                each.fold(Meant::Yes, Meant::and)
+                let each = wanted
+                    .iter()
+                    .zip(value)
+                    .map(|(wanted, value)| self.equals(wanted, value, &OnceCell::new()));
+                each.fold(Match::Yes, Match::and)
             }
             (Value::Object(wanted), Value::Object(value)) => {
                 if wanted.len() != value.len() {
-                    return Meant::No;
+                    return Match::No;
                 }
                 let each = wanted.iter().map(|(key, wanted)| {
-                    value.get(key).map_or(Meant::No, |value| self.equals(wanted, value))
+                    value.get(key).map_or(Match::No, |value| self.equals(wanted, value, &OnceCell::new()))
                 });
-                each.fold(Meant::Yes, Meant::and)
+                each.fold(Match::Yes, Match::and)
             }
-            (Value::Array(_) | Value::Object(_), _) => Meant::No,
-            (_, Value::Array(_) | Value::Object(_)) => Meant::Perhaps,
-            (wanted, value) if wanted == value => Meant::Yes,
-            (wanted, value) => match (as_text(wanted), as_text(value)) {
-                (Some(wanted), Some(value)) if folded(wanted.trim()) == folded(value.trim()) => {
-                    Meant::Perhaps
-                }
-                _ => Meant::No,
-            },
+            (Value::Array(_) | Value::Object(_), _) => Match::No,
+            (_, Value::Array(_) | Value::Object(_)) => Match::Maybe,
+            (wanted, value) if wanted == value => Match::Yes,
+            (wanted, value) if coercion::may_be(wanted, value, read) => Match::Maybe,
+            _ => Match::No,
         }
     }
 }
 
-impl Meant {
-    fn sure(yes: bool) -> Self {
-        if yes { Self::Yes } else { Self::No }
-    }
-
+impl Match {
     fn or(self, other: Self) -> Self {
         match (self, other) {
             (Self::Yes, _) | (_, Self::Yes) => Self::Yes,
             (Self::No, Self::No) => Self::No,
-            _ => Self::Perhaps,
+            _ => Self::Maybe,
         }
     }
 
@@ -165,13 +138,13 @@ impl Meant {
         match (self, other) {
             (Self::No, _) | (_, Self::No) => Self::No,
             (Self::Yes, Self::Yes) => Self::Yes,
-            _ => Self::Perhaps,
+            _ => Self::Maybe,
         }
     }
 }
 
-/// Numbers that only a double takes for equal may be equal to the server.
-fn number_equals(wanted: &Number, value: &Number) -> Meant {
+/// Compares numbers. Numbers that are equal only as doubles may be equal for the server.
+fn number_equals(wanted: &Number, value: &Number) -> Match {
     let whole = |number: &Number| {
         number.as_i64().map(i128::from).or_else(|| number.as_u64().map(i128::from)).or_else(|| {
             let float = number.as_f64().filter(|float| float.fract() == 0.0 && float.abs() < 1e15)?;
@@ -179,83 +152,21 @@ fn number_equals(wanted: &Number, value: &Number) -> Meant {
         })
     };
     match (whole(wanted), whole(value)) {
-        (Some(wanted), Some(value)) if wanted == value => Meant::Yes,
+        (Some(wanted), Some(value)) if wanted == value => Match::Yes,
         _ if wanted.as_f64() == value.as_f64() => match (wanted.is_f64(), value.is_f64()) {
-            (true, true) => Meant::Yes,
-            _ => Meant::Perhaps,
+            (true, true) => Match::Yes,
+            _ => Match::Maybe,
         },
-        _ => Meant::No,
+        _ => Match::No,
     }
 }
 
-fn matches(text: &str, glob: &GlobMatcher, value: &Value) -> Meant {
+fn matches(pattern: &TextPattern, value: &Value) -> Match {
     match value {
-        // A path that climbs is not where it seems to be.
-        Value::String(value) if text.contains('/') && climbs(value) => Meant::Perhaps,
-        Value::String(value) => Meant::sure(glob.is_match(value)),
-        Value::Array(_) | Value::Object(_) => Meant::Perhaps,
-        other => match as_text(other) {
-            Some(value) if glob.is_match(&value) => Meant::Perhaps,
-            _ => Meant::No,
-        },
-    }
-}
-
-/// Whether a path has a segment `..`, written plainly, with backslashes or percent-encoded, or a NUL, which ends paths.
-fn climbs(path: &str) -> bool {
-    let plain = path.to_ascii_lowercase().replace("%25", "%").replace("%2e", ".").replace("%2f", "/");
-    let plain = plain.replace("%5c", "/").replace('\\', "/");
-    plain.split('/').any(|segment| segment.trim() == "..") || plain.contains('\0') || plain.contains("%00")
-}
-
-/// A scalar as text; `null` has none.
-fn as_text(value: &Value) -> Option<String> {
-    match value {
-        Value::String(text) => Some(text.clone()),
-        Value::Number(number) => Some(number.to_string()),
-        Value::Bool(boolean) => Some(boolean.to_string()),
-        Value::Null | Value::Array(_) | Value::Object(_) => None,
-    }
-}
-
-/// The values at a path. Leniently, case does not count, an array stands for each of its elements, and a value for an
-/// array of it alone.
-fn find<'v>(value: &'v Value, steps: &[Step], reading: Reading, found: &mut Vec<&'v Value>) {
-    let Some((step, rest)) = steps.split_first() else {
-        found.push(value);
-        return;
-    };
-    let lenient = reading == Reading::Forbidding;
-    match (step, value) {
-        (Step::Each, Value::Array(items)) => items.iter().for_each(|item| find(item, rest, reading, found)),
-        (Step::Each, Value::Object(members)) => {
-            members.values().for_each(|member| find(member, rest, reading, found));
-            if lenient {
-                find(value, rest, reading, found);
-            }
-        }
-        (Step::Each, _) if lenient => find(value, rest, reading, found),
-        (Step::Each, _) => {}
-        (Step::Key { exact, folded: wanted }, Value::Object(members)) => {
-            if lenient {
-                members
-                    .iter()
-                    .filter(|(key, _)| *key == exact || folded(key) == *wanted)
-                    .for_each(|(_, member)| find(member, rest, reading, found));
-            } else if let Some(member) = members.get(exact) {
-                find(member, rest, reading, found);
-            }
-        }
-        (Step::Key { exact, .. }, Value::Array(items)) => match exact.parse::<usize>() {
-            Ok(index) => {
-                if let Some(item) = items.get(index) {
-                    find(item, rest, reading, found);
-                }
-            }
-            Err(_) if lenient => items.iter().for_each(|item| find(item, steps, reading, found)),
-            Err(_) => {}
-        },
-        (Step::Key { .. }, _) => {}
+        Value::String(value) if pattern.surely_matches(value) => Match::Yes,
+        Value::Array(_) | Value::Object(_) => Match::Maybe,
+        other if coercion::texts(other).iter().any(|text| pattern.may_match(text)) => Match::Maybe,
+        _ => Match::No,
     }
 }
 
@@ -265,28 +176,28 @@ mod tests {
 
     use super::*;
 
-    fn forbids(path: &str, test: &Test, arguments: &Value) -> bool {
-        Condition::new(path, test.clone(), false).unwrap().holds(arguments, Reading::Forbidding)
+    fn forbids(path: &str, test: &ConditionTest, arguments: &Value) -> bool {
+        Condition::new(path, test.clone(), false).unwrap().holds(arguments, Matching::Lenient)
     }
 
-    fn permits(path: &str, test: &Test, arguments: &Value) -> bool {
-        Condition::new(path, test.clone(), false).unwrap().holds(arguments, Reading::Permitting)
+    fn permits(path: &str, test: &ConditionTest, arguments: &Value) -> bool {
+        Condition::new(path, test.clone(), false).unwrap().holds(arguments, Matching::Strict)
     }
 
-    fn is(value: Value) -> Test {
-        Test::Is(vec![value])
+    fn is(value: Value) -> ConditionTest {
+        ConditionTest::Is(vec![value])
     }
 
-    fn matching(glob: &str) -> Test {
-        Test::Matches(glob.to_owned())
+    fn matching(glob: &str) -> ConditionTest {
+        ConditionTest::Matches(glob.to_owned())
     }
 
     #[test]
-    fn numbers_are_numbers() {
+    fn numbers_are_compared_by_value() {
         for same in [json!(1), json!(1.0), json!(1e0)] {
             assert!(permits("/n", &is(json!(1)), &json!({ "n": same })), "{same}");
         }
-        // A server in JavaScript takes these for one number.
+        // These are equal numbers in JavaScript.
         let close = json!({ "n": 9_007_199_254_740_993_u64 });
         assert!(forbids("/n", &is(json!(9_007_199_254_740_992_u64)), &close));
         assert!(!permits("/n", &is(json!(9_007_199_254_740_992_u64)), &close));
@@ -295,10 +206,16 @@ mod tests {
     }
 
     #[test]
-    fn what_might_be_meant_is_forbidden_and_not_permitted() {
+    fn uncertain_values_are_denied_and_not_allowed() {
         for doubtful in [
             json!({ "n": "1" }),
             json!({ "n": " 1 " }),
+            json!({ "n": true }),
+            json!({ "n": "01" }),
+            json!({ "n": "+1" }),
+            json!({ "n": "1.0" }),
+            json!({ "n": "1e0" }),
+            json!({ "n": "0x1" }),
             json!({ "n": [1] }),
             json!({ "n": ["x", 1] }),
             json!({ "n": { "0": 1 } }),
@@ -316,7 +233,7 @@ mod tests {
     }
 
     #[test]
-    fn stars_reach_into_arrays_and_objects() {
+    fn stars_match_elements_and_members() {
         let files = json!({ "files": [{ "path": "/data/a" }, { "path": "/etc/b" }] });
         assert!(forbids("/files/*/path", &matching("/etc/*"), &files));
         assert!(!permits("/files/*/path", &matching("/data/*"), &files));
@@ -332,7 +249,7 @@ mod tests {
     }
 
     #[test]
-    fn paths_that_climb_are_neither_here_nor_there() {
+    fn paths_with_parent_segments_are_denied_and_not_allowed() {
         for path in
             ["/data/../etc/x", "/data/%2e%2e/etc", "/data/%252e./etc", "/data\\..\\etc", "..", "/data/x\0"]
         {
@@ -343,9 +260,59 @@ mod tests {
     }
 
     #[test]
-    fn presence_is_read_for_the_same_end() {
-        let present = Test::Exists(true);
-        let absent = Test::Exists(false);
+    fn uncertain_texts_are_denied_and_not_allowed() {
+        for path in
+            ["//etc/passwd", "/./etc/passwd", " /etc/passwd", "file:///etc/passwd", "/ETC/passwd", "/etc"]
+        {
+            let arguments = json!({ "p": path });
+            assert!(forbids("/p", &matching("/etc/*"), &arguments), "{path}");
+            assert!(!permits("/p", &matching("/etc/*"), &arguments), "{path}");
+        }
+        for name in ["prod ", "PROD", "\u{ff50}rod"] {
+            let arguments = json!({ "db": name });
+            assert!(forbids("/db", &is(json!("prod")), &arguments), "{name}");
+            assert!(!permits("/db", &is(json!("prod")), &arguments), "{name}");
+        }
+        assert!(forbids("/n", &is(json!(1)), &json!({ "n": "\u{ff11}" })));
+        assert!(!forbids("/db", &is(json!("prod")), &json!({ "db": "production" })));
+    }
+
+    #[test]
+    fn unusual_notations_are_uncertain() {
+        for path in [
+            "/srv/\u{ff0e}\u{ff0e}/etc/x",
+            "/srv/\u{2025}/etc/x",
+            "\u{feff}/etc/x",
+            "/etc\u{200b}/x",
+            "/srv/%25252e%25252e/etc/x",
+        ] {
+            assert!(forbids("/text", &matching("/etc/*"), &json!({ "text": path })), "{path:?}");
+        }
+        for path in [
+            "/srv/data/\u{ff0e}\u{ff0e}/x",
+            "/srv/data/\u{2025}/x",
+            "/srv/data/.\u{200b}./x",
+            "/srv/data/.\t./x",
+            "/srv/data/%25252e%25252e/x",
+        ] {
+            assert!(!permits("/text", &matching("/srv/data/*"), &json!({ "text": path })), "{path:?}");
+        }
+        for name in ["\u{feff}prod", "prod\u{feff}", "prod\u{200b}", "prod\u{ad}", "\u{2060}prod"] {
+            assert!(forbids("/text", &is(json!("prod")), &json!({ "text": name })), "{name:?}");
+            assert!(!permits("/text", &is(json!("prod")), &json!({ "text": name })), "{name:?}");
+        }
+        for (wanted, given) in
+            [(json!(true), json!("yes")), (json!("true"), json!(true)), (json!(false), json!(0))]
+        {
+            assert!(forbids("/b", &is(wanted.clone()), &json!({ "b": given })), "{wanted} {given}");
+            assert!(!permits("/b", &is(wanted.clone()), &json!({ "b": given })), "{wanted} {given}");
+        }
+    }
+
+    #[test]
+    fn absence_must_be_certain() {
+        let present = ConditionTest::Exists(true);
+        let absent = ConditionTest::Exists(false);
         assert!(permits("/a", &present, &json!({ "a": null })));
         assert!(forbids("/a", &present, &json!({ "A": 1 })));
         assert!(!permits("/a", &present, &json!({ "A": 1 })));
@@ -355,7 +322,7 @@ mod tests {
     }
 
     #[test]
-    fn whole_values_can_be_compared() {
+    fn arrays_and_objects_can_be_compared() {
         let wanted = is(json!({ "a": [1, "x"], "b": null }));
         assert!(permits("/v", &wanted, &json!({ "v": { "b": null, "a": [1.0, "x"] } })));
         assert!(!forbids("/v", &wanted, &json!({ "v": { "a": [2, "x"], "b": null } })));
@@ -364,9 +331,9 @@ mod tests {
     #[test]
     fn paths_are_checked() {
         for wrong in ["", "a", "/", "//a", "/a/", "$.a"] {
-            assert!(Condition::new(wrong, Test::Exists(true), false).is_err(), "{wrong}");
+            assert!(Condition::new(wrong, ConditionTest::Exists(true), false).is_err(), "{wrong}");
         }
-        let escaped = Condition::new("/a~1b/~0", Test::Exists(true), false).unwrap();
-        assert!(escaped.holds(&json!({ "a/b": { "~": 1 } }), Reading::Permitting));
+        let escaped = Condition::new("/a~1b/~0", ConditionTest::Exists(true), false).unwrap();
+        assert!(escaped.holds(&json!({ "a/b": { "~": 1 } }), Matching::Strict));
     }
 }

@@ -1,165 +1,180 @@
-//! Which calls are allowed: rules on servers, tools and arguments, read-only operation, and how often.
+//! The operator's rules for calls: servers, tools and arguments, read-only operation, rate limits.
 //!
-//! A call is refused if any rule denies it; the order of rules does not matter. What no rule denies is allowed, unless
-//! the default is [`Action::Deny`]: then some rule must allow it.
+//! A call is refused if any rule denies it; the order of rules does not matter. A call that no rule
+//! denies is allowed, unless the default is [`Action::Deny`]: then a rule must allow it.
 //!
-//! Denying errs on the side of refusing and allowing on the side of not allowing: where a value cannot be judged (an
-//! array where a rule compares text, `..` in a path, two keys that a lenient server would take for one), a deny rule
-//! applies and an allow rule does not. Scripts are hostile, and servers read arguments each in their own way.
+//! If a value cannot be judged with certainty, a deny rule applies and an allow rule does not.
+//! This holds for an array where a rule compares text, for `..` in a path, for a text in another
+//! case, and for two keys that a lenient server would take for one. Scripts are hostile, and every
+//! server reads arguments in its own way.
 //!
 //! | module | one idea |
 //! |---|---|
-//! | [`rule`] | who is meant: names and globs |
-//! | [`condition`] | a test of arguments, read strictly or leniently |
-//! | `arguments` | arguments parsed so that nothing hides in them |
-//! | [`rate`] | how often |
-//! | [`refusal`] | what a refused caller is told |
+//! | `rule` | a rule: names and globs, conditions |
+//! | `glob` | globs of names and texts |
+//! | `invalid_rule` | the error of an invalid rule |
+//! | `condition` | a test of the values at a path |
+//! | `argument_path` | paths into arguments; strict and lenient matching |
+//! | `arguments` | arguments parsed so that nothing can hide in them |
+//! | `similarity` | texts that a server may treat as equal |
+//! | `text_variants` | the ways in which a server may read a text |
+//! | `coercion` | scalars that a server may accept for another kind |
+//! | `rate` | rate limits |
+//! | `refusal` | the message for a refused caller |
 
+mod argument_path;
 mod arguments;
-pub mod condition;
-pub mod rate;
-pub mod refusal;
-pub mod rule;
+mod coercion;
+mod condition;
+mod glob;
+mod invalid_rule;
+mod rate;
+mod refusal;
+mod rule;
+mod similarity;
 #[cfg(test)]
 mod tests;
+mod text_variants;
 
 use serde_json::Value;
 
+use self::argument_path::Matching;
 use self::arguments::Arguments;
-use self::condition::Reading;
-pub use self::condition::{Condition, Test};
-pub use self::rate::{Per, Rate};
+pub use self::condition::{Condition, ConditionTest};
+pub use self::invalid_rule::InvalidRule;
+pub use self::rate::{Rate, RateScope, parse_rate};
 pub use self::refusal::Refusal;
-pub use self::rule::{Action, BadRule, Names, Rule};
+pub use self::rule::{Action, NamePatterns, Rule};
 
-/// Arguments as conditions see them; `None` if they hide something.
-#[cfg(any(test, fuzzing))]
+/// Returns arguments as conditions see them; `None` if they cannot be judged.
+#[cfg(any(test, feature = "fuzzing"))]
 pub(crate) fn seen(text: &str) -> Option<Value> {
     let arguments = Arguments::parse(text);
     arguments.hides_something().is_none().then(|| arguments.value().clone())
 }
 
-/// The rules of one isolet.
+/// The compiled rules of the operator.
 #[derive(Debug, Default)]
 pub struct Policy {
-    options: Options,
-    rates: rate::Buckets,
+    options: PolicyOptions,
+    rates: rate::RateLimiter,
 }
 
-/// What a policy is made of.
+/// The parts of a policy.
 #[derive(Debug, Clone, Default)]
-pub struct Options {
-    /// What happens to a call of which no rule speaks.
+pub struct PolicyOptions {
+    /// The action for a call that no rule names.
     pub default: Action,
-    /// Whether only tools that declare to read may be called.
+    /// True if only tools that declare to be read-only may be called.
     pub read_only: bool,
-    /// `server/tool` patterns of tools that the operator knows to read only, whatever they declare.
-    pub read_only_tools: Vec<(Names, Names)>,
-    /// In no order.
+    /// `server/tool` patterns of tools that are read-only, whatever they declare.
+    pub read_only_tools: Vec<(NamePatterns, NamePatterns)>,
+    /// The rules. Their order does not matter.
     pub rules: Vec<Rule>,
-    /// How often.
+    /// The rate limits.
     pub rates: Vec<Rate>,
 }
 
-/// What a tool declares about itself. It is the server's word, no more.
+/// The hints that a tool declares about itself. isolet cannot verify them.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct Hints {
+pub struct ToolHints {
     /// `readOnlyHint` is true.
     pub reads: bool,
     /// `destructiveHint` is true.
     pub destroys: bool,
 }
 
-impl Hints {
-    /// Of a tool's definition.
+impl ToolHints {
+    /// Reads the hints of a tool's definition.
     pub fn of(definition: &Value) -> Self {
         let hint = |name: &str| definition["annotations"][name] == Value::Bool(true);
         Self { reads: hint("readOnlyHint"), destroys: hint("destructiveHint") }
     }
 }
 
-/// What is called.
+/// The target of a call.
 #[derive(Debug, Clone, Copy)]
-pub struct Target<'a> {
-    /// The server's exact name.
+pub struct CallTarget<'a> {
+    /// The exact name of the server.
     pub server: &'a str,
-    /// The tool's exact name, or `$resources`, `$readResource`, `$prompts`, `$getPrompt`.
+    /// The exact name of the tool, or `$resources`, `$readResource`, `$prompts`, `$getPrompt`.
     pub tool: &'a str,
-    /// What the tool declares; `None` for the `$` operations, and for nothing else: a tool may be called `$readResource`.
-    pub hints: Option<Hints>,
+    /// The hints of the tool; `None` only for the `$` operations: a tool may have the name
+    /// `$readResource`.
+    pub hints: Option<ToolHints>,
 }
 
-impl Target<'_> {
-    /// Resources and prompts belong to the server as a whole, no tool's name stands for them.
+impl CallTarget<'_> {
+    /// Resources and prompts belong to the server as a whole, not to a tool.
     fn is_operation(&self) -> bool {
         self.hints.is_none()
     }
 }
 
 impl Policy {
-    /// A policy of these parts.
-    pub fn new(options: Options) -> Self {
-        let rates = rate::Buckets::new(options.rates.clone());
+    /// Creates a policy.
+    pub fn new(options: PolicyOptions) -> Self {
+        let rates = rate::RateLimiter::new(options.rates.clone());
         Self { options, rates }
     }
 
-    /// Whether it refuses nothing, whatever is called.
+    /// Returns whether no call is ever refused.
     pub fn is_open(&self) -> bool {
-        let Options { default, read_only, rules, .. } = &self.options;
+        let PolicyOptions { default, read_only, rules, .. } = &self.options;
         *default == Action::Allow && !read_only && rules.is_empty()
     }
 
-    /// Whether nothing of the server can ever be called.
+    /// Returns whether no call of the server is ever allowed.
     pub fn hides_server(&self, server: &str) -> bool {
         let denied = self.options.rules.iter().any(|rule| rule.denies_whole_server(server));
         let allowed = || self.options.rules.iter().any(|rule| rule.allows_some_of(server));
         denied || (self.options.default == Action::Deny && !allowed())
     }
 
-    /// Whether the tool can be called at all, whatever the arguments.
+    /// Checks whether the tool can be called with any arguments. If not, it is hidden.
     ///
     /// # Errors
-    /// Why it cannot: it is to be hidden.
-    pub fn standing(&self, target: Target<'_>) -> Result<(), Refusal> {
+    /// The refusal.
+    pub fn check_tool(&self, target: CallTarget<'_>) -> Result<(), Refusal> {
         self.check(target, None)
     }
 
-    /// Whether this call may be made. `arguments` is JSON text.
+    /// Checks whether this call may be made. `arguments` is JSON text.
     ///
     /// # Errors
-    /// Why not.
-    pub fn judge(&self, target: Target<'_>, arguments: &str) -> Result<(), Refusal> {
-        // Most calls meet no rule that looks at arguments, and need no second parse.
+    /// The refusal.
+    pub fn judge(&self, target: CallTarget<'_>, arguments: &str) -> Result<(), Refusal> {
+        // Most calls match no rule with conditions, and need no second parse.
         if !self.options.rules.iter().any(|rule| rule.looks_at_arguments() && rule.names(target)) {
             return self.check(target, None);
         }
         self.check(target, Some(&Arguments::parse(arguments)))
     }
 
-    /// Counts a call against the rates, for `tenant` if the run has one.
+    /// Counts a call against the rate limits, for `tenant` if the run has one.
     ///
     /// # Errors
-    /// When it is one too many; nothing is counted then.
-    pub fn count(&self, target: Target<'_>, tenant: Option<&str>) -> Result<(), Refusal> {
+    /// The refusal of a call over a limit; nothing is counted then.
+    pub fn count(&self, target: CallTarget<'_>, tenant: Option<&str>) -> Result<(), Refusal> {
         self.rates.take(target, tenant)
     }
 
-    /// The names of rules that mean none of these tools, each a server and a tool: a rule that was misspelt protects
-    /// nothing.
+    /// Returns the names of rules that match none of these tools, each a server and a tool. A
+    /// misspelt rule protects nothing.
     pub fn idle_rules<'a>(&'a self, tools: &[(&str, &str)]) -> Vec<&'a str> {
         let rules = self.options.rules.iter().filter(|rule| {
             !rule.is_about_operations()
-                && !tools
-                    .iter()
-                    .any(|(server, tool)| rule.names(Target { server, tool, hints: Some(Hints::default()) }))
+                && !tools.iter().any(|(server, tool)| {
+                    rule.names(CallTarget { server, tool, hints: Some(ToolHints::default()) })
+                })
         });
         rules.map(|rule| rule.name.as_str()).collect()
     }
 
-    fn check(&self, target: Target<'_>, arguments: Option<&Arguments>) -> Result<(), Refusal> {
+    fn check(&self, target: CallTarget<'_>, arguments: Option<&Arguments>) -> Result<(), Refusal> {
         let rules = &self.options.rules;
         for rule in rules.iter().filter(|rule| rule.action == Action::Deny && rule.names(target)) {
-            if rule.applies(arguments, Reading::Forbidding) {
+            if rule.applies(arguments, Matching::Lenient) {
                 return Err(Refusal::denied(target, rule, arguments));
             }
         }
@@ -172,23 +187,21 @@ impl Policy {
         }
         match self.options.default {
             Action::Allow => Ok(()),
-            Action::Deny if allowing.clone().any(|rule| rule.applies(arguments, Reading::Permitting)) => {
-                Ok(())
-            }
+            Action::Deny if allowing.clone().any(|rule| rule.applies(arguments, Matching::Strict)) => Ok(()),
             Action::Deny => Err(Refusal::not_allowed(target, allowing.next(), arguments)),
         }
     }
 
-    /// Resources and prompts can hold what a denied tool would have given. Where rules keep back a part of a server, they
-    /// are kept back too, unless a rule allows them by name.
+    /// Resources and prompts may contain what a denied tool would return. If rules deny a part of a
+    /// server, they are denied too, unless a rule allows them by name.
     fn check_operation<'a>(
         &self,
-        target: Target<'_>,
+        target: CallTarget<'_>,
         mut allowing: impl Iterator<Item = &'a Rule> + Clone,
         arguments: Option<&Arguments>,
     ) -> Result<(), Refusal> {
         let by_name = |rule: &Rule| rule.is_about_operations() || rule.is_about_all_tools();
-        if allowing.clone().any(|rule| by_name(rule) && rule.applies(arguments, Reading::Permitting)) {
+        if allowing.clone().any(|rule| by_name(rule) && rule.applies(arguments, Matching::Strict)) {
             return Ok(());
         }
         if self.options.default == Action::Deny {
@@ -203,9 +216,10 @@ impl Policy {
         }
     }
 
-    fn reads(&self, target: Target<'_>) -> bool {
-        let vouched =
-            |(server, tool): &(Names, Names)| server.permits(target.server) && tool.permits(target.tool);
+    fn reads(&self, target: CallTarget<'_>) -> bool {
+        let vouched = |(server, tool): &(NamePatterns, NamePatterns)| {
+            server.permits(target.server) && tool.permits(target.tool)
+        };
         let hints = target.hints.unwrap_or_default();
         (hints.reads && !hints.destroys) || self.options.read_only_tools.iter().any(vouched)
     }

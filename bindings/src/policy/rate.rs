@@ -1,51 +1,56 @@
-//! How often: a bucket for each thing that is counted, filled at a steady pace.
+//! Rate limits: a token bucket for each thing that is counted.
 
 use std::collections::HashMap;
-use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use super::Target;
+use parking_lot::Mutex;
+
+use super::CallTarget;
+use super::invalid_rule::InvalidRule;
 use super::refusal::Refusal;
-use super::rule::{BadRule, Names};
+use super::rule::NamePatterns;
 
-/// Buckets that are kept. Tools are bounded by the servers' lists, tenants are whatever callers say.
-const MOST_BUCKETS: usize = 10_000;
+/// The most buckets. Tools are bounded by the servers' lists; tenants are chosen by callers.
+const MAX_BUCKETS: usize = 10_000;
 
-/// How many calls in which time.
+/// The least time between two sweeps, since a sweep looks at every bucket.
+const SWEEP_INTERVAL: Duration = Duration::from_secs(1);
+
+/// A rate limit: a number of calls in a time.
 #[derive(Debug, Clone)]
 pub struct Rate {
-    /// What a refused caller is told.
+    /// The name, which refusals show.
     pub name: String,
-    /// Of which servers.
-    pub servers: Names,
-    /// Which tools.
-    pub tools: Names,
-    /// How many.
+    /// The servers that it applies to.
+    pub servers: NamePatterns,
+    /// The tools that it applies to.
+    pub tools: NamePatterns,
+    /// The number of calls.
     pub calls: u32,
-    /// In this time.
+    /// The time in which they may be made.
     pub time: Duration,
-    /// What is counted by itself.
-    pub per: Per,
+    /// The things that are counted separately.
+    pub scope: RateScope,
 }
 
-/// What is counted by itself.
+/// The things that a rate limit counts separately.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub enum Per {
+pub enum RateScope {
     /// Each tool.
     #[default]
     Tool,
-    /// Each tenant, all tools that the rule names together; runs without a tenant are one.
+    /// Each tenant, over all tools that the rule names. Runs without a tenant count as one.
     Tenant,
-    /// Everything together.
+    /// Nothing: all calls together.
     All,
 }
 
-/// Reads `60/m`.
+/// Parses a rate such as `60/m`.
 ///
 /// # Errors
-/// When it is no rate.
-pub fn parse(text: &str) -> Result<(u32, Duration), BadRule> {
-    let bad = || BadRule::Rate(text.to_owned());
+/// Text that is not a rate.
+pub fn parse_rate(text: &str) -> Result<(u32, Duration), InvalidRule> {
+    let bad = || InvalidRule::Rate(text.to_owned());
     let (calls, unit) = text.split_once('/').ok_or_else(bad)?;
     let seconds = match unit.trim() {
         "s" => 1,
@@ -58,34 +63,19 @@ pub fn parse(text: &str) -> Result<(u32, Duration), BadRule> {
     if calls == 0 || calls > 1_000_000 { Err(bad()) } else { Ok((calls, Duration::from_secs(seconds))) }
 }
 
+/// The rate limits and their token buckets.
 #[derive(Debug, Default)]
-pub(super) struct Buckets {
+pub(super) struct RateLimiter {
     rates: Vec<Rate>,
-    filled: Mutex<Filled>,
+    /// One lock for all buckets: a call takes from every bucket that applies, or from none.
+    buckets: Mutex<Buckets>,
 }
 
 #[derive(Debug, Default)]
-struct Filled {
-    /// By rate and what is counted.
-    buckets: HashMap<(usize, String), Bucket>,
-    swept: Option<Instant>,
-}
-
-impl Filled {
-    /// Forgets full buckets, which are as good as none, where there are too many; whether there still are.
-    fn sweep(&mut self, rates: &[Rate], now: Instant) -> bool {
-        /// Looking at all of them costs time, and callers decide how often they come.
-        const EVERY: Duration = Duration::from_secs(1);
-        if self.buckets.len() < MOST_BUCKETS {
-            return false;
-        }
-        if self.swept.is_none_or(|swept| now.saturating_duration_since(swept) >= EVERY) {
-            self.swept = Some(now);
-            self.buckets
-                .retain(|(index, _), bucket| rates[*index].level(*bucket, now) < rates[*index].full());
-        }
-        self.buckets.len() >= MOST_BUCKETS
-    }
+struct Buckets {
+    /// By the index of the rate limit and the name of the thing that is counted.
+    by_name: HashMap<(usize, String), Bucket>,
+    last_sweep: Option<Instant>,
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -94,52 +84,72 @@ struct Bucket {
     at: Instant,
 }
 
-impl Buckets {
+impl RateLimiter {
     pub(super) fn new(rates: Vec<Rate>) -> Self {
-        Self { rates, filled: Mutex::default() }
+        Self { rates, ..Self::default() }
     }
 
-    pub(super) fn take(&self, target: Target<'_>, tenant: Option<&str>) -> Result<(), Refusal> {
+    pub(super) fn take(&self, target: CallTarget<'_>, tenant: Option<&str>) -> Result<(), Refusal> {
         self.take_at(target, tenant, Instant::now())
     }
 
-    /// Takes from every bucket that the call concerns, or from none.
-    fn take_at(&self, target: Target<'_>, tenant: Option<&str>, now: Instant) -> Result<(), Refusal> {
-        let concerned: Vec<(usize, &Rate)> = self
-            .rates
-            .iter()
-            .enumerate()
-            .filter(|(_, rate)| rate.servers.forbids(target.server) && rate.tools.forbids(target.tool))
-            .collect();
+    /// Takes a call from every bucket that applies, or from none.
+    fn take_at(&self, target: CallTarget<'_>, tenant: Option<&str>, now: Instant) -> Result<(), Refusal> {
+        let concerns = |rate: &Rate| rate.servers.forbids(target.server) && rate.tools.forbids(target.tool);
+        let concerned: Vec<(usize, &Rate)> =
+            self.rates.iter().enumerate().filter(|(_, rate)| concerns(rate)).collect();
         if concerned.is_empty() {
             return Ok(());
         }
-        let mut filled = self.filled.lock().unwrap_or_else(PoisonError::into_inner);
-        let crowded = filled.sweep(&self.rates, now);
+        let mut buckets = self.buckets.lock();
+        let is_full = buckets.sweep(&self.rates, now);
         let mut taken = Vec::with_capacity(concerned.len());
         for (index, rate) in concerned {
-            let key = match rate.per {
-                Per::Tool => format!("{}/{}", target.server, target.tool),
-                Per::Tenant => tenant.unwrap_or_default().to_owned(),
-                Per::All => String::new(),
-            };
-            // Past the bound newcomers share one bucket, which no name can mean.
-            let key = if crowded && !filled.buckets.contains_key(&(index, key.clone())) {
-                "\0".to_owned()
-            } else {
-                key
-            };
-            let key = (index, key);
-            let level = filled.buckets.get(&key).map_or(rate.full(), |bucket| rate.level(*bucket, now));
+            let key = buckets.key((index, rate.scope.name(target, tenant)), is_full);
+            let bucket = buckets.by_name.get(&key).copied().unwrap_or(Bucket { calls: rate.full(), at: now });
+            let level = rate.level(bucket, now);
             if level < 1.0 {
                 let wait = (1.0 - level) * rate.time.as_secs_f64() / rate.full();
                 let shown = format!("{} calls in {:?}", rate.calls, rate.time);
                 return Err(Refusal::too_often(target, &rate.name, &shown, (wait * 1e3).ceil() as u64));
             }
-            taken.push((key, Bucket { calls: level - 1.0, at: now }));
+            taken.push((key, Bucket { calls: level - 1.0, at: bucket.at.max(now) }));
         }
-        filled.buckets.extend(taken);
+        buckets.by_name.extend(taken);
         Ok(())
+    }
+}
+
+impl Buckets {
+    /// Returns the key of a bucket. Past the bound, new names share one bucket, whose name cannot
+    /// be that of a tool or tenant.
+    fn key(&self, key: (usize, String), is_full: bool) -> (usize, String) {
+        if is_full && !self.by_name.contains_key(&key) { (key.0, "\0".to_owned()) } else { key }
+    }
+
+    /// Removes full buckets if there are too many; a full bucket equals an absent one. Returns
+    /// whether there are still too many.
+    fn sweep(&mut self, rates: &[Rate], now: Instant) -> bool {
+        if self.by_name.len() < MAX_BUCKETS {
+            return false;
+        }
+        if self.last_sweep.is_none_or(|last| now.saturating_duration_since(last) >= SWEEP_INTERVAL) {
+            self.last_sweep = Some(now);
+            self.by_name
+                .retain(|(index, _), bucket| rates[*index].level(*bucket, now) < rates[*index].full());
+        }
+        self.by_name.len() >= MAX_BUCKETS
+    }
+}
+
+impl RateScope {
+    /// The name of the thing that a call counts for.
+    fn name(self, target: CallTarget<'_>, tenant: Option<&str>) -> String {
+        match self {
+            Self::Tool => format!("{}/{}", target.server, target.tool),
+            Self::Tenant => tenant.unwrap_or_default().to_owned(),
+            Self::All => String::new(),
+        }
     }
 }
 
@@ -148,7 +158,7 @@ impl Rate {
         f64::from(self.calls)
     }
 
-    /// How many calls are in the bucket by now.
+    /// The calls in the bucket at this time.
     fn level(&self, bucket: Bucket, now: Instant) -> f64 {
         let since = now.saturating_duration_since(bucket.at).as_secs_f64();
         (bucket.calls + since * self.full() / self.time.as_secs_f64()).min(self.full())
@@ -157,22 +167,22 @@ impl Rate {
 
 #[cfg(test)]
 mod tests {
-    use super::super::Hints;
+    use super::super::ToolHints;
     use super::*;
 
-    fn buckets(rate: &str, tool: &str, per: Per) -> Buckets {
-        let (calls, time) = parse(rate).unwrap();
-        let (servers, tools) = (Names::default(), Names::new(&[tool]).unwrap());
-        Buckets::new(vec![Rate { name: "r".to_owned(), servers, tools, calls, time, per }])
+    fn buckets(rate: &str, tool: &str, scope: RateScope) -> RateLimiter {
+        let (calls, time) = parse_rate(rate).unwrap();
+        let (servers, tools) = (NamePatterns::default(), NamePatterns::new(&[tool]).unwrap());
+        RateLimiter::new(vec![Rate { name: "r".to_owned(), servers, tools, calls, time, scope }])
     }
 
-    fn target(tool: &str) -> Target<'_> {
-        Target { server: "s", tool, hints: Some(Hints::default()) }
+    fn target(tool: &str) -> CallTarget<'_> {
+        CallTarget { server: "s", tool, hints: Some(ToolHints::default()) }
     }
 
     #[test]
     fn a_bucket_empties_and_fills_again() {
-        let buckets = buckets("2/s", "a*", Per::Tool);
+        let buckets = buckets("2/s", "a*", RateScope::Tool);
         let start = Instant::now();
         let take =
             |tool, after: u64| buckets.take_at(target(tool), None, start + Duration::from_millis(after));
@@ -186,37 +196,53 @@ mod tests {
     }
 
     #[test]
-    fn tenants_are_counted_apart_and_everything_together() {
+    fn tenants_are_counted_separately_and_all_together() {
         let now = Instant::now();
-        let tenants = buckets("1/m", "*", Per::Tenant);
+        let tenants = buckets("1/m", "*", RateScope::Tenant);
         assert!(tenants.take_at(target("a"), Some("x"), now).is_ok());
         assert!(tenants.take_at(target("b"), Some("x"), now).is_err());
         assert!(tenants.take_at(target("a"), Some("y"), now).is_ok());
         assert!(tenants.take_at(target("a"), None, now).is_ok());
-        let all = buckets("1/m", "*", Per::All);
+        let all = buckets("1/m", "*", RateScope::All);
         assert!(all.take_at(target("a"), Some("x"), now).is_ok());
         assert!(all.take_at(target("b"), Some("y"), now).is_err());
     }
 
     #[test]
-    fn invented_tenants_do_not_fill_the_memory_and_do_not_get_more() {
-        let buckets = buckets("1/h", "*", Per::Tenant);
+    fn invented_tenants_neither_fill_the_memory_nor_get_more_calls() {
+        let buckets = buckets("1/h", "*", RateScope::Tenant);
         let now = Instant::now();
         let mut let_through = 0;
-        for number in 0..2 * MOST_BUCKETS {
+        for number in 0..2 * MAX_BUCKETS {
             let_through +=
                 usize::from(buckets.take_at(target("a"), Some(&format!("t{number}")), now).is_ok());
         }
-        // One more for all that came too late.
-        assert_eq!(let_through, MOST_BUCKETS + 1);
-        assert_eq!(buckets.filled.lock().unwrap().buckets.len(), MOST_BUCKETS + 1);
+        // All names past the bound share one more.
+        assert_eq!(let_through, MAX_BUCKETS + 1);
+        assert_eq!(buckets.buckets.lock().by_name.len(), MAX_BUCKETS + 1);
     }
 
     #[test]
-    fn rates_are_numbers_in_a_time() {
-        assert_eq!(parse("60/m").unwrap(), (60, Duration::from_secs(60)));
+    fn refused_calls_leave_no_buckets() {
+        let (servers, tools) = (NamePatterns::default(), NamePatterns::default());
+        let (calls, time) = parse_rate("1/h").unwrap();
+        let each = Rate { name: "each".to_owned(), servers, tools, calls, time, scope: RateScope::Tenant };
+        let all = Rate { name: "all".to_owned(), scope: RateScope::All, ..each.clone() };
+        let buckets = RateLimiter::new(vec![each, all]);
+        let now = Instant::now();
+        assert!(buckets.take_at(target("a"), Some("x"), now).is_ok());
+        for number in 0..100 {
+            let refusal = buckets.take_at(target("a"), Some(&format!("t{number}")), now).unwrap_err();
+            assert_eq!(refusal.rule, "all");
+        }
+        assert_eq!(buckets.buckets.lock().by_name.len(), 2);
+    }
+
+    #[test]
+    fn rates_are_parsed() {
+        assert_eq!(parse_rate("60/m").unwrap(), (60, Duration::from_secs(60)));
         for wrong in ["", "60", "0/s", "1/y", "-1/s", "1.5/s", "/s", "9999999999/s"] {
-            assert!(parse(wrong).is_err(), "{wrong}");
+            assert!(parse_rate(wrong).is_err(), "{wrong}");
         }
     }
 }

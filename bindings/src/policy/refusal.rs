@@ -1,47 +1,53 @@
-//! What a refused caller is told: which rule, why, and what to do next. The reader is the model that wrote the script.
+//! Refusals of calls: the rule, the reason, and what to do next. Their reader is the model that
+//! wrote the script.
 
 use super::arguments::Arguments;
-use super::{Rule, Target};
+use super::{CallTarget, Rule};
 
-/// Why a call was not made.
+/// The refusal of a call.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{message}")]
 pub struct Refusal {
-    /// The rule's name; `read_only`, `default`, `lock` and `audit` are isolet's own.
+    /// The name of the rule. `read_only`, `default`, `tools`, `lock`, `unlisted` and `audit` are
+    /// isolet's own.
     pub rule: String,
-    /// Whether the same call may be made later.
+    /// True if the same call may succeed later.
     pub later: bool,
-    /// What happened.
+    /// The explanation: the event and its reason.
     pub message: String,
-    /// What to do next.
+    /// The advice for the caller.
     pub hint: String,
 }
 
-/// The operator is the one who can change a rule.
-const ASK: &str = "Do without it; only the operator of isolet can change its rules (isolet.toml).";
+/// The hint that only the operator can change a rule.
+const ASK_OPERATOR: &str = "Do without it; only the operator of isolet can change its rules (isolet.toml).";
 
 impl Refusal {
     fn new(rule: impl Into<String>, message: String, hint: impl Into<String>) -> Self {
         Self { rule: rule.into(), later: false, message, hint: hint.into() }
     }
 
-    pub(super) fn denied(target: Target<'_>, rule: &Rule, arguments: Option<&Arguments>) -> Self {
-        let Target { server, tool, .. } = target;
+    pub(super) fn denied(target: CallTarget<'_>, rule: &Rule, arguments: Option<&Arguments>) -> Self {
+        let CallTarget { server, tool, .. } = target;
         let name = &rule.name;
         let reason = rule.reason.as_ref().map_or(String::new(), |reason| format!(" Reason: {reason}"));
         if !rule.looks_at_arguments() {
-            return Self::new(name, format!("The rule \"{name}\" denies {server}/{tool}.{reason}"), ASK);
+            return Self::new(
+                name,
+                format!("The rule \"{name}\" denies {server}/{tool}.{reason}"),
+                ASK_OPERATOR,
+            );
         }
         let (why, hint) = looks_at(rule, arguments);
         Self::new(name, format!("The rule \"{name}\" denies {server}/{tool} {why}.{reason}"), hint)
     }
 
     pub(super) fn not_allowed(
-        target: Target<'_>,
+        target: CallTarget<'_>,
         nearest: Option<&Rule>,
         arguments: Option<&Arguments>,
     ) -> Self {
-        let Target { server, tool, .. } = target;
+        let CallTarget { server, tool, .. } = target;
         match nearest.filter(|rule| rule.looks_at_arguments() && arguments.is_some()) {
             Some(rule) => {
                 let (why, hint) = looks_at(rule, arguments);
@@ -53,13 +59,13 @@ impl Refusal {
                 format!(
                     "No rule allows {server}/{tool}, and what no rule allows is denied here (rule \"default\")."
                 ),
-                ASK,
+                ASK_OPERATOR,
             ),
         }
     }
 
-    pub(super) fn read_only(target: Target<'_>) -> Self {
-        let Target { server, tool, .. } = target;
+    pub(super) fn read_only(target: CallTarget<'_>) -> Self {
+        let CallTarget { server, tool, .. } = target;
         Self::new(
             "read_only",
             format!(
@@ -69,20 +75,20 @@ impl Refusal {
         )
     }
 
-    pub(super) fn restricted(target: Target<'_>, rule: &Rule) -> Self {
-        let Target { server, tool, .. } = target;
+    pub(super) fn restricted(target: CallTarget<'_>, rule: &Rule) -> Self {
+        let CallTarget { server, tool, .. } = target;
         let name = &rule.name;
         Self::new(
             name,
             format!(
-                "The rule \"{name}\" keeps back a part of \"{server}\", and with it resources and prompts ({tool})."
+                "The rule \"{name}\" denies a part of \"{server}\", and with it resources and prompts ({tool})."
             ),
             format!("Use its tools. The operator can allow this with a rule that names `{tool}`."),
         )
     }
 
-    pub(super) fn too_often(target: Target<'_>, rule: &str, rate: &str, wait_ms: u64) -> Self {
-        let Target { server, tool, .. } = target;
+    pub(super) fn too_often(target: CallTarget<'_>, rule: &str, rate: &str, wait_ms: u64) -> Self {
+        let CallTarget { server, tool, .. } = target;
         Self {
             later: true,
             ..Self::new(
@@ -93,7 +99,7 @@ impl Refusal {
         }
     }
 
-    /// The definition is not the one that was approved.
+    /// Refuses a definition that the lock file does not approve.
     pub(crate) fn unapproved(server: &str, tool: &str, what: &str) -> Self {
         Self::new(
             "lock",
@@ -105,7 +111,18 @@ impl Refusal {
         )
     }
 
-    /// What rules and lock would judge is not known.
+    /// Refuses a tool that the configuration of the server does not offer.
+    pub(crate) fn not_chosen(server: &str, tool: &str) -> Self {
+        Self::new(
+            "tools",
+            format!(
+                "{server}/{tool} is not offered: the configuration of \"{server}\" keeps it back (rule \"tools\")."
+            ),
+            "Do without it; only the operator of isolet can change which tools a server's configuration lets through.",
+        )
+    }
+
+    /// Refuses a tool whose definition is not known, so that rules cannot judge it.
     pub(crate) fn unknown(server: &str, tool: &str) -> Self {
         Self {
             later: true,
@@ -115,34 +132,39 @@ impl Refusal {
                     "\"{server}\" has not listed a tool \"{tool}\", and rules are in force that need its definition (rule \
                      \"unlisted\")."
                 ),
-                "Try again when the server has listed its tools; /v1/servers shows its state.",
+                "Try again when the server has listed its tools; the operator sees its state and what it printed in isolet's log.",
             )
         }
     }
 
-    /// There would be no record.
+    /// Refuses a call that could not be recorded.
     pub(crate) fn unrecorded(server: &str, tool: &str, why: &str) -> Self {
         Self {
             later: true,
             ..Self::new(
                 "audit",
                 format!("{server}/{tool} was not called: {why} (rule \"audit\")."),
-                "This is no fault of the script. The operator of isolet has to mend the audit log.",
+                "The script is not at fault. The operator of isolet has to repair the audit log.",
             )
         }
     }
 }
 
-/// Why arguments were refused, and what to do.
+/// Explains a refusal because of arguments, and what to do.
 fn looks_at(rule: &Rule, arguments: Option<&Arguments>) -> (String, String) {
     if let Some(hidden) = arguments.and_then(Arguments::hides_something) {
         return (
-            format!("with these arguments: {hidden}, so nobody can tell what the server would read"),
+            format!("with these arguments: {hidden}, so it is not certain what the server would read"),
             "Send plain arguments, each key once.".to_owned(),
         );
     }
     let mut paths = rule.paths();
     paths.dedup();
     let paths = paths.join(", ");
-    (format!("with these arguments (it looks at {paths})"), format!("Call it with other values of {paths}."))
+    let absent = arguments.map(|arguments| rule.absent(arguments)).unwrap_or_default();
+    let hint = match absent.is_empty() {
+        true => format!("Call it with other values of {paths}."),
+        false => format!("The rule needs an argument {}; other tools may have it.", absent.join(", ")),
+    };
+    (format!("with these arguments (it looks at {paths})"), hint)
 }

@@ -1,46 +1,46 @@
-//! One rule: who is meant, and under which conditions.
+//! One rule: the servers and tools that it names, and its conditions.
 
-use globset::{GlobBuilder, GlobMatcher};
+use globset::GlobMatcher;
 
-use super::Target;
+use super::CallTarget;
+use super::argument_path::Matching;
 use super::arguments::Arguments;
-use super::condition::{Condition, Reading};
+use super::condition::Condition;
+use super::glob::glob;
+use super::invalid_rule::InvalidRule;
 
-/// Longer globs become large regular expressions.
-const LONGEST_GLOB: usize = 256;
-
-/// What a rule does.
+/// The action of a rule.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Action {
-    /// Lets calls through that nothing denies.
+    /// Allows calls that no other rule denies.
     #[default]
     Allow,
-    /// Refuses calls.
+    /// Denies calls.
     Deny,
 }
 
 /// One rule.
 #[derive(Debug, Clone)]
 pub struct Rule {
-    /// What a refused caller is told.
+    /// The name, which refusals show.
     pub name: String,
-    /// What it does.
+    /// The action.
     pub action: Action,
-    /// Of which servers.
-    pub servers: Names,
-    /// Which tools.
-    pub tools: Names,
-    /// All of these must hold.
+    /// The servers that it names.
+    pub servers: NamePatterns,
+    /// The tools that it names.
+    pub tools: NamePatterns,
+    /// The rule applies if all of these hold.
     pub when: Vec<Condition>,
-    /// It does not apply if there are some and all of these hold.
+    /// The rule does not apply if there are some, and all of them hold.
     pub unless: Vec<Condition>,
-    /// Why, in the operator's words.
+    /// The reason, in the operator's words.
     pub reason: Option<String>,
 }
 
-/// Names, as globs. None at all means every name.
+/// Patterns of names, as globs. An empty list matches every name.
 #[derive(Debug, Clone, Default)]
-pub struct Names {
+pub struct NamePatterns {
     globs: Vec<Glob>,
 }
 
@@ -51,53 +51,25 @@ struct Glob {
     any_case: GlobMatcher,
 }
 
-/// A rule that is none.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum BadRule {
-    /// Not a glob.
-    #[error("`{glob}` is no pattern: {reason}")]
-    Glob {
-        /// As it was given.
-        glob: String,
-        /// What is wrong with it.
-        reason: String,
-    },
-    /// Not a path into arguments.
-    #[error("`{0}` is no path into arguments: write /name, /list/0/name or /list/*/name")]
-    Path(String),
-    /// Not a rate.
-    #[error("`{0}` is no rate: write a number of calls and a time, such as 10/s, 60/m, 1000/h or 5000/d")]
-    Rate(String),
-}
-
-pub(super) fn glob(text: &str, any_case: bool) -> Result<GlobMatcher, BadRule> {
-    let bad = |reason: String| BadRule::Glob { glob: text.to_owned(), reason };
-    if text.len() > LONGEST_GLOB {
-        return Err(bad(format!("it is longer than {LONGEST_GLOB} bytes")));
-    }
-    let glob = GlobBuilder::new(text).literal_separator(false).case_insensitive(any_case).build();
-    glob.map(|glob| glob.compile_matcher()).map_err(|error| bad(error.kind().to_string()))
-}
-
-impl Names {
-    /// Reads globs.
+impl NamePatterns {
+    /// Compiles globs.
     ///
     /// # Errors
-    /// When one is none.
-    pub fn new<T: AsRef<str>>(globs: &[T]) -> Result<Self, BadRule> {
+    /// An invalid glob.
+    pub fn new<T: AsRef<str>>(globs: &[T]) -> Result<Self, InvalidRule> {
         let globs = globs.iter().map(AsRef::as_ref).map(|text| {
             Ok(Glob { text: text.to_owned(), exact: glob(text, false)?, any_case: glob(text, true)? })
         });
         Ok(Self { globs: globs.collect::<Result<_, _>>()? })
     }
 
-    /// Whether `name` is meant exactly.
-    pub(super) fn permits(&self, name: &str) -> bool {
+    /// Returns whether `name` matches exactly.
+    pub(crate) fn permits(&self, name: &str) -> bool {
         self.globs.is_empty() || self.globs.iter().any(|glob| glob.exact.is_match(name) || glob.text == name)
     }
 
-    /// Whether `name` may be meant: whatever its case, and also as the alias that declarations show for it.
-    pub(super) fn forbids(&self, name: &str) -> bool {
+    /// Returns whether `name` may match, ignoring case, also as the alias in declarations.
+    pub(crate) fn forbids(&self, name: &str) -> bool {
         if self.permits(name) {
             return true;
         }
@@ -111,8 +83,8 @@ impl Names {
 }
 
 impl Rule {
-    /// Whether the rule speaks of the target, its conditions aside.
-    pub(super) fn names(&self, target: Target<'_>) -> bool {
+    /// Returns whether the rule names the target. Conditions are not checked.
+    pub(super) fn names(&self, target: CallTarget<'_>) -> bool {
         self.names_server(target.server)
             && match self.action {
                 Action::Allow => self.tools.permits(target.tool),
@@ -131,7 +103,7 @@ impl Rule {
         !self.when.is_empty() || !self.unless.is_empty()
     }
 
-    /// Whether it means resources or prompts by name.
+    /// Returns whether the rule names only resources or prompts.
     pub fn is_about_operations(&self) -> bool {
         !self.tools.globs.is_empty() && self.tools.globs.iter().all(|glob| glob.text.starts_with('$'))
     }
@@ -151,22 +123,31 @@ impl Rule {
         self.action == Action::Allow && self.names_server(server)
     }
 
-    /// Whether its conditions hold. Without arguments the question is what can be said before there are any: a rule that
-    /// denies must deny everything, one that allows need only allow something.
-    pub(super) fn applies(&self, arguments: Option<&Arguments>, reading: Reading) -> bool {
+    /// Checks the conditions. Without arguments, a rule that denies applies if it denies every
+    /// call, and one that allows applies if it may allow some call.
+    pub(super) fn applies(&self, arguments: Option<&Arguments>, matching: Matching) -> bool {
         let Some(arguments) = arguments else {
-            return !self.looks_at_arguments() || reading == Reading::Permitting;
+            return !self.looks_at_arguments() || matching == Matching::Strict;
         };
         if arguments.hides_something().is_some() && self.looks_at_arguments() {
-            return reading == Reading::Forbidding;
+            return matching == Matching::Lenient;
         }
         let value = arguments.value();
-        self.when.iter().all(|condition| condition.holds(value, reading))
+        self.when.iter().all(|condition| condition.holds(value, matching))
             && (self.unless.is_empty()
-                || !self.unless.iter().all(|condition| condition.holds(value, reading.opposite())))
+                || !self.unless.iter().all(|condition| condition.holds(value, matching.opposite())))
     }
 
-    /// The paths that its conditions look at.
+    /// Returns the paths of values that the call lacks.
+    pub(super) fn absent(&self, arguments: &Arguments) -> Vec<&str> {
+        let wanted = match self.action {
+            Action::Allow => &self.when,
+            Action::Deny => &self.unless,
+        };
+        wanted.iter().filter(|wanted| wanted.lacks(arguments.value())).map(Condition::path).collect()
+    }
+
+    /// Returns the paths of all conditions.
     pub(super) fn paths(&self) -> Vec<&str> {
         self.when.iter().chain(&self.unless).map(Condition::path).collect()
     }

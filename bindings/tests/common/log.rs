@@ -1,19 +1,20 @@
-//! What was logged on this thread.
+//! The log of this thread.
 
 use std::fmt::{Debug, Write as _};
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 
+use parking_lot::Mutex;
 use tracing::field::{Field, Visit};
 use tracing::span::{Attributes, Id, Record};
 use tracing::{Event, Metadata, Subscriber};
 
-/// Keeps the text of every event, whoever wrote it and at whatever level.
+/// Keeps the text of every event down to the level info.
 #[derive(Clone, Default)]
 pub struct Log(Arc<Mutex<String>>);
 
 impl Log {
     pub fn text(&self) -> String {
-        self.0.lock().unwrap().clone()
+        self.0.lock().clone()
     }
 }
 
@@ -39,7 +40,7 @@ impl Subscriber for Log {
     fn record_follows_from(&self, _: &Id, _: &Id) {}
 
     fn event(&self, event: &Event<'_>) {
-        let mut text = self.0.lock().unwrap();
+        let mut text = self.0.lock();
         write!(text, "\n{} {}", event.metadata().level(), event.metadata().target()).unwrap();
         event.record(&mut Line(&mut text));
     }

@@ -1,4 +1,4 @@
-//! What the tests of this crate share.
+//! Helpers of the tests of this crate.
 #![allow(dead_code, reason = "each test program uses its part")]
 
 pub mod log;
@@ -7,16 +7,12 @@ pub mod web;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
-use isolet_bindings::config::{Secret, TransportConfig};
-use isolet_bindings::{GuardCommand, McpConfig, ServerConfig, UpstreamOptions, Upstreams};
+use isolet_bindings::config::{McpConfig, Secret, ServerConfig, TransportConfig};
+use isolet_bindings::{GuardCommand, UpstreamOptions, Upstreams};
 
-/// The program of `examples/fixture.rs`, which `cargo test` builds beside this one.
+/// The path of the fixture program.
 pub fn fixture_program() -> PathBuf {
-    let me = std::env::current_exe().expect("a path to this program");
-    let folder = me.ancestors().nth(2).expect("target/debug/deps");
-    let path = folder.join("examples/fixture");
-    assert!(path.exists(), "{} is missing: cargo build -p isolet-bindings --example fixture", path.display());
-    path
+    PathBuf::from(env!("CARGO_BIN_EXE_fixture"))
 }
 
 /// A fixture server.
@@ -24,18 +20,18 @@ pub fn fixture<'a>(modes: impl IntoIterator<Item = &'a str>) -> ServerConfig {
     ServerConfig::stdio(fixture_program().to_string_lossy(), modes)
 }
 
-/// Options with the guard.
+/// The default options with a guard.
 pub fn options() -> UpstreamOptions {
     let guard = GuardCommand { program: fixture_program(), args: vec!["guard".into()] };
     UpstreamOptions { guard: Some(guard), ..UpstreamOptions::default() }
 }
 
-/// One server, as settled as it gets.
+/// Starts one server, and waits until it is ready or has failed.
 pub async fn start(name: &str, server: ServerConfig) -> Upstreams {
     start_with(name, server, options()).await
 }
 
-/// One server with these options, as settled as it gets.
+/// Starts one server with these options, and waits until it is ready or has failed.
 pub async fn start_with(name: &str, server: ServerConfig, options: UpstreamOptions) -> Upstreams {
     let mut config = McpConfig::default();
     config.servers.insert(name.to_owned(), server);
@@ -58,7 +54,7 @@ pub async fn eventually(what: &str, mut holds: impl FnMut() -> bool) {
     }
 }
 
-/// Whether a process exists and is no zombie.
+/// Returns whether a process exists and is not a zombie.
 pub fn is_alive(pid: u32) -> bool {
     let stat = std::fs::read_to_string(Path::new("/proc").join(pid.to_string()).join("stat"));
     stat.is_ok_and(|stat| !stat.rsplit(')').next().unwrap_or_default().trim_start().starts_with('Z'))

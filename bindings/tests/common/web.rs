@@ -3,7 +3,7 @@
 use std::io::{BufRead, BufReader};
 use std::process::{Child, Command, Stdio};
 
-use isolet_bindings::ServerConfig;
+use isolet_bindings::config::ServerConfig;
 
 use super::fixture_program;
 
