@@ -1,18 +1,46 @@
-//! Makes the V8 snapshot: everything static that a fresh context needs, evaluated once at build time.
+//! Makes the V8 snapshots: the static part of a fresh context, evaluated once at build time. There
+//! are two, for V8 with its compilers and for V8 without.
 //!
-//! It must be made in another process than the one that uses it (a second snapshot creator in a process crashes V8),
-//! and a build script is one. Natives are stubs here; the running process gives the real ones under the same indices.
+//! A snapshot must be made in another process than the one that uses it, and than the other
+//! snapshot: a second snapshot creator in a process crashes V8, and flags hold for the whole
+//! process. So this script starts itself again for each. Host functions are stubs here; the running
+//! process supplies the real ones in the same order.
 
 use std::path::{Path, PathBuf};
+use std::process::Command;
 use std::{env, fs};
 
-include!("src/native_names.rs");
+macro_rules! natives {
+    ($($name:literal => $function:path,)*) => {
+        /// The names of the host functions, in the order of the snapshot's external references.
+        const NATIVES: &[&str] = &[$($name),*];
+    };
+}
+
+macro_rules! entry_functions {
+    ($($(#[$doc:meta])* $name:ident,)*) => {
+        /// The names of the functions that Rust calls, in the order of the context's data.
+        const ENTRY_FUNCTIONS: &[&str] = &[$(stringify!($name)),*];
+    };
+}
+
+macro_rules! shared_enums {
+    ($($(#[$doc:meta])* $name:ident { $($variant:ident),* $(,)? })*) => {
+        /// The names of the shared enumerations and of their variants.
+        const SHARED_ENUMS: &[(&str, &[&str])] = &[$((stringify!($name), &[$(stringify!($variant)),*])),*];
+    };
+}
+
+include!("src/js_interface_tables.rs");
 include!("src/v8_flags.rs");
 
 #[path = "../third_party/v8/link-order.rs"]
 mod link_order;
 
-/// One distinct function per native: V8 finds a callback's index by its address, so no two may be the same function.
+#[path = "../third_party/v8/archive.rs"]
+mod archive;
+
+/// A distinct function for each host function. V8 finds the index of a callback by its address.
 fn stub<const INDEX: i32>(
     _scope: &mut v8::PinScope<'_, '_>,
     _arguments: v8::FunctionCallbackArguments<'_>,
@@ -26,31 +54,48 @@ macro_rules! stubs {
 }
 
 fn main() {
+    let mut told = env::args_os().skip(1);
+    if let (Some(kind), Some(file)) = (told.next(), told.next()) {
+        return make_snapshot(kind == "jit", Path::new(&file));
+    }
     let out = PathBuf::from(env::var_os("OUT_DIR").expect("cargo sets OUT_DIR"));
     println!("cargo:rerun-if-changed=build.rs");
     println!("cargo:rerun-if-changed=js");
-    println!("cargo:rerun-if-changed=src/native_names.rs");
+    println!("cargo:rerun-if-changed=src/js_interface_tables.rs");
     println!("cargo:rerun-if-changed=src/v8_flags.rs");
 
     link_order::ask("examples");
+    archive::tell();
 
-    let left = v8::V8::set_flags_from_command_line(
-        std::iter::once("isolet").chain(FLAGS.iter().copied()).map(String::from).collect(),
-    );
+    let itself = env::current_exe().expect("the path of this script");
+    for (kind, file) in SNAPSHOTS {
+        let made = Command::new(&itself).arg(kind).arg(out.join(file)).status().expect("this script runs");
+        assert!(made.success(), "the snapshot {file} was not made: {made}");
+    }
+}
+
+const SNAPSHOTS: [(&str, &str); 2] = [("jit", "isolet.snapshot"), ("jitless", "jitless.snapshot")];
+
+/// Makes one snapshot, in a process of its own.
+fn make_snapshot(jit: bool, file: &Path) {
+    let left = v8::V8::set_flags_from_command_line(words(jit));
     assert_eq!(left.len(), 1, "V8 does not know these flags: {left:?}");
     v8::V8::initialize_platform(v8::new_single_threaded_default_platform(false).make_shared());
     v8::V8::initialize();
     let blob = snapshot(Path::new("js"));
-    fs::write(out.join("isolet.snapshot"), &*blob).expect("OUT_DIR is writable");
+    fs::write(file, &*blob).expect("OUT_DIR is writable");
 }
 
 fn snapshot(folder: &Path) -> v8::StartupData {
-    let stubs: [v8::FunctionCallback; 40] = stubs!(
+    let files = ordered(folder);
+    let stubs: [v8::FunctionCallback; 80] = stubs!(
         0 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17 18 19 20 21 22 23 24 25 26 27 28 29 30 31 32 33 34 35 36 37 38 39
+        40 41 42 43 44 45 46 47 48 49 50 51 52 53 54 55 56 57 58 59 60 61 62 63 64 65 66 67 68 69 70 71 72 73 74 75
+        76 77 78 79
     );
-    assert!(NAMES.len() <= stubs.len(), "add stubs");
+    assert!(NATIVES.len() <= stubs.len(), "add stubs");
     let references: Vec<v8::ExternalReference> =
-        stubs[..NAMES.len()].iter().map(|function| v8::ExternalReference { function: *function }).collect();
+        stubs[..NATIVES.len()].iter().map(|function| v8::ExternalReference { function: *function }).collect();
 
     let mut creator = v8::Isolate::snapshot_creator(Some(references.into()), None);
     {
@@ -62,7 +107,7 @@ fn snapshot(folder: &Path) -> v8::StartupData {
         let natives = v8::Object::new(scope);
         let null = v8::null(scope);
         natives.set_prototype(scope, null.into());
-        for (name, callback) in NAMES.iter().zip(stubs) {
+        for (name, callback) in NATIVES.iter().zip(stubs) {
             let function = v8::FunctionTemplate::builder_raw(callback)
                 .constructor_behavior(v8::ConstructorBehavior::Throw)
                 .build(scope)
@@ -75,34 +120,47 @@ fn snapshot(folder: &Path) -> v8::StartupData {
         let key = v8::String::new(scope, "natives").expect("a short string");
         isolet.set(scope, key.into(), natives.into());
 
-        let mut files: Vec<PathBuf> = fs::read_dir(folder)
-            .expect("runtime/js")
-            .map(|entry| entry.expect("an entry").path())
-            .filter(|path| path.extension().is_some_and(|extension| extension == "js"))
-            .collect();
-        files.sort();
         for file in files {
             evaluate(scope, &file, isolet);
         }
 
-        // What Rust calls by index; `isolate::Entries` takes them in this order.
-        for name in ["prepare", "start", "deliver", "tick", "uncaught", "worker", "fetch", "settle"] {
+        for name in ENTRY_FUNCTIONS {
             let key = v8::String::new(scope, name).expect("a short string");
             let function = isolet.get(scope, key.into()).expect("isolet has it");
             let function: v8::Local<v8::Function> =
-                function.try_into().unwrap_or_else(|_| panic!("isolet.{name} is no function"));
+                function.try_into().unwrap_or_else(|_| fail(&format!("isolet.{name} is not a function")));
             scope.add_context_data(context, function);
         }
         scope.set_default_context(context);
     }
-    // Keep: functions that were compiled stay compiled in the blob, which saves their compilation in each fresh context.
+    // `Keep`: functions that were compiled stay compiled in the blob, so that no fresh context has
+    // to compile them.
     creator.create_blob(v8::FunctionCodeHandling::Keep).expect("a snapshot")
 }
 
-/// Runs one file as a function of `isolet`, in strict mode, under a name that error positions never show.
+/// Returns the files of `folder` in the order of its `order.txt`, which lists each of them once.
+fn ordered(folder: &Path) -> Vec<PathBuf> {
+    let order = fs::read_to_string(folder.join("order.txt")).expect("order.txt is readable");
+    let listed: Vec<&str> = order.lines().filter(|line| !line.is_empty() && !line.starts_with('#')).collect();
+    let mut present: Vec<String> = fs::read_dir(folder)
+        .expect("the folder js is readable")
+        .map(|entry| entry.expect("an entry").file_name().to_string_lossy().into_owned())
+        .filter(|name| name.ends_with(".js"))
+        .collect();
+    present.sort_unstable();
+    let mut sorted = listed.clone();
+    sorted.sort_unstable();
+    assert_eq!(sorted, present, "js/order.txt lists every file of js/ once");
+    listed.into_iter().map(|name| folder.join(name)).collect()
+}
+
+/// Runs one file as a function of `isolet`, in strict mode, under a name that the positions of
+/// errors leave out.
 fn evaluate(scope: &mut v8::PinScope<'_, '_>, file: &Path, isolet: v8::Local<v8::Object>) {
     let name = file.file_name().expect("a file").to_string_lossy().into_owned();
-    let text = lean(&fs::read_to_string(file).expect("a readable file"));
+    let text = fs::read_to_string(file).expect("a readable file");
+    let text =
+        with_numbers(&lean(&text)).unwrap_or_else(|unknown| fail(&format!("{name}: there is no {unknown}")));
     let source = v8::String::new(scope, &format!("(function (isolet) {{ \"use strict\";\n{text}\n}})"))
         .expect("source");
     let resource = v8::String::new(scope, &format!("isolet:{name}")).expect("name");
@@ -118,19 +176,51 @@ fn evaluate(scope: &mut v8::PinScope<'_, '_>, file: &Path, isolet: v8::Local<v8:
             let line = message.get_line_number(scope).unwrap_or(0);
             format!("{name}:{line}: {}", message.get(scope).to_rust_string_lossy(scope))
         });
-        // Not a panic: unwinding past a snapshot creator aborts, and buries this line under a backtrace.
-        eprintln!("error: {}", message.unwrap_or_else(|| format!("{name} failed")));
-        std::process::exit(1);
+        fail(&message.unwrap_or_else(|| format!("{name} failed")));
     }
 }
 
-/// The text as it goes into the snapshot, line for line: every fresh isolate copies it, as functions are compiled when
-/// they are first called. Comments go, and what is not ASCII is escaped (it stands in string literals only): one such
-/// character, and V8 keeps the whole file with two bytes for each.
+/// Ends the process with a message. It is not a panic, since unwinding past a snapshot creator
+/// aborts with a backtrace that hides the message.
+fn fail(message: &str) -> ! {
+    eprintln!("error: {message}");
+    std::process::exit(1);
+}
+
+/// Replaces the variants of shared enumerations (`ValueKind.Array`) by their numbers, so that a
+/// fresh context has no object to look them up in.
+fn with_numbers(text: &str) -> Result<String, String> {
+    let is_word = |c: char| c.is_ascii_alphanumeric() || matches!(c, '_' | '$');
+    let mut whole = String::with_capacity(text.len());
+    let mut rest = text;
+    while let Some(dot) = rest.find('.') {
+        let (before, after) = (&rest[..dot], &rest[dot + 1..]);
+        let start = before.rfind(|c| !is_word(c)).map_or(0, |at| at + 1);
+        let found = SHARED_ENUMS.iter().find(|(name, _)| *name == &before[start..]);
+        let Some((name, variants)) = found.filter(|_| !before[..start].ends_with(['.', '#'])) else {
+            whole.push_str(&rest[..=dot]);
+            rest = after;
+            continue;
+        };
+        let end = after.find(|c| !is_word(c)).unwrap_or(after.len());
+        let number = variants.iter().position(|variant| *variant == &after[..end]);
+        let number = number.ok_or_else(|| format!("{name}.{}", &after[..end]))?;
+        whole.push_str(&before[..start]);
+        whole.push_str(&number.to_string());
+        rest = &after[end..];
+    }
+    whole.push_str(rest);
+    Ok(whole)
+}
+
+/// Returns the text for the snapshot, line for line. Every fresh isolate copies it, as functions
+/// are compiled when they are first called. Comments and types are left out, and characters outside
+/// of ASCII are escaped (they occur in string literals only): for a single one of them, V8 would
+/// store the whole file with two bytes a character.
 fn lean(text: &str) -> String {
     let mut lean = String::with_capacity(text.len());
     for line in text.lines() {
-        let code = line.trim_start();
+        let code = without_types(line.trim_start());
         if !code.starts_with("//") {
             for character in code.chars() {
                 if character.is_ascii() {
@@ -146,4 +236,16 @@ fn lean(text: &str) -> String {
         lean.push('\n');
     }
     lean
+}
+
+/// Returns a line without types (`/** @type {…} */`), which are for the type checker.
+fn without_types(line: &str) -> String {
+    let mut code = String::with_capacity(line.len());
+    let mut rest = line;
+    while let Some((before, types)) = rest.split_once("/** @") {
+        let Some((_, after)) = types.split_once("*/") else { break };
+        code.push_str(before);
+        rest = after;
+    }
+    code + rest
 }

@@ -1,15 +1,16 @@
-//! Where the CPU time of a run goes: isolate, context, parsing, running, disposal.
+//! Prints the CPU time of each phase of a run: isolate, context, parsing, running, disposal.
 //!
 //! `cargo run --release -p isolet-runtime --example phases -- [RUNS] [CODE]`
 
-use isolet_runtime::phases::{PHASES, measure};
+use isolet_runtime::testing::phases::{PHASES, measure};
 
 fn main() {
     let mut arguments = std::env::args().skip(1);
     let runs = arguments.next().and_then(|runs| runs.parse().ok()).unwrap_or(2_000);
     let code = arguments.next().unwrap_or_else(|| "return 1 + 1".into());
-    // A thread of its own: V8's must be made after V8 was started, and the first runs fill caches.
-    let figures = std::thread::spawn(move || {
+    // On a new thread, as V8 must be started before threads that use it. The first runs fill
+    // caches.
+    let times = std::thread::spawn(move || {
         measure(&code, 200);
         measure(&code, runs)
     })
@@ -23,7 +24,7 @@ fn main() {
         println!("{name:24} {:>10} {:>10}", us(mean), us(values[values.len() / 2]));
     };
     for (index, name) in PHASES.iter().enumerate() {
-        row(name, figures.iter().map(|run| run[index].as_secs_f64() * 1e6).collect());
+        row(name, times.iter().map(|run| run[index].as_secs_f64() * 1e6).collect());
     }
-    row("all", figures.iter().map(|run| run.iter().map(|part| part.as_secs_f64() * 1e6).sum()).collect());
+    row("all", times.iter().map(|run| run.iter().map(|part| part.as_secs_f64() * 1e6).sum()).collect());
 }

@@ -1,35 +1,47 @@
-//! How many fresh isolates a second, and what each costs: the engine alone, without HTTP.
+//! Measures fresh isolates per second and the cost of each, of the engine alone, without HTTP.
 //!
-//! `cargo run --release -p isolet-runtime --example throughput -- [RUNS] [PARALLEL] [thread | RUNNER[@TOOLS]...]`; the
-//! example `runner` must be built for process isolation, which is the default. With several runner executables, those of
-//! two commits for instance, they take turns every hundred runs: this machine's speed changes within seconds by more than
-//! most changes to the code do. `@3000` gives the runs a server of 3,000 tools, of which they call the last.
+//! ```sh
+//! cargo build --release -p isolet-runtime --bins --examples
+//! throughput [RUNS] [PARALLEL] [--heavy] [[no-jit:]thread | [no-jit:]ZYGOTE[@TOOLS]...]
+//! ```
+//!
+//! `ZYGOTE` is the path of the program `zygote`; the one of this target folder is the default.
+//! Several of them, of two commits for instance, take turns of a hundred runs each, since the speed
+//! of a machine changes within seconds by more than most changes of the code. `@3000` gives the
+//! runs a server with 3,000 tools, of which they call the last. `no-jit:` runs V8 without its
+//! compilers. `--heavy` makes each run a loop that computes: `throughput 200 1 --heavy ZYGOTE
+//! no-jit:ZYGOTE`.
 
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Instant;
 
 use isolet_runtime::{
-    Catalogue, Engine, EngineOptions, Entry, Environment, Isolation, Job, Language, Limits, RunnerProcesses,
-    ServerTools, ToolFuture, ToolHost, ToolRequest,
+    Catalogue, Engine, EngineOptions, Entry, Environment, Isolation, Job, Language, Limits, ServerTools,
+    ToolFuture, ToolHost, ToolRequest, ZygoteProcesses,
 };
 
-/// Runs in a turn.
-const TURN: usize = 100;
+/// The number of runs in a turn.
+const RUNS_PER_TURN: usize = 100;
 
-struct Nothing;
+/// A loop that a compiler makes faster, and its result.
+const HEAVY_SCRIPT: (&str, &str) =
+    ("let sum = 0; for (let i = 0; i < 1_000_000; i++) sum = (sum * 31 + i) % 1000003; return sum", "256782");
 
-impl ToolHost for Nothing {
+/// Tools that all return the same object.
+struct ConstantTools;
+
+impl ToolHost for ConstantTools {
     fn call(&self, _: ToolRequest) -> ToolFuture {
         Box::pin(async { Ok(b"{\"sum\":3}".to_vec()) })
     }
 }
 
-/// One engine and what was measured of it.
+/// One engine and its measurements.
 struct Contender {
     name: String,
     engine: Engine,
-    /// What the runs can reach, their script, and what it returns.
+    /// The tools of the runs. `code` is their script, and `result` is what it returns.
     catalogue: Arc<Catalogue>,
     code: String,
     result: &'static str,
@@ -45,23 +57,27 @@ fn main() {
     let runs = numbers.next().unwrap_or(5_000);
     let parallel = numbers.next().unwrap_or(1);
     let tokio = tokio::runtime::Runtime::new().expect("a tokio runtime");
-    let mut kinds: Vec<(String, Isolation, usize)> = Vec::new();
-    for word in words.iter().filter(|word| word.parse::<usize>().is_err()) {
-        let (place, tools) = word.split_once('@').unwrap_or((word, "0"));
+    let heavy = words.iter().any(|word| word == "--heavy");
+    let mut kinds: Vec<(String, Isolation, usize, bool)> = Vec::new();
+    for word in words.iter().filter(|word| word.parse::<usize>().is_err() && *word != "--heavy") {
+        let (jit, rest) = word.strip_prefix("no-jit:").map_or((true, word.as_str()), |rest| (false, rest));
+        let (place, tools) = rest.split_once('@').unwrap_or((rest, "0"));
         let isolation = if place == "thread" { Isolation::Thread } else { processes(PathBuf::from(place)) };
-        kinds.push((word.clone(), isolation, tools.parse().expect("a number of tools")));
+        kinds.push((word.clone(), isolation, tools.parse().expect("a number of tools"), jit));
     }
     if kinds.is_empty() {
-        let beside = std::env::current_exe().expect("the path of this program").with_file_name("runner");
-        kinds.push(("process".into(), processes(beside), 0));
+        let own = std::env::current_exe().expect("the path of this program");
+        let zygote = own.ancestors().nth(2).expect("target/release/examples").join("zygote");
+        kinds.push(("process".into(), processes(zygote), 0, true));
     }
     let mut contenders: Vec<Contender> = kinds
         .into_iter()
-        .map(|(name, isolation, tools)| {
-            let options = EngineOptions { isolation, ..EngineOptions::default() };
+        .map(|(name, isolation, tools, jit)| {
+            let options = EngineOptions { isolation, jit, ..EngineOptions::default() };
             let engine = Engine::new(options, tokio.handle().clone());
             let mut catalogue = Catalogue::default();
-            let (mut code, mut result) = ("return 1 + 1".to_owned(), "2");
+            let (code, mut result) = if heavy { HEAVY_SCRIPT } else { ("return 1 + 1", "2") };
+            let mut code = code.to_owned();
             if tools > 0 {
                 let names = (1..=tools).map(|number| (format!("tool_{number}"), format!("tool_{number}")));
                 catalogue.insert("server", "server", ServerTools::new(names));
@@ -83,7 +99,7 @@ fn main() {
         .collect();
     std::thread::sleep(std::time::Duration::from_millis(500));
 
-    for _ in 0..runs.div_ceil(TURN) {
+    for _ in 0..runs.div_ceil(RUNS_PER_TURN) {
         for contender in &mut contenders {
             tokio.block_on(turn(contender, parallel));
         }
@@ -93,7 +109,7 @@ fn main() {
         contender.latencies.sort_by(f64::total_cmp);
         let count = contender.latencies.len();
         let at = |share: f64| contender.latencies[((count - 1) as f64 * share) as usize];
-        // Turn by turn beside the first one's.
+        // Each turn relative to the same turn of the first contender.
         let mut ratios: Vec<f64> =
             contender.turns.iter().zip(&first).map(|(mine, other)| mine / other).collect();
         ratios.sort_by(f64::total_cmp);
@@ -110,9 +126,9 @@ fn main() {
 }
 
 fn processes(executable: PathBuf) -> Isolation {
-    // Zygotes start in the root folder.
-    let executable = std::fs::canonicalize(&executable).expect("the runner's executable");
-    Isolation::Process(RunnerProcesses { executable, subcommand: "runner".into(), count: 1 })
+    // Zygotes start in the root folder, so the path must be absolute.
+    let executable = std::fs::canonicalize(&executable).expect("the executable of zygotes");
+    Isolation::Process(ZygoteProcesses { executable, subcommand: "zygote".into(), count: 1 })
 }
 
 async fn turn(contender: &mut Contender, parallel: usize) {
@@ -125,7 +141,7 @@ async fn turn(contender: &mut Contender, parallel: usize) {
             (contender.catalogue.clone(), contender.code.clone(), contender.result);
         tasks.spawn(async move {
             let mut latencies = Vec::new();
-            for _ in 0..TURN / parallel {
+            for _ in 0..RUNS_PER_TURN / parallel {
                 let started = Instant::now();
                 let report = engine.run(job(&code, catalogue.clone())).report().await;
                 assert_eq!(report.result.as_deref(), Ok(result));
@@ -148,17 +164,18 @@ fn job(code: &str, catalogue: Arc<Catalogue>) -> Job {
         code: code.into(),
         language: Language::TypeScript,
         entry: Entry::Script { input: None },
-        environment: Environment { vars: serde_json::Map::new(), catalogue, host: Arc::new(Nothing) },
+        environment: Environment { vars: serde_json::Map::new(), catalogue, host: Arc::new(ConstantTools) },
         limits: Limits::default(),
     }
 }
 
-/// CPU of this process, of the engine's zygotes and of the runners that they have buried, in milliseconds.
+/// Returns the CPU time of this process, of the engine's zygotes and of their runners that have
+/// ended, in milliseconds.
 fn cpu_of(engine: &Engine) -> f64 {
-    cpu_ms("self") + engine.runners().iter().map(|zygote| cpu_ms(&zygote.pid.to_string())).sum::<f64>()
+    cpu_ms("self") + engine.zygotes().iter().map(|zygote| cpu_ms(&zygote.pid.to_string())).sum::<f64>()
 }
 
-/// CPU of a process and of the processes that it has buried, in milliseconds.
+/// Returns the CPU time of a process and of its children that have ended, in milliseconds.
 fn cpu_ms(pid: &str) -> f64 {
     let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
     let fields: Vec<&str> = stat.rsplit(')').next().unwrap_or("").split_whitespace().collect();

@@ -1,15 +1,16 @@
-//! Memory of array buffers, counted and bounded.
+//! An allocator of array buffers that counts their memory and enforces the limit.
 //!
-//! With V8's sandbox, array buffers must live inside it, so this allocator delegates to V8's own and only counts. The
-//! crate `v8` hides its Rust allocator when the sandbox is on, since a Rust allocator would hand out memory outside;
-//! the C++ class behind it is in the archive all the same and is right for delegation.
+//! With V8's sandbox, array buffers must be inside of it, so this allocator counts and delegates to
+//! V8's own. The crate `v8` hides its Rust allocator when the sandbox is on, since such an
+//! allocator would return memory outside of it. The C++ class is in the archive nevertheless, and
+//! can delegate.
 
 use std::ffi::c_void;
 use std::sync::Arc;
 
-use crate::control::{Control, StopReason};
+use crate::stop::{RunControl, StopReason};
 
-/// What V8 asks of an allocator written in another language (`binding.cc`, `RustAllocatorVtable`).
+/// The functions of an allocator in another language (`RustAllocatorVtable` in `binding.cc`).
 #[repr(C)]
 struct Vtable {
     allocate: unsafe extern "C" fn(*mut c_void, usize) -> *mut c_void,
@@ -27,8 +28,8 @@ unsafe extern "C" {
     ) -> *mut v8::Allocator;
 }
 
-/// The head of the virtual table of `v8::ArrayBuffer::Allocator`, as every C++ compiler that V8 is built with lays it
-/// out (Itanium ABI: two destructors, then the functions in order of declaration, `v8-array-buffer.h`).
+/// The beginning of the virtual table of `v8::ArrayBuffer::Allocator` in the Itanium ABI: two
+/// destructors, then the functions in order of declaration (`v8-array-buffer.h`).
 #[repr(C)]
 struct CppVtable {
     destructors: [*const c_void; 2],
@@ -39,29 +40,30 @@ struct CppVtable {
 
 struct Counted {
     inner: *mut v8::Allocator,
-    control: Arc<Control>,
+    control: Arc<RunControl>,
 }
 
-/// An allocator whose use is charged to `control`.
-pub(crate) fn counted(control: Arc<Control>) -> v8::UniqueRef<v8::Allocator> {
-    // Given back in `release`.
+/// Returns an allocator that charges its memory to `control`.
+pub(crate) fn counted(control: Arc<RunControl>) -> v8::UniqueRef<v8::Allocator> {
+    // `release` frees it.
     let inner = v8::new_default_allocator().into_raw();
     let handle = Box::into_raw(Box::new(Counted { inner, control }));
-    // SAFETY: `handle` lives until V8 calls `release`, exactly once; the functions of VTABLE take that very type, may be
-    // called from any thread (Control is atomic, V8's own allocator is thread-safe) and never call back into V8's heap.
+    // SAFETY: `handle` lives until V8 calls `release`, exactly once; the functions of VTABLE take
+    // that very type, may be called from any thread (RunControl is atomic, V8's own allocator is
+    // thread-safe) and never call back into V8's heap.
     unsafe { owned(v8__ArrayBuffer__Allocator__NewRustAllocator(handle.cast(), &raw const VTABLE)) }
 }
 
 /// Takes ownership of a C++ allocator.
 unsafe fn owned(allocator: *mut v8::Allocator) -> v8::UniqueRef<v8::Allocator> {
-    // SAFETY: `UniqueRef<T>` is one non-null pointer (the crate asserts that its layout is a unique_ptr's) and has no
-    // public constructor; the caller gives up a live object.
+    // SAFETY: `UniqueRef<T>` is one non-null pointer (the crate asserts that its layout is a
+    // unique_ptr's) and has no public constructor; the caller gives up a live object.
     unsafe { std::mem::transmute::<*mut v8::Allocator, v8::UniqueRef<v8::Allocator>>(allocator) }
 }
 
 unsafe fn parts<'a>(handle: *mut c_void) -> (&'a Counted, &'a CppVtable) {
-    // SAFETY: `handle` is the Box of `counted`, still owned by V8's allocator object; `inner` points to a C++ object
-    // whose first word is its virtual table.
+    // SAFETY: `handle` is the Box of `counted`, still owned by V8's allocator object; `inner`
+    // points to a C++ object whose first word is its virtual table.
     unsafe {
         let counted = &*handle.cast::<Counted>();
         let vtable = &**counted.inner.cast::<*const CppVtable>();
@@ -78,7 +80,8 @@ unsafe extern "C" fn allocate(handle: *mut c_void, length: usize) -> *mut c_void
 }
 
 unsafe extern "C" fn allocate_uninitialized(handle: *mut c_void, length: usize) -> *mut c_void {
-    // Zeroed all the same: nothing of an earlier run may show, even where V8 promises to overwrite.
+    // The memory is zeroed even where V8 promises to overwrite it: data of an earlier run must not
+    // be visible.
     // SAFETY: as `allocate`.
     unsafe { allocate(handle, length) }
 }
@@ -103,8 +106,8 @@ unsafe extern "C" fn release(handle: *mut c_void) {
 impl Counted {
     fn charge(&self, length: usize, allocate: impl FnOnce() -> *mut c_void) -> *mut c_void {
         if !self.control.charge_buffers(length) {
-            // V8 collects garbage and asks twice more before it throws a RangeError. That error could be caught and
-            // the bomb go on, so the third refusal in a row ends the run.
+            // V8 collects garbage and tries twice more before it throws a RangeError, which a
+            // hostile script could catch to continue. So the third refusal in a row ends the run.
             if self.control.refused_buffers() {
                 self.control.stop(StopReason::Memory);
             }

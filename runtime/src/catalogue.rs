@@ -1,12 +1,12 @@
-//! Which names exist: servers, their tools, the aliases that the declarations show, and the nearest names to a wrong one.
+//! The names that a run can see: servers, tools, aliases; and the nearest names to an unknown one.
 
 use std::collections::HashMap;
 
 use indexmap::IndexMap;
 use serde::{Deserialize, Serialize};
 
-/// The servers and tools that one run can see. Immutable and shared: a run holds an `Arc` of it, so a server with
-/// 3,000 tools costs a run nothing.
+/// The servers and tools that one run can see. Immutable and shared: a run holds an `Arc` of it, so
+/// that servers with thousands of tools cost a run nothing.
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
 pub struct Catalogue {
     servers: IndexMap<String, ServerTools>,
@@ -16,23 +16,25 @@ pub struct Catalogue {
 /// One server's tools.
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
 pub struct ServerTools {
-    /// Exact names in the order of the list; `None` while the server has not listed them yet, and then every name is
-    /// let through to the host, which waits for the list.
+    /// The exact names in the order of the list. `None` while the server has not listed its tools;
+    /// every name is then accepted, and the host waits for the list.
     tools: Option<IndexMap<String, ()>>,
     aliases: HashMap<String, String>,
-    /// Names and aliases of tools that are in no list and no suggestion. A call of one goes to the host, which says why
-    /// it may not be made.
+    /// The names and aliases of tools that are not listed and not suggested. The host refuses calls
+    /// of them with a reason.
     withheld: HashMap<String, String>,
+    /// Set if the run may not use some of the server's tools.
+    narrowed: bool,
 }
 
 impl ServerTools {
-    /// A server whose tools are not known yet.
+    /// Returns a server whose tools are not known yet.
     pub fn unknown() -> Self {
         Self::default()
     }
 
-    /// A server with these `(exact name, alias)` pairs. An alias that is another tool's exact name is ignored: exact
-    /// names win.
+    /// Returns a server with these `(exact name, alias)` pairs. An alias that is another tool's
+    /// exact name is ignored.
     pub fn new<N: Into<String>, A: Into<String>>(tools: impl IntoIterator<Item = (N, A)>) -> Self {
         let mut names = IndexMap::new();
         let mut aliases = HashMap::new();
@@ -43,10 +45,21 @@ impl ServerTools {
             }
             names.insert(name, ());
         }
-        Self { tools: Some(names), aliases, withheld: HashMap::new() }
+        Self { tools: Some(names), aliases, withheld: HashMap::new(), narrowed: false }
     }
 
-    /// The same server with tools that are there but not shown, as `(exact name, alias)`.
+    /// Returns the same server. With `narrowed`, the run may not use some of its tools.
+    #[must_use]
+    pub fn narrowed(self, narrowed: bool) -> Self {
+        Self { narrowed, ..self }
+    }
+
+    /// Returns `true` if the run may not use some of the server's tools.
+    pub fn is_narrowed(&self) -> bool {
+        self.narrowed
+    }
+
+    /// Returns the same server with withheld tools, as `(exact name, alias)`.
     #[must_use]
     pub fn withholding<N: Into<String>, A: Into<String>>(
         mut self,
@@ -60,7 +73,7 @@ impl ServerTools {
         self
     }
 
-    /// The exact name behind `name`, which may be an alias. `None` if there is no such tool.
+    /// Returns the exact name of `name`, which may be an alias, or `None` for an unknown tool.
     pub fn resolve<'a>(&'a self, name: &'a str) -> Option<&'a str> {
         match &self.tools {
             None => Some(name),
@@ -69,17 +82,17 @@ impl ServerTools {
         }
     }
 
-    /// Whether the list is known and has `name`, as exact name or alias.
+    /// Returns `true` if the list is known and contains `name` as an exact name or alias.
     pub fn lists(&self, name: &str) -> bool {
         self.tools.is_some() && self.resolve(name).is_some()
     }
 
-    /// Exact names, in the order of the list; empty while unknown.
+    /// Returns the exact names in the order of the list. Empty while the list is unknown.
     pub fn names(&self) -> impl Iterator<Item = &str> {
         self.tools.iter().flat_map(|tools| tools.keys().map(String::as_str))
     }
 
-    /// The names nearest to `wrong`, best first, at most `limit`.
+    /// Returns at most `limit` names that are similar to `wrong`, the nearest first.
     pub fn nearest(&self, wrong: &str, limit: usize) -> Vec<&str> {
         nearest(wrong, self.names(), limit)
     }
@@ -94,7 +107,7 @@ impl ServerTools {
 }
 
 impl Catalogue {
-    /// Adds a server; `alias` is the identifier that the declarations show for it.
+    /// Adds a server. `alias` is its identifier in the declarations.
     pub fn insert(&mut self, name: impl Into<String>, alias: impl Into<String>, tools: ServerTools) {
         let (name, alias) = (name.into(), alias.into());
         if name != alias {
@@ -103,24 +116,32 @@ impl Catalogue {
         self.servers.insert(name, tools);
     }
 
-    /// The exact name and the tools of the server called `name`, which may be an alias.
+    /// Returns the exact name and the tools of the server `name`, which may be an alias.
     pub fn server(&self, name: &str) -> Option<(&str, &ServerTools)> {
         let exact = if self.servers.contains_key(name) { name } else { self.aliases.get(name)? };
         self.servers.get_key_value(exact).map(|(name, tools)| (name.as_str(), tools))
     }
 
-    /// Exact names of all servers.
+    /// Returns the exact names and aliases of the servers that have not listed their tools yet.
+    pub fn unlisted(&self) -> Vec<(&str, &str)> {
+        let unlisted = self.servers.iter().filter(|(_, server)| server.tools.is_none()).map(|(name, _)| name);
+        let alias =
+            |name: &'_ String| self.aliases.iter().find(|(_, exact)| *exact == name).map(|(alias, _)| alias);
+        unlisted.map(|name| (name.as_str(), alias(name).unwrap_or(name).as_str())).collect()
+    }
+
+    /// Returns the exact names of all servers.
     pub fn names(&self) -> impl Iterator<Item = &str> {
         self.servers.keys().map(String::as_str)
     }
 
-    /// The server names nearest to `wrong`, best first, at most `limit`.
+    /// Returns at most `limit` names of servers that are similar to `wrong`, the nearest first.
     pub fn nearest(&self, wrong: &str, limit: usize) -> Vec<&str> {
         nearest(wrong, self.names(), limit)
     }
 
-    /// A copy with only the servers and tools that `keep(server, tool)` lets through. A server whose list is known and
-    /// of which nothing is left goes too.
+    /// Returns a copy with the servers and tools for which `keep(server, tool)` is true. A server
+    /// whose list is known and becomes empty is left out.
     #[must_use]
     pub fn filtered(&self, mut keep: impl FnMut(&str, &str) -> bool) -> Self {
         let mut copy = self.clone();
@@ -133,13 +154,19 @@ impl Catalogue {
     }
 }
 
-/// Names ordered by Jaro-Winkler similarity to `wrong`, folded for case and separators. Those below 0.7, or well behind
-/// the best, would send a model astray: at 0.6 `creat_issues` still "resembled" `get-user`.
+/// Returns names in the order of their Jaro-Winkler similarity to `wrong`, without regard to case
+/// and separators. Names below 0.7, or well below the best, would mislead a model: `creat_issues`
+/// and `get-user` have 0.6.
 fn nearest<'a>(wrong: &str, names: impl Iterator<Item = &'a str>, limit: usize) -> Vec<&'a str> {
-    /// Longer wrong names are cut: similarity is quadratic in the length, and the text is the script's.
-    const LONGEST: usize = 128;
+    /// The length of the compared texts: the cost is quadratic in the length, and the name is the
+    /// script's.
+    const MAX_COMPARED_CHARS: usize = 128;
     let fold = |name: &str| -> String {
-        name.chars().filter(|c| c.is_alphanumeric()).flat_map(char::to_lowercase).take(LONGEST).collect()
+        name.chars()
+            .filter(|c| c.is_alphanumeric())
+            .flat_map(char::to_lowercase)
+            .take(MAX_COMPARED_CHARS)
+            .collect()
     };
     let folded = fold(wrong);
     let mut scored: Vec<(f64, &str)> = names

@@ -1,288 +1,248 @@
-//! What the rest of isolet sees: an engine that takes jobs and gives runs.
+//! The engine: it takes jobs and returns runs.
 
-use std::path::PathBuf;
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use tokio::sync::mpsc;
 
-use crate::control::{Control, StopReason};
-use crate::execution::Text;
+use crate::ToolHost;
+pub use crate::engine_options::{EngineOptions, Isolation, ZygoteProcesses};
+use crate::execution::ScriptText;
 use crate::job::WorkerJob;
-use crate::outlet::LocalOutlet;
-use crate::pool::{Pool, PoolOptions, Queued};
-use crate::process::broker::{Broker, ProcessOptions};
-use crate::process::remote::RemoteRun;
+use crate::pool::{QueuedRun, ThreadPool, ThreadPoolOptions};
+use crate::process::broker::PoolOptions;
+use crate::process::broker::remote_run::RemoteRun;
+use crate::process::broker::runner_pool::RunnerPool;
+use crate::process::jail::exceptions::JailExceptions;
 use crate::report::Outcome;
-use crate::state::Names;
-use crate::worker::Worker;
+use crate::run_channel::LocalChannel;
+use crate::state::ScriptEnv;
+use crate::stop::Cancellation;
+use crate::worker::{Worker, WorkerBackend};
 use crate::{
-    Entry, Environment, ErrorCode, Job, Report, RunError, RunEvent, RunnerStatus, Stats, v8_process,
+    Entry, Environment, ErrorCode, Job, Report, RunError, RunEvent, Stats, ZygoteStatus, v8_process,
 };
 
-/// How many isolates to keep ready and to let live, how large they may grow, and where they live.
-#[derive(Debug, Clone)]
-pub struct EngineOptions {
-    /// Isolates ready before a request comes.
-    pub warm: usize,
-    /// Isolates alive at once, warm and running; a job past it waits.
-    pub live: usize,
-    /// Heap and array buffers of each, in bytes: it is fixed when an isolate is made, before its job is known.
-    pub heap_bytes: usize,
-    /// Where isolates live.
-    pub isolation: Isolation,
-}
-
-/// Where isolates live.
-#[derive(Debug, Clone)]
-pub enum Isolation {
-    /// On threads of this process: for embedding, for platforms without a jail, for code that is trusted.
-    Thread,
-    /// In jailed processes, one for each run.
-    Process(RunnerProcesses),
-}
-
-/// How zygotes are started, the processes whose copies run scripts.
-#[derive(Debug, Clone)]
-pub struct RunnerProcesses {
-    /// An executable that calls [`zygote::main`](crate::process::zygote::main) when its first argument is `subcommand`.
-    pub executable: PathBuf,
-    /// That argument.
-    pub subcommand: String,
-    /// How many zygotes. The runs of the engine are spread over them.
-    pub count: usize,
-}
-
-impl Default for EngineOptions {
-    fn default() -> Self {
-        let heap_bytes = crate::Limits::default().heap_bytes;
-        Self { warm: 8, live: 256, heap_bytes, isolation: Isolation::Thread }
-    }
-}
-
-/// Runs jobs in fresh isolates. Cheap to clone.
+/// An engine that runs jobs in fresh isolates. Cheap to clone.
 #[derive(Clone)]
 pub struct Engine {
-    handle: Arc<Handle>,
+    inner: Arc<EngineInner>,
 }
 
-struct Handle {
+struct EngineInner {
     options: EngineOptions,
     tokio: tokio::runtime::Handle,
-    place: Place,
-    /// Isolates of this process: all of them, or with process isolation only those of Workers, made when asked for.
-    threads: OnceLock<Arc<Pool>>,
+    backend: Backend,
+    /// The isolates of this process: all of them, or with process isolation those of Workers, which
+    /// are made on demand.
+    threads: OnceLock<Arc<ThreadPool>>,
 }
 
-enum Place {
+enum Backend {
     Threads,
-    Processes(Arc<Broker>),
+    Processes(Arc<RunnerPool>),
 }
 
-/// The last clone of an engine takes its threads and processes along. Threads hold the pool too, so its own count never
-/// comes to nothing.
-impl Drop for Handle {
+/// Dropping the last clone of an engine ends its threads and processes. The threads hold the pool
+/// too, so that its reference count alone would never become zero.
+impl Drop for EngineInner {
     fn drop(&mut self) {
         if let Some(pool) = self.threads.get() {
             pool.close();
         }
-        if let Place::Processes(broker) = &self.place {
-            broker.close();
+        if let Backend::Processes(pool) = &self.backend {
+            pool.close();
         }
     }
 }
 
-impl Handle {
-    fn threads(&self) -> &Arc<Pool> {
+impl EngineInner {
+    fn threads(&self) -> &Arc<ThreadPool> {
         self.threads.get_or_init(|| {
-            v8_process::start();
-            let EngineOptions { warm, live, heap_bytes, .. } = self.options;
-            let warm = if matches!(self.place, Place::Threads) { warm } else { 0 };
-            Pool::start(PoolOptions { warm, live, heap_bytes })
+            v8_process::start(self.options.jit);
+            let EngineOptions { warm, live, memory, .. } = self.options;
+            let warm = if matches!(self.backend, Backend::Threads) { warm } else { 0 };
+            ThreadPool::start(ThreadPoolOptions { warm, live, memory })
         })
     }
 }
 
 impl Engine {
-    /// Fills the pool of threads, or starts zygotes that make runners. Tool calls are driven on `tokio`.
+    /// Fills the pool of threads, or starts zygotes that make runners. Tool calls are driven on
+    /// `tokio`.
     pub fn new(options: EngineOptions, tokio: tokio::runtime::Handle) -> Self {
-        let place = match &options.isolation {
-            Isolation::Thread => Place::Threads,
+        let backend = match &options.isolation {
+            Isolation::Thread => Backend::Threads,
             Isolation::Process(processes) => {
-                Place::Processes(Broker::start(ProcessOptions::new(processes, &options), tokio.clone()))
+                Backend::Processes(RunnerPool::start(PoolOptions::new(processes, &options), tokio.clone()))
             }
         };
-        let engine = Self { handle: Arc::new(Handle { options, tokio, place, threads: OnceLock::new() }) };
-        if matches!(engine.handle.place, Place::Threads) {
-            engine.handle.threads();
+        let engine =
+            Self { inner: Arc::new(EngineInner { options, tokio, backend, threads: OnceLock::new() }) };
+        if matches!(engine.inner.backend, Backend::Threads) {
+            engine.inner.threads();
         }
         engine
     }
 
-    /// Hands `job` to a warm isolate, or queues it until there is one.
+    /// Gives `job` to a warm isolate, or queues it until there is one.
     pub fn run(&self, job: Job) -> Run {
-        let place = match &self.handle.place {
-            Place::Processes(broker) => RunPlace::Process(broker.push(job)),
-            Place::Threads => {
+        let host = job.environment.host.clone();
+        let backend = match &self.inner.backend {
+            Backend::Processes(pool) => RunBackend::Process(RemoteRun::start(pool.clone(), job)),
+            Backend::Threads => {
                 let (sender, events) = mpsc::unbounded_channel();
-                let ticket = Arc::new(Ticket::default());
+                let cancellation = Arc::new(Cancellation::default());
                 let Job { code, language, entry: Entry::Script { input }, environment, limits } = job;
                 let Environment { vars, catalogue, host } = environment;
-                let outlet = LocalOutlet { events: sender, host, tokio: self.handle.tokio.clone() };
-                self.handle.threads().push(Queued::new(
-                    Text { code, language, input },
-                    Names { vars, catalogue },
+                let channel = LocalChannel { events: sender, host, tokio: self.inner.tokio.clone() };
+                self.inner.threads().push(QueuedRun::new(
+                    ScriptText { code, language, input },
+                    ScriptEnv { vars, catalogue },
                     limits,
-                    Box::new(outlet),
-                    ticket.clone(),
+                    Box::new(channel),
+                    cancellation.clone(),
                 ));
-                RunPlace::Thread { events, ticket }
+                RunBackend::Thread { events, cancellation }
             }
         };
-        Run { place, done: false }
+        Run { backend, host, done: false }
     }
 
-    /// Starts a Worker: a long-lived isolate that answers requests. It lives in this process, whatever the isolation of
-    /// scripts.
+    /// Starts a Worker: long-lived isolates that answer requests, on threads or in jailed
+    /// processes as scripts are.
     ///
     /// # Errors
-    /// When its modules do not compile or its top level throws.
+    /// Its modules do not compile, or their top level throws.
     pub async fn worker(&self, job: WorkerJob) -> Result<Worker, RunError> {
-        Worker::start(self.handle.threads().clone(), self.handle.tokio.clone(), job).await
+        let backend = match &self.inner.backend {
+            Backend::Processes(pool) => WorkerBackend::Processes(pool.clone()),
+            Backend::Threads => {
+                WorkerBackend::Threads(self.inner.threads().clone(), self.inner.tokio.clone())
+            }
+        };
+        Worker::start(backend, job).await
     }
 
-    /// Isolates that are ready now.
+    /// Returns the number of isolates that are ready.
     pub fn warm(&self) -> usize {
-        match &self.handle.place {
-            Place::Threads => self.handle.threads().idle(),
-            Place::Processes(broker) => broker.warm(),
+        match &self.inner.backend {
+            Backend::Threads => self.inner.threads().idle(),
+            Backend::Processes(pool) => pool.warm(),
         }
     }
 
-    /// Waits until work is taken, for at most `within`; `false` if it is not by then.
+    /// Waits until the engine accepts jobs, for at most `within`. Returns `false` if it does not by
+    /// then, or cannot ([`start_failure`](Self::start_failure)).
     pub async fn ready(&self, within: Duration) -> bool {
-        match &self.handle.place {
-            Place::Threads => true,
-            Place::Processes(broker) => broker.settled(within).await,
+        match &self.inner.backend {
+            Backend::Threads => true,
+            Backend::Processes(pool) => pool.wait_until_started(within).await,
         }
     }
 
-    /// Where isolates live.
+    /// Returns `true` if V8 may compile to machine code.
+    pub fn jit(&self) -> bool {
+        self.inner.options.jit
+    }
+
+    /// Returns the reason why zygotes do not become ready, after repeated failures. The engine
+    /// continues to start them.
+    pub fn start_failure(&self) -> Option<String> {
+        match &self.inner.backend {
+            Backend::Threads => None,
+            Backend::Processes(pool) => pool.start_failure(),
+        }
+    }
+
+    /// The isolation of runs.
     pub fn isolation(&self) -> &Isolation {
-        &self.handle.options.isolation
+        &self.inner.options.isolation
     }
 
-    /// The zygotes, their runners and their jails; empty with thread isolation.
-    pub fn runners(&self) -> Vec<RunnerStatus> {
-        match &self.handle.place {
-            Place::Threads => Vec::new(),
-            Place::Processes(broker) => broker.statuses(),
+    /// Returns the state of the zygotes, their runners and their jails. Empty with thread
+    /// isolation.
+    pub fn zygotes(&self) -> Vec<ZygoteStatus> {
+        match &self.inner.backend {
+            Backend::Threads => Vec::new(),
+            Backend::Processes(pool) => pool.statuses(),
         }
     }
 
-    /// What becomes of zygotes that become ready from now on without a complete jail: they are not used if it is
-    /// `required`, and warned of if not. Those that are ready already are in [`runners`](Self::runners), for the caller to
-    /// judge.
-    pub fn vet_jails(&self, required: bool) {
-        if let Place::Processes(broker) = &self.handle.place {
-            broker.vet(required);
+    /// Sets the layers that may be missing in the jails of zygotes that become ready from now on. A
+    /// zygote that misses others is not used; one that misses allowed ones causes a warning. The
+    /// caller checks those that are ready already, with [`zygotes`](Self::zygotes).
+    pub fn vet_jails(&self, exceptions: JailExceptions) {
+        if let Backend::Processes(pool) = &self.inner.backend {
+            pool.set_jail_exceptions(exceptions);
         }
     }
 
-    /// How many zygotes died and were replaced.
-    pub fn runner_restarts(&self) -> usize {
-        match &self.handle.place {
-            Place::Threads => 0,
-            Place::Processes(broker) => broker.restarts(),
-        }
-    }
-}
-
-/// The connection between a [`Run`] and the isolate that it gets, which is not known until the job leaves the queue.
-#[derive(Default)]
-pub(crate) struct Ticket {
-    inner: std::sync::Mutex<TicketState>,
-}
-
-#[derive(Default)]
-enum TicketState {
-    #[default]
-    Waiting,
-    Running(Arc<Control>),
-    Cancelled,
-}
-
-impl Ticket {
-    /// Connects the run with its isolate; `false` if the caller has gone in the meantime.
-    pub(crate) fn claim(&self, control: &Arc<Control>) -> bool {
-        let mut state = self.inner.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
-        if matches!(*state, TicketState::Cancelled) {
-            return false;
-        }
-        *state = TicketState::Running(control.clone());
-        true
-    }
-
-    pub(crate) fn cancelled(&self) -> bool {
-        matches!(
-            *self.inner.lock().unwrap_or_else(std::sync::PoisonError::into_inner),
-            TicketState::Cancelled
-        )
-    }
-
-    pub(crate) fn cancel(&self) {
-        let mut state = self.inner.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
-        if let TicketState::Running(control) = std::mem::replace(&mut *state, TicketState::Cancelled) {
-            control.stop(StopReason::Cancelled);
+    /// Returns the number of zygotes that ended and were replaced.
+    pub fn zygote_restarts(&self) -> usize {
+        match &self.inner.backend {
+            Backend::Threads => 0,
+            Backend::Processes(pool) => pool.restarts(),
         }
     }
 }
 
-/// Where a run runs, and how it is heard and ended there.
-enum RunPlace {
+/// The connection to a run in a thread or in a process.
+enum RunBackend {
     Thread {
         events: mpsc::UnboundedReceiver<RunEvent>,
-        ticket: Arc<Ticket>,
+        cancellation: Arc<Cancellation>,
     },
-    /// Dropping it ends it.
+    /// Dropping this value ends the run.
     Process(RemoteRun),
 }
 
-/// A run in progress. Its calls go on while its events are awaited. Dropping it cancels the run and its calls.
+/// A run in progress. Its calls proceed while its events are awaited. Dropping it cancels the run
+/// and its calls.
 pub struct Run {
-    place: RunPlace,
+    backend: RunBackend,
+    /// The source of the signatures of tools.
+    host: Arc<dyn ToolHost>,
     done: bool,
 }
 
 impl Run {
-    /// The next event; `None` after [`RunEvent::Done`].
+    /// Returns the next event, or `None` after [`RunEvent::Done`].
     pub async fn next(&mut self) -> Option<RunEvent> {
         if self.done {
             return None;
         }
-        let event = match &mut self.place {
-            RunPlace::Thread { events, .. } => {
+        let mut event = match &mut self.backend {
+            RunBackend::Thread { events, .. } => {
                 events.recv().await.unwrap_or_else(|| RunEvent::Done(Box::new(crashed())))
             }
-            RunPlace::Process(run) => run.next().await,
+            RunBackend::Process(run) => run.next().await,
         };
         self.done = matches!(event, RunEvent::Done(_));
+        if let RunEvent::Done(outcome) = &mut event
+            && let Err(error) = &mut outcome.result
+        {
+            explain(error, &*self.host);
+        }
         Some(event)
     }
 
-    /// Waits for the end and gathers everything.
+    /// Waits for the end and returns the report.
     pub async fn report(mut self) -> Report {
-        let (mut logs, mut calls) = (Vec::new(), Vec::new());
+        let (mut logs, mut calls, mut warnings) = (Vec::new(), Vec::new(), Vec::new());
         loop {
             match self.next().await {
                 Some(RunEvent::Log(line)) => logs.push(line),
+                Some(RunEvent::CallStart(_)) => {}
                 Some(RunEvent::Call(call)) => calls.push(call),
+                Some(RunEvent::Warning(warning)) => warnings.push(warning),
                 Some(RunEvent::Done(outcome)) => {
-                    return Report { result: outcome.result, logs, calls, stats: outcome.stats };
+                    let Outcome { result, stats } = *outcome;
+                    return Report { result, logs, calls, warnings, stats };
                 }
                 None => {
                     let Outcome { result, stats } = crashed();
-                    return Report { result, logs, calls, stats };
+                    return Report { result, logs, calls, warnings, stats };
                 }
             }
         }
@@ -291,17 +251,50 @@ impl Run {
 
 impl Drop for Run {
     fn drop(&mut self) {
-        if let RunPlace::Thread { ticket, .. } = &self.place
+        if let RunBackend::Thread { cancellation, .. } = &self.backend
             && !self.done
         {
-            ticket.cancel();
+            cancellation.cancel();
         }
     }
 }
 
-/// The thread went away without a word.
+/// Adds the signature of the tool to an error about its name or arguments.
+fn explain(error: &mut RunError, host: &dyn ToolHost) {
+    /// Words in the errors of servers about arguments.
+    const REFUSALS: &[&str] = &[
+        "argument",
+        "param",
+        "require",
+        "valid",
+        "schema",
+        "expected",
+        "must be",
+        "must have",
+        "missing",
+        "field",
+        "unrecognized",
+        "unknown",
+        "-32602",
+    ];
+    let Some(path) = &error.tool else { return };
+    if error.code == ErrorCode::ToolError {
+        let message = error.message.to_lowercase();
+        if !REFUSALS.iter().any(|word| message.contains(word)) {
+            return;
+        }
+    }
+    if let Some(signature) = host.signature(&path.server, &path.tool) {
+        let hint = error.hint.take().map(|hint| format!("{} ", hint.trim_end())).unwrap_or_default();
+        error.hint = Some(format!("{hint}It is called as {signature}."));
+    }
+}
+
+/// The outcome of a run whose thread ended without one.
 fn crashed() -> Outcome {
     let error = RunError::new(ErrorCode::Crashed, "CrashedError", "The isolate ended without a result.")
-        .with_hint("This is no fault of the script's logic; run it again. If it happens again, it is a bug of isolet.");
+        .with_hint(
+            "The script's logic is not the cause; run it again. If it happens again, it is a bug of isolet.",
+        );
     Outcome { result: Err(error), stats: Stats::default() }
 }

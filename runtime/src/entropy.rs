@@ -2,22 +2,23 @@
 
 use std::cell::RefCell;
 
-/// Bytes fetched from the kernel at a time. An isolate took eight calls of the kernel (counted with strace) for a few
-/// bytes each, so one fetch serves many isolates.
-const FETCHED: usize = 4096;
+/// The number of bytes that are fetched from the kernel at a time. One isolate asks eight times for
+/// a few bytes (counted with strace), so one fetch serves many isolates.
+const POOL_BYTES: usize = 4096;
 
 thread_local! {
-    static POOL: RefCell<(usize, [u8; FETCHED])> = const { RefCell::new((FETCHED, [0; FETCHED])) };
+    static POOL: RefCell<(usize, [u8; POOL_BYTES])> = const { RefCell::new((POOL_BYTES, [0; POOL_BYTES])) };
 }
 
-/// Fills `buffer` from the kernel's generator through a pool of this thread. Bytes are handed out once and wiped.
+/// Fills `buffer` with random bytes of the kernel from a pool of this thread. Bytes are used once
+/// and erased.
 pub(crate) fn fill(buffer: &mut [u8]) -> bool {
-    if buffer.len() > FETCHED {
+    if buffer.len() > POOL_BYTES {
         return getrandom::fill(buffer).is_ok();
     }
     POOL.try_with(|pool| {
         let (used, bytes) = &mut *pool.borrow_mut();
-        if FETCHED - *used < buffer.len() {
+        if POOL_BYTES - *used < buffer.len() {
             if getrandom::fill(bytes).is_err() {
                 return false;
             }
@@ -29,13 +30,13 @@ pub(crate) fn fill(buffer: &mut [u8]) -> bool {
         *used += buffer.len();
         true
     })
-    // A thread that is ending has no pool any more.
+    // The pool of a thread that is ending no longer exists.
     .unwrap_or_else(|_| getrandom::fill(buffer).is_ok())
 }
 
-/// Drops what was fetched: a process that was forked must not hand out the same bytes as its siblings.
+/// Drops the bytes in the pool: forked processes must not use the same bytes.
 pub(crate) fn forget() {
-    let _ = POOL.try_with(|pool| *pool.borrow_mut() = (FETCHED, [0; FETCHED]));
+    let _ = POOL.try_with(|pool| *pool.borrow_mut() = (POOL_BYTES, [0; POOL_BYTES]));
 }
 
 #[cfg(test)]
@@ -50,7 +51,7 @@ mod tests {
             assert!(fill(&mut buffer));
             assert!(seen.insert(buffer));
         }
-        let mut large = vec![0; FETCHED * 2];
+        let mut large = vec![0; POOL_BYTES * 2];
         assert!(fill(&mut large));
         assert!(large.iter().any(|byte| *byte != 0));
     }

@@ -1,17 +1,20 @@
-//! What must hold whatever a caller or a runner sends: for the fuzz targets in `fuzz/`, and for property tests.
+//! Invariants for any input of a caller or a runner: for the fuzz targets in `fuzz/`, and for
+//! property tests.
 
-use crate::process::frames::{Arrived, FromRunner, FromZygote, ToRunner, ToZygote, decode, encode};
+use crate::process::protocol::frames::{FrameBuffer, decode, encode};
+use crate::process::protocol::messages::{FromRunner, FromZygote, ToRunner, ToZygote};
 use crate::script;
-use crate::script::holds;
+use crate::script::invariants;
 
-/// Frames, from any side: a stream of them says the same in whatever pieces it arrives, and a message survives the way.
+/// Checks frames from either side: a stream decodes to the same messages in pieces of any size, and
+/// a message can be encoded again.
 ///
 /// # Panics
-/// If that does not hold.
+/// The invariant does not hold.
 pub fn frames(bytes: &[u8]) {
     survives::<FromRunner>(bytes);
     survives::<FromZygote>(bytes);
-    // Catalogues are maps, which have no order.
+    // Catalogues are maps without an order.
     let _ = decode::<ToRunner>(bytes);
     let _ = decode::<ToZygote>(bytes);
     let whole = heard(&[bytes]);
@@ -20,7 +23,8 @@ pub fn frames(bytes: &[u8]) {
     assert_eq!(whole, heard(&bytes.chunks(1).collect::<Vec<_>>()), "byte by byte");
 }
 
-/// A message is the same after it was said again. Not its bytes: postcard reads a number that is longer than it need be.
+/// Checks that a message stays the same when it is encoded again. Its bytes may differ: postcard
+/// accepts numbers that are longer than necessary.
 fn survives<T: serde::de::DeserializeOwned + serde::Serialize>(bytes: &[u8]) {
     let Ok(message) = decode::<T>(bytes) else { return };
     let said = encode(&message).expect("it was within the bounds");
@@ -28,12 +32,12 @@ fn survives<T: serde::de::DeserializeOwned + serde::Serialize>(bytes: &[u8]) {
     assert_eq!(encode(&again).expect("as long as before"), said);
 }
 
-/// The messages that arrive, and why there are no more.
+/// Returns the messages that arrive, and the error after them.
 fn heard(pieces: &[&[u8]]) -> (Vec<Vec<u8>>, Option<String>) {
-    let mut arrived = Arrived::of_at_most(1 << 20);
+    let mut arrived = FrameBuffer::with_max_frame(1 << 20);
     let mut messages = Vec::new();
     for piece in pieces {
-        arrived.room().extend_from_slice(piece);
+        arrived.tail().extend_from_slice(piece);
         loop {
             match arrived.take::<FromRunner>() {
                 Ok(Some(message)) => messages.push(encode(&message).expect("it was within the bounds")),
@@ -45,27 +49,29 @@ fn heard(pieces: &[&[u8]]) -> (Vec<Vec<u8>>, Option<String>) {
     (messages, None)
 }
 
-/// What passes as TypeScript: oxc forgets what its lexer complained of when it reads a text a second time (`a < b` as type
-/// arguments), and of exports with one name some may be types. V8 complains of these at the same place.
+/// Errors that are not found in TypeScript: oxc drops errors of its lexer when it reads a text a
+/// second time (`a < b` as type arguments), and exports with one name may be types. V8 reports
+/// these errors at the same position.
 const LEFT_TO_V8: [&str; 3] = [
     "Invalid Unicode escape sequence",
     "A module cannot have multiple default exports.",
     "Duplicated export",
 ];
 
-/// A script, as either language and in every shape.
+/// Checks a script, in both languages and in every shape.
 ///
 /// # Panics
-/// If a token has moved, what comes out is no JavaScript, or an error lies outside of the text.
+/// A token has moved, the result is not valid JavaScript, or the position of an error is outside of
+/// the text.
 pub fn script(source: &str) {
     for typescript in [true, false] {
         for prepare in [script::prepare, script::prepare_module] {
             match prepare(source, typescript) {
                 Ok(prepared) => {
-                    holds::positions(source, &prepared.text);
-                    holds::parses_but_for(&prepared, if typescript { &LEFT_TO_V8 } else { &[] });
+                    invariants::positions(source, &prepared);
+                    invariants::parses_but_for(&prepared, if typescript { &LEFT_TO_V8 } else { &[] });
                 }
-                Err(fault) => holds::place(source, &fault),
+                Err(error) => invariants::place(source, &error),
             }
         }
     }
@@ -75,9 +81,9 @@ pub fn script(source: &str) {
 #[path = "../../fuzz/seeds.rs"]
 mod seeds;
 
-/// Where fuzzing begins, and what it has found.
+/// Checks the seeds of the fuzz targets.
 #[test]
-fn it_holds_of_the_seeds() {
+fn the_seeds_hold() {
     seeds::each("frames", frames);
     seeds::each_text("script", script);
 }

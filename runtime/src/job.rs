@@ -1,100 +1,175 @@
-//! What to run.
+//! Jobs: scripts and Workers to run.
 
 use std::sync::Arc;
 
-use crate::{Catalogue, Limits, ToolHost};
+use crate::source_positions::SourcePositions;
+use crate::worker::LogSink;
+use crate::{Catalogue, Limits, RunError, ToolHost};
 
-/// One run: a text, how to enter it, what it can reach and how much it may use.
+/// A run to start: a text, its input, its environment and its limits.
 pub struct Job {
-    /// The script as the caller sent it; positions in errors refer to this text.
+    /// The script as the caller sent it. Positions in errors refer to this text.
     pub code: String,
-    /// What the text is written in.
+    /// The language of the text.
     pub language: Language,
-    /// How to enter it.
+    /// The entry point.
     pub entry: Entry,
-    /// What the script finds in `env`.
+    /// The variables and servers in `env`.
     pub environment: Environment,
-    /// How much it may use.
+    /// The limits of the run.
     pub limits: Limits,
 }
 
-/// What a script finds in `env`.
+/// The variables and servers in a script's `env`.
 #[derive(Clone)]
 pub struct Environment {
-    /// Plain values (wrangler's `vars`), by name, as JSON. A variable hides a server of the same name.
+    /// Plain values (wrangler's `vars`) by name. A variable hides a server of the same name.
     pub vars: serde_json::Map<String, serde_json::Value>,
-    /// Servers and tools.
+    /// The names of servers and tools.
     pub catalogue: Arc<Catalogue>,
-    /// Where calls go.
+    /// The receiver of calls.
     pub host: Arc<dyn ToolHost>,
 }
 
 /// The language of a script.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, serde::Serialize, serde::Deserialize)]
 pub enum Language {
-    /// TypeScript, of which JavaScript is nearly a subset: the default.
+    /// TypeScript, the default. JavaScript is nearly a subset of it.
     #[default]
     TypeScript,
-    /// JavaScript only: for the few texts that mean something else as TypeScript, such as `f<a>(b)`.
+    /// JavaScript, for the few texts that have another meaning in TypeScript, such as `f<a>(b)`.
     JavaScript,
 }
 
-/// How to enter a script.
+/// The entry point of a script.
 #[derive(Debug, Clone)]
 pub enum Entry {
-    /// Run it with this `input` (JSON text), whatever its shape. A module Worker gets a `GET` request, or the one that
-    /// the input describes (`{ url, method, headers, body }`).
+    /// A script of any shape, with an input. A module Worker gets a `GET` request, or the request
+    /// that the input describes (`{ url, method, headers, body }`).
     Script {
-        /// JSON text; `None` is `undefined`.
+        /// The input as JSON text; `None` is `undefined`.
         input: Option<String>,
     },
 }
 
 /// A wrangler project to keep running.
 pub struct WorkerJob {
-    /// Name of the entry module, one of `modules`.
+    /// The name of the entry module, one of `modules`.
     pub main: String,
-    /// All modules that may be imported. Relative specifiers are resolved against the importer's name.
-    pub modules: Vec<Module>,
-    /// What the Worker finds in `env`.
+    /// All modules that can be imported.
+    pub modules: Arc<[Module]>,
+    /// The variables and servers in `env`.
     pub environment: Environment,
+    /// The limits of the evaluation of its modules.
+    pub start_limits: Limits,
     /// The limits of each request.
     pub limits: Limits,
+    /// The receiver of log lines.
+    pub log: LogSink,
+    /// The bound on its instances. Their number follows the load.
+    pub instances: usize,
 }
 
-/// One module of a Worker.
-#[derive(Debug, Clone)]
+/// One module of a Worker. It is ready to be compiled: nothing about it has to be parsed again,
+/// and no file is read.
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 pub struct Module {
-    /// Path relative to the project, with `/`: `src/index.ts`.
+    /// The name, unique in the Worker: the path relative to the project, with `/`.
     pub name: String,
-    /// The text.
-    pub source: String,
-    /// What the text is written in.
-    pub language: Language,
-    /// What its import specifiers mean: specifier to module name. Others are resolved as relative paths.
-    pub imports: std::collections::HashMap<String, String>,
+    /// The kind.
+    pub kind: ModuleKind,
+    /// The content: JavaScript, JSON or text in UTF-8, or bytes.
+    #[serde(with = "crate::blob")]
+    pub content: Vec<u8>,
+    /// The names that importers see of a module that is not an ECMAScript module, beside `default`.
+    pub exports: Vec<String>,
+    /// Set if `import x from` a CommonJS module gives the whole of `module.exports`, as in Node.js.
+    /// Else it gives `exports.default` of modules that have `exports.__esModule`.
+    pub whole_default: bool,
+    /// The targets of its specifiers.
+    pub imports: Vec<ModuleImport>,
+    /// The ways from the content back to the file, one for each time that it was rewritten, the
+    /// last one first.
+    pub positions: Vec<SourcePositions>,
 }
 
-/// An HTTP request on its way into a Worker.
-#[derive(Debug, Clone)]
-pub struct HttpRequest {
-    /// `GET`, `POST`, …
-    pub method: String,
-    /// Absolute URL.
-    pub url: String,
-    /// Names and values in order; values are bytes on the wire, kept as Latin-1 text here, as the Fetch standard does.
-    pub headers: Vec<(String, String)>,
-    /// The whole body; empty is no body.
-    pub body: Vec<u8>,
+/// The kind of a module: its content, and the way in which it is evaluated.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, serde::Serialize, serde::Deserialize)]
+pub enum ModuleKind {
+    /// An ECMAScript module.
+    EsModule,
+    /// A CommonJS module: the body of a function of `exports`, `require`, `module`, `__filename`
+    /// and `__dirname`.
+    CommonJs,
+    /// JSON. The default export is the value.
+    Json,
+    /// Text. The default export is a string.
+    Text,
+    /// Bytes. The default export is an `ArrayBuffer`.
+    Data,
+    /// WebAssembly. The default export is a `WebAssembly.Module`.
+    CompiledWasm,
 }
 
-/// An HTTP response on its way out of a Worker.
-#[derive(Debug, Clone)]
-pub struct HttpResponse {
-    /// 200 to 599.
-    pub status: u16,
-    /// Names and values in order.
-    pub headers: Vec<(String, String)>,
-    /// The whole body.
-    pub body: Vec<u8>,
+/// A specifier in a module, and its target.
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+pub struct ModuleImport {
+    /// The specifier as written.
+    pub specifier: String,
+    /// The value of the import attribute `type`.
+    pub attribute: Option<String>,
+    /// Set for `require()`, which may find another module than `import`.
+    pub require: bool,
+    /// The name of a module of the Worker or a built-in one; or the message of the error when it is
+    /// asked for.
+    pub target: Result<String, String>,
+}
+
+impl Module {
+    /// Returns an ECMAScript module that imports nothing but built-in modules.
+    pub fn es_module(name: impl Into<String>, text: impl Into<String>) -> Self {
+        Self {
+            name: name.into(),
+            kind: ModuleKind::EsModule,
+            content: text.into().into_bytes(),
+            exports: Vec::new(),
+            whole_default: false,
+            imports: Vec::new(),
+            positions: Vec::new(),
+        }
+    }
+
+    /// Returns the content as text.
+    pub(crate) fn text(&self) -> std::borrow::Cow<'_, str> {
+        String::from_utf8_lossy(&self.content)
+    }
+}
+
+/// Replaces the types of a TypeScript module by blanks, so that V8 can compile it, and rewrites
+/// what is more than types.
+///
+/// # Errors
+/// The text is not valid TypeScript. The position is the one in the file.
+pub fn compile_typescript(module: &mut Module) -> Result<(), RunError> {
+    let prepared = {
+        let text = module.text();
+        crate::script::prepare_module(&text, true).map_err(|error| {
+            let (line, column) =
+                module.positions.iter().fold((error.line, error.column), |(line, column), positions| {
+                    positions.original(line, column)
+                });
+            let frame = crate::error::frame(&text, error.line, error.column);
+            let mut error = RunError::from(error);
+            (error.line, error.column) = (Some(line), Some(column));
+            // The line of a text that was rewritten is not the file's.
+            error.frame = frame.filter(|_| module.positions.is_empty());
+            error.message = format!("{}:{line}:{column}: {}", module.name, error.message);
+            error
+        })?
+    };
+    if let Some(columns) = &prepared.columns {
+        module.positions.insert(0, columns.positions());
+    }
+    module.content = prepared.text.into_bytes();
+    Ok(())
 }

@@ -1,8 +1,9 @@
-//! Warm threads.
+//! A pool of warm threads, each with an isolate.
 //!
-//! One thread for each isolate: the thread's CPU clock is the run's, a hot loop holds up nobody else's turn, and no
-//! isolate ever migrates. A thread makes an isolate, waits for a job, runs it, reports, disposes the isolate (after the
-//! report, so off the request's path) and begins again, or ends if enough others are warm.
+//! Each isolate has a thread of its own: the thread's CPU clock is the run's, a busy loop does not
+//! delay other runs, and isolates do not move between threads. A thread makes an isolate, waits for
+//! a job, runs it, reports, disposes of the isolate (after the report, so that the request does not
+//! wait for it) and starts over, or ends if enough other threads are warm.
 //!
 //! ```text
 //!  push ─► queue ─► idle thread: run ─► report ─► dispose ─► make ─► idle …
@@ -10,89 +11,93 @@
 //! ```
 
 use std::collections::VecDeque;
+use std::sync::Arc;
 use std::sync::mpsc::{Sender, channel};
-use std::sync::{Arc, Condvar, Mutex, PoisonError};
-use std::time::Instant;
+use std::time::{Duration, Instant};
+
+use parking_lot::{Condvar, Mutex};
 
 use crate::Limits;
-use crate::control::Control;
-use crate::engine::Ticket;
-use crate::execution::{self, Text};
+use crate::execution::{self, ScriptText};
 use crate::isolate::FreshIsolate;
-use crate::outlet::Outlet;
-use crate::state::{Names, RunState, milliseconds};
-use crate::watchdog::{OnThread, Watch, Watchdog};
+use crate::run_channel::RunChannel;
+use crate::state::{RunState, ScriptEnv, milliseconds};
+use crate::stop::{Cancellation, RunControl};
+use crate::watchdog::{Watch, Watchdog, WatchedThread};
 
-/// Stack of a JavaScript thread. V8 takes about 1 MB of it before it throws; natives and the parser need the rest.
-const STACK: usize = 4 * 1024 * 1024;
+/// The stack of a thread that runs JavaScript. V8 uses about 1 MB of it; host functions and the
+/// parser need the rest.
+const THREAD_STACK_BYTES: usize = 4 * 1024 * 1024;
 
-/// A job on its way to an isolate.
-pub(crate) struct Queued {
-    text: Text,
-    names: Names,
+/// A job that waits for an isolate.
+pub(crate) struct QueuedRun {
+    text: ScriptText,
+    names: ScriptEnv,
     limits: Limits,
-    outlet: Box<dyn Outlet>,
-    ticket: Arc<Ticket>,
+    channel: Box<dyn RunChannel>,
+    cancellation: Arc<Cancellation>,
     since: Instant,
 }
 
-impl Queued {
+impl QueuedRun {
     pub(crate) fn new(
-        text: Text,
-        names: Names,
+        text: ScriptText,
+        names: ScriptEnv,
         limits: Limits,
-        outlet: Box<dyn Outlet>,
-        ticket: Arc<Ticket>,
+        channel: Box<dyn RunChannel>,
+        cancellation: Arc<Cancellation>,
     ) -> Self {
-        Self { text, names, limits, outlet, ticket, since: Instant::now() }
+        Self { text, names, limits, channel, cancellation, since: Instant::now() }
     }
 }
 
-/// How many isolates to keep ready and to let live, and how large they may grow.
+/// The numbers of warm and of all isolates, and their memory.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct PoolOptions {
+pub(crate) struct ThreadPoolOptions {
     pub(crate) warm: usize,
     pub(crate) live: usize,
-    pub(crate) heap_bytes: usize,
+    pub(crate) memory: usize,
 }
 
-/// The threads and the queue before them.
-pub(crate) struct Pool {
-    options: PoolOptions,
+/// The threads and their queue.
+pub(crate) struct ThreadPool {
+    options: ThreadPoolOptions,
     watchdog: Watchdog,
-    state: Mutex<State>,
+    state: Mutex<PoolState>,
     arrived: Condvar,
-    spawner: Sender<Spawn>,
+    spawner: Sender<ThreadBody>,
 }
 
 #[derive(Default)]
-struct State {
-    queue: VecDeque<Queued>,
-    /// Threads that wait for a job.
+struct PoolState {
+    queue: VecDeque<QueuedRun>,
+    /// The number of threads that wait for a job.
     idle: usize,
-    /// Threads that make an isolate and will then wait.
+    /// The number of threads that are making an isolate.
     making: usize,
-    /// All threads.
+    /// The number of all threads.
     live: usize,
     closed: bool,
 }
 
-/// What the spawner thread is asked for: the body of a thread.
-pub(crate) type Spawn = Box<dyn FnOnce() + Send>;
+/// The body of a thread, for the spawner.
+pub(crate) type ThreadBody = Box<dyn FnOnce() + Send>;
 
-impl Pool {
+impl ThreadPool {
     /// Fills the pool in the background. V8 must be running.
-    pub(crate) fn start(options: PoolOptions) -> Arc<Self> {
-        let (spawner, requests) = channel::<Spawn>();
-        // All threads that enter isolates descend from this one, which was made after V8 was started: see
-        // `v8_process::start`. The caller's thread may be one of tokio's, made before.
+    pub(crate) fn start(options: ThreadPoolOptions) -> Arc<Self> {
+        let (spawner, requests) = channel::<ThreadBody>();
+        // All threads that enter isolates are children of this one, which starts after V8 (see
+        // `v8_process::start`). The caller's thread may be a thread of tokio from before.
         std::thread::Builder::new()
             .name("isolet-spawner".into())
             .stack_size(256 * 1024)
             .spawn(move || {
                 for body in requests {
-                    let spawned =
-                        std::thread::Builder::new().name("isolet-js".into()).stack_size(STACK).spawn(body);
+                    let spawned = std::thread::Builder::new()
+                        .name("isolet-js".into())
+                        .stack_size(THREAD_STACK_BYTES)
+                        .spawn(body);
                     if let Err(error) = spawned {
                         tracing::error!(%error, "no thread for an isolate");
                     }
@@ -107,33 +112,29 @@ impl Pool {
             options,
         });
         for _ in 0..pool.options.warm {
-            let mut state = pool.lock();
+            let mut state = pool.state.lock();
             pool.add_thread(&mut state);
         }
         pool
     }
 
-    fn lock(&self) -> std::sync::MutexGuard<'_, State> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    pub(crate) fn heap_bytes(&self) -> usize {
-        self.options.heap_bytes
+    pub(crate) fn memory(&self) -> usize {
+        self.options.memory
     }
 
     /// Threads that wait for a job.
     pub(crate) fn idle(&self) -> usize {
-        self.lock().idle
+        self.state.lock().idle
     }
 
     /// Starts a thread outside of the pool, for a Worker.
-    pub(crate) fn spawn(&self, body: Spawn) {
+    pub(crate) fn spawn(&self, body: ThreadBody) {
         let _ = self.spawner.send(body);
     }
 
     /// Queues a job for the next idle thread.
-    pub(crate) fn push(self: &Arc<Self>, queued: Queued) {
-        let mut state = self.lock();
+    pub(crate) fn push(self: &Arc<Self>, queued: QueuedRun) {
+        let mut state = self.state.lock();
         state.queue.push_back(queued);
         if state.idle + state.making < state.queue.len() && state.live < self.options.live {
             self.add_thread(&mut state);
@@ -142,33 +143,34 @@ impl Pool {
         self.arrived.notify_one();
     }
 
-    fn add_thread(self: &Arc<Self>, state: &mut State) {
+    fn add_thread(self: &Arc<Self>, state: &mut PoolState) {
         state.live += 1;
         state.making += 1;
         let pool = Arc::downgrade(self);
-        let heap_bytes = self.options.heap_bytes;
+        let memory = self.options.memory;
         self.spawn(Box::new(move || {
-            // The isolate is made before the pool is asked for, so that a pool that is dropped meanwhile can go.
+            // The isolate is made before the pool is upgraded, so that the pool can be dropped
+            // meanwhile.
             loop {
-                let fresh = FreshIsolate::new(heap_bytes);
+                let fresh = FreshIsolate::new(memory);
                 let Some(pool) = pool.upgrade() else { return };
                 let Some(queued) = pool.next_job() else { return };
                 pool.execute(fresh, queued);
-                if !pool.again() {
+                if !pool.wants_another() {
                     return;
                 }
             }
         }));
     }
 
-    /// Waits for a job. `None` when the pool is closed.
-    fn next_job(&self) -> Option<Queued> {
-        let mut state = self.lock();
+    /// Waits for a job. Returns `None` when the pool is closed.
+    fn next_job(&self) -> Option<QueuedRun> {
+        let mut state = self.state.lock();
         state.making -= 1;
         state.idle += 1;
         loop {
             if let Some(queued) = state.queue.pop_front() {
-                if queued.ticket.cancelled() {
+                if queued.cancellation.is_cancelled() {
                     continue;
                 }
                 state.idle -= 1;
@@ -179,13 +181,13 @@ impl Pool {
                 state.live -= 1;
                 return None;
             }
-            state = self.arrived.wait(state).unwrap_or_else(PoisonError::into_inner);
+            self.arrived.wait(&mut state);
         }
     }
 
-    /// After a run: whether this thread makes another isolate.
-    fn again(&self) -> bool {
-        let mut state = self.lock();
+    /// Decides, after a run, whether this thread makes another isolate.
+    fn wants_another(&self) -> bool {
+        let mut state = self.state.lock();
         let wanted = self.options.warm.max(state.queue.len());
         let again = !state.closed && state.idle + state.making < wanted;
         if again {
@@ -196,34 +198,35 @@ impl Pool {
         again
     }
 
-    /// Runs one job and disposes the isolate.
-    fn execute(&self, mut fresh: FreshIsolate, queued: Queued) {
-        let Queued { text, names, limits, outlet, ticket, since } = queued;
-        if !ticket.claim(&fresh.control) {
+    /// Runs one job and disposes of the isolate.
+    fn execute(&self, mut fresh: FreshIsolate, queued: QueuedRun) {
+        let QueuedRun { text, names, limits, channel, cancellation, since } = queued;
+        if !cancellation.attach(&fresh.control) {
             return;
         }
         let (control, cpu) = (fresh.control.clone(), limits.cpu);
-        let state = RunState::new(names, limits, control.clone(), outlet, fresh.sender());
+        let state = RunState::new(names, limits, control.clone(), channel, fresh.sender());
         execution::execute(&mut fresh, None, &text, state, milliseconds(since), |wall_until| {
-            let (subject, first) = OnThread::this(control, cpu, wall_until);
-            self.watchdog.watch(subject, first)
+            let (watched, first) = WatchedThread::this(control, cpu, wall_until);
+            self.watchdog.watch(watched, first)
         });
     }
 
-    /// Looks after what a Worker does on the calling thread, until what is returned is dropped.
+    /// Watches the limits of a Worker's turn on the calling thread, until the returned guard is
+    /// dropped.
     pub(crate) fn watch_this_thread(
         &self,
-        control: &Arc<Control>,
-        limits: &Limits,
+        control: &Arc<RunControl>,
+        cpu: Duration,
         wall_until: Instant,
     ) -> Watch {
-        let (subject, first) = OnThread::this(control.clone(), limits.cpu, wall_until);
-        self.watchdog.watch(subject, first)
+        let (watched, first) = WatchedThread::this(control.clone(), cpu, wall_until);
+        self.watchdog.watch(watched, first)
     }
 
-    /// Lets idle threads end; those that run finish first.
+    /// Closes the pool: idle threads end, and the others when their run has ended.
     pub(crate) fn close(&self) {
-        self.lock().closed = true;
+        self.state.lock().closed = true;
         self.arrived.notify_all();
     }
 }

@@ -1,44 +1,50 @@
-//! What came of a run.
+//! The report of a run: result or error, logs, calls, warnings, statistics.
 
 use serde::{Deserialize, Serialize};
 
-/// Something that happened in a run, in order. [`RunEvent::Done`] is the last.
+/// An event of a run. [`RunEvent::Done`] is the last.
 #[derive(Debug, Clone)]
 pub enum RunEvent {
     /// The script logged a line.
     Log(LogLine),
+    /// A tool call was sent.
+    CallStart(CallStart),
     /// A tool call ended.
     Call(CallRecord),
+    /// The run ends well, but something is probably wrong.
+    Warning(Warning),
     /// The run ended.
     Done(Box<Outcome>),
 }
 
-/// How a run ended: the part of a [`Report`] that is known only at the end.
+/// The outcome of a run: the part of a [`Report`] that is known only at the end.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct Outcome {
-    /// The result's JSON text (`null` for `undefined`), or what went wrong.
+    /// The result's JSON text (`null` for `undefined`), or the error.
     pub result: Result<String, RunError>,
-    /// What it cost.
+    /// The statistics of the run.
     pub stats: Stats,
 }
 
-/// Everything that came of a run.
+/// The report of a run.
 #[derive(Debug, Clone)]
 pub struct Report {
     /// The result's JSON text (`null` for `undefined`), or what went wrong.
     pub result: Result<String, RunError>,
-    /// Log lines in order, those before a failure too.
+    /// The log lines in order, including those before a failure.
     pub logs: Vec<LogLine>,
-    /// Tool calls in the order in which they ended.
+    /// The tool calls in the order in which they ended.
     pub calls: Vec<CallRecord>,
-    /// What it cost.
+    /// Probable mistakes of a run that ended well.
+    pub warnings: Vec<Warning>,
+    /// The statistics of the run.
     pub stats: Stats,
 }
 
 /// One line that the script logged.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct LogLine {
-    /// Which of the console's methods.
+    /// The level.
     pub level: LogLevel,
     /// The formatted text.
     pub text: String,
@@ -46,13 +52,13 @@ pub struct LogLine {
     pub at_ms: f64,
 }
 
-/// Which of the console's methods wrote a line.
+/// The level of a log line, by the method of the console.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum LogLevel {
     /// `console.debug`, `console.trace`
     Debug,
-    /// `console.log` and what has no level of its own
+    /// `console.log` and methods without a level of their own
     Log,
     /// `console.info`
     Info,
@@ -62,57 +68,187 @@ pub enum LogLevel {
     Error,
 }
 
+/// One tool call that was sent.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct CallStart {
+    /// The call's number within its run, from 1.
+    pub call: u32,
+    /// The exact name of the server.
+    pub server: String,
+    /// The exact name of the tool, or a `$` method.
+    pub tool: String,
+}
+
 /// One tool call that ended.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct CallRecord {
-    /// Exact name of the server.
+    /// The call's number within its run, from 1, in the order in which calls were sent.
+    pub call: u32,
+    /// The exact name of the server.
     pub server: String,
     /// Exact name of the tool, or a `$` method.
     pub tool: String,
     /// Milliseconds from sending to the answer.
     pub ms: f64,
-    /// Whether the promise resolved.
+    /// `true` if the promise resolved.
     pub ok: bool,
-    /// Why not.
+    /// The error, if it did not.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub error: Option<String>,
 }
 
-/// What a run cost.
+/// A probable mistake in a script whose run ended well.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Warning {
+    /// The kind of warning.
+    pub code: WarningCode,
+    /// The message, with advice, on one line.
+    pub message: String,
+    /// The line in the text that the caller sent, from 1.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub line: Option<u32>,
+    /// The column in that line, from 1, in UTF-16 units.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub column: Option<u32>,
+}
+
+impl Warning {
+    /// The number of warnings of one run. Further ones are dropped.
+    pub const MAX_COUNT: usize = 20;
+
+    /// The length of a message in bytes. Longer messages are shortened.
+    pub const MAX_MESSAGE_BYTES: usize = 2048;
+
+    /// Returns a warning without a position. Line breaks and other control characters in the
+    /// message become blanks.
+    pub fn new(code: WarningCode, message: &str) -> Self {
+        let mut message: String = message
+            .chars()
+            .map(|c| if c.is_control() { ' ' } else { c })
+            .take(Self::MAX_MESSAGE_BYTES)
+            .collect();
+        if message.len() > Self::MAX_MESSAGE_BYTES {
+            message.truncate(message.floor_char_boundary(Self::MAX_MESSAGE_BYTES - '…'.len_utf8()));
+            message.push('…');
+        }
+        Self { code, message, line: None, column: None }
+    }
+
+    /// Returns the same warning with a position in the script.
+    #[must_use]
+    pub fn at(mut self, place: Option<(u32, u32)>) -> Self {
+        (self.line, self.column) = place.unzip();
+        self
+    }
+}
+
+/// Makes [`WarningCode`] from one table of names on the wire.
+macro_rules! warning_codes {
+    ($($(#[$about:meta])* $code:ident = $name:literal,)*) => {
+        /// The kinds of warnings.
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+        pub enum WarningCode {
+            $($(#[$about])* #[serde(rename = $name)] $code,)*
+        }
+
+        impl WarningCode {
+            /// Every kind of warning.
+            pub const ALL: &[Self] = &[$(Self::$code,)*];
+
+            /// Returns the name on the wire.
+            pub fn as_str(self) -> &'static str {
+                match self {
+                    $(Self::$code => $name,)*
+                }
+            }
+        }
+    };
+}
+
+// The order may change: runners and broker run the same executable.
+warning_codes! {
+    /// The script ended before calls that it had made were answered.
+    NotAwaited = "not_awaited",
+    /// A pattern of the request's `tools` matches no tool.
+    UnmatchedTools = "unmatched_tools",
+    /// The request asked for more time than the server allows.
+    TimeoutLowered = "timeout_lowered",
+    /// A promise was rejected and not handled.
+    UnhandledRejection = "unhandled_rejection",
+    /// The result is `undefined`.
+    NoResult = "no_result",
+    /// Functions were declared and never called, and there is no result.
+    NeverCalled = "never_called",
+    /// The value of the last statement cannot be a result.
+    ResultDropped = "result_dropped",
+    /// A promise was converted to text.
+    PromiseAsText = "promise_as_text",
+    /// The request had an unknown argument.
+    IgnoredArgument = "ignored_argument",
+    /// An integer in the result of a tool was rounded by JavaScript.
+    RoundedNumber = "rounded_number",
+}
+
+/// The statistics of a run.
 #[derive(Debug, Clone, Copy, PartialEq, Default, Serialize, Deserialize)]
 pub struct Stats {
     /// Milliseconds from the first instruction to the end.
     pub wall_ms: f64,
-    /// Milliseconds of CPU of the run's process or thread, preparing the text included.
+    /// Milliseconds of CPU time of the run's process or thread, including the preparation of the
+    /// text.
     pub cpu_ms: f64,
-    /// V8 heap in use at the end, array buffers included.
+    /// The size of the used V8 heap and the array buffers at the end, in bytes.
     pub heap_bytes: u64,
-    /// Milliseconds between the request and the first instruction; counts against no limit.
+    /// Milliseconds between the request and the first instruction. They count towards no limit.
     pub queued_ms: f64,
 }
 
-/// A failed run, for the one who wrote the script: often a model.
+/// The error of a failed run, for the author of the script, often a model.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, thiserror::Error)]
 #[error("{name}: {message}")]
 pub struct RunError {
-    /// Which kind of failure.
+    /// The kind of failure.
     pub code: ErrorCode,
     /// The exception's name (`TypeError`), or the limit's.
     pub name: String,
-    /// What happened.
+    /// The message.
     pub message: String,
     /// Line in the text that the caller sent, from 1.
     pub line: Option<u32>,
-    /// Column in that line, from 1, in UTF-16 units as editors count.
+    /// The column in that line, from 1, in UTF-16 units.
     pub column: Option<u32>,
     /// The line's text and a caret under the column.
     pub frame: Option<String>,
-    /// What to do next.
+    /// Advice.
     pub hint: Option<String>,
+    /// The script's own frames, the innermost first. Empty if there is only one.
+    pub stack: Vec<StackFrame>,
+    /// The tool that the error is about.
+    pub tool: Option<ToolPath>,
+}
+
+/// A frame of a script's stack.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct StackFrame {
+    /// The function's name, if it has one.
+    pub function: Option<String>,
+    /// Line in the text that the caller sent, from 1.
+    pub line: u32,
+    /// The column in that line, from 1.
+    pub column: u32,
+}
+
+/// A tool by its exact names.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ToolPath {
+    /// The server's name.
+    pub server: String,
+    /// The tool's name.
+    pub tool: String,
 }
 
 impl RunError {
-    /// An error without a position.
+    /// Returns an error without a position.
     pub fn new(code: ErrorCode, name: impl Into<String>, message: impl Into<String>) -> Self {
         Self {
             code,
@@ -122,10 +258,12 @@ impl RunError {
             column: None,
             frame: None,
             hint: None,
+            stack: Vec::new(),
+            tool: None,
         }
     }
 
-    /// The same error with a hint.
+    /// Returns the same error with a hint.
     #[must_use]
     pub fn with_hint(mut self, hint: impl Into<String>) -> Self {
         self.hint = Some(hint.into());
@@ -133,46 +271,87 @@ impl RunError {
     }
 }
 
-/// The kinds of failure (design, section 4).
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum ErrorCode {
-    /// The text is no script.
-    Syntax,
-    /// The script threw.
-    Exception,
-    /// A tool call failed and the script did not catch it.
-    ToolError,
-    /// Too much CPU.
-    CpuLimit,
-    /// Too long.
-    WallLimit,
-    /// Too much memory.
-    MemoryLimit,
-    /// Too many tool calls.
-    CallLimit,
-    /// Result or logs too large.
-    OutputLimit,
-    /// The isolate's process died.
-    Crashed,
-    /// The caller went away.
-    Cancelled,
+/// Makes [`ErrorCode`] from one table of names on the wire.
+macro_rules! error_codes {
+    ($($(#[$doc:meta])* $code:ident = $name:literal,)*) => {
+        /// The kinds of failure of a run.
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+        pub enum ErrorCode {
+            $($(#[$doc])* #[serde(rename = $name)] $code,)*
+        }
+
+        impl ErrorCode {
+            /// Every code, in the order of the documents.
+            pub const ALL: &[Self] = &[$(Self::$code,)*];
+
+            /// Returns the name on the wire.
+            pub fn as_str(self) -> &'static str {
+                match self {
+                    $(Self::$code => $name,)*
+                }
+            }
+        }
+    };
 }
 
-impl ErrorCode {
-    /// The name on the wire.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Syntax => "syntax",
-            Self::Exception => "exception",
-            Self::ToolError => "tool_error",
-            Self::CpuLimit => "cpu_limit",
-            Self::WallLimit => "wall_limit",
-            Self::MemoryLimit => "memory_limit",
-            Self::CallLimit => "call_limit",
-            Self::OutputLimit => "output_limit",
-            Self::Crashed => "crashed",
-            Self::Cancelled => "cancelled",
+error_codes! {
+    /// The text is not a valid script.
+    Syntax = "syntax",
+    /// The script threw an exception.
+    Exception = "exception",
+    /// A tool call failed and the script did not catch the error.
+    ToolError = "tool_error",
+    /// The run used up its CPU time.
+    CpuLimit = "cpu_limit",
+    /// The run took too long.
+    WallLimit = "wall_limit",
+    /// The run used too much memory.
+    MemoryLimit = "memory_limit",
+    /// The run started too many tool calls.
+    CallLimit = "call_limit",
+    /// The result or the logs are too large.
+    OutputLimit = "output_limit",
+    /// The isolate's process ended before the run did.
+    Crashed = "crashed",
+    /// The isolate's process did something that a script cannot make it do, and was killed.
+    Violation = "violation",
+    /// The caller disconnected or cancelled the run.
+    Cancelled = "cancelled",
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn names() -> Vec<&'static str> {
+        ErrorCode::ALL.iter().map(|code| code.as_str()).collect()
+    }
+
+    #[test]
+    fn the_documented_error_codes_are_the_error_codes() {
+        let scripts = include_str!("../../docs/scripts.md");
+        let (_, table) =
+            scripts.split_once("\n| `code` |").expect("docs/scripts.md has a table of error codes");
+        let documented: Vec<_> = table
+            .lines()
+            .skip(2)
+            .map_while(|line| line.strip_prefix("| `")?.split_once('`'))
+            .map(|(code, _)| code)
+            .collect();
+        assert_eq!(documented, names(), "the table of error codes in docs/scripts.md");
+    }
+
+    #[test]
+    fn the_http_document_lists_the_error_codes() {
+        let http = include_str!("../../docs/http.md").split_whitespace().collect::<Vec<_>>().join(" ");
+        let list: Vec<_> = names().iter().map(|name| format!("`{name}`")).collect();
+        assert!(http.contains(&list.join(", ")), "docs/http.md lacks the list {}", list.join(", "));
+    }
+
+    #[test]
+    fn names_on_the_wire_are_those_of_as_str() {
+        for code in ErrorCode::ALL {
+            assert_eq!(serde_json::to_value(code).unwrap(), code.as_str());
         }
     }
 }

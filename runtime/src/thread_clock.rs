@@ -1,4 +1,4 @@
-//! The CPU clock of a thread or a process, readable from outside of it.
+//! The CPU clock of a thread or a process, which other threads can read.
 
 use std::time::Duration;
 
@@ -8,59 +8,71 @@ pub(crate) use imp::ThreadClock;
 mod imp {
     use super::Duration;
 
-    /// `CPUCLOCK_SCHED`: the scheduler's count, in nanoseconds (`linux/posix-timers_types.h`, as the next one).
+    /// `CPUCLOCK_SCHED` of `linux/posix-timers_types.h`: the scheduler's count in nanoseconds.
     const SCHEDULED: libc::clockid_t = 2;
 
-    /// `CPUCLOCK_PERTHREAD_MASK`.
+    /// `CPUCLOCK_PERTHREAD_MASK` of `linux/posix-timers_types.h`.
     const OF_A_THREAD: libc::clockid_t = 4;
 
-    /// How much CPU one thread or process has used.
+    /// The CPU clock of one thread or process.
     #[derive(Debug, Clone, Copy)]
     pub(crate) struct ThreadClock {
         id: libc::clockid_t,
     }
 
     impl ThreadClock {
+        /// Returns the clock of the thread that reads it. A jail allows no other.
+        pub(crate) fn of_the_reader() -> Self {
+            Self { id: libc::CLOCK_THREAD_CPUTIME_ID }
+        }
+
+        /// Returns the clock of this thread, for other threads to read.
         pub(crate) fn of_this_thread() -> Self {
-            // Not `pthread_getcpuclockid`, which goes by what the C library remembers of the thread: in a copy of a zygote
-            // that is the zygote's.
+            // `pthread_getcpuclockid` uses the thread id that the C library has stored, which in a
+            // fork of a zygote is the zygote's.
             Self::of(rustix::thread::gettid(), SCHEDULED | OF_A_THREAD)
         }
 
-        /// The clock of another process: all of its threads together.
+        /// Returns the clock of another process: the sum of its threads.
         pub(crate) fn of_process(pid: u32) -> Self {
             let pid = i32::try_from(pid).ok().and_then(rustix::process::Pid::from_raw);
             pid.map_or(Self { id: libc::clockid_t::MAX }, |pid| Self::of(pid, SCHEDULED))
         }
 
-        /// What `clock_getcpuclockid` computes, without its system call to see whether the process is there.
+        /// Computes a clock id like `clock_getcpuclockid`, without its system call to check the
+        /// process.
         fn of(id: rustix::process::Pid, kind: libc::clockid_t) -> Self {
             Self { id: (!id.as_raw_nonzero().get() << 3) | kind }
         }
 
-        /// CPU used so far; `None` when the thread or process has ended.
+        /// Returns the CPU time used so far, or `None` if the thread or process has ended.
         pub(crate) fn read(self) -> Option<Duration> {
             let mut time = libc::timespec { tv_sec: 0, tv_nsec: 0 };
-            // SAFETY: an id of an ended thread gives EINVAL, never a fault; `time` is a valid place to write.
+            // SAFETY: an id of an ended thread gives EINVAL, never a fault; `time` is a valid place
+            // to write.
             let failed = unsafe { libc::clock_gettime(self.id, &raw mut time) };
             (failed == 0).then(|| Duration::new(time.tv_sec as u64, time.tv_nsec as u32))
         }
     }
 }
 
-/// Elsewhere there is no portable clock of another thread: time on the wall since the run began stands in for it, so a
-/// CPU limit fires too early for runs that wait, and never too late.
+/// Other platforms have no portable clock of another thread. The elapsed time takes its place, so
+/// that a CPU limit is reached too early by runs that wait, and never too late.
 #[cfg(not(any(target_os = "linux", target_os = "android")))]
 mod imp {
     use super::Duration;
 
-    /// How much time has passed since it was made.
+    /// The time since it was made.
     #[derive(Debug, Clone, Copy)]
     pub(crate) struct ThreadClock {
         since: std::time::Instant,
     }
 
     impl ThreadClock {
+        pub(crate) fn of_the_reader() -> Self {
+            Self::of_this_thread()
+        }
+
         pub(crate) fn of_this_thread() -> Self {
             Self { since: std::time::Instant::now() }
         }
@@ -80,14 +92,15 @@ mod tests {
     use super::*;
 
     #[test]
-    fn counts_work_and_not_sleep() {
-        let clock = ThreadClock::of_this_thread();
-        let before = clock.read().unwrap();
-        std::thread::sleep(Duration::from_millis(30));
-        assert!(clock.read().unwrap() - before < Duration::from_millis(15));
-        let started = std::time::Instant::now();
-        while clock.read().unwrap() - before < Duration::from_millis(15) {
-            assert!(started.elapsed() < Duration::from_secs(20), "the clock does not count work");
+    fn the_clock_counts_work_and_not_sleep() {
+        for clock in [ThreadClock::of_this_thread(), ThreadClock::of_the_reader()] {
+            let before = clock.read().unwrap();
+            std::thread::sleep(Duration::from_millis(30));
+            assert!(clock.read().unwrap() - before < Duration::from_millis(15));
+            let started = std::time::Instant::now();
+            while clock.read().unwrap() - before < Duration::from_millis(15) {
+                assert!(started.elapsed() < Duration::from_secs(20), "the clock does not count work");
+            }
         }
     }
 

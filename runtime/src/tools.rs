@@ -1,45 +1,53 @@
-//! How a run reaches tools.
+//! The trait by which a run reaches tools, its requests and failures.
 
 use std::future::Future;
 use std::pin::Pin;
 use std::time::Duration;
 
-/// What one run may ask of the outside. There is one value for each run, so an implementation can hold the run's
-/// tenant, its tool filter and its audit context.
+/// The tools of one run. Each run has a value of its own, which can hold the run's tenant, its tool
+/// filter and its audit context.
 ///
-/// Dropping the future cancels the call upstream: a run that ends takes its calls with it.
+/// Dropping the future cancels the call upstream, so that a run that ends cancels its calls.
 pub trait ToolHost: Send + Sync + 'static {
-    /// Starts `request`; the future is driven on the engine's tokio runtime.
+    /// Starts `request`. The future is polled on the engine's tokio runtime.
     fn call(&self, request: ToolRequest) -> ToolFuture;
+
+    /// Returns the signature of a tool on one line, for errors about its name or its arguments:
+    /// `add(input: { a: number })`.
+    fn signature(&self, _server: &str, _tool: &str) -> Option<String> {
+        None
+    }
 }
 
-/// The answer to a [`ToolRequest`]: JSON text, or why there is none.
+/// The answer to a [`ToolRequest`]: JSON text, or the failure.
 pub type ToolFuture = Pin<Box<dyn Future<Output = Result<Vec<u8>, ToolFailure>> + Send>>;
 
 /// One request of a script to a server.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ToolRequest {
-    /// The server's exact name, as in [`Catalogue`](crate::Catalogue); aliases are resolved before.
+    /// The server's exact name, as in [`Catalogue`](crate::Catalogue). Aliases have been resolved.
     pub server: String,
-    /// What is asked.
+    /// The operation.
     pub operation: Operation,
-    /// When to give up, counted from sending.
+    /// The timeout of the call.
     pub timeout: Duration,
 }
 
-/// What is asked of a server.
+/// An operation on a server.
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 pub enum Operation {
-    /// `env.server.tool(args)`: the answer is the unwrapped value (structured content, else text), as JSON.
+    /// `env.server.tool(args)`: the answer is the unwrapped value (structured content, else text),
+    /// as JSON.
     Call {
-        /// Exact name of the tool.
+        /// The exact name of the tool.
         tool: String,
-        /// A JSON object, serialised.
+        /// The arguments, a JSON object as text.
         arguments: String,
     },
-    /// `env.server.$raw(tool, args)`: the answer is the whole MCP result, as JSON, `isError` included.
+    /// `env.server.$raw(tool, args)`: the answer is the whole MCP result, as JSON, `isError`
+    /// included.
     RawCall {
-        /// Exact name of the tool.
+        /// The exact name of the tool.
         tool: String,
         /// A JSON object, serialised.
         arguments: String,
@@ -59,13 +67,13 @@ pub enum Operation {
     GetPrompt {
         /// The prompt's name.
         name: String,
-        /// A JSON object of strings, serialised.
+        /// The arguments, a JSON object of strings as text.
         arguments: String,
     },
 }
 
 impl Operation {
-    /// What the script chose: a name, and JSON text or nothing.
+    /// Returns the name and the JSON text that the script chose.
     pub(crate) fn carries(&self) -> (&str, &str) {
         match self {
             Self::Call { tool: name, arguments }
@@ -76,7 +84,7 @@ impl Operation {
         }
     }
 
-    /// The name under which the call is recorded: the tool's, or the `$` method's.
+    /// Returns the name in the record of the call: the tool's, or the `$` method's.
     pub fn label(&self) -> &str {
         match self {
             Self::Call { tool, .. } | Self::RawCall { tool, .. } => tool,
@@ -89,25 +97,27 @@ impl Operation {
     }
 }
 
-/// Why a call has no answer. The script sees it as `ToolError`.
+/// The failure of a call. The script gets it as a `ToolError`.
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize, thiserror::Error)]
 #[error("{message}")]
 pub struct ToolFailure {
-    /// For the reader of the script: the upstream's own words, or what happened to the upstream.
+    /// The message: the upstream's own, or a description of the failure.
     pub message: String,
-    /// What to do next, where there is something to say.
+    /// Advice.
     pub hint: Option<String>,
-    /// The whole MCP result as JSON, when the tool answered with `isError`.
+    /// The whole MCP result as JSON, if the tool answered with `isError`.
     pub result: Option<Vec<u8>>,
+    /// `code` and, if present, `data` of a JSON-RPC error, as a JSON object.
+    pub error: Option<Vec<u8>>,
 }
 
 impl ToolFailure {
-    /// A failure with a message and nothing else.
+    /// Returns a failure with a message only.
     pub fn new(message: impl Into<String>) -> Self {
-        Self { message: message.into(), hint: None, result: None }
+        Self { message: message.into(), hint: None, result: None, error: None }
     }
 
-    /// The same failure with a hint.
+    /// Returns the same failure with a hint.
     #[must_use]
     pub fn with_hint(mut self, hint: impl Into<String>) -> Self {
         self.hint = Some(hint.into());

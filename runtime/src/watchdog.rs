@@ -1,66 +1,71 @@
-//! One thread that stops runs which use too much CPU or time, and with process isolation too much memory.
+//! A thread that stops runs at their limits on CPU and time, and with process isolation on memory.
 //!
-//! No timer and no thread per run: the watchdog reads the CPU clocks of the threads or processes that run something,
-//! when the first of them can have reached its limit at the earliest, which is never before the remaining CPU time has
-//! passed on the wall. With nothing near its limit it sleeps.
+//! There is no timer and no thread per run. The watchdog reads the CPU clocks of the running
+//! threads or processes at the earliest time at which one can have reached its limit; that is never
+//! before its remaining CPU time has elapsed. Until then it sleeps.
 //!
-//! What it looks after is a [`Subject`]: a [`Thread`](OnThread) of this process, which it stops through V8 and can only
-//! report if that does not help (V8 cannot be interrupted in some of its C++, a multiplication of huge BigInts for one),
-//! or a runner process, which it ends (`process::sentry`).
+//! It watches values of [`Watched`]: threads of this process ([`WatchedThread`]), which it stops
+//! through V8 and can only report if that has no effect (V8 cannot be interrupted in some of its
+//! C++ code, such as a multiplication of huge BigInts); and runner processes, which it kills.
 
 use std::collections::HashMap;
-use std::sync::{Arc, Condvar, Mutex, PoisonError};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use crate::control::{Control, StopReason};
+use parking_lot::{Condvar, Mutex};
+
+use crate::stop::{RunControl, StopReason};
 use crate::thread_clock::ThreadClock;
 
-/// Something with limits.
-pub(crate) trait Subject: Send {
-    /// Ends it if it is past a limit, and says for how long nothing can happen.
-    fn look(&mut self, now: Instant) -> Duration;
+/// A thread or process with limits.
+pub(crate) trait Watched: Send {
+    /// Stops the run if it is past a limit. Returns the time until the next check.
+    fn check(&mut self, now: Instant) -> Duration;
 }
 
-/// Handed to whoever runs something; dropping it ends the watch.
+/// The guard of a watched run. Dropping it ends the watch.
 pub(crate) struct Watch {
-    shared: Arc<Shared>,
+    shared: Arc<WatchdogShared>,
     id: u64,
 }
 
-/// Its thread sleeps on a condition variable when nothing runs, and ends with it, or with the last watch if that is later.
+/// The watchdog. Its thread sleeps while nothing runs. It ends when this value and all watches have
+/// been dropped.
 pub(crate) struct Watchdog {
-    shared: Arc<Shared>,
+    shared: Arc<WatchdogShared>,
 }
 
 #[derive(Default)]
-struct Shared {
-    table: Mutex<Table>,
+struct WatchdogShared {
+    table: Mutex<WatchTable>,
     earlier: Condvar,
 }
 
 #[derive(Default)]
-struct Table {
+struct WatchTable {
     next_id: u64,
-    subjects: HashMap<u64, Box<dyn Subject>>,
-    /// When the thread wakes up next; `None` while it sleeps without a date.
+    watched: HashMap<u64, Box<dyn Watched>>,
+    /// The time at which the thread wakes up next, or `None` while it sleeps without a timeout.
     wakes_at: Option<Instant>,
-    /// Nothing will be watched any more.
+    /// Set when the watchdog is dropped.
     closed: bool,
 }
 
-/// The watchdog looks at least this much later, so that a run that hovers at its limit does not make it spin.
-const SHORTEST_SLEEP: Duration = Duration::from_millis(1);
+/// The shortest time between two checks, so that a run close to its limit does not keep the thread
+/// busy.
+const MIN_SLEEP: Duration = Duration::from_millis(1);
 
-/// While something runs, the watchdog looks this often: whether a thread's run was stopped by something else than the watchdog,
-/// how much memory a process holds.
-pub(crate) const LOOK: Duration = Duration::from_millis(50);
+/// The longest time between two checks while something runs. They find runs that others have
+/// stopped, and processes that use too much memory.
+pub(crate) const CHECK_INTERVAL: Duration = Duration::from_millis(50);
 
-/// After so long without runs the watchdog sleeps without a date. Before that a new run costs no system call.
-const LINGER: Duration = Duration::from_secs(1);
+/// The time without runs after which the watchdog sleeps without a timeout. Until then, a new run
+/// needs no system call.
+const IDLE_TIMEOUT: Duration = Duration::from_secs(1);
 
 impl Watchdog {
     pub(crate) fn start() -> Self {
-        let shared = Arc::new(Shared::default());
+        let shared = Arc::new(WatchdogShared::default());
         let of_thread = shared.clone();
         std::thread::Builder::new()
             .name("isolet-watchdog".into())
@@ -70,12 +75,12 @@ impl Watchdog {
         Self { shared }
     }
 
-    /// Looks after `subject` from now on; nothing can happen to it before `first`.
-    pub(crate) fn watch(&self, subject: Box<dyn Subject>, first: Instant) -> Watch {
-        let mut table = self.shared.table.lock().unwrap_or_else(PoisonError::into_inner);
+    /// Watches `watched` from now on. It cannot reach a limit before `first`.
+    pub(crate) fn watch(&self, watched: Box<dyn Watched>, first: Instant) -> Watch {
+        let mut table = self.shared.table.lock();
         let id = table.next_id;
         table.next_id += 1;
-        table.subjects.insert(id, subject);
+        table.watched.insert(id, watched);
         if table.wakes_at.is_none_or(|wakes_at| first < wakes_at) {
             table.wakes_at = Some(first);
             self.shared.earlier.notify_one();
@@ -86,66 +91,66 @@ impl Watchdog {
 
 impl Drop for Watchdog {
     fn drop(&mut self) {
-        self.shared.table.lock().unwrap_or_else(PoisonError::into_inner).closed = true;
+        self.shared.table.lock().closed = true;
         self.shared.earlier.notify_one();
     }
 }
 
 impl Drop for Watch {
     fn drop(&mut self) {
-        self.shared.table.lock().unwrap_or_else(PoisonError::into_inner).subjects.remove(&self.id);
+        self.shared.table.lock().watched.remove(&self.id);
     }
 }
 
-fn watch(shared: &Shared) {
-    let mut table = shared.table.lock().unwrap_or_else(PoisonError::into_inner);
+fn watch(shared: &WatchdogShared) {
+    let mut table = shared.table.lock();
     let mut busy_at = Instant::now();
-    // While anything is left to look after it wakes at least every `LOOK`, so it need not be told of the last.
-    while !(table.closed && table.subjects.is_empty()) {
+    // While something is watched, the thread wakes up every `CHECK_INTERVAL`, so that the last
+    // watch need not wake it.
+    while !(table.closed && table.watched.is_empty()) {
         let now = Instant::now();
-        let mut next = now + LOOK;
-        for subject in table.subjects.values_mut() {
+        let mut next = now + CHECK_INTERVAL;
+        for watched in table.watched.values_mut() {
             busy_at = now;
-            next = next.min(now + subject.look(now).max(SHORTEST_SLEEP));
+            next = next.min(now + watched.check(now).max(MIN_SLEEP));
         }
-        table.wakes_at = (busy_at + LINGER > now).then_some(next);
-        table = match table.wakes_at {
-            None => shared.earlier.wait(table).unwrap_or_else(PoisonError::into_inner),
-            Some(next) => {
-                let sleep = next.saturating_duration_since(now);
-                shared.earlier.wait_timeout(table, sleep).unwrap_or_else(PoisonError::into_inner).0
-            }
-        };
+        table.wakes_at = (busy_at + IDLE_TIMEOUT > now).then_some(next);
+        match table.wakes_at {
+            None => shared.earlier.wait(&mut table),
+            Some(next) => _ = shared.earlier.wait_for(&mut table, next.saturating_duration_since(now)),
+        }
     }
 }
 
 /// A run on a thread of this process.
-pub(crate) struct OnThread {
-    control: Arc<Control>,
+pub(crate) struct WatchedThread {
+    control: Arc<RunControl>,
     clock: ThreadClock,
-    /// Reading of `clock` at which the run is out of CPU.
+    /// The reading of `clock` at which the CPU time is used up.
     cpu_until: Duration,
     wall_until: Instant,
-    /// Reading of `clock` when the run was first seen to be stopped.
+    /// The reading of `clock` at the first check after the run was stopped.
     stopped_at: Option<Duration>,
     reported: bool,
 }
 
-/// CPU that a run may use after it was stopped before it is reported: time for V8 to reach a check, for a garbage
-/// collection to end. Counted on the run's own clock, as on a busy machine its thread may get no turn for long.
-const AFTER_STOP: Duration = Duration::from_millis(50);
+/// The CPU time that a stopped run may use before it is reported: V8 has to reach a check, or to
+/// finish a garbage collection. It is measured on the run's own clock, since on a busy machine its
+/// thread may wait for long.
+const STOP_GRACE: Duration = Duration::from_millis(50);
 
-/// The same for a run that was stopped for its memory: V8 notices in the middle of collecting a heap that is full, goes on
-/// with that, and collects again before it gives up: 100 to 200 ms with 32 MiB, more with more.
-const AFTER_STOP_FOR_MEMORY: Duration = Duration::from_secs(1);
+/// The same for a run that was stopped for its memory. V8 finishes the collection of the full heap
+/// and collects again before it stops: 100 to 200 ms with 32 MiB, more with more.
+const MEMORY_STOP_GRACE: Duration = Duration::from_secs(1);
 
-impl OnThread {
-    /// The calling thread, from now on. With the earliest moment at which it can reach a limit.
+impl WatchedThread {
+    /// Returns the calling thread's watch from now on, and the earliest time at which it can reach
+    /// a limit.
     pub(crate) fn this(
-        control: Arc<Control>,
+        control: Arc<RunControl>,
         cpu: Duration,
         wall_until: Instant,
-    ) -> (Box<dyn Subject>, Instant) {
+    ) -> (Box<dyn Watched>, Instant) {
         let clock = ThreadClock::of_this_thread();
         let cpu_until = clock.read().unwrap_or_default() + cpu;
         let first = (Instant::now() + cpu).min(wall_until);
@@ -153,11 +158,12 @@ impl OnThread {
     }
 }
 
-impl Subject for OnThread {
-    /// Stops the run if it is time.
-    fn look(&mut self, now: Instant) -> Duration {
-        // A thread that has ended has no clock; it takes its watch along, so this is only a race at the end.
-        let Some(used) = self.clock.read() else { return LOOK };
+impl Watched for WatchedThread {
+    /// Stops the run if it is past a limit.
+    fn check(&mut self, now: Instant) -> Duration {
+        // A thread that has ended has no clock. Its watch ends with it, so that this occurs only in
+        // a race at the end.
+        let Some(used) = self.clock.read() else { return CHECK_INTERVAL };
         if self.control.stopped().is_none() {
             if used >= self.cpu_until {
                 self.control.stop(StopReason::Cpu);
@@ -167,22 +173,22 @@ impl Subject for OnThread {
                 return (self.cpu_until - used).min(self.wall_until - now);
             }
         }
-        let Some(reason) = self.control.stopped() else { return LOOK };
+        let Some(reason) = self.control.stopped() else { return CHECK_INTERVAL };
         let stopped_at = match self.stopped_at {
             Some(stopped_at) => {
-                self.control.insist();
+                self.control.terminate_again();
                 stopped_at
             }
             None => *self.stopped_at.insert(used),
         };
         let since = used.saturating_sub(stopped_at);
-        let allowed = if reason == StopReason::Memory { AFTER_STOP_FOR_MEMORY } else { AFTER_STOP };
+        let allowed = if reason == StopReason::Memory { MEMORY_STOP_GRACE } else { STOP_GRACE };
         if since < allowed {
-            return (allowed - since).min(LOOK);
+            return (allowed - since).min(CHECK_INTERVAL);
         }
         if !std::mem::replace(&mut self.reported, true) {
             tracing::error!(?reason, "a run does not stop; only process isolation could end it");
         }
-        LOOK
+        CHECK_INTERVAL
     }
 }

@@ -1,4 +1,5 @@
-//! The hostile corpus with isolates on threads of this process. What may end the process is left out: `hostile/lethal.rs`.
+//! The hostile corpus with isolates on threads of this process, without the cases of
+//! `hostile/lethal.rs`, which may end the process.
 
 mod hostile;
 
@@ -12,9 +13,9 @@ fn level() -> &'static Level {
     LEVEL.get_or_init(|| Level::new(Isolation::Thread, false))
 }
 
-hostile::classes!(level: cpu reentry memory floods escapes poison breakout leaks seldom);
+hostile::classes!(level: cpu reentry memory floods escapes poison breakout leaks rare_interrupts);
 
 #[test]
-fn a_file() {
-    hostile::file(level());
+fn the_file_of_the_environment_runs() {
+    hostile::run_file(level());
 }

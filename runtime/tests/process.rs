@@ -1,72 +1,78 @@
-//! The cases of `cases/` with a jailed process for each run, and what only processes can do.
+//! The cases of `cases/` with a jailed process for each run, and cases that only processes can
+//! have.
 
 mod cases;
 
 use std::time::{Duration, Instant};
 
-use cases::{engine, error, limits, run_with, value};
-use isolet_runtime::{Engine, EngineOptions, ErrorCode, Isolation, Limits, RunEvent, RunnerProcesses};
+use cases::{engine, limits, run_with, value};
+use isolet_runtime::{
+    Engine, EngineOptions, ErrorCode, Isolation, JailExceptions, Limits, RunEvent, ZygoteProcesses,
+};
 
-/// The example `runner` is a zygote's whole executable. `cargo test` builds examples beside the tests.
+const JIT: bool = true;
+
+/// Returns process isolation with the program `zygote`.
 fn isolation() -> Isolation {
-    let test = std::env::current_exe().expect("the path of this test");
-    let executable =
-        test.parent().and_then(|deps| deps.parent()).expect("target folder").join("examples/runner");
-    assert!(
-        executable.exists(),
-        "{executable:?} is missing: run `cargo test -p isolet-runtime` without --test"
-    );
-    Isolation::Process(RunnerProcesses { executable, subcommand: "runner".into(), count: 2 })
+    let executable = env!("CARGO_BIN_EXE_zygote").into();
+    Isolation::Process(ZygoteProcesses { executable, subcommand: "zygote".into(), count: 2 })
 }
 
 #[test]
 fn the_jail_is_complete_here() {
     let (runtime, engine) = engine();
     assert!(runtime.block_on(engine.ready(Duration::from_secs(20))));
-    for runner in engine.runners() {
-        let layers = runner.layers.expect("a ready runner");
+    for zygote in engine.zygotes() {
+        let layers = zygote.layers.expect("it is ready");
         assert!(layers.complete(), "{layers:?}");
     }
 }
 
-/// A zygote that is started in place of another one may come to other circumstances.
+/// The machine may have changed when a zygote is started in place of another one.
 #[test]
-fn a_later_zygote_without_a_whole_jail_is_refused_where_it_must_be_whole() {
-    let file = std::env::temp_dir().join(format!("isolet-patchy-{}", std::process::id()));
-    let Isolation::Process(runner) = isolation() else { unreachable!() };
-    for required in [true, false] {
+fn a_later_zygote_is_refused_unless_its_missing_layers_are_allowed() {
+    let file = std::env::temp_dir().join(format!("isolet-weak-jail-{}", std::process::id()));
+    let Isolation::Process(processes) = isolation() else { unreachable!() };
+    for exceptions in [
+        JailExceptions { namespaces: false, landlock: true },
+        JailExceptions { namespaces: true, landlock: false },
+    ] {
+        let required = !exceptions.namespaces;
         let _ = std::fs::remove_file(&file);
-        let subcommand = format!("patchy={}", file.display());
-        let isolation = Isolation::Process(RunnerProcesses { subcommand, count: 1, ..runner.clone() });
+        let subcommand = format!("weak-jail={}", file.display());
+        let isolation = Isolation::Process(ZygoteProcesses { subcommand, count: 1, ..processes.clone() });
         let (runtime, engine) = engine_with(isolation);
         let run = || runtime.block_on(engine.run(cases::job("return 1", limits())).report()).result;
-        engine.vet_jails(required);
+        engine.vet_jails(exceptions);
         assert_eq!(run().as_deref(), Ok("1"));
-        assert!(engine.runners()[0].layers.as_ref().is_some_and(|layers| layers.complete()));
+        assert!(engine.zygotes()[0].layers.as_ref().is_some_and(|layers| layers.complete()));
 
         std::fs::write(&file, "").unwrap();
-        kill(engine.runners()[0].pid);
+        kill(engine.zygotes()[0].pid);
         let until = Instant::now() + Duration::from_secs(20);
-        while engine.runner_restarts() == 0 {
+        while engine.zygote_restarts() == 0 {
             assert!(Instant::now() < until, "the zygote is gone");
             std::thread::sleep(Duration::from_millis(10));
         }
         if required {
             let error = run().unwrap_err();
             assert!(error.code == ErrorCode::Crashed && error.message.contains("No process"), "{error:?}");
-            assert!(engine.runners().iter().all(|zygote| zygote.layers.is_none()), "{:?}", engine.runners());
+            assert!(engine.zygotes().iter().all(|zygote| zygote.layers.is_none()), "{:?}", engine.zygotes());
             std::fs::remove_file(&file).unwrap();
-            assert!(runtime.block_on(engine.ready(Duration::from_secs(20))), "the next one is whole again");
+            assert!(
+                runtime.block_on(engine.ready(Duration::from_secs(20))),
+                "the jail of the next zygote is complete"
+            );
         }
         assert_eq!(run().as_deref(), Ok("1"));
-        let whole = engine.runners()[0].layers.as_ref().is_some_and(|layers| layers.complete());
-        assert_eq!(whole, required);
+        let complete = engine.zygotes()[0].layers.as_ref().is_some_and(|layers| layers.complete());
+        assert_eq!(complete, required);
     }
     let _ = std::fs::remove_file(&file);
 }
 
 #[test]
-fn what_v8_cannot_interrupt_ends_with_its_process_and_keeps_its_code() {
+fn code_that_v8_cannot_interrupt_ends_with_its_process_and_reports_its_limit() {
     let (runtime, engine) = own_engine();
     let limits = Limits { cpu: Duration::from_millis(300), ..limits() };
     let code = "let a = 3n ** 4000000n; for (;;) a = a * a % (7n ** 3000000n)";
@@ -76,28 +82,28 @@ fn what_v8_cannot_interrupt_ends_with_its_process_and_keeps_its_code() {
     assert_eq!(report.result.unwrap_err().code, ErrorCode::CpuLimit);
     assert!(report.stats.cpu_ms >= 300.0, "{:?}", report.stats);
     assert_eq!(runtime.block_on(honest).unwrap().result.as_deref(), Ok("\"undisturbed\""));
-    assert_eq!(engine.runner_restarts(), 0, "only a copy ended");
+    assert_eq!(engine.zygote_restarts(), 0, "only a runner ended");
 }
 
 #[test]
-fn siblings_share_no_chance_and_no_traces() {
+fn runs_share_neither_random_numbers_nor_globals() {
     let code = "globalThis.trace = 1; Array.prototype.trace = 1; \
                 return [Math.random(), crypto.randomUUID(), String(crypto.getRandomValues(new Uint8Array(16)))]";
     let mut seen = std::collections::HashSet::new();
     for _ in 0..40 {
-        for chance in value(code).as_array().expect("three") {
-            assert!(seen.insert(chance.to_string()), "{chance} twice");
+        for number in value(code).as_array().expect("three") {
+            assert!(seen.insert(number.to_string()), "{number} twice");
         }
     }
     assert_eq!(value("return [typeof trace, [].trace === undefined]").to_string(), r#"["undefined",true]"#);
 }
 
 #[test]
-fn what_isolet_ran_before_a_copy_was_made_is_not_to_be_seen() {
+fn a_script_sees_no_traces_of_the_warm_up() {
     let code = r#"
 const matches = [RegExp.lastMatch, RegExp.$_, RegExp.leftContext, RegExp.$1];
 const seen = { timer: setTimeout(() => {}, 0), own: Reflect.ownKeys(globalThis).map(String), env: Object.keys(env), matches };
-// Of a global that was used and made when it was first asked for, this tells. The console was.
+// This shows whether a lazy global was used. The console was.
 seen.kinds = seen.own.filter((name) => name !== "console")
   .map((name) => Object.keys(Object.getOwnPropertyDescriptor(globalThis, name) ?? {}).join());
 try { env.warm } catch (error) { seen.unknown = [error.name, error.message, error.stack] }
@@ -109,8 +115,14 @@ return { ...seen, input: [key.writable, key.enumerable, key.configurable, key.va
 "#;
     let report = run_with(code, None, limits());
     let (runtime, _) = engine();
-    let options = EngineOptions { warm: 1, live: 4, heap_bytes: 32 << 20, isolation: Isolation::Thread };
-    // A thread's isolate runs nothing before its script.
+    let options = EngineOptions {
+        warm: 1,
+        live: 4,
+        memory: 32 << 20,
+        isolation: Isolation::Thread,
+        ..EngineOptions::default()
+    };
+    // On a thread an isolate runs nothing before its script.
     let cold = Engine::new(options, runtime.handle().clone());
     let expected = runtime.block_on(cold.run(cases::job(code, limits())).report());
     assert!(expected.result.is_ok(), "{:?}", expected.result);
@@ -121,29 +133,32 @@ return { ...seen, input: [key.writable, key.enumerable, key.configurable, key.va
     assert_eq!(texts(&report), texts(&expected));
 }
 
-/// The zygote's own warm-up is stopped like a run; what is stopped once stays so, and must not be copied.
+/// The limits stop the warm-up like a run. A stopped isolate stays stopped and must not be forked.
 #[test]
-fn a_heap_too_small_to_warm_up_in_is_copied_cold() {
+fn a_heap_too_small_for_the_warm_up_is_forked_without_it() {
     let runtime = tokio::runtime::Runtime::new().unwrap();
     // The first is too small, the second just large enough.
-    for heap_bytes in [300 << 10, 1 << 20] {
-        let options = EngineOptions { warm: 1, live: 4, heap_bytes, isolation: isolation() };
+    for memory in [300 << 10, 1 << 20] {
+        let options =
+            EngineOptions { warm: 1, live: 4, memory, isolation: isolation(), ..EngineOptions::default() };
         let engine = Engine::new(options, runtime.handle().clone());
-        assert!(runtime.block_on(engine.ready(Duration::from_secs(20))), "{heap_bytes}");
-        let limits = Limits { heap_bytes, ..limits() };
+        assert!(runtime.block_on(engine.ready(Duration::from_secs(20))), "{memory}");
+        let limits = Limits { memory, ..limits() };
         for _ in 0..3 {
             let report = runtime.block_on(engine.run(cases::job("return 1", limits.clone())).report());
-            assert_eq!(report.result.as_deref(), Ok("1"), "{heap_bytes}");
+            assert_eq!(report.result.as_deref(), Ok("1"), "{memory}");
         }
-        assert_eq!(engine.runner_restarts(), 0);
+        assert_eq!(engine.zygote_restarts(), 0);
     }
 }
 
 #[test]
-fn a_runner_that_aborts_is_replaced_and_only_its_runs_crash() {
-    // One allocation far over the limit, in a path of V8 that calls no callback.
-    let error =
-        error("const a = []; for (let i = 0; ; i++) a.push('x'.repeat(1 << 28) + i, [...a.at(-1) ?? ''])");
+fn a_runner_that_aborts_is_replaced_and_only_its_run_crashes() {
+    // One allocation far over the limit, in code of V8 that calls no callback.
+    let code = "const a = []; for (let i = 0; ; i++) a.push('x'.repeat(1 << 28) + i, [...a.at(-1) ?? ''])";
+    // Only a fast machine gets there within half a second of CPU.
+    let long_limits = Limits { cpu: Duration::from_secs(20), wall: Duration::from_secs(40), ..limits() };
+    let error = run_with(code, None, long_limits).result.expect_err("no memory is left");
     assert!(
         matches!(error.code, ErrorCode::Crashed | ErrorCode::MemoryLimit | ErrorCode::Exception),
         "{error:?}"
@@ -152,11 +167,11 @@ fn a_runner_that_aborts_is_replaced_and_only_its_runs_crash() {
 }
 
 #[test]
-fn a_killed_runner_gives_every_caller_an_answer() {
+fn a_killed_zygote_gives_every_caller_an_answer() {
     let (runtime, engine) = engine();
-    let victim = engine.runners()[0].pid;
+    let victim = engine.zygotes()[0].pid;
     let reports = runtime.block_on(async {
-        // Driven at once, as their callers do: a run goes on while somebody waits for it.
+        // As tasks, since a run only makes progress while its events are awaited.
         let runs: Vec<_> = (0..8)
             .map(|_| engine.run(cases::job("await env.demo.wait({ ms: 1000 }); return 1", limits())))
             .map(|run| tokio::spawn(run.report()))
@@ -180,15 +195,15 @@ fn a_killed_runner_gives_every_caller_an_answer() {
             Err(error) => assert_eq!(error.code, ErrorCode::Crashed, "{error:?}"),
         }
     }
-    assert!(runtime.block_on(engine.ready(Duration::from_secs(20))), "the runner is replaced");
+    assert!(runtime.block_on(engine.ready(Duration::from_secs(20))), "the zygote is replaced");
     assert_eq!(value("return 2"), 2);
 }
 
 #[test]
-fn a_run_that_had_done_nothing_begins_again_in_another_runner() {
+fn a_run_without_effects_begins_again_in_another_runner() {
     let (runtime, engine) = own_engine();
     let idle = idle_runners(&engine);
-    // Stopped, they are handed runs and begin none.
+    // Stopped runners get runs and do not begin them.
     idle.iter().for_each(|pid| signal(*pid, "STOP"));
     let runs: Vec<_> = (0..2).map(|n| engine.run(cases::job(&format!("return {n}"), limits()))).collect();
     runtime.block_on(async {
@@ -204,10 +219,10 @@ fn a_run_that_had_done_nothing_begins_again_in_another_runner() {
 }
 
 #[test]
-fn runs_survive_the_death_of_all_zygotes_at_once_if_they_did_nothing() {
+fn runs_without_effects_survive_the_end_of_all_zygotes() {
     let (runtime, engine) = own_engine();
     idle_runners(&engine).iter().for_each(|pid| signal(*pid, "STOP"));
-    let zygotes: Vec<u32> = engine.runners().iter().map(|zygote| zygote.pid).collect();
+    let zygotes: Vec<u32> = engine.zygotes().iter().map(|zygote| zygote.pid).collect();
     let runs = ["1", "2"].map(|n| engine.run(cases::job(&format!("return {n}"), limits())));
     zygotes.iter().for_each(|pid| kill(*pid));
     runtime.block_on(async {
@@ -220,15 +235,15 @@ fn runs_survive_the_death_of_all_zygotes_at_once_if_they_did_nothing() {
 }
 
 #[test]
-fn a_run_that_logged_or_called_is_not_begun_again() {
+fn a_run_that_logged_or_called_does_not_begin_again() {
     let (runtime, engine) = own_engine();
     let limits = Limits { wall: Duration::from_secs(20), ..limits() };
     for code in ["console.log('begun')", "await env.demo.add({ a: 1, b: 2 })"] {
         let code = format!("{code}; await env.demo.wait({{ ms: 19000 }})");
         let mut run = engine.run(cases::job(&code, limits.clone()));
         let error = runtime.block_on(async {
-            assert!(matches!(run.next().await, Some(RunEvent::Log(_) | RunEvent::Call(_))));
-            let zygotes = engine.runners();
+            assert!(matches!(run.next().await, Some(RunEvent::Log(_) | RunEvent::CallStart(_))));
+            let zygotes = engine.zygotes();
             kill(zygotes.iter().find(|zygote| zygote.runs > 0).expect("it runs").pid);
             let report =
                 tokio::time::timeout(Duration::from_secs(10), run.report()).await.expect("an answer");
@@ -239,20 +254,52 @@ fn a_run_that_logged_or_called_is_not_begun_again() {
     }
 }
 
+/// A violation is not taken for a crash, and the run does not begin again.
 #[test]
-fn an_answer_that_finds_the_runner_gone_does_not_hide_what_it_said_before() {
-    // The call keeps the broker from listening until the script has ended, and is answered before the broker hears of that.
-    let code = "env.demo.stall({ ms: 400 }); \
-                const until = performance.now() + 100; while (performance.now() < until); return 'said'";
-    assert_eq!(value(code), "said");
+fn a_forbidden_system_call_and_a_broken_rule_are_violations() {
+    let Isolation::Process(processes) = isolation() else { unreachable!() };
+    let subcommand = "native-code".to_owned();
+    let (runtime, engine) =
+        engine_with(Isolation::Process(ZygoteProcesses { subcommand, count: 1, ..processes }));
+    let limits = Limits { wall: Duration::from_secs(40), ..limits() };
+    let ends = |native: &str| {
+        let code = format!("//native:{native}\nreturn 1");
+        let run = engine.run(cases::job(&code, limits.clone()));
+        let report =
+            runtime.block_on(async { tokio::time::timeout(Duration::from_secs(30), run.report()).await });
+        report.expect("an answer").result.map_err(|error| error.code)
+    };
+    for (native, end) in [
+        ("nothing", Ok("1".to_owned())),
+        ("socket", Err(ErrorCode::Violation)),
+        ("nonsense", Err(ErrorCode::Violation)),
+        ("exit", Err(ErrorCode::Crashed)),
+        ("abort", Err(ErrorCode::Crashed)),
+        ("hang up", Err(ErrorCode::Crashed)),
+        ("socket", Err(ErrorCode::Violation)),
+        ("nothing", Ok("1".to_owned())),
+    ] {
+        assert_eq!(ends(native), end, "{native}");
+    }
+    assert_eq!(engine.zygote_restarts(), 0, "its zygote goes on");
 }
 
 #[test]
-fn an_answer_too_long_for_a_frame_fails_the_call_and_nothing_else() {
+fn an_answer_to_a_runner_that_has_ended_does_not_hide_its_result() {
+    // The call blocks the broker until the script has ended, and is answered before the broker
+    // reads the result.
+    let code = "env.demo.stall({ ms: 400 }); \
+                const until = performance.now() + 100; while (performance.now() < until); return 'done'";
+    assert_eq!(value(code), "done");
+}
+
+#[test]
+fn an_answer_too_long_for_a_frame_fails_only_its_call() {
     let code = "try { await env.demo.big({}) } catch (e) { return [e.name, e.message, e.hint] }";
-    let told = value(code);
-    assert_eq!(told[0], "ToolError", "{told}");
-    assert!(told[1].as_str().is_some_and(|text| text.contains("81 MiB are more than the 80 MiB")), "{told}");
+    let failure = value(code);
+    assert_eq!(failure[0], "ToolError", "{failure}");
+    let message = failure[1].as_str().unwrap();
+    assert!(message.contains("81 MiB are more than the 80 MiB"), "{failure}");
     assert_eq!(value("return (await env.demo.add({ a: 1, b: 2 })).sum"), 3);
 }
 
@@ -266,27 +313,28 @@ fn an_input_too_long_for_a_frame_fails_the_run_at_once() {
     assert!(started.elapsed() < Duration::from_secs(5), "{:?}", started.elapsed());
 }
 
-/// An engine that no other test uses.
+/// Creates an engine that no other test uses.
 fn own_engine() -> (tokio::runtime::Runtime, Engine) {
     engine_with(isolation())
 }
 
 fn engine_with(isolation: Isolation) -> (tokio::runtime::Runtime, Engine) {
     let runtime = tokio::runtime::Runtime::new().unwrap();
-    let options = EngineOptions { warm: 4, live: 64, heap_bytes: 32 << 20, isolation };
+    let options =
+        EngineOptions { warm: 4, live: 64, memory: 32 << 20, isolation, ..EngineOptions::default() };
     let engine = Engine::new(options, runtime.handle().clone());
     assert!(runtime.block_on(engine.ready(Duration::from_secs(20))), "runners start");
     (runtime, engine)
 }
 
-/// Processes that wait for a run: the copies of the engine's zygotes, once all are there.
+/// Waits until all runners are idle, and returns their process ids.
 fn idle_runners(engine: &Engine) -> Vec<u32> {
     let until = Instant::now() + Duration::from_secs(20);
     while engine.warm() < 4 {
-        assert!(Instant::now() < until, "{:?}", engine.runners());
+        assert!(Instant::now() < until, "{:?}", engine.zygotes());
         std::thread::sleep(Duration::from_millis(10));
     }
-    let zygotes: Vec<u32> = engine.runners().iter().map(|zygote| zygote.pid).collect();
+    let zygotes: Vec<u32> = engine.zygotes().iter().map(|zygote| zygote.pid).collect();
     let parent = |pid: u32| {
         let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
         stat.rsplit_once(')')?.1.split_whitespace().nth(1)?.parse::<u32>().ok()

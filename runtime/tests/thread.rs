@@ -2,6 +2,8 @@
 
 mod cases;
 
+const JIT: bool = true;
+
 fn isolation() -> isolet_runtime::Isolation {
     isolet_runtime::Isolation::Thread
 }

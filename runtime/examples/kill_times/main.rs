@@ -1,17 +1,19 @@
-//! How long after its limit a run has ended, and what the honest runs beside it notice: processes in their jail, no HTTP.
+//! Measures how late runs end after their limits, and how much other runs beside them are delayed:
+//! runs in jailed processes, without HTTP.
 //!
 //! ```sh
-//! cargo build --release -p isolet-runtime --examples
-//! target/release/examples/kill_times [RUNS] [PART OF A NAME]
+//! cargo build --release -p isolet-runtime --bins --examples
+//! target/release/examples/kill_times [RUNS] [PART_OF_A_NAME]
 //! ```
 //!
-//! Runs of each kind follow one another. Beside them honest runs, each with one tool call, follow one another too; the
-//! first row shows those alone. What is given for a limit on CPU or time is the caller's clock, from handing over the job to
-//! the report, less the limit: an upper bound on the kill, which has the way to the runner and back in it, and the
-//! turns that the honest runs took on the same processors. When memory is used up nobody can say from outside; there it
-//! is the time since the last line that the growing script logged. For what is counted it is the whole run.
+//! The runs of each script follow one another. Beside them harmless runs follow one another, each
+//! with one tool call; the first row shows those alone. For a limit on CPU or wall time, the value
+//! is the caller's time from the job to the report, less the limit. This is an upper bound: it
+//! includes the way to the runner and back, and the time for which the harmless runs used the
+//! processors. For memory, the value is the time since the script's last log line, as the moment at
+//! which the limit is reached is not known. For limits that are counted, it is the whole run.
 
-mod kinds;
+mod scripts;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -19,21 +21,22 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use isolet_runtime::*;
-use kinds::{ENDLESS, Endless, Kind};
+use scripts::{ENDLESS_SCRIPTS, EndlessScript, LimitKind};
 
-/// Between two honest runs: they are to notice a wait, not to make one.
-const PAUSE: Duration = Duration::from_millis(2);
+/// The pause between two harmless runs, so that they do not use up the processors.
+const PAUSE_BETWEEN_RUNS: Duration = Duration::from_millis(2);
 
-/// A run that has no report by then hangs.
-const PATIENCE: Duration = Duration::from_secs(60);
+/// The time after which a run without a report fails the measurement.
+const RUN_TIMEOUT: Duration = Duration::from_secs(60);
 
-struct Demo;
+/// Two tools: `add` and `wait`.
+struct DemoTools;
 
-impl ToolHost for Demo {
+impl ToolHost for DemoTools {
     fn call(&self, request: ToolRequest) -> ToolFuture {
         Box::pin(async move {
             if matches!(&request.operation, Operation::Call { tool, .. } if tool == "wait") {
-                tokio::time::sleep(PATIENCE).await;
+                tokio::time::sleep(RUN_TIMEOUT).await;
             }
             Ok(br#"{"sum":3}"#.to_vec())
         })
@@ -45,23 +48,23 @@ fn main() {
     let runs = words.next().and_then(|word| word.parse().ok()).unwrap_or(30);
     let part = words.next().unwrap_or_default();
     let own = std::env::current_exe().expect("the path of this program");
-    let processes =
-        RunnerProcesses { executable: own.with_file_name("runner"), subcommand: "runner".into(), count: 2 };
+    let executable = own.ancestors().nth(2).expect("target/release/examples").join("zygote");
+    let processes = ZygoteProcesses { executable, subcommand: "zygote".into(), count: 2 };
     assert!(
         processes.executable.exists(),
-        "build it first: cargo build --release -p isolet-runtime --examples"
+        "build it first: cargo build --release -p isolet-runtime --bins --examples"
     );
     let tokio = tokio::runtime::Runtime::new().expect("a tokio runtime");
     let options = EngineOptions { isolation: Isolation::Process(processes), ..EngineOptions::default() };
     let engine = Engine::new(options, tokio.handle().clone());
     tokio.block_on(async {
-        assert!(engine.ready(PATIENCE).await, "the runners start");
-        println!("| run | code | whole run, median | past the limit, median | worst | CPU past it, worst | honest p50 | honest worst | honest failed | runners lost |");
+        assert!(engine.ready(RUN_TIMEOUT).await, "the zygotes start");
+        println!("| run | code | whole run, median | past the limit, median | worst | CPU past it, worst | others' p50 | others' worst | others failed | zygotes lost |");
         println!("|---|---|---|---|---|---|---|---|---|---|");
-        let alone = beside(&engine, tokio::time::sleep(Duration::from_secs(2))).await.1;
+        let alone = with_harmless_runs(&engine, tokio::time::sleep(Duration::from_secs(2))).await.1;
         println!("| nothing | | | | | | {} | 0 |", alone.cells());
-        for endless in ENDLESS.iter().filter(|endless| endless.name.contains(&part)) {
-            measure(&engine, endless, runs).await;
+        for script in ENDLESS_SCRIPTS.iter().filter(|script| script.name.contains(&part)) {
+            measure(&engine, script, runs).await;
         }
     });
 }
@@ -76,41 +79,46 @@ fn job(code: &str, limits: Limits) -> Job {
         environment: Environment {
             vars: serde_json::Map::new(),
             catalogue: Arc::new(catalogue),
-            host: Arc::new(Demo),
+            host: Arc::new(DemoTools),
         },
         limits,
     }
 }
 
-/// Runs of one kind, and their row.
-async fn measure(engine: &Engine, endless: &Endless, runs: usize) {
-    let limit = endless.kind.limit();
-    let restarts = engine.runner_restarts();
+/// Runs one script several times, and prints its row.
+async fn measure(engine: &Engine, script: &EndlessScript, runs: usize) {
+    let limit = script.kind.limit();
+    let restarts = engine.zygote_restarts();
     let hostile = async {
         let (mut late, mut whole, mut cpu_late) = (Vec::new(), Vec::new(), Vec::new());
         let mut codes: BTreeMap<String, usize> = BTreeMap::new();
         for _ in 0..runs {
             let started = Instant::now();
-            let run = engine.run(job(endless.code, endless.kind.limits()));
+            let run = engine.run(job(script.code, script.kind.limits()));
             let report =
-                tokio::time::timeout(PATIENCE, run.report()).await.expect("a report, whatever it does");
+                tokio::time::timeout(RUN_TIMEOUT, run.report()).await.expect("a report, whatever it does");
             let took = started.elapsed();
-            // A script that grows logs as it does so: with the last line it was not stopped yet.
-            let last_line =
-                report.logs.last().filter(|_| endless.kind == Kind::Memory).map_or(0.0, |line| line.at_ms);
+            // A growing script logs lines meanwhile, and was not stopped yet when it logged the
+            // last one.
+            let last_line = report
+                .logs
+                .last()
+                .filter(|_| script.kind == LimitKind::Memory)
+                .map_or(0.0, |line| line.at_ms);
             late.push(took.saturating_sub(limit.max(Duration::from_secs_f64(last_line / 1000.0))));
             whole.push(took);
             let code = report.result.err().map(|error| error.code);
-            // A process that ended by itself has told nothing.
-            if matches!(endless.kind, Kind::Cpu | Kind::Seldom) && report.stats.cpu_ms > 0.0 {
+            // A process that ended by itself has sent no statistics.
+            if matches!(script.kind, LimitKind::Cpu | LimitKind::RareInterrupts) && report.stats.cpu_ms > 0.0
+            {
                 cpu_late.push(Duration::from_secs_f64(report.stats.cpu_ms / 1000.0).saturating_sub(limit));
             }
-            let wrong = if code == Some(endless.kind.code()) { "" } else { " (wrong)" };
+            let wrong = if code == Some(script.kind.code()) { "" } else { " (wrong)" };
             *codes.entry(format!("{}{wrong}", code.map_or("none", ErrorCode::as_str))).or_default() += 1;
         }
         (late, whole, cpu_late, codes)
     };
-    let ((mut late, mut whole, cpu_late, codes), honest) = beside(engine, hostile).await;
+    let ((mut late, mut whole, cpu_late, codes), harmless) = with_harmless_runs(engine, hostile).await;
     late.sort();
     whole.sort();
     let codes: Vec<String> = match codes.len() {
@@ -120,24 +128,24 @@ async fn measure(engine: &Engine, endless: &Endless, runs: usize) {
     let cpu = cpu_late.into_iter().max().map_or("-".to_owned(), milliseconds);
     println!(
         "| {} | {} | {} | {} | {} | {cpu} | {} | {} |",
-        endless.name,
+        script.name,
         codes.join(", "),
         whole.get(whole.len() / 2).copied().map_or("-".to_owned(), milliseconds),
         late.get(late.len() / 2).copied().map_or("-".to_owned(), milliseconds),
         late.last().copied().map_or("-".to_owned(), milliseconds),
-        honest.cells(),
-        engine.runner_restarts() - restarts,
+        harmless.cells(),
+        engine.zygote_restarts() - restarts,
     );
 }
 
-/// What honest runs saw.
+/// The measurements of harmless runs.
 #[derive(Default)]
-struct Honest {
+struct HarmlessRuns {
     latencies: Vec<Duration>,
     failed: usize,
 }
 
-impl Honest {
+impl HarmlessRuns {
     fn cells(mut self) -> String {
         self.latencies.sort();
         let at = |index: usize| self.latencies.get(index).copied().map_or("-".to_owned(), milliseconds);
@@ -146,35 +154,35 @@ impl Honest {
     }
 }
 
-/// Does `work` with honest runs beside it.
-async fn beside<T>(engine: &Engine, work: impl Future<Output = T>) -> (T, Honest) {
+/// Does `work` with harmless runs beside it.
+async fn with_harmless_runs<T>(engine: &Engine, work: impl Future<Output = T>) -> (T, HarmlessRuns) {
     let over = Arc::new(AtomicBool::new(false));
-    let honest = tokio::spawn({
+    let harmless = tokio::spawn({
         let (engine, over) = (engine.clone(), over.clone());
         async move {
-            let mut honest = Honest::default();
+            let mut harmless = HarmlessRuns::default();
             while !over.load(Ordering::Relaxed) {
                 let started = Instant::now();
                 let run =
                     engine.run(job("return (await env.demo.add({ a: 1, b: 2 })).sum", Limits::default()));
-                match tokio::time::timeout(PATIENCE, run.report()).await {
+                match tokio::time::timeout(RUN_TIMEOUT, run.report()).await {
                     Ok(Report { result: Ok(json), .. }) if json == "3" => {
-                        honest.latencies.push(started.elapsed());
+                        harmless.latencies.push(started.elapsed());
                     }
                     Ok(report) => {
-                        honest.failed += 1;
-                        eprintln!("an honest run: {:?}", report.result);
+                        harmless.failed += 1;
+                        eprintln!("a harmless run: {:?}", report.result);
                     }
-                    Err(_) => honest.failed += 1,
+                    Err(_) => harmless.failed += 1,
                 }
-                tokio::time::sleep(PAUSE).await;
+                tokio::time::sleep(PAUSE_BETWEEN_RUNS).await;
             }
-            honest
+            harmless
         }
     });
     let result = work.await;
     over.store(true, Ordering::Relaxed);
-    (result, honest.await.expect("the honest runs"))
+    (result, harmless.await.expect("the harmless runs"))
 }
 
 fn milliseconds(time: Duration) -> String {

@@ -1,55 +1,58 @@
-//! What a value is, by its internal slots, without running any of its code.
+//! The kind of a value by its internal slots, found without running any code of the script.
 
 use super::*;
+use crate::shared_enums::ValueKind;
 
-/// `kind(value)` → a number that js/50-webidl.js names. JavaScript cannot tell a proxy from its target, and can tell a
-/// Map from an object with Map's prototype only by calling a method and catching what it throws.
-pub(super) fn kind(_: &mut PinScope, arguments: Arguments, mut result: ReturnValue) {
+/// `kind(value)` returns the number of a [`ValueKind`]. JavaScript alone cannot distinguish a proxy
+/// from its target, and can distinguish a Map from an object with Map's prototype only by calling a
+/// method and catching the exception.
+pub(crate) fn kind(_: &mut PinScope, arguments: Arguments, mut result: ReturnValue) {
     let value = arguments.get(0);
-    // Most frequent first; a proxy is nothing else, so the order does not matter otherwise.
+    // The most frequent kinds come first. A value has one kind only, so that the order does not
+    // matter.
     let kind = if !value.is_object() {
-        0
+        ValueKind::Primitive
     } else if value.is_array() {
-        2
+        ValueKind::Array
     } else if value.is_proxy() {
-        3
+        ValueKind::Proxy
     } else if value.is_function() {
-        4
+        ValueKind::Function
     } else if value.is_native_error() {
-        5
+        ValueKind::Error
     } else if value.is_map() {
-        6
+        ValueKind::Map
     } else if value.is_set() {
-        7
+        ValueKind::Set
     } else if value.is_date() {
-        8
+        ValueKind::Date
     } else if value.is_reg_exp() {
-        9
+        ValueKind::RegExp
     } else if value.is_promise() {
-        10
+        ValueKind::Promise
     } else if value.is_array_buffer() {
-        11
+        ValueKind::ArrayBuffer
     } else if value.is_typed_array() {
-        12
+        ValueKind::TypedArray
     } else if value.is_data_view() {
-        13
+        ValueKind::DataView
     } else if value.is_boolean_object() || value.is_number_object() || value.is_string_object() {
-        14
+        ValueKind::Boxed
     } else if value.is_big_int_object() {
-        15
+        ValueKind::BoxedBigInt
     } else if value.is_symbol_object() {
-        16
+        ValueKind::BoxedSymbol
     } else if value.is_weak_map() || value.is_weak_set() {
-        17
+        ValueKind::Weak
     } else if value.is_generator_object() || value.is_map_iterator() || value.is_set_iterator() {
-        18
+        ValueKind::Iterator
     } else if value.is_module_namespace_object() {
-        19
+        ValueKind::Namespace
     } else if value.is_shared_array_buffer() || value.is_wasm_memory_object() || value.is_wasm_module_object()
     {
-        20
+        ValueKind::Shared
     } else {
-        1
+        ValueKind::Object
     };
-    result.set_int32(kind);
+    result.set_int32(kind as i32);
 }

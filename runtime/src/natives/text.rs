@@ -1,4 +1,4 @@
-//! Text to bytes and back.
+//! Encoding and decoding of text.
 
 use base64::Engine as _;
 use base64::engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig};
@@ -6,25 +6,27 @@ use encoding_rs::{DecoderResult, Encoding, UTF_16BE, UTF_16LE};
 
 use super::*;
 
-/// `encodingName(label)` → the encoding's name in lower case, or undefined if `TextDecoder` does not know the label.
-pub(super) fn encoding_name(scope: &mut PinScope, arguments: Arguments, mut result: ReturnValue) {
+/// `encodingName(label)` returns the name of the encoding in lower case, or undefined for an
+/// unknown label.
+pub(crate) fn encoding_name(scope: &mut PinScope, arguments: Arguments, mut result: ReturnValue) {
     let label = text(scope, &arguments, 0);
     if let Some(encoding) = Encoding::for_label_no_replacement(label.as_bytes()) {
         set_text(scope, &mut result, &encoding.name().to_ascii_lowercase());
     }
 }
 
-/// `decode(name, bytes, fatal, stream)` → text, without looking for a byte order mark.
+/// `decode(name, bytes, fatal, stream)` returns the text. It does not look for a byte order mark.
 ///
-/// With `stream`, the bytes at the end that may be the start of a character are left out and their number is added to
-/// the text as its last character; JavaScript puts them before the next chunk. So no decoder has to be kept between
-/// calls, and none can be leaked. `0` if the bytes are invalid and `fatal`; undefined if the text does not fit into V8.
-pub(super) fn decode(scope: &mut PinScope, arguments: Arguments, mut result: ReturnValue) {
+/// With `stream`, bytes at the end that can be the start of a character are left out, and their
+/// number is appended to the text as a digit. JavaScript puts them before the next chunk, so that
+/// no decoder is kept between calls. Returns 0 if the bytes are invalid and `fatal` is true;
+/// undefined if the text is too long for a string of V8.
+pub(crate) fn decode(scope: &mut PinScope, arguments: Arguments, mut result: ReturnValue) {
     let name = text(scope, &arguments, 0);
     let Ok(view) = v8::Local::<v8::ArrayBufferView>::try_from(arguments.get(1)) else { return };
     let (fatal, stream) = (arguments.get(2).is_true(), arguments.get(3).is_true());
     let mut storage = [0; v8::TYPED_ARRAY_MAX_SIZE_IN_HEAP];
-    // A slice into V8's memory: nothing below runs JavaScript, so nothing can detach or shrink it meanwhile.
+    // A slice of V8's memory. No JavaScript runs below, so that it cannot be detached or shrunk.
     let bytes = view.get_contents(&mut storage);
 
     let encoding = Encoding::for_label(name.as_bytes()).unwrap_or(encoding_rs::UTF_8);
@@ -60,8 +62,9 @@ pub(super) fn decode(scope: &mut PinScope, arguments: Arguments, mut result: Ret
     }
 }
 
-/// How many bytes at the end may be the start of a character: three at most. Not for ISO-2022-JP, whose escape sequences
-/// change the meaning of all that follows; JavaScript gathers such a stream and decodes it in one piece.
+/// Returns the number of bytes at the end that can be the start of a character: at most three. Not
+/// for ISO-2022-JP, whose escape sequences change the meaning of all that follows; JavaScript
+/// collects such a stream and decodes it in one piece.
 fn unfinished(encoding: &'static Encoding, bytes: &[u8]) -> usize {
     if encoding == encoding_rs::UTF_8 {
         unfinished_utf8(bytes)
@@ -80,19 +83,19 @@ fn unfinished(encoding: &'static Encoding, bytes: &[u8]) -> usize {
     }
 }
 
-/// Bytes at the end that begin a UTF-8 sequence without completing it.
+/// Returns the number of bytes at the end that begin a UTF-8 sequence without completing it.
 fn unfinished_utf8(bytes: &[u8]) -> usize {
     let from = bytes.len().saturating_sub(3);
     let Some(lead) = bytes[from..].iter().rposition(|byte| *byte & 0xC0 != 0x80) else { return 0 };
     let tail = &bytes[from + lead..];
     match std::str::from_utf8(tail) {
-        // No length: the bytes so far are right, and more are missing.
+        // An error without a length: the bytes so far are valid, and more are missing.
         Err(error) if error.error_len().is_none() && error.valid_up_to() == 0 => tail.len(),
         _ => 0,
     }
 }
 
-/// Whether a decoder that has read these bytes waits for no more: told that they are the last, it has nothing to add.
+/// Returns `true` if a decoder that has read these bytes is not in the middle of a character.
 fn complete(encoding: &'static Encoding, bytes: &[u8]) -> bool {
     let mut decoder = encoding.new_decoder_without_bom_handling();
     let mut scratch = [0u16; 1024];
@@ -108,17 +111,17 @@ fn complete(encoding: &'static Encoding, bytes: &[u8]) -> bool {
     outcome == DecoderResult::InputEmpty && written == 0
 }
 
-/// `utf8Length(text)` → bytes of the text as UTF-8, lone surrogates replaced.
-pub(super) fn utf8_length(scope: &mut PinScope, arguments: Arguments, mut result: ReturnValue) {
+/// `utf8Length(text)` returns the length of the text as UTF-8, with lone surrogates replaced.
+pub(crate) fn utf8_length(scope: &mut PinScope, arguments: Arguments, mut result: ReturnValue) {
     if let Ok(string) = v8::Local::<v8::String>::try_from(arguments.get(0)) {
         result.set_double(string.utf8_length(scope) as f64);
     }
 }
 
-/// `encodeUtf8(text, buffer)`: fills the buffer with the text as UTF-8, as many whole characters as fit; → how many
-/// UTF-16 units were read. The buffer is allocated by JavaScript: there, running out of memory is a RangeError; here it
-/// would end the process.
-pub(super) fn encode_utf8(scope: &mut PinScope, arguments: Arguments, mut result: ReturnValue) {
+/// `encodeUtf8(text, buffer)` fills the buffer with as many whole characters of the text as fit, as
+/// UTF-8. Returns the number of UTF-16 units that were read. JavaScript allocates the buffer:
+/// there, a lack of memory is a RangeError; here it would end the process.
+pub(crate) fn encode_utf8(scope: &mut PinScope, arguments: Arguments, mut result: ReturnValue) {
     let Ok(string) = v8::Local::<v8::String>::try_from(arguments.get(0)) else { return };
     let mut read = 0;
     with_buffer(&arguments, 1, |bytes| {
@@ -127,7 +130,8 @@ pub(super) fn encode_utf8(scope: &mut PinScope, arguments: Arguments, mut result
     result.set_double(read as f64);
 }
 
-/// What browsers call forgiving: with or without padding, whatever the bits after the last byte are.
+/// The forgiving base64 of browsers: padding is optional, and the bits after the last byte are
+/// ignored.
 const FORGIVING: GeneralPurpose = GeneralPurpose::new(
     &base64::alphabet::STANDARD,
     GeneralPurposeConfig::new()
@@ -135,26 +139,53 @@ const FORGIVING: GeneralPurpose = GeneralPurpose::new(
         .with_decode_padding_mode(DecodePaddingMode::Indifferent),
 );
 
-/// `encodeBase64(bytes)` → text; undefined if it does not fit into V8.
-pub(super) fn encode_base64(scope: &mut PinScope, arguments: Arguments, mut result: ReturnValue) {
+/// `encodeBase64(bytes)` returns the text, or undefined if it is too long for a string of V8.
+pub(crate) fn encode_base64(scope: &mut PinScope, arguments: Arguments, mut result: ReturnValue) {
     let Ok(view) = v8::Local::<v8::ArrayBufferView>::try_from(arguments.get(0)) else { return };
     let mut storage = [0; v8::TYPED_ARRAY_MAX_SIZE_IN_HEAP];
     let encoded = FORGIVING.encode(view.get_contents(&mut storage));
-    set_text(scope, &mut result, &encoded);
+    set_bytes(scope, &mut result, encoded.as_bytes());
 }
 
-/// `decodeBase64(text)` → the bytes as a text of characters below 256; undefined if it is no base64.
-pub(super) fn decode_base64(scope: &mut PinScope, arguments: Arguments, mut result: ReturnValue) {
-    let mut encoded = text(scope, &arguments, 0);
-    encoded.retain(|character| !matches!(character, '\t' | '\n' | '\x0C' | '\r' | ' '));
-    // Padding counts only where it completes a group of four; anywhere else it is a wrong character.
-    if !encoded.len().is_multiple_of(4) && encoded.ends_with('=') {
+/// Returns the characters of a text as bytes, or `None` if one is above U+00FF.
+fn one_byte(scope: &PinScope, arguments: &Arguments, index: i32) -> Option<Vec<u8>> {
+    let string = v8::Local::<v8::String>::try_from(arguments.get(index)).ok()?;
+    if !string.contains_only_onebyte() {
+        return None;
+    }
+    let mut bytes = vec![0; string.length()];
+    string.write_one_byte_v2(scope, 0, &mut bytes, v8::WriteFlags::empty());
+    Some(bytes)
+}
+
+fn set_bytes(scope: &PinScope, result: &mut ReturnValue, bytes: &[u8]) {
+    if let Some(string) = v8::String::new_from_one_byte(scope, bytes, v8::NewStringType::Normal) {
+        result.set(string.into());
+    }
+}
+
+/// `encodeBase64Text(text)` returns the base64 of characters that stand for bytes: 0 if one of them
+/// is above U+00FF, undefined if the result is too long for a string of V8.
+pub(crate) fn encode_base64_text(scope: &mut PinScope, arguments: Arguments, mut result: ReturnValue) {
+    match one_byte(scope, &arguments, 0) {
+        Some(bytes) => set_bytes(scope, &mut result, FORGIVING.encode(bytes).as_bytes()),
+        None => result.set_uint32(0),
+    }
+}
+
+/// `decodeBase64(text)` returns the bytes as a string of characters below U+0100, or undefined if
+/// the text is not valid base64.
+pub(crate) fn decode_base64(scope: &mut PinScope, arguments: Arguments, mut result: ReturnValue) {
+    let Some(mut encoded) = one_byte(scope, &arguments, 0) else { return };
+    if encoded.iter().any(u8::is_ascii_whitespace) {
+        encoded.retain(|byte| !byte.is_ascii_whitespace());
+    }
+    // Padding is valid only where it completes a group of four.
+    if !encoded.len().is_multiple_of(4) && encoded.ends_with(b"=") {
         return;
     }
-    if let Ok(bytes) = FORGIVING.decode(encoded)
-        && let Some(string) = v8::String::new_from_one_byte(scope, &bytes, v8::NewStringType::Normal)
-    {
-        result.set(string.into());
+    if let Ok(bytes) = FORGIVING.decode(encoded) {
+        set_bytes(scope, &mut result, &bytes);
     }
 }
 

@@ -1,49 +1,74 @@
-//! Process isolation: every script runs in a jailed process of its own, everything of value stays with the broker.
+//! Process isolation: each run has a jailed process of its own, and the broker keeps everything of
+//! value.
 //!
 //! ```text
-//!  broker ◄── frames ──► zygote: one isolate and context, warmed up, never runs a script
+//!  broker ◄── frames ──► zygote: one warm isolate and context; it never runs a script
 //!     ▲                     │ fork, ahead of demand
-//!     └────── frames ──► runner: one copy, one run, one socket
+//!     └───── frames ───► runner: a fork of the zygote, with one run and one socket
 //! ```
 //!
-//! | module | one idea |
-//! |---|---|
-//! | [`frames`] | what they say to each other, and how it is cut into frames |
-//! | `channel` | the socket between broker and zygote, which carries descriptors too |
-//! | `broker` | keeps zygotes running and runners ready |
-//! | `remote` | a run, from the broker's side: its calls, its events, its end |
-//! | `sentry` | what ends a runner that uses too much |
-//! | `stderr` | what zygotes and runners print |
-//! | [`zygote`] | the process that is copied |
-//! | `warm_up` | what it runs before |
-//! | `freeze` | its read-only memory, out of the way of copying |
-//! | `huge` | what runs use of the program, in few pieces |
-//! | `empty` | its memory that holds nothing, given back |
-//! | `mappings` | the kernel's account of its memory |
-//! | `arena` | its copies' memory outside of V8's heap |
-//! | `fork` | the copying |
-//! | `pass` | what a zygote may do and its copies may not |
-//! | `runner` | the copy: one script, then the end |
-//! | [`jail`] | what zygotes and runners give up before they take work |
-//! | `escape` | tests of the jail from inside |
+//! | group | side | contents |
+//! |---|---|---|
+//! | [`broker`] | broker | the pool of runners, runs, limits, zygotes from start to end |
+//! | [`protocol`] | both | the messages, frames and descriptors between the processes |
+//! | [`zygote`] | zygote | its start, its warm isolate, forking |
+//! | [`memory`] | zygote | the arrangement of memory that makes runners cheaper |
+//! | [`runner`] | runner | one run, from its message to the end of the process |
+//! | [`worker_runner`] | runner | a Worker instead of a run: many requests |
+//! | [`jail`] | zygote, runner | the rights that they give up |
+//! | [`rlimit`] | all | reading the kernel's limits |
+//! | `jail_probe` | tests | attempts to leave the jail (feature `testing`) |
+//!
+//! The life of a zygote, as the broker sees it:
+//!
+//! ```text
+//!  start_process ──► starting ── Ready ──► ready ──── a runner is overdue ────► replaced
+//!                       │                    │  forks runners                      │  forks none
+//!              Failed,  │                    │  the socket closes                  │  no run left
+//!              or exit  ▼                    ▼                                     ▼
+//!                     pause               ended, with its runners               killed
+//!                       │                    │
+//!                       └─── another one ────┴─── another one, at once
+//! ```
+//!
+//! The life of a runner:
+//!
+//! ```text
+//!  forked ──► idle ── Run ──► running ── Done ──► _exit
+//!               │                │
+//!               │                ├─ limit on CPU, time, memory ─► killed by the broker
+//!               │                ├─ forbidden system call ──────► killed by the kernel (SIGSYS)
+//!               │                └─ invalid message ────────────► killed by the broker
+//!               └─ the zygote or the broker ends ───────────────► killed, in every state
+//! ```
+//!
+//! A runner that gets `Worker` instead of `Run` serves requests until the broker kills it
+//! ([`worker_process`](broker::worker_process)).
 
-#[cfg(target_arch = "x86_64")]
-mod arena;
 pub(crate) mod broker;
-mod channel;
-mod empty;
-#[doc(hidden)]
-pub mod escape;
-mod fork;
-pub mod frames;
-mod freeze;
-mod huge;
-pub mod jail;
-mod mappings;
-mod pass;
-pub(crate) mod remote;
+pub(crate) mod jail;
+#[cfg(all(feature = "testing", target_os = "linux"))]
+pub(crate) mod jail_probe;
+mod memory;
+pub(crate) mod protocol;
+pub mod rlimit;
 mod runner;
-mod sentry;
-mod stderr;
-mod warm_up;
-pub mod zygote;
+mod worker_runner;
+pub(crate) mod zygote;
+
+/// Native code that a runner executes before its script, with the script's text. Only the
+/// executable of a test sets it, to act as a script that has broken out of V8.
+#[cfg(feature = "testing")]
+pub static NATIVE_CODE: std::sync::OnceLock<fn(&str)> = std::sync::OnceLock::new();
+
+/// Forbids other processes of the same user to read this one: its environment, memory and
+/// descriptors in `/proc` belong to root, no process may trace it, and it leaves no core dump.
+/// Forked processes inherit this; executed programs do not.
+pub fn set_undumpable() {
+    #[cfg(target_os = "linux")]
+    {
+        use rustix::process::{DumpableBehavior, set_dumpable_behavior};
+        // The call fails for other values only.
+        let _ = set_dumpable_behavior(DumpableBehavior::NotDumpable);
+    }
+}

@@ -1,8 +1,9 @@
-//! The runner: a copy of a zygote that runs one script and ends.
+//! The runner: a fork of a zygote that runs one script and ends.
 //!
-//! One process for each run: what V8 cannot interrupt is ended by the kernel, memory is the run's own, and code that
-//! breaks out of V8 finds nobody else's data. It has one socket, which says what to run and carries calls and their
-//! answers.
+//! With a process for each run the kernel can end what V8 cannot interrupt, memory belongs to one
+//! run, and code that breaks out of V8 finds no data of other runs. The runner has one socket, from
+//! which it gets the run and the answers to calls, and to which it sends calls, logs and the
+//! result.
 
 use std::any::Any;
 use std::collections::HashMap;
@@ -18,193 +19,217 @@ use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::net::RecvFlags;
 use serde::Serialize;
 
-use super::fork;
-use super::frames::{self, Arrived, Blob, FromRunner, RunFrame, ToRunner};
-use crate::control::{self, StopReason};
-use crate::execution::{self, Text};
+use super::protocol::frames::{self, FrameBuffer};
+use super::protocol::messages::{FromRunner, RunRequest, ToRunner};
+use super::worker_runner;
+use super::zygote::fork;
+use crate::blob::Blob;
+use crate::execution::{self, ScriptText};
 use crate::isolate::FreshIsolate;
-use crate::outlet::Outlet;
-use crate::state::{Names, RunState, milliseconds, to_ms};
+use crate::messages::{Inbound, Inbox};
+use crate::run_channel::RunChannel;
+use crate::state::{RunState, ScriptEnv, milliseconds, to_ms};
+use crate::stop::{self, StopReason};
 use crate::thread_clock::ThreadClock;
-use crate::turns::{Inbound, Inbox};
-use crate::{CallRecord, Catalogue, Language, Limits, Outcome, RunEvent, Stats, ToolRequest, fault};
+use crate::{CallRecord, Catalogue, Language, Limits, Outcome, RunEvent, Stats, ToolRequest};
 
-/// Waits for its job, does it, ends.
-pub(crate) fn live(
+/// Waits for the run, executes it, and ends the process.
+pub(crate) fn serve(
     fresh: &mut FreshIsolate,
     socket: UnixStream,
     catalogues: &mut HashMap<u64, Arc<Catalogue>>,
 ) -> ! {
-    let mut channel = Channel { socket: Arc::new(socket), arrived: Arrived::default() };
+    let mut inbox = SocketInbox { socket: Arc::new(socket), received: FrameBuffer::default() };
     loop {
-        match channel.next(None) {
+        match inbox.next(None) {
             Some(ToRunner::Catalogue { id, catalogue }) => {
                 catalogues.insert(id, Arc::new(catalogue));
             }
-            Some(ToRunner::Run(frame)) => {
-                let catalogue = catalogues.get(&frame.catalogue).cloned().unwrap_or_default();
-                run(fresh, channel, *frame, catalogue);
-                fork::end();
+            Some(ToRunner::Run(request)) => {
+                let catalogue = catalogues.get(&request.catalogue).cloned().unwrap_or_default();
+                run(fresh, inbox, *request, catalogue);
+                fork::exit_now();
             }
-            Some(ToRunner::Answer { .. }) | None => {}
+            Some(ToRunner::Worker(start)) => {
+                let catalogue = catalogues.get(&start.catalogue).cloned().unwrap_or_default();
+                worker_runner::run(fresh, inbox, *start, catalogue);
+            }
+            Some(ToRunner::Answer { .. } | ToRunner::ToWorker(_)) | None => {}
         }
     }
 }
 
-fn run(fresh: &mut FreshIsolate, mut channel: Channel, frame: RunFrame, catalogue: Arc<Catalogue>) {
-    let RunFrame { code, typescript, input, vars, limits, .. } = frame;
+fn run(fresh: &mut FreshIsolate, mut inbox: SocketInbox, request: RunRequest, catalogue: Arc<Catalogue>) {
+    let RunRequest { code, typescript, input, vars, limits, .. } = request;
+    #[cfg(feature = "testing")]
+    if let Some(native_code) = super::NATIVE_CODE.get() {
+        native_code(&code);
+    }
     let vars = if vars.is_empty() {
         serde_json::Map::new()
     } else {
         serde_json::from_str(&vars).unwrap_or_default()
     };
     let language = if typescript { Language::TypeScript } else { Language::JavaScript };
-    let outlet = FrameOutlet { socket: channel.socket.clone() };
-    let _ = LAST_WORDS.set(LastWords {
-        socket: channel.socket.clone(),
+    let channel = FrameChannel { socket: inbox.socket.clone() };
+    let _ = STOP_REPORT.set(StopReport {
+        socket: inbox.socket.clone(),
         limits: limits.clone(),
         since: Instant::now(),
-        clock: ThreadClock::of_this_thread(),
+        clock: ThreadClock::of_the_reader(),
     });
-    let _ = control::LAST_WORDS.set(last_words);
+    let _ = stop::ON_STOP.set(report_stop);
     fresh.isolate.set_oom_error_handler(out_of_memory);
-    let names = Names { vars, catalogue };
-    let state = RunState::new(names, limits, fresh.control.clone(), Box::new(outlet), fresh.sender());
-    let text = Text { code, language, input };
-    // Limits on time are the broker's to watch: nothing in here could be trusted to.
-    execution::execute(fresh, Some(&mut channel), &text, state, 0.0, |_| ());
+    let names = ScriptEnv { vars, catalogue };
+    let state = RunState::new(names, limits, fresh.control.clone(), Box::new(channel), fresh.sender());
+    let text = ScriptText { code, language, input };
+    // The broker enforces the limits on time, since a script may have taken over this process.
+    execution::execute(fresh, Some(&mut inbox), &text, state, 0.0, |_| ());
 }
 
-/// The reading end of the socket.
-struct Channel {
+/// The messages that arrive on the socket.
+pub(super) struct SocketInbox {
     socket: Arc<UnixStream>,
-    arrived: Arrived,
+    received: FrameBuffer,
 }
 
-impl Channel {
-    /// The next message, waiting for at most `within`. Ends the process when the broker has hung up or talks nonsense.
-    fn next(&mut self, within: Option<Duration>) -> Option<ToRunner> {
-        let until = within.map(|within| Instant::now() + within);
+impl SocketInbox {
+    pub(super) fn socket(&self) -> &Arc<UnixStream> {
+        &self.socket
+    }
+
+    /// Waits for the next message, for at most `timeout`. Ends the process if the broker has closed
+    /// the socket or sends an invalid message.
+    pub(super) fn next(&mut self, timeout: Option<Duration>) -> Option<ToRunner> {
+        let deadline = timeout.map(|timeout| Instant::now() + timeout);
         loop {
-            match self.arrived.take() {
+            match self.received.take() {
                 Ok(Some(message)) => return Some(message),
                 Ok(None) => {}
-                Err(_) => fork::end(),
+                Err(_) => fork::exit_now(),
             }
-            if let Some(until) = until {
-                let left = until.saturating_duration_since(Instant::now());
+            if let Some(deadline) = deadline {
+                let left = deadline.saturating_duration_since(Instant::now());
                 let left = Timespec { tv_sec: left.as_secs() as _, tv_nsec: left.subsec_nanos().into() };
                 match poll(&mut [PollFd::new(&*self.socket, PollFlags::IN)], Some(&left)) {
                     Ok(0) => return None,
                     Ok(_) | Err(rustix::io::Errno::INTR) => {}
-                    Err(_) => fork::end(),
+                    Err(_) => fork::exit_now(),
                 }
             }
             match self.receive() {
-                Ok(0) => fork::end(),
+                Ok(0) => fork::exit_now(),
                 Ok(_) => {}
                 Err(error) if error.kind() == std::io::ErrorKind::Interrupted => {}
-                Err(_) => fork::end(),
+                Err(_) => fork::exit_now(),
             }
         }
     }
 
-    /// Takes what has arrived, waiting for it; the number of bytes, none at the end.
+    /// Waits for bytes and receives them. Returns their number: 0 at the end of the connection.
     fn receive(&mut self) -> std::io::Result<usize> {
-        // Jobs and answers are short, and a large buffer, on the stack as on the heap, is pages to copy from the zygote.
+        // Most messages are short, and a large buffer, on the stack or on the heap, is on pages
+        // that have to be copied from the zygote.
         let mut part = [0; 2 << 10];
         let length = (&*self.socket).read(&mut part)?;
-        let room = self.arrived.room();
-        room.extend_from_slice(&part[..length]);
+        let tail = self.received.tail();
+        tail.extend_from_slice(&part[..length]);
         if length < part.len() {
             return Ok(length);
         }
-        // It was not short after all: the rest goes straight to its place, as far as it is there.
-        room.reserve(LONG);
-        match rustix::net::recv(&*self.socket, spare_capacity(room), RecvFlags::DONTWAIT) {
+        // A long message: the rest that has arrived is received in place.
+        tail.reserve(LARGE_READ_BYTES);
+        match rustix::net::recv(&*self.socket, spare_capacity(tail), RecvFlags::DONTWAIT) {
             Ok((more, _)) => Ok(length + more),
             Err(_) => Ok(length),
         }
     }
 }
 
-/// How much of a long message is read at a time.
-const LONG: usize = 256 << 10;
+/// The number of bytes of a long message that are received at a time.
+const LARGE_READ_BYTES: usize = 256 << 10;
 
-impl Inbox for Channel {
-    fn wait(&mut self, within: Duration) -> Option<Inbound> {
-        match self.next(Some(within))? {
+impl Inbox for SocketInbox {
+    fn wait(&mut self, timeout: Duration) -> Option<Inbound> {
+        match self.next(Some(timeout))? {
             ToRunner::Answer { call, answer } => {
                 Some(Inbound::Answer { id: call, answer: answer.map(|Blob(bytes)| bytes) })
             }
-            ToRunner::Catalogue { .. } | ToRunner::Run(_) => None,
+            ToRunner::Catalogue { .. } | ToRunner::Run(_) | ToRunner::Worker(_) | ToRunner::ToWorker(_) => {
+                None
+            }
         }
     }
 }
 
-fn say<T: Serialize>(mut socket: &UnixStream, message: &T) {
-    // A broker that does not read makes this wait; that is the back-pressure, and waiting counts towards the wall limit.
-    // One that is gone has no use for what is left to do.
+/// Sends a message. Ends the process if it cannot be sent: the broker has closed the socket.
+fn send<T: Serialize>(mut socket: &UnixStream, message: &T) {
+    // While the broker does not read, this waits (back-pressure). The time counts towards the wall
+    // limit.
     let written = frames::encode(message).is_ok_and(|frame| socket.write_all(&frame).is_ok());
     if !written {
-        fork::end();
+        fork::exit_now();
     }
 }
 
-/// The run's way out.
-struct FrameOutlet {
+/// Sends a run's events and calls to the broker.
+struct FrameChannel {
     socket: Arc<UnixStream>,
 }
 
-impl Outlet for FrameOutlet {
+impl RunChannel for FrameChannel {
     fn event(&self, event: RunEvent) {
         match event {
-            RunEvent::Log(line) => say(&self.socket, &FromRunner::Log { line }),
-            // The broker made the call and tells of it itself.
-            RunEvent::Call(_) => {}
-            RunEvent::Done(outcome) => say(&self.socket, &FromRunner::Done { outcome: *outcome }),
+            RunEvent::Log(line) => send(&self.socket, &FromRunner::Log { line }),
+            // The broker makes the calls and reports them itself.
+            RunEvent::CallStart(_) | RunEvent::Call(_) => {}
+            RunEvent::Warning(warning) => {
+                send(&self.socket, &FromRunner::Warning { warning: warning.into() });
+            }
+            RunEvent::Done(outcome) => send(&self.socket, &FromRunner::Done { outcome: *outcome }),
         }
     }
 
     fn unsent(&self, record: CallRecord) {
-        say(&self.socket, &FromRunner::Unsent { record: record.into() });
+        send(&self.socket, &FromRunner::UnsentCall { call: record.into() });
     }
 
     fn call(&self, id: u32, request: ToolRequest, _: &Sender<Inbound>) -> Box<dyn Any + Send> {
         let ToolRequest { server, operation, .. } = request;
-        say(&self.socket, &FromRunner::Call { call: id, server, operation });
-        // The broker cancels what is in flight when the run ends; nothing else does.
+        send(&self.socket, &FromRunner::Call { call: id, server, operation });
+        // Nothing cancels a call but the end of the run, at which the broker cancels all of them.
         Box::new(())
     }
 }
 
-/// What the process says when its run passes a limit inside of V8: more memory, calls or logs than it may.
-static LAST_WORDS: OnceLock<LastWords> = OnceLock::new();
+/// The data for the report of a run that is stopped inside of V8, at its limit on memory, calls or
+/// logs.
+static STOP_REPORT: OnceLock<StopReport> = OnceLock::new();
 
-struct LastWords {
+struct StopReport {
     socket: Arc<UnixStream>,
     limits: Limits,
     since: Instant,
     clock: ThreadClock,
 }
 
-/// Reports the run as stopped and ends the process. Called in the middle of whatever V8 does, a garbage collection for
-/// one, to which nothing returns.
-fn last_words(reason: StopReason) {
-    if let Some(LastWords { socket, limits, since, clock }) = LAST_WORDS.get() {
+/// Reports the run as stopped and ends the process. V8 may be in the middle of anything, such as a
+/// garbage collection, and does not go on.
+fn report_stop(reason: StopReason) {
+    if let Some(StopReport { socket, limits, since, clock }) = STOP_REPORT.get() {
         let stats = Stats {
             wall_ms: milliseconds(*since),
             cpu_ms: to_ms(clock.read().unwrap_or_default()),
-            heap_bytes: if reason == StopReason::Memory { limits.heap_bytes as u64 } else { 0 },
+            heap_bytes: if reason == StopReason::Memory { limits.memory as u64 } else { 0 },
             ..Stats::default()
         };
-        let result = Err(fault::stopped(reason, limits));
-        say(socket, &FromRunner::Done { outcome: Outcome { result, stats } });
+        let result = Err(crate::error::stopped(reason, limits));
+        send(socket, &FromRunner::Done { outcome: Outcome { result, stats } });
     }
-    fork::end();
+    fork::exit_now();
 }
 
-/// V8's way out when it cannot allocate: it calls this and then ends the process.
+/// Handles V8's failure to allocate. V8 would end the process after this call.
 unsafe extern "C" fn out_of_memory(_location: *const c_char, _details: &v8::OomDetails) {
-    last_words(StopReason::Memory);
+    report_stop(StopReason::Memory);
 }

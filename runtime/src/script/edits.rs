@@ -1,10 +1,10 @@
-//! Blanking ranges of a text without moving anything else.
+//! Replaces ranges of a text by blanks without moving the rest.
 
-/// Ranges to blank. Ranges must not overlap; they may come in any order.
+/// The ranges to blank, which must not overlap. They may be added in any order.
 #[derive(Debug, Default)]
 pub(super) struct Edits {
     list: Vec<Edit>,
-    /// The edit that reaches farthest.
+    /// The index of the edit that ends last.
     last: usize,
 }
 
@@ -12,11 +12,13 @@ pub(super) struct Edits {
 struct Edit {
     start: u32,
     end: u32,
-    /// ASCII that takes the place of the first blanks.
+    /// An ASCII text in the place of the first blanks.
     put: &'static str,
+    /// Set if the edit only marks an offset, whose new position is reported.
+    mark: bool,
 }
 
-/// Names an edit, to put something into it later.
+/// The index of an edit, for changing it later.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct EditId(usize);
 
@@ -25,17 +27,17 @@ impl Edits {
         self.replace(start, end, "")
     }
 
-    /// Blanks a range but for `put` at its beginning, which must fit into the range's first line.
+    /// Blanks a range and writes `put` at its beginning. It must fit into the range's first line.
     pub fn replace(&mut self, start: u32, end: u32, put: &'static str) -> EditId {
         let id = self.list.len();
-        self.list.push(Edit { start, end, put });
+        self.list.push(Edit { start, end, put, mark: false });
         if self.list.get(self.last).is_none_or(|last| last.end <= end) {
             self.last = id;
         }
         EditId(id)
     }
 
-    /// Puts a semicolon at the beginning of a blanked range.
+    /// Writes a semicolon at the beginning of a blanked range.
     pub fn end_statement(&mut self, id: EditId) {
         let edit = &mut self.list[id.0];
         if edit.put.is_empty() {
@@ -43,12 +45,12 @@ impl Edits {
         }
     }
 
-    /// The edit that ends exactly at `end`, if anything reaches that far.
+    /// Returns the edit that ends at `end`, if there is one.
     pub fn ending_at(&self, end: u32) -> Option<EditId> {
         self.list.get(self.last).filter(|edit| edit.end == end).map(|_| EditId(self.last))
     }
 
-    /// Whether an edit begins at `start`; only the most recent ones are looked at.
+    /// Returns `true` if one of the most recent edits begins at `start`.
     pub fn starting_at(&self, start: u32, since: usize) -> Option<EditId> {
         self.list[since..].iter().position(|edit| edit.start == start).map(|n| EditId(since + n))
     }
@@ -57,15 +59,31 @@ impl Edits {
         self.list.len()
     }
 
-    pub fn apply(mut self, text: &str) -> String {
+    /// Marks an offset, to get its new position from `apply`.
+    pub fn mark(&mut self, at: u32) {
+        self.list.push(Edit { start: at, end: at, put: "", mark: true });
+    }
+
+    pub fn apply(self, text: &str) -> String {
+        self.apply_marking(text).0
+    }
+
+    /// Returns the text and the new positions of the marks, in order.
+    pub fn apply_marking(mut self, text: &str) -> (String, Vec<usize>) {
+        let mut marks = Vec::new();
         if self.list.is_empty() {
-            return text.to_owned();
+            return (text.to_owned(), marks);
         }
-        self.list.sort_by_key(|edit| edit.start);
+        self.list.sort_by_key(|edit| (edit.start, edit.end));
         let mut out = String::with_capacity(text.len());
         let mut at = 0;
-        for Edit { start, end, put } in self.list {
+        for Edit { start, end, put, mark } in self.list {
             let (start, end) = ((start as usize).max(at), end as usize);
+            if mark {
+                out.push_str(&text[at..start]);
+                at = start;
+                marks.push(out.len());
+            }
             if start >= end {
                 continue;
             }
@@ -75,11 +93,11 @@ impl Edits {
             at = end;
         }
         out.push_str(&text[at..]);
-        out
+        (out, marks)
     }
 }
 
-/// Whether `put` fits into the first line of `range`.
+/// Returns `true` if `put` fits into the first line of `range`.
 pub(super) fn fits(range: &str, put: &str) -> bool {
     range.chars().take(put.len()).filter(|&c| !is_line_terminator(c)).count() == put.len()
 }
@@ -88,12 +106,12 @@ pub(super) fn is_line_terminator(c: char) -> bool {
     matches!(c, '\n' | '\r' | '\u{2028}' | '\u{2029}')
 }
 
-/// Appends `text` with a space for each UTF-16 unit; line terminators stay.
+/// Appends `text` with a space in place of each UTF-16 unit. Line terminators stay.
 pub(super) fn blank_into(out: &mut String, text: &str) {
     blank_after(out, text, 0);
 }
 
-/// The same, but the first `skip` units are taken already.
+/// Appends blanks as above, without the first `skip` units.
 fn blank_after(out: &mut String, text: &str, mut skip: usize) {
     for c in text.chars() {
         if is_line_terminator(c) {

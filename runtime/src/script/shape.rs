@@ -1,25 +1,25 @@
-//! Statements, expression or module.
+//! Decides whether a text is statements, an expression or a module.
 
 use oxc_allocator::Allocator;
 use oxc_ast::ast::{Program, Statement};
 use oxc_ast_visit::Visit;
 use oxc_span::GetSpan;
 
+use super::diagnostic::{self, Diagnostic};
 use super::erase::Eraser;
 use super::erase::statements::vanishes;
-use super::fault::{self, Flaw};
-use super::{Prepared, Shape, parse};
+use super::{Insertion, Prepared, Shape, completion, lookalikes, parse};
 
-/// A script of any shape.
-pub(super) fn script(text: &str, typescript: bool) -> Result<Prepared, Flaw> {
+/// Finds the shape of a script.
+pub(super) fn script(text: &str, typescript: bool) -> Result<Prepared, Diagnostic> {
     let allocator = Allocator::default();
     let program = match parse::program(&allocator, text, typescript) {
         Ok(program) => program,
-        Err(flaw) => {
+        Err(diagnostic) => {
             if let Some(object) = object(text, typescript) {
                 return object;
             }
-            return Err(explain(flaw, text, typescript));
+            return Err(explain(diagnostic, text, typescript));
         }
     };
     if let [Statement::BlockStatement(_)] = program.body[..]
@@ -34,18 +34,28 @@ pub(super) fn script(text: &str, typescript: bool) -> Result<Prepared, Flaw> {
 
     let stays =
         |statement: &&Statement| !vanishes(statement) && !matches!(statement, Statement::EmptyStatement(_));
+    let mut put = Vec::new();
     let shape =
         if program.body.iter().any(|statement| statement.is_module_declaration() && !vanishes(statement)) {
-            no_return(&eraser)?;
+            no_return(&eraser, &program)?;
+            match completion::exports(&program) {
+                completion::Exports::Default => {}
+                exports => {
+                    put = completion::of_module(&program);
+                    if let (true, completion::Exports::Named(name, at)) = (put.is_empty(), exports) {
+                        return Err(completion::no_default(name, at));
+                    }
+                }
+            }
             Shape::Module
         } else if let Some(at) = eraser.import_meta {
-            return Err(Flaw::new(at, "`import.meta` is only available in a module.").hint(
+            return Err(Diagnostic::new(at, "`import.meta` is only available in a module.").hint(
                 "Remove it, or make the script a module: `export default async function (env, input) { … }`.",
             ));
         } else if program.body.iter().filter(stays).count() + program.directives.len() == 1
             && is_expression(&program)
         {
-            // A semicolon would end the parenthesis around it.
+            // A semicolon would end the parenthesis around the expression.
             for statement in &program.body {
                 match statement {
                     Statement::EmptyStatement(it) => _ = eraser.edits.blank(it.span.start, it.span.end),
@@ -54,35 +64,49 @@ pub(super) fn script(text: &str, typescript: bool) -> Result<Prepared, Flaw> {
                 }
             }
             for directive in &program.directives {
+                if let Some(diagnostic) =
+                    completion::quoted_code(&directive.expression.value, directive.span.start)
+                {
+                    return Err(diagnostic);
+                }
                 blank_semicolon(&mut eraser, text, directive.span.end);
             }
             Shape::Expression
         } else {
+            if eraser.top_return.is_none() {
+                put = completion::of_body(&program);
+            }
             Shape::Body
         };
-    let returns = eraser.returns;
-    Ok(Prepared { shape, text: eraser.edits.apply(text), returns })
+    let (returns, leaves) = (eraser.returns, eraser.top_return.is_some() && !eraser.returns);
+    for (at, _) in &put {
+        eraser.edits.mark(*at);
+    }
+    let (text, marks) = eraser.edits.apply_marking(text);
+    let insertions = marks.into_iter().zip(put).map(|(at, (_, put))| Insertion { at, put }).collect();
+    Ok(Prepared { shape, text, returns, leaves, insertions, columns: None })
 }
 
-/// A project's module.
-pub(super) fn module(text: &str, typescript: bool) -> Result<Prepared, Flaw> {
+/// Prepares a project's module.
+pub(super) fn module(text: &str, typescript: bool) -> Result<Prepared, Diagnostic> {
     let allocator = Allocator::default();
-    let program =
-        parse::program(&allocator, text, typescript).map_err(|flaw| explain(flaw, text, typescript))?;
+    let program = parse::program(&allocator, text, typescript)
+        .map_err(|diagnostic| explain(diagnostic, text, typescript))?;
     let mut eraser = Eraser::new(text, &program.comments);
     eraser.visit_program(&program);
     eraser.finish()?;
-    no_return(&eraser)?;
-    Ok(Prepared { shape: Shape::Module, text: eraser.edits.apply(text), returns: false })
+    no_return(&eraser, &program)?;
+    let (text, insertions) = (eraser.edits.apply(text), Vec::new());
+    Ok(Prepared { shape: Shape::Module, text, returns: false, leaves: false, insertions, columns: None })
 }
 
-/// The text as one expression that begins with `{`.
+/// Parses the text as one expression that begins with `{`.
 ///
-/// `None` if it is none. Behind the expression only semicolons, blanks and comments may follow.
-fn object(text: &str, typescript: bool) -> Option<Result<Prepared, Flaw>> {
+/// Returns `None` if it is not one. Only semicolons, blanks and comments may follow the expression.
+fn object(text: &str, typescript: bool) -> Option<Result<Prepared, Diagnostic>> {
     let allocator = Allocator::default();
     let code = text.trim_end_matches(|c: char| c.is_whitespace() || c == ';');
-    // Comments before it are rare enough to leave out: an object that begins with one is found by the parser.
+    // Comments before it are rare, and the parser finds an object that begins with one.
     let first = text.trim_start();
     if !first.starts_with(['{', '/']) {
         return None;
@@ -91,22 +115,33 @@ fn object(text: &str, typescript: bool) -> Option<Result<Prepared, Flaw>> {
     if !code[expression.span().start as usize..].starts_with('{') {
         return None;
     }
-    // `parse_expression` gives no list of comments; parsing in parentheses does, and moves nothing but the first line.
+    if let Some(diagnostic) = completion::wrapped_code(&expression, code) {
+        return Some(Err(diagnostic));
+    }
+    // `parse_expression` returns no list of comments. Parsing in parentheses does, and moves only
+    // the first line.
     let wrapped = ["(", code, "\n)"].concat();
     let program = parse::program(&allocator, &wrapped, typescript).ok()?;
     let mut eraser = Eraser::new(&wrapped, &program.comments);
     eraser.visit_program(&program);
-    if let Err(flaw) = eraser.finish() {
-        return Some(Err(Flaw { at: flaw.at.saturating_sub(1), ..flaw }));
+    if let Err(diagnostic) = eraser.finish() {
+        return Some(Err(Diagnostic { at: diagnostic.at.saturating_sub(1), ..diagnostic }));
     }
     let mut out = eraser.edits.apply(&wrapped);
     out.remove(0);
     out.truncate(out.len() - 2);
     out.extend(text[code.len()..].chars().map(|c| if c == ';' { ' ' } else { c }));
-    Some(Ok(Prepared { shape: Shape::Expression, text: out, returns: false }))
+    Some(Ok(Prepared {
+        shape: Shape::Expression,
+        text: out,
+        returns: false,
+        leaves: false,
+        insertions: Vec::new(),
+        columns: None,
+    }))
 }
 
-/// Whether the only statement has a value.
+/// Returns `true` if the only statement has a value.
 fn is_expression(program: &Program) -> bool {
     !program.directives.is_empty()
         || program.body.iter().any(|statement| match statement {
@@ -122,22 +157,45 @@ fn blank_semicolon(eraser: &mut Eraser, text: &str, end: u32) {
     }
 }
 
-fn no_return(eraser: &Eraser) -> Result<(), Flaw> {
-    match eraser.top_return {
-        None => Ok(()),
-        Some(at) => Err(Flaw::new(at, "A module cannot `return` at its top level.").hint(
-            "Put the code into `export default async function (env, input) { … }`, or remove every `import` and `export`.",
-        )),
-    }
+fn no_return(eraser: &Eraser, program: &Program) -> Result<(), Diagnostic> {
+    let Some(at) = eraser.top_return else { return Ok(()) };
+    // Both errors in one message: without the `return`, the import would be the next error.
+    let packages: Vec<&str> = program
+        .body
+        .iter()
+        .filter_map(|statement| match statement {
+            Statement::ImportDeclaration(it) if !vanishes(statement) => Some(it.source.value.as_str()),
+            _ => None,
+        })
+        .filter(|name| !matches!(*name, "cloudflare:workers" | "isolet:env"))
+        .take(5)
+        .collect();
+    let hint = if packages.is_empty() {
+        "Put the code into `export default async function (env, input) { … }`, or remove every `import` and `export`."
+            .to_owned()
+    } else {
+        format!(
+            "Remove the import of {}, too: packages are not available, and without `import` and `export` the script may `return`.",
+            packages
+                .iter()
+                .map(|name| format!("{:?}", name.chars().take(60).collect::<String>()))
+                .collect::<Vec<_>>()
+                .join(", ")
+        )
+    };
+    Err(Diagnostic::new(at, "A module cannot `return` at its top level.").hint(hint))
 }
 
-/// Adds a hint that needs another look at the text.
-fn explain(flaw: Flaw, text: &str, typescript: bool) -> Flaw {
+/// Adds a hint that needs another parse of the text.
+fn explain(diagnostic: Diagnostic, text: &str, typescript: bool) -> Diagnostic {
     if !typescript && parse::program(&Allocator::default(), text, true).is_ok() {
-        return flaw.hint(fault::NEEDS_TYPESCRIPT);
+        return diagnostic.hint(diagnostic::NEEDS_TYPESCRIPT);
     }
-    if flaw.hint.is_none() && (text.contains("</") || text.contains("/>")) {
-        return flaw.hint(fault::NO_JSX);
+    if let Some(hint) = lookalikes::hint(text, diagnostic.at as usize) {
+        return diagnostic.hint(hint);
     }
-    flaw
+    if diagnostic.hint.is_none() && (text.contains("</") || text.contains("/>")) {
+        return diagnostic.hint(diagnostic::NO_JSX);
+    }
+    diagnostic
 }

@@ -1,5 +1,6 @@
-//! Attempts to leave the function that a script is wrapped in, or to be read as another text than the one that was
-//! checked. What is no script on its own is a syntax error; what is one gives its own result and nothing else.
+//! Attempts to leave the function that wraps a script, or to be parsed as another text than the one
+//! that was checked. A text that is not a script is a syntax error; a script returns its own result
+//! only.
 
 use super::{Case, EXCEPTION, SYNTAX, fails, gives};
 use isolet_runtime::ErrorCode::{Exception, Syntax};
@@ -20,7 +21,7 @@ pub fn cases() -> Vec<Case> {
             SYNTAX,
             format!("return {}1{}", "(()=>".repeat(100_000), ")".repeat(100_000)),
         )
-        // Reading it takes 0.1 to 0.15 s in a debug build; what it is about is the answer.
+        // A debug build parses it in 0.1 to 0.15 s; the case does not test that limit.
         .within(|limits| limits.cpu *= 10),
         gives(
             "a text of a hundred thousand statements",
@@ -80,7 +81,7 @@ const NO_SCRIPTS: &[(&str, &str)] = &[
     ("an import of a file", "import x from 'file:///etc/passwd'; export default x"),
     ("an import of data", "import x from 'data:text/javascript,export default 1'; export default x"),
     ("an import of a package", "import x from 'node:fs'; export default x"),
-    ("an import of isolet's own", "import x from 'isolet:90-drive.js'; export default x"),
+    ("an import of isolet's own", "import x from 'isolet:drive.js'; export default x"),
     ("an import of a path", "import x from '../../../etc/passwd'; export default x"),
     (
         "an import of what cloudflare:workers does not have",
@@ -88,7 +89,7 @@ const NO_SCRIPTS: &[(&str, &str)] = &[
     ),
 ];
 
-/// Name, value, text.
+/// The name, the value, and the text of each case.
 const SCRIPTS: &[(&str, &str, &str)] = &[
     ("this", "\"undefined\"", "return typeof this"),
     ("arguments", "2", "return arguments.length"),
@@ -114,7 +115,7 @@ const SCRIPTS: &[(&str, &str, &str)] = &[
         "true",
         "'use sloppy'; return (function () { return this === undefined })()",
     ),
-    ("a source URL", "1", "return 1\n//# sourceURL=isolet:90-drive.js"),
+    ("a source URL", "1", "return 1\n//# sourceURL=isolet:drive.js"),
     ("a source map", "1", "return 1\n//# sourceMappingURL=data:application/json;base64,e30="),
     ("debugger", "1", "debugger; return 1"),
     ("a text that is fenced", "1", "```ts\nreturn 1\n```"),

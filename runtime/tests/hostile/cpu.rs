@@ -1,4 +1,5 @@
-//! Loops without end, in the language and in its library. All must end with `cpu_limit`, whatever catches and retries.
+//! Endless loops, in the language and in its library. All must end with `cpu_limit`, even if the
+//! script catches errors.
 
 use super::{CPU, Case, EXCEPTION, fails, gives};
 use isolet_runtime::ErrorCode::{CpuLimit, Exception, MemoryLimit};
@@ -7,7 +8,7 @@ pub fn cases() -> Vec<Case> {
     let mut cases: Vec<Case> = LOOPS.iter().map(|(name, code)| fails(name, CPU, *code)).collect();
     cases.extend(LIBRARY.iter().map(|(name, code)| fails(name, &[CpuLimit, MemoryLimit], *code)));
     cases.extend([
-        // What fails at once must fail as an exception, not as a limit.
+        // These fail at once, with an exception and not at a limit.
         fails("recursion without end", EXCEPTION, "const f = () => f(); f()").saying("Maximum call stack"),
         fails("a BigInt past every size", EXCEPTION, "return 2n ** (2n ** 62n)").saying("BigInt"),
         fails("a string past every length", EXCEPTION, "let s = 'x'; for (;;) s += s").saying("string length"),
@@ -24,7 +25,7 @@ pub fn cases() -> Vec<Case> {
     cases
 }
 
-/// Each is the language itself.
+/// Loops in the language itself.
 const LOOPS: &[(&str, &str)] = &[
     ("for", "for (;;);"),
     ("while", "while (true) { }"),
@@ -109,7 +110,7 @@ const LOOPS: &[(&str, &str)] = &[
     ),
 ];
 
-/// Each is in the library, where loops are C++ or generated code; memory may come to an end first.
+/// Loops in the library, in C++ or generated code. Memory may run out first.
 const LIBRARY: &[(&str, &str)] = &[
     ("a regular expression that backtracks", "/(a+)+$/.test('a'.repeat(50) + 'b')"),
     ("a regular expression that backtracks over alternatives", "/^(?:a|a)*$/.test('a'.repeat(60) + 'b')"),

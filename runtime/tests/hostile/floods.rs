@@ -1,4 +1,4 @@
-//! Too much of what crosses from the script to the host: log lines, calls, timers, results, arguments.
+//! Too many log lines, calls and timers, and too large results and arguments.
 
 use super::{CALLS, CPU, Case, EXCEPTION, MEMORY, OUTPUT, WALL, fails, gives};
 use isolet_runtime::ErrorCode::{CpuLimit, Exception, MemoryLimit, OutputLimit, ToolError};
@@ -34,6 +34,11 @@ pub fn cases() -> Vec<Case> {
         patient(fails("a result whose escapes are over the limit", OUTPUT, "return '\\u0001'.repeat(1 << 18)")),
         patient(fails("a result whose bytes are over the limit", OUTPUT, "return '日'.repeat(400_000)")),
         patient(fails("a result of many parts, all the same", &[OutputLimit, MemoryLimit, CpuLimit], "let o: any = ['x'.repeat(100)]; for (let i = 0; i < 40; i++) o = [o, o]; return o")),
+        fails("a result of long texts, all the same", OUTPUT, "return new Array(5000).fill('x'.repeat(100_000))").saying("24 MiB").within(|limits| limits.cpu *= 20),
+        fails("a result of long names, all the same", OUTPUT, "return new Array(5000).fill({ ['x'.repeat(100_000)]: 1 })").saying("24 MiB").within(|limits| limits.cpu *= 20),
+        fails("a result of escapes, all the same", &[OutputLimit, MemoryLimit], "return new Array(5000).fill('\\u0001'.repeat(100_000))").within(|limits| limits.cpu *= 20),
+        fails("a result of raw numbers, all the same", OUTPUT, "return new Array(5000).fill((JSON as any).rawJSON('1'.repeat(100_000)))").saying("24 MiB").within(|limits| limits.cpu *= 20),
+        fails("arguments of long texts, all the same", EXCEPTION, "return await env.demo.echo({ t: new Array(5000).fill('x'.repeat(100_000)) })").saying("24 MiB").within(|limits| limits.cpu *= 20),
         gives("a result of half characters", "\"\\ufffd\"", "return JSON.parse('\"\\\\ud800\"')").or(EXCEPTION),
         patient(fails("a response over the limit", &[OutputLimit, MemoryLimit], "export default { fetch: () => new Response('x'.repeat(1 << 22)) }")),
         patient(fails("a response that streams without end", &[OutputLimit, MemoryLimit, CpuLimit], "export default { fetch: () => new Response(new ReadableStream({ pull(c) { c.enqueue(new Uint8Array(1 << 16)) } })) }")),
@@ -66,7 +71,7 @@ pub fn cases() -> Vec<Case> {
         fails("an answer that is no JSON", &[Exception, ToolError], "return await env.demo.answer({ json: '{' })"),
         fails("an answer that is nothing", &[Exception, ToolError], "return await env.demo.answer({ json: '' })"),
         patient(gives("an answer a hundred thousand deep", "1", "let v = await env.demo.answer({ json: '['.repeat(1e5) + ']'.repeat(1e5) }); while (v.length) v = v[0]; return 1")),
-        // It takes 0.1 s of CPU in a debug build, which is not what it is about.
+        // It takes 0.1 s of CPU in a debug build; the case does not test that limit.
         fails("a failure of a megabyte", &[ToolError], "await env.demo.fail({ message: 'x'.repeat(1 << 20), hint: 'y'.repeat(1 << 20) })")
             .within(|limits| limits.cpu *= 10),
         fails("a failure with a result that is no JSON", &[ToolError], "await env.demo.fail({ result: '}{' })"),
@@ -81,7 +86,7 @@ pub fn cases() -> Vec<Case> {
         fails("an interval", WALL, "setInterval(() => { }, 1); await new Promise(() => { })")
             .within(|limits| limits.wall = std::time::Duration::from_millis(100)),
         gives("odd delays", "9", "let n = 0; for (const d of [-1, NaN, Infinity, 2 ** 31, 2 ** 53, '1', null, {}, undefined]) setTimeout(() => n++, d as any); await new Promise((r) => setTimeout(r, 40)); return n"),
-        // The rest.
+        // Other values.
         gives("rejections that nobody handles", "1", "for (let i = 0; i < 1000; i++) Promise.reject(new Error('x')); await new Promise((r) => setTimeout(r, 5)); return 1"),
         patient(gives("an abort of many", "1000", "const c = new AbortController(); let n = 0; for (let i = 0; i < 1e3; i++) c.signal.addEventListener('abort', () => n++); c.abort(); return n")),
         patient(gives("random bytes past the quota", "\"QuotaExceededError\"", "try { crypto.getRandomValues(new Uint8Array(1 << 20)); return 0 } catch (e) { return e.name }")),

@@ -1,5 +1,5 @@
-//! What one run leaves behind and a later one on the same engine looks for. Each case is two scripts: what is left, and
-//! a look for it.
+//! Traces that one run might leave for a later one on the same engine. Each case has two scripts:
+//! one that leaves a trace, and one that looks for it.
 
 use super::{Case, EXCEPTION, gives};
 
@@ -31,7 +31,8 @@ pub fn cases() -> Vec<Case> {
     cases
 }
 
-/// Name, what is left, the look, its value.
+/// The name, the script that leaves a trace, the script that looks for it, and the value of the
+/// latter.
 const PAIRS: &[(&str, &str, &str, &str)] = &[
     ("a global", "(globalThis as any).left = 1", "return typeof (globalThis as any).left", "\"undefined\""),
     (

@@ -1,5 +1,5 @@
-//! What V8 cannot interrupt or survive. With isolates on threads such a script takes the process along or its thread for
-//! ever, so these run with process isolation only, where nothing ends but the process that the run has for itself.
+//! Code that V8 cannot interrupt or survive. On a thread such a script would end isolet's process
+//! or block its thread without end. With process isolation only the run's own process ends.
 
 use super::{Case, fails};
 use isolet_runtime::ErrorCode::{self, CpuLimit, Crashed, Exception, MemoryLimit, WallLimit};
@@ -9,16 +9,17 @@ pub fn cases() -> Vec<Case> {
     let hangs: &[ErrorCode] = &[CpuLimit, WallLimit, Crashed, MemoryLimit];
     let either: &[ErrorCode] = &[Crashed, MemoryLimit, CpuLimit, WallLimit, Exception];
     let mut cases = Vec::new();
-    // V8 ends the process when an allocation in one piece does not fit into the limit and the grace after it.
+    // V8 ends the process if a single allocation does not fit into the limit and the reserve above
+    // it.
     cases.extend(
         OVERSIZED.iter().map(|(name, code)| fails(name, dies, *code).within(|limits| limits.cpu *= 25)),
     );
-    // Loops of V8's own code without a check for interrupts.
+    // Loops in V8's own code that do not check for interrupts.
     cases.extend(UNINTERRUPTIBLE.iter().map(|(name, code)| fails(name, hangs, *code)));
     cases.extend(
         NATIVE.iter().map(|(name, code)| fails(name, hangs, *code).within(|limits| limits.cpu *= 25)),
     );
-    // Which of these ends first is V8's affair.
+    // Several limits may end these cases first.
     cases.extend(EITHER.iter().map(|(name, code)| fails(name, either, *code)));
     cases
         .into_iter()
@@ -44,7 +45,8 @@ const UNINTERRUPTIBLE: &[(&str, &str)] = &[
     ("a reversal without end", "return Array.prototype.reverse.call({ length: 2 ** 53 - 1 })"),
 ];
 
-/// Memory that ICU takes for V8's `Intl` is in no account of V8's; the broker looks at what the run's process holds.
+/// V8 does not count the memory that ICU allocates for `Intl`. The broker watches the memory of the
+/// process.
 const NATIVE: &[(&str, &str)] = &[(
     "Intl objects",
     "const a: any[] = []; for (;;) a.push(new Intl.DateTimeFormat('de', { dateStyle: 'full' }), new Intl.Collator('sv'), new Intl.NumberFormat('ar'))",

@@ -1,17 +1,17 @@
-//! Bombs of every kind of memory, and scripts that catch the refusal and go on. The limit is 32 MiB of heap and array
-//! buffers together.
+//! Scripts that use up each kind of memory, and scripts that catch the refusal and go on. The limit
+//! is 32 MiB of heap and array buffers together.
 //!
-//! One allocation far over the limit ends the process in V8, so what does that is in `lethal`.
+//! A single allocation far over the limit ends the process in V8; such cases are in `lethal`.
 
 use super::{Case, EXCEPTION, MEMORY, fails, gives};
 use isolet_runtime::ErrorCode::{CpuLimit, MemoryLimit};
 
 pub fn cases() -> Vec<Case> {
-    // Enough CPU that memory is what comes to an end.
+    // Enough CPU time that memory runs out first.
     let roomy = |case: Case| case.within(|limits| limits.cpu *= 30);
     let mut cases: Vec<Case> = BOMBS.iter().map(|(name, code)| roomy(fails(name, MEMORY, *code))).collect();
     cases.extend(SLOW.iter().map(|(name, code)| fails(name, &[CpuLimit, MemoryLimit], *code)));
-    // What V8 frees is no bomb: garbage, as much as the CPU can make, must not end a run for memory.
+    // Garbage that V8 frees must not end a run, however much of it the CPU can make.
     cases.extend(GARBAGE.iter().map(|(name, code)| fails(name, &[CpuLimit], *code)));
     cases.extend([
         roomy(fails("a buffer of a gigabyte", &[isolet_runtime::ErrorCode::Exception, MemoryLimit], "return new ArrayBuffer(1 << 30).byteLength")),
@@ -149,7 +149,7 @@ const BOMBS: &[(&str, &str)] = &[
     ),
 ];
 
-/// Slow enough that CPU may come to an end first.
+/// Cases so slow that the CPU limit may end them first.
 const SLOW: &[(&str, &str)] = &[
     ("URLs", "const a: any[] = []; for (let i = 0; ; i++) a.push(new URL('https://a.example/' + i))"),
     (

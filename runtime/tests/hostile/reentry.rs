@@ -1,11 +1,11 @@
-//! Every place where the host's own JavaScript, or V8 on its behalf, calls back into the script: results, arguments of
-//! calls, log lines, thrown values, option objects. A loop there must end as any other; an exception there is caught or
-//! reported.
+//! All places where the host's own JavaScript, or V8 for it, calls the script: results, arguments
+//! of calls, log lines, thrown values, option objects. A loop there must end like any other; an
+//! exception there is caught or reported.
 
 use super::{CPU, Case, EXCEPTION, OUTPUT, fails, gives};
 use isolet_runtime::ErrorCode::{CpuLimit, Exception, WallLimit};
 
-/// In place of `@`: a function body that never ends.
+/// A function body that never ends, which replaces `@`.
 const LOOP: &str = "for (;;);";
 
 pub fn cases() -> Vec<Case> {

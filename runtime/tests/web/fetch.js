@@ -268,7 +268,7 @@ test(
   "RangeError",
 );
 test(
-  "locked streams are no bodies",
+  "locked streams are not bodies",
   () => {
     const s = new ReadableStream();
     s.getReader();
@@ -313,7 +313,48 @@ test(
       () => new Response("", { statusText: "a\nb" }),
       () => new Response("", { status: NaN }),
     ),
-  ["RangeError", "RangeError", "TypeError", "TypeError", "TypeError", "TypeError"],
+  ["RangeError", "RangeError", "TypeError", "TypeError", "TypeError", "RangeError"],
+);
+test(
+  "response: a status is an unsigned short",
+  async () => [
+    await all(
+      () => new Response(null, { status: "x" }),
+      () => new Response(null, { status: {} }),
+      () => new Response(null, { status: Symbol() }),
+      () => Response.redirect("http://a/", "x"),
+    ),
+    new Response(null, { status: "201" }).status,
+    new Response(null, { status: 65536 + 202 }).status,
+  ],
+  [["RangeError", "RangeError", "TypeError", "RangeError"], 201, 202],
+);
+test(
+  "blob: the type is the last valid Content-Type",
+  async () => {
+    const typeOf = async (...values) => {
+      const headers = new Headers();
+      for (const value of values) headers.append("content-type", value);
+      return (await new Response("x", { headers }).blob()).type;
+    };
+    return [
+      await typeOf("text/plain", "x/y", "text/html"),
+      await typeOf("text/html;charset=gbk", "TEXT/html"),
+      await typeOf("text/html;charset=gbk", "text/plain", "text/html"),
+      await typeOf("text/plain", "*/*", "nonsense", ""),
+      await typeOf('text/html;x="a,b/c"'),
+      await typeOf("nonsense"),
+    ];
+  },
+  ["text/html", "text/html;charset=gbk", "text/html", "text/plain", 'text/html;x="a,b/c"', ""],
+);
+test(
+  "response: an empty text with a status that has no body",
+  async () => {
+    const r = new Response("", { status: 204 });
+    return [r.status, r.body, await r.text(), [...r.headers]];
+  },
+  [204, null, "", []],
 );
 test(
   "response: fields",
@@ -384,6 +425,16 @@ test(
     Array(3).fill("TypeError"),
     "This script has no network access. Call a tool on env instead (servers: demo, my-server).",
   ],
+);
+test(
+  "fetch that was aborted",
+  () =>
+    all(
+      () => fetch("http://a", { signal: AbortSignal.abort() }),
+      () => fetch(new Request("http://a", { signal: AbortSignal.abort(new RangeError("mine")) })),
+      () => fetch("http://a", { signal: new AbortController().signal }),
+    ),
+  ["AbortError", "RangeError", "TypeError"],
 );
 test(
   "caches have nothing",

@@ -21,6 +21,14 @@ test(
   ["a/b", "", ""],
 );
 test(
+  "blob: endings",
+  () =>
+    Promise.all(
+      ["a\r\nb", "a\rb\r", "a\nb", "\r\r\n\n"].map((text) => new Blob([text, bytes(13)], { endings: "native" }).text()),
+    ),
+  ["a\nb\r", "a\nb\n\r", "a\nb\r", "\n\n\n\r"],
+);
+test(
   "blob: refused",
   () =>
     all(
@@ -53,6 +61,28 @@ test(
     ["a", "9"],
     ["b", "blob"],
     ["c", "n.txt"],
+  ],
+);
+test(
+  "form: arguments are converted before the list is read",
+  () => {
+    const f = new FormData();
+    f.set("a", "1");
+    const changing = (text, change) => ({ toString: () => (change(), text) });
+    f.delete(changing("a", () => f.set("b", "2")));
+    f.append(
+      changing("c", () => f.set("d", "3")),
+      "4",
+    );
+    return [[...f], f.get(changing("e", () => f.set("e", "5")))];
+  },
+  [
+    [
+      ["b", "2"],
+      ["d", "3"],
+      ["c", "4"],
+    ],
+    "5",
   ],
 );
 test(
@@ -103,6 +133,16 @@ test(
       () => new Response("x").formData(),
     ),
   Array(6).fill("TypeError"),
+);
+test(
+  "multipart: line feeds alone",
+  async () => {
+    const [a, b] = await multipart(
+      '--B\ncontent-disposition: form-data; name=a\n\n1\r\n2\n--B\nContent-Disposition: form-data; filename="f"; name="b"\n\n\n--B--\n',
+    );
+    return [a, b[0], b[1].size];
+  },
+  [["a", "1\r\n2"], "b", 0],
 );
 test(
   "urlencoded form",

@@ -1,7 +1,7 @@
 // Put before each of the files beside it, which then are one script that returns what failed.
 const tests = [];
-// `run` gives a value whose JSON must be that of `expected`; what it throws counts as "Name: message", or only as
-// "Name" where that is expected.
+// `run` gives a value whose JSON must be that of `expected`; what it throws counts as "Name:
+// message", or only as "Name" where that is expected.
 const test = (name, run, expected) => tests.push({ name, run, expected });
 // The name of what a function throws or rejects with.
 const thrown = async (run) => {

@@ -193,8 +193,7 @@ test(
 );
 test(
   "transform: identity, many chunks",
-  async () =>
-    (await drain(counting(500).pipeThrough(new TransformStream()).pipeThrough(new IdentityTransformStream()))).length,
+  async () => (await drain(counting(500).pipeThrough(new TransformStream()).pipeThrough(new TransformStream()))).length,
   500,
 );
 test(
@@ -383,13 +382,4 @@ test(
       drain(ReadableStream.from([bytes(0xff)]).pipeThrough(new TextDecoderStream("utf-8", { fatal: true }))),
     ),
   "TypeError",
-);
-test(
-  "no compression",
-  () =>
-    all(
-      () => new CompressionStream("gzip"),
-      () => new DecompressionStream("gzip"),
-    ),
-  ["NotSupportedError", "NotSupportedError"],
 );

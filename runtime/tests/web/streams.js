@@ -361,7 +361,7 @@ test(
   ["TypeError", "TypeError", "RangeError", "RangeError", "TypeError", "TypeError", "TypeError", "TypeError"],
 );
 test(
-  "a size that is no number",
+  "a size that is not a number",
   async () => {
     let c;
     const s = new ReadableStream(

@@ -213,6 +213,18 @@ test(
   ["a=9&b=2", true, false, null, ["2"], 2],
 );
 test(
+  "params: arguments are converted before the list is read",
+  () => {
+    const p = new URLSearchParams("a=1&b=2");
+    const changing = (text, change) => ({ toString: () => (change(), text) });
+    p.delete(changing("a", () => p.set("c", "3")));
+    p.set(changing("b", () => p.delete("c")), "4");
+    p.append(changing("d", () => p.set("e", "5")), "6");
+    return [p.toString(), p.get(changing("f", () => p.set("f", "7")))];
+  },
+  ["b=4&e=5&d=6", "7"],
+);
+test(
   "params: sort is stable and by code units",
   () => {
     const p = new URLSearchParams("z=1&\ufffd=2&💩=3&a=4&z=0");

@@ -1,19 +1,20 @@
-//! Classes: modifiers, members without a body, and where one field would swallow the next member.
+//! Erases the types of classes: modifiers, members without a body. Keeps a field from swallowing
+//! the next member.
 
 use oxc_ast::ast::*;
 use oxc_ast_visit::Visit;
 use oxc_span::GetSpan;
 
+use super::super::diagnostic::Diagnostic;
 use super::super::edits::EditId;
-use super::super::fault::Flaw;
 use super::Eraser;
 
-/// A field without a semicolon, of which blanks may hide the end.
+/// A field without a semicolon, whose end may be in blanks.
 struct Field {
-    /// Its name, where that is a modifier elsewhere and it has no value: `get⏎x() {}` is a getter.
+    /// Set if its name can be a modifier and it has no value: `get⏎x() {}` is a getter.
     modifier: bool,
     has_value: bool,
-    /// The first blanks between it and the next member.
+    /// The first blanks between the field and the next member.
     gap: Option<EditId>,
 }
 
@@ -25,7 +26,7 @@ impl<'s> Eraser<'s> {
             self.edits.blank(at, at + 8);
             at = self.next_token(at + 8);
         }
-        // Behind `class`.
+        // The offset after `class`.
         at += 5;
         if let Some(id) = &it.id {
             at = id.span.end;
@@ -76,7 +77,7 @@ impl<'s> Eraser<'s> {
         }
     }
 
-    /// What to know about a field before the next member.
+    /// Returns the field, if a semicolon may have to follow it.
     fn field(&self, element: &ClassElement) -> Option<Field> {
         let ClassElement::PropertyDefinition(it) = element else { return None };
         if self.slice(it.span.end.saturating_sub(1), it.span.end) == ";" {
@@ -89,7 +90,7 @@ impl<'s> Eraser<'s> {
         Some(Field { modifier, has_value: it.value.is_some(), gap: self.edits.ending_at(it.span.end) })
     }
 
-    /// Erases the types of a member that stays. Returns where its first remaining token begins.
+    /// Erases the types of a member that stays. Returns the offset of its first remaining token.
     fn element(&mut self, element: &ClassElement) -> u32 {
         match element {
             ClassElement::StaticBlock(it) => {
@@ -123,9 +124,12 @@ impl<'s> Eraser<'s> {
                 first
             }
             ClassElement::AccessorProperty(it) => {
-                self.fault(
-                    Flaw::new(it.span.start, "`accessor` fields are not supported.")
-                        .hint("Write a plain field, or a getter and a setter."),
+                self.report(
+                    Diagnostic::lowering(
+                        it.span.start,
+                        "`accessor` fields with a computed or private name are not supported.",
+                    )
+                    .hint("Write a plain field, or a getter and a setter."),
                 );
                 it.span.start
             }
@@ -133,10 +137,10 @@ impl<'s> Eraser<'s> {
         }
     }
 
-    /// Blanks the modifiers that are TypeScript's. Returns where the first token that stays begins.
+    /// Blanks the modifiers of TypeScript. Returns the offset of the first remaining token.
     fn modifiers(&mut self, start: u32, key: &PropertyKey, computed: bool) -> u32 {
         let (mut at, mut first) = (self.next_token(start), None);
-        // A computed key begins behind its bracket.
+        // The span of a computed key begins after its bracket.
         while at < key.span().start {
             let word = self.word(at);
             let end = at + word.len() as u32;
@@ -174,7 +178,7 @@ impl<'s> Eraser<'s> {
     }
 }
 
-/// Whether a member is only there for the type checker.
+/// Returns `true` if a member is only for the type checker.
 fn is_erased(element: &ClassElement) -> bool {
     match element {
         ClassElement::TSIndexSignature(_) => true,

@@ -1,10 +1,11 @@
-//! Functions: parameters, results, and the two places where a line break in a type moves a parenthesis.
+//! Erases the types of functions: parameters and results. Line breaks in a type can move a
+//! parenthesis in two places.
 
 use oxc_ast::ast::*;
 use oxc_ast_visit::{Visit, walk};
 use oxc_span::GetSpan;
 
-use super::super::fault::Flaw;
+use super::super::diagnostic::Diagnostic;
 use super::{Eraser, Lead};
 
 impl<'s> Eraser<'s> {
@@ -32,8 +33,8 @@ impl<'s> Eraser<'s> {
                 BindingPattern::BindingIdentifier(id) => id.name.as_str(),
                 _ => "name",
             };
-            self.fault(
-                Flaw::new(it.span.start, "Parameter properties are not supported: they are more than types.").hint(format!(
+            self.report(
+                Diagnostic::lowering(it.span.start, "Parameter properties are not supported: they are more than types.").hint(format!(
                     "Declare the field in the class and assign it in the constructor: `{name}; constructor({name}) {{ this.{name} = {name}; }}`."
                 )),
             );

@@ -1,18 +1,20 @@
-//! TypeScript becomes blanks.
+//! Replaces types by blanks.
 //!
-//! A walk over the syntax tree that collects ranges to blank and the first thing that cannot be blanked. It also notes
-//! what only a walk can see: a `return` outside of functions, `import.meta`.
+//! A walk over the syntax tree collects the ranges to blank and the first construct that cannot be
+//! blanked. It also finds `return` outside of functions and `import.meta`.
 //!
-//! Blanks can change what the rest means, because JavaScript ends statements at line breaks. Where that would happen
-//! something is written into the blanks:
+//! Blanks can change the meaning of the rest, because JavaScript ends statements at line breaks. In
+//! these cases, something is written into the blanks:
 //!
-//! - A statement that vanished, or one that ended in a type, stood between two that would now join
-//!   (`let x = y as T⏎(f)()`): a `;` is put where the blanks begin. In class bodies alike.
-//! - `return <T>⏎x` would return nothing: `return 0,⏎x`. At the start of a statement `<T>{…}` would become a block
-//!   (`0,{…}`), as an arrow's body a function body (`0||{…}`).
-//! - `=>` must stand on the line of its `)`, and `async` on the line of its `(`. If a type between them has line breaks
-//!   the parenthesis moves to the other end of the blanks: the only tokens that ever move.
+//! - A statement that vanished, or one that ended in a type, was between two that would now join
+//!   (`let x = y as T⏎(f)()`): a `;` is written where the blanks begin. The same in class bodies.
+//! - `return <T>⏎x` would return nothing: `return 0,⏎x`. At the start of a statement, `<T>{…}`
+//!   would become a block (`0,{…}`); as an arrow's body, a function body (`0||{…}`).
+//! - `=>` must be on the line of its `)`, and `async` on the line of its `(`. If a type between
+//!   them has line breaks, the parenthesis moves to the other end of the blanks. No other tokens
+//!   move.
 
+mod assertions;
 mod classes;
 mod functions;
 pub(super) mod statements;
@@ -23,45 +25,59 @@ use oxc_ast_visit::{Visit, walk};
 use oxc_span::GetSpan;
 use oxc_syntax::scope::ScopeFlags;
 
-use super::edits::{Edits, fits, is_line_terminator};
-use super::fault::Flaw;
-use super::parse;
+use super::diagnostic::Diagnostic;
+use super::edits::{Edits, is_line_terminator};
+use super::{parse, stack_left};
 use statements::Seam;
 
-/// Stack at which the walk gives up. Between two checks lie at most a dozen frames.
+/// The stack that is left when the walk stops. Between two checks there are at most a dozen frames.
 const RESERVE: usize = if cfg!(debug_assertions) { 192 << 10 } else { 48 << 10 };
 
-/// What the walk collects.
+/// Returns the offset of the next token, after blanks and comments.
+pub(super) fn next_token(text: &str, comments: &[Comment], at: u32) -> u32 {
+    let mut at = at as usize;
+    loop {
+        let rest = &text[at.min(text.len())..];
+        at = text.len() - rest.trim_start_matches(|c: char| c.is_whitespace() || c == '\u{feff}').len();
+        match comments.binary_search_by_key(&(at as u32), |comment| comment.span.start) {
+            Ok(n) => at = comments[n].span.end as usize,
+            Err(_) => return at as u32,
+        }
+    }
+}
+
+/// The findings of the walk.
 pub(super) struct Eraser<'s> {
     text: &'s str,
     comments: &'s [Comment],
-    /// What to blank.
+    /// The ranges to blank.
     pub edits: Edits,
-    /// The first thing that cannot be JavaScript.
-    flaw: Option<Flaw>,
-    /// Functions around the current node.
+    /// The error about the first construct that cannot become JavaScript.
+    diagnostic: Option<Diagnostic>,
+    /// The number of functions around the current node.
     functions: usize,
     /// The first `return` outside of all functions.
     pub top_return: Option<u32>,
-    /// Whether one of them returns something.
+    /// Set if one of these returns has a value.
     pub returns: bool,
     /// The first `import.meta`.
     pub import_meta: Option<u32>,
-    /// Where the next expression starts, if what stands before it makes a blanked beginning dangerous.
+    /// The start of the next expression, if the token before it makes a blanked beginning
+    /// ambiguous.
     lead: Option<(u32, Lead)>,
-    /// The statement before the list that comes next: its directives.
+    /// The end of the directives before the next list of statements.
     before_list: Option<Seam>,
     too_deep: bool,
 }
 
-/// What stands before an expression.
+/// The token before an expression.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Lead {
-    /// `return`, `throw`: no line break may follow.
+    /// `return` or `throw`: a line break may not follow.
     Restricted,
-    /// `yield`: the same, and it binds tighter than a comma.
+    /// `yield`: a line break may not follow, and it binds tighter than a comma.
     Yield,
-    /// Nothing: `{`, `function` and `class` mean something else there.
+    /// The start of a statement: `{`, `function` and `class` have another meaning there.
     Statement,
     /// `=>`: `{` begins a function body there.
     ArrowBody,
@@ -73,7 +89,7 @@ impl<'s> Eraser<'s> {
             text,
             comments,
             edits: Edits::default(),
-            flaw: None,
+            diagnostic: None,
             functions: 0,
             top_return: None,
             returns: false,
@@ -84,14 +100,14 @@ impl<'s> Eraser<'s> {
         }
     }
 
-    /// What the walk could not erase.
-    pub fn finish(&mut self) -> Result<(), Flaw> {
-        self.flaw.take().map_or(Ok(()), Err)
+    /// Reports a construct that the walk could not erase. The first one counts.
+    pub fn finish(&mut self) -> Result<(), Diagnostic> {
+        self.diagnostic.take().map_or(Ok(()), Err)
     }
 
-    fn fault(&mut self, flaw: Flaw) {
-        if !self.too_deep && self.flaw.as_ref().is_none_or(|first| flaw.at < first.at) {
-            self.flaw = Some(flaw);
+    fn report(&mut self, diagnostic: Diagnostic) {
+        if !self.too_deep && self.diagnostic.as_ref().is_none_or(|first| diagnostic.at < first.at) {
+            self.diagnostic = Some(diagnostic);
         }
     }
 
@@ -111,21 +127,12 @@ impl<'s> Eraser<'s> {
         self.slice(start, end).contains(is_line_terminator)
     }
 
-    /// Where the next token begins: behind blanks and comments.
+    /// Returns the offset of the next token, after blanks and comments.
     fn next_token(&self, at: u32) -> u32 {
-        let mut at = at as usize;
-        loop {
-            let rest = &self.text[at.min(self.text.len())..];
-            at = self.text.len()
-                - rest.trim_start_matches(|c: char| c.is_whitespace() || c == '\u{feff}').len();
-            match self.comments.binary_search_by_key(&(at as u32), |comment| comment.span.start) {
-                Ok(n) => at = self.comments[n].span.end as usize,
-                Err(_) => return at as u32,
-            }
-        }
+        next_token(self.text, self.comments, at)
     }
 
-    /// Blanks the token `mark` behind `at`, if it is there.
+    /// Blanks the token `mark` after `at`, if it is there.
     fn blank_mark(&mut self, at: u32, mark: &str) {
         let start = self.next_token(at);
         if self.rest(start).starts_with(mark) {
@@ -133,14 +140,14 @@ impl<'s> Eraser<'s> {
         }
     }
 
-    /// Blanks a list's element with the comma behind it.
+    /// Blanks an element of a list with the comma after it.
     fn blank_element(&mut self, span: Span) {
         let comma = self.next_token(span.end);
         let end = if self.rest(comma).starts_with(',') { comma + 1 } else { span.end };
         self.edits.blank(span.start, end);
     }
 
-    /// The word at an offset.
+    /// Returns the word at an offset.
     fn word(&self, at: u32) -> &'s str {
         let rest = self.rest(at);
         let end = rest.find(|c: char| !c.is_alphanumeric() && !matches!(c, '_' | '$')).unwrap_or(rest.len());
@@ -152,53 +159,15 @@ impl<'s> Eraser<'s> {
     }
 
     fn enough_stack(&mut self, at: u32) -> bool {
-        if !self.too_deep && stacker::remaining_stack().is_none_or(|left| left > RESERVE) {
+        if !self.too_deep && stack_left(RESERVE) {
             return true;
         }
         if !self.too_deep {
             self.too_deep = true;
-            // Nothing else matters then.
-            self.flaw = Some(parse::too_deep(at));
+            // The other findings do not matter after an error.
+            self.diagnostic = Some(parse::too_deep(at));
         }
         false
-    }
-
-    /// `<T>x`
-    fn assertion(&mut self, it: &TSTypeAssertion) {
-        let end = self.next_token(it.type_annotation.span().end) + 1;
-        let mut inner = &it.expression;
-        while let Expression::TSTypeAssertion(next) = inner {
-            inner = &next.expression;
-        }
-        let first = inner.span().start;
-        let put = match self.lead(it.span.start) {
-            Some(Lead::Restricted) if self.has_line_break(it.span.start, first) => "0,",
-            Some(Lead::Yield) if self.has_line_break(it.span.start, first) => "0||",
-            Some(Lead::ArrowBody) if self.rest(first).starts_with('{') => "0||",
-            Some(Lead::Statement)
-                if self.rest(first).starts_with('{')
-                    || matches!(self.word(first), "function" | "class" | "async" | "let") =>
-            {
-                "0,"
-            }
-            _ => "",
-        };
-        if !fits(self.slice(it.span.start, end), put) {
-            self.fault(
-                Flaw::new(
-                    it.span.start,
-                    "This type assertion is broken over lines where that would change the meaning.",
-                )
-                .hint("Write `value as Type`."),
-            );
-        }
-        self.edits.replace(it.span.start, end, put);
-    }
-
-    /// `x as T`, `x satisfies T`
-    fn suffix(&mut self, expression: &Expression, span: Span) {
-        let keyword = self.next_token(expression.span().end);
-        self.edits.blank(keyword, span.end);
     }
 }
 
@@ -248,7 +217,7 @@ impl<'a> Visit<'a> for Eraser<'_> {
         }
     }
 
-    // What has no expressions in it that run. Types are never walked.
+    // Nodes without expressions that run. Types are not walked.
     fn visit_ts_type_annotation(&mut self, it: &TSTypeAnnotation<'a>) {
         self.blank(it.span);
     }
@@ -290,7 +259,7 @@ impl<'a> Visit<'a> for Eraser<'_> {
         if !it.prefix
             && matches!(self.rest(it.argument.span().end.saturating_sub(1)).chars().next(), Some('>'))
         {
-            self.fault(Flaw::new(
+            self.report(Diagnostic::new(
                 it.span.start,
                 "A value with type arguments cannot be incremented or decremented.",
             ));
@@ -299,11 +268,12 @@ impl<'a> Visit<'a> for Eraser<'_> {
     }
 
     fn visit_unary_expression(&mut self, it: &UnaryExpression<'a>) {
-        // A module has no HTML-like comments, so the parser read `x <!--y` as `x < !(--y)`. The scripts that bodies are
-        // compiled as have them, and would skip the rest of the line.
+        // A module has no HTML-like comments, so that the parser read `x <!--y` as `x < !(--y)`.
+        // Bodies are compiled as scripts, which have such comments, and would skip the rest of the
+        // line.
         if self.rest(it.span.start).starts_with("!--") && self.text[..it.span.start as usize].ends_with('<') {
-            self.fault(
-                Flaw::new(it.span.start - 1, "HTML comments are not allowed.")
+            self.report(
+                Diagnostic::new(it.span.start - 1, "HTML comments are not allowed.")
                     .hint("Use `//`, or write `< !` with a space."),
             );
         }
@@ -315,18 +285,18 @@ impl<'a> Visit<'a> for Eraser<'_> {
     }
 
     fn visit_decorator(&mut self, it: &Decorator<'a>) {
-        self.fault(
-            Flaw::new(it.span.start, "Decorators are not supported.")
+        self.report(
+            Diagnostic::new(it.span.start, "Decorators are not supported.")
                 .hint("Call the function yourself: `const Wrapped = decorate(class { … })`."),
         );
     }
 
     fn visit_jsx_element(&mut self, it: &JSXElement<'a>) {
-        self.fault(Flaw::new(it.span.start, "Unexpected JSX.").hint(super::fault::NO_JSX));
+        self.report(Diagnostic::new(it.span.start, "Unexpected JSX.").hint(super::diagnostic::NO_JSX));
     }
 
     fn visit_jsx_fragment(&mut self, it: &JSXFragment<'a>) {
-        self.fault(Flaw::new(it.span.start, "Unexpected JSX.").hint(super::fault::NO_JSX));
+        self.report(Diagnostic::new(it.span.start, "Unexpected JSX.").hint(super::diagnostic::NO_JSX));
     }
 
     fn visit_expression_statement(&mut self, it: &ExpressionStatement<'a>) {
@@ -337,7 +307,9 @@ impl<'a> Visit<'a> for Eraser<'_> {
     fn visit_return_statement(&mut self, it: &ReturnStatement<'a>) {
         if self.functions == 0 {
             self.top_return.get_or_insert(it.span.start);
-            self.returns |= it.argument.is_some();
+            // `return undefined` returns nothing on purpose.
+            let undefined = it.argument.as_ref().is_some_and(|argument| argument.is_undefined());
+            self.returns |= it.argument.is_some() && !undefined;
         }
         if let Some(argument) = &it.argument {
             self.lead = Some((argument.span().start, Lead::Restricted));

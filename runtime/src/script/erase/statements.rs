@@ -1,24 +1,25 @@
-//! Statement lists: what vanishes, what cannot, and where a semicolon must take its place.
+//! Erases types in lists of statements: statements that vanish, statements that cannot, and
+//! semicolons in their place.
 
 use oxc_ast::ast::*;
 use oxc_ast_visit::walk;
 use oxc_span::GetSpan;
 
+use super::super::diagnostic::Diagnostic;
 use super::super::edits::EditId;
-use super::super::fault::Flaw;
 use super::Eraser;
 
 /// The end of a statement without a semicolon.
 pub(super) struct Seam {
-    /// The first blanks between it and the next statement.
+    /// The first blanks between the statement and the next one.
     gap: Option<EditId>,
 }
 
-/// What to do with a statement.
+/// The decision about a statement.
 enum Fate {
     Stays,
     Vanishes,
-    CannotVanish(Flaw),
+    CannotVanish(Diagnostic),
 }
 
 impl<'s> Eraser<'s> {
@@ -38,14 +39,14 @@ impl<'s> Eraser<'s> {
                     }
                     continue;
                 }
-                Fate::CannotVanish(flaw) => {
-                    self.fault(flaw);
+                Fate::CannotVanish(diagnostic) => {
+                    self.report(diagnostic);
                     continue;
                 }
-                Fate::Stays if statement.is_module_declaration() && !top => self.fault(misplaced(statement)),
+                Fate::Stays if statement.is_module_declaration() && !top => self.report(misplaced(statement)),
                 Fate::Stays => {}
             }
-            // Only these can continue the statement before them.
+            // Only statements with these first tokens can continue the statement before them.
             if let Some(gap) = seam.take().and_then(|seam| seam.gap)
                 && self.rest(span.start).starts_with(['(', '[', '`', '+', '-', '/', '<'])
             {
@@ -59,12 +60,12 @@ impl<'s> Eraser<'s> {
         }
     }
 
-    /// A statement that stands alone behind `if`, `for`, a label and the like.
+    /// Erases a single statement after `if`, `for`, a label and the like.
     pub(super) fn statement(&mut self, statement: &Statement) {
         match fate(statement) {
-            Fate::Stays if statement.is_module_declaration() => self.fault(misplaced(statement)),
+            Fate::Stays if statement.is_module_declaration() => self.report(misplaced(statement)),
             Fate::Stays => walk::walk_statement(self, statement),
-            Fate::CannotVanish(flaw) => self.fault(flaw),
+            Fate::CannotVanish(diagnostic) => self.report(diagnostic),
             Fate::Vanishes => {
                 let edit = self.edits.blank(statement.span().start, statement.span().end);
                 self.edits.end_statement(edit);
@@ -78,12 +79,15 @@ impl<'s> Eraser<'s> {
     }
 }
 
-fn misplaced(statement: &Statement) -> Flaw {
-    Flaw::new(statement.span().start, "`import` and `export` are only allowed at the top level of a module.")
-        .hint("Move it out of the block or function, or use `await import(…)`.")
+fn misplaced(statement: &Statement) -> Diagnostic {
+    Diagnostic::new(
+        statement.span().start,
+        "`import` and `export` are only allowed at the top level of a module.",
+    )
+    .hint("Move it out of the block or function, or use `await import(…)`.")
 }
 
-/// Whether nothing remains of a statement.
+/// Decides whether a statement vanishes.
 pub(in super::super) fn vanishes(statement: &Statement) -> bool {
     matches!(fate(statement), Fate::Vanishes)
 }
@@ -96,7 +100,7 @@ fn fate(statement: &Statement) -> Fate {
         | Statement::TSGlobalDeclaration(_) => Fate::Vanishes,
         Statement::VariableDeclaration(it) if it.declare => Fate::Vanishes,
         Statement::ClassDeclaration(it) if it.declare => Fate::Vanishes,
-        // Overloads and `declare function`.
+        // An overload or `declare function`.
         Statement::FunctionDeclaration(it) if it.body.is_none() => Fate::Vanishes,
         Statement::TSEnumDeclaration(it) => enumeration(it),
         Statement::TSNamespaceDeclaration(it) => namespace(it),
@@ -122,10 +126,10 @@ fn fate(statement: &Statement) -> Fate {
             _ => Fate::Stays,
         },
         Statement::TSExportAssignment(it) => Fate::CannotVanish(
-            Flaw::new(it.span.start, "`export =` is not supported.").hint("Write `export default …`."),
+            Diagnostic::new(it.span.start, "`export =` is not supported.").hint("Write `export default …`."),
         ),
         Statement::TSNamespaceExportDeclaration(it) => Fate::CannotVanish(
-            Flaw::new(it.span.start, "`export as namespace` is not supported.").hint("Remove it."),
+            Diagnostic::new(it.span.start, "`export as namespace` is not supported.").hint("Remove it."),
         ),
         _ => Fate::Stays,
     }
@@ -159,7 +163,7 @@ fn enumeration(it: &TSEnumDeclaration) -> Fate {
     if it.declare {
         return Fate::Vanishes;
     }
-    // The hint is the enum itself, as far as that is short and plain.
+    // The hint is the enum as an object, if it is short and simple.
     let mut members = String::new();
     let mut next = Some(0.0);
     for member in it.body.members.iter().take(4) {
@@ -196,7 +200,7 @@ fn enumeration(it: &TSEnumDeclaration) -> Fate {
     }
     let name = it.id.name.as_str();
     Fate::CannotVanish(
-        Flaw::new(it.span.start, "Enums are not supported: they are more than types.")
+        Diagnostic::lowering(it.span.start, "Enums are not supported: they are more than types.")
             .hint(format!("Use an object: `const {name} = {{ {members} }} as const;`")),
     )
 }
@@ -207,12 +211,15 @@ fn namespace(it: &TSNamespaceDeclaration) -> Fate {
     }
     let name = it.id.name.as_str();
     Fate::CannotVanish(
-        Flaw::new(it.span.start, "Namespaces with values are not supported: they are more than types.")
-            .hint(format!("Use plain declarations, or an object: `const {name} = {{ … }};`")),
+        Diagnostic::lowering(
+            it.span.start,
+            "Namespaces with values are not supported: they are more than types.",
+        )
+        .hint(format!("Use plain declarations, or an object: `const {name} = {{ … }};`")),
     )
 }
 
-/// Whether anything in a namespace runs. Nesting beyond reason counts as running.
+/// Returns `true` if a namespace contains code that runs. Deep nesting counts as code.
 fn has_values(it: &TSNamespaceDeclaration, depth: usize) -> bool {
     if depth > 64 {
         return true;
@@ -245,5 +252,5 @@ fn import_equals(it: &TSImportEqualsDeclaration) -> Fate {
         TSModuleReference::ExternalModuleReference(_) => format!("Write `import {name} from \"…\"`."),
         _ => format!("Write `const {name} = …;`"),
     };
-    Fate::CannotVanish(Flaw::new(it.span.start, "`import … =` is not supported.").hint(hint))
+    Fate::CannotVanish(Diagnostic::lowering(it.span.start, "`import … =` is not supported.").hint(hint))
 }

@@ -1,4 +1,4 @@
-//! What the scan steps over: names, comments, strings, templates' text, regular expressions.
+//! Skips tokens of any length: names, comments, strings, templates' text, regular expressions.
 
 use super::{Before, Bracket, Scan};
 
@@ -75,7 +75,8 @@ impl Scan<'_> {
         self.at = self.bytes.len();
     }
 
-    /// From behind a backtick or the `}` of a substitution to the next substitution or the end.
+    /// Skips the text of a template, from a backtick or the `}` of a substitution to the next
+    /// substitution or the end.
     pub(super) fn template_text(&mut self) {
         while let Some(&byte) = self.bytes.get(self.at) {
             match byte {

@@ -1,4 +1,5 @@
-//! Each construct: TypeScript on the left, what remains on the right with every run of blanks as one.
+//! Tests of erasing: each construct in TypeScript, and its JavaScript with every run of blanks as
+//! one.
 
 use super::*;
 
@@ -7,7 +8,7 @@ fn check(source: &str, expected: &str) {
     assert_eq!(collapsed(&erased(source)), collapsed(expected), "{source}");
 }
 
-/// That nothing moved is checked by `erased`, so tests need not count blanks.
+/// Compares without counting blanks: `erased` checks that nothing moved.
 fn collapsed(text: &str) -> String {
     let mut out = String::new();
     for c in text.chars() {
@@ -80,16 +81,16 @@ fn statements_that_vanish() {
         " \nfunction a(b ) { return b }\nlet e",
     );
     check(
-        "export function a(): B;\nexport function a() {}\nexport default interface C {}\nexport type D = 1",
-        " \nexport function a() {}\n \n ",
+        "export function a(): B;\nexport function a() {}\nexport default interface C {}\nexport type D = 1\nexport default a",
+        " \nexport function a() {}\n \n \nexport default a",
     );
     check(
         "import type A from 'a'; import type * as B from 'b'; import { type C } from 'c'; import { type D, e, type F } from 'f'",
         "      import {   e,   } from 'f'",
     );
     check(
-        "export type { A } from 'a'; export type * from 'b'; export { type C, d }; let d",
-        "    export {   d }; let d",
+        "export type { A } from 'a'; export type * from 'b'; export { type C, d as default }; let d",
+        "    export {   d as default }; let d",
     );
     check(
         "import a, { type B } from 'b'; import {} from 'c'; import type from 'd'",
@@ -188,7 +189,7 @@ fn javascript_is_left_alone() {
     }
 }
 
-/// Snippets joined in every order of two: what stands before must not change what becomes of what follows.
+/// Joins all pairs of snippets: the first one must not change the result of the second.
 #[test]
 fn kept_text_is_a_subsequence_for_any_neighbours() {
     let snippets = [
@@ -225,8 +226,8 @@ fn kept_text_is_a_subsequence_for_any_neighbours() {
                 let source =
                     format!("{{\n{one}{gap}{two}\n}}").replace("{\nimport", "{\n type I = 1\nimport");
                 let Ok(prepared) = prepare(&source, true) else { continue };
-                holds::positions(&source, &prepared.text);
-                holds::parses(&prepared);
+                invariants::positions(&source, &prepared);
+                invariants::parses(&prepared);
             }
         }
     }

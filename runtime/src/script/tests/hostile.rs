@@ -1,4 +1,4 @@
-//! Texts made to overflow the stack or to take forever.
+//! Texts that overflow the stack of a parser or keep it busy for hours.
 
 use std::time::{Duration, Instant};
 
@@ -6,7 +6,7 @@ use proptest::prelude::*;
 
 use super::*;
 
-/// Texts of up to 1 MiB end in time, whatever comes of them, and on a small stack of the caller's.
+/// Texts of up to 1 MiB are handled in time, with any outcome, on a small stack of the caller's.
 #[track_caller]
 fn survives(source: String) {
     let name: String = source.chars().take(40).collect();
@@ -168,7 +168,8 @@ fn repeated((open, middle, close): (&str, &str, &str), prefix: &str, bytes: usiz
     [prefix, &open.repeat(count), middle, &close.repeat(count)].concat()
 }
 
-/// The largest script that the server takes; less where the parser is not optimised, to keep `cargo test` short.
+/// The largest script that the server takes; smaller where the parser is not optimised, to keep
+/// `cargo test` short.
 const LARGE: usize = if cfg!(debug_assertions) { 1 << 17 } else { 1 << 20 };
 
 #[test]
@@ -182,7 +183,7 @@ fn a_mebibyte_of_anything_ends() {
     }
 }
 
-/// Just under the limit, where the stack is used most: on every unit that survives the scan there.
+/// Parses texts just under the limit, where the stack is used most.
 #[test]
 fn the_deepest_allowed_nesting_fits_the_stack() {
     for (prefix, units) in [("", UNITS), ("type X = ", TYPES), ("let x:", TYPES)] {
@@ -199,8 +200,8 @@ fn the_deepest_allowed_nesting_fits_the_stack() {
 fn the_limit_is_named_and_ordinary_depth_is_fine() {
     let deep = |n: usize| format!("return {}1{}", "(".repeat(n), ")".repeat(n));
     assert!(prepare(&deep(900), true).is_ok());
-    let fault = prepare(&deep(1_100), true).unwrap_err();
-    assert!(fault.message.contains("1000") && fault.column > 1_000, "{fault:?}");
+    let error = prepare(&deep(1_100), true).unwrap_err();
+    assert!(error.message.contains("1000") && error.column > 1_000, "{error:?}");
     // Long is not deep.
     for source in [
         "const a = b + c\n".replace("b", &"b + ".repeat(3_000).replace("b", "d")),
@@ -236,7 +237,7 @@ fn hiding_from_the_scan_does_not_work() {
     }
 }
 
-/// Each of these took the scan itself, or the stack, before it was known.
+/// Texts that once broke the scan, or the stack.
 #[test]
 fn found_by_random_search() {
     survives("async /x/void a;><".repeat(30_000));
@@ -259,7 +260,7 @@ proptest! {
         let source: String = parts.iter().map(|&n| TOKENS[n]).collect();
         crate::fuzzing::script(&source);
         if let Ok(prepared) = prepare(&source, true) {
-            holds::parses(&prepared);
+            invariants::parses(&prepared);
         }
     }
 }

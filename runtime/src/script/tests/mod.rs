@@ -1,28 +1,39 @@
-//! Tests of the whole way from text to JavaScript.
+//! Tests of the preparation of scripts, from text to JavaScript.
 
+mod completion;
+mod diagnostics;
 mod erasing;
-mod faults;
 mod hostile;
+mod lowering;
 mod shapes;
 
 use super::*;
 
-/// Prepares TypeScript that must be valid, and checks what holds for every text.
+/// Prepares TypeScript that must be valid, and checks the invariants.
 fn erased(source: &str) -> String {
-    let prepared = prepare(source, true).unwrap_or_else(|fault| panic!("{source:?}: {fault:?}"));
-    holds::positions(source, &prepared.text);
-    holds::parses(&prepared);
+    let prepared = prepare(source, true).unwrap_or_else(|error| panic!("{source:?}: {error:?}"));
+    invariants::positions(source, &prepared);
+    invariants::parses(&prepared);
     prepared.text
 }
 
-fn fault(source: &str) -> SyntaxFault {
+fn syntax_error(source: &str) -> SyntaxError {
     match prepare(source, true) {
         Ok(prepared) => panic!("{source:?} became {prepared:?}"),
-        Err(fault) => fault,
+        Err(error) => error,
     }
 }
 
-/// What the module comment's figures come from.
+/// Fails unless the text has a syntax error at this position, with these words.
+#[track_caller]
+fn refused(source: &str, line: u32, column: u32, message: &str, hint: &str) {
+    let error = syntax_error(source);
+    assert_eq!((error.line, error.column), (line, column), "{source:?}: {error:?}");
+    assert!(error.message.contains(message), "{source:?}: {error:?}");
+    assert!(error.hint.as_deref().unwrap_or("").contains(hint), "{source:?}: {error:?}");
+}
+
+/// Measures the costs in the module's comment.
 #[test]
 #[ignore = "prints figures"]
 fn cost() {

@@ -1,12 +1,12 @@
-//! What a text is, and how it is wrapped.
+//! Tests of the shapes of texts, and of their wrappers.
 
 use super::*;
 
 #[track_caller]
 fn shape(source: &str) -> Shape {
-    let prepared = prepare(source, true).unwrap_or_else(|fault| panic!("{source:?}: {fault:?}"));
-    holds::positions(source, &prepared.text);
-    holds::parses(&prepared);
+    let prepared = prepare(source, true).unwrap_or_else(|error| panic!("{source:?}: {error:?}"));
+    invariants::positions(source, &prepared);
+    invariants::parses(&prepared);
     prepared.shape
 }
 
@@ -69,7 +69,7 @@ fn imports_and_exports_make_a_module() {
         "import { env } from \"cloudflare:workers\";\nexport default () => env",
         "import \"./a\"",
         "export {}",
-        "export const a: number = 1",
+        "export {};\nawait f()",
         "```ts\nexport default 1\n```",
     ] {
         assert_eq!(shape(source), Shape::Module, "{source}");

@@ -1,0 +1,69 @@
+// crypto: random bytes. crypto.subtle and DigestStream are loaded when they are first read.
+
+const {
+  ArrayBuffer,
+  TypeError,
+  TypedArrayPrototypeGetByteLength,
+  TypedArrayPrototypeGetSymbolToStringTag,
+  TypedArrayPrototypeSet,
+  Uint8Array,
+} = isolet.primordials;
+
+isolet.lazy(["Crypto", "crypto"], ["randomBytes"], (host) => {
+  const { natives } = isolet;
+  const { checkBrand, define, need, view } = isolet.idl;
+
+  const token = {};
+  // The most that one call of getRandomValues gives, by the standard.
+  const QUOTA = 65536;
+  const error = (name, message) => new isolet.DOMException(message, name);
+
+  function random(length) {
+    const buffer = new ArrayBuffer(length);
+    if (!natives.random(buffer)) throw error("OperationError", "The system has no random bytes.");
+    return new Uint8Array(buffer);
+  }
+
+  class Crypto {
+    #brand;
+    constructor(key) {
+      if (key !== token) throw new TypeError("Illegal constructor.");
+    }
+    get subtle() {
+      checkBrand(this.#brand);
+      return isolet.subtle;
+    }
+
+    // Workers' own.
+    get DigestStream() {
+      checkBrand(this.#brand);
+      return isolet.DigestStream;
+    }
+
+    getRandomValues(array) {
+      need(arguments.length, 1, "crypto.getRandomValues");
+      checkBrand(this.#brand);
+      const tag = natives.kind(array) === ValueKind.TypedArray ? TypedArrayPrototypeGetSymbolToStringTag(array) : "";
+      if (tag === "" || tag === "Float16Array" || tag === "Float32Array" || tag === "Float64Array") {
+        throw error("TypeMismatchError", "getRandomValues fills typed arrays of integers.");
+      }
+      const bytes = view(array);
+      const length = TypedArrayPrototypeGetByteLength(bytes);
+      if (length > QUOTA)
+        throw error("QuotaExceededError", `getRandomValues gives at most ${QUOTA} bytes at once, not ${length}.`);
+      TypedArrayPrototypeSet(bytes, random(length));
+      return array;
+    }
+
+    randomUUID() {
+      checkBrand(this.#brand);
+      const text = natives.randomUuid();
+      if (text === undefined) throw error("OperationError", "The system has no random bytes.");
+      return text;
+    }
+  }
+  define(Crypto);
+
+  host.randomBytes = random;
+  return { Crypto, crypto: new Crypto(token) };
+});

@@ -1,0 +1,186 @@
+// Headers, by the Fetch standard.
+
+const {
+  ArrayPrototypePush,
+  ReflectOwnKeys,
+  RegExpPrototypeExec,
+  StringPrototypeCharCodeAt,
+  StringPrototypeSlice,
+  StringPrototypeToLowerCase,
+  SymbolIterator,
+  TypeError,
+} = isolet.primordials;
+
+isolet.lazy(["Headers"], ["headers", "httpToken", "Headers"], (host) => {
+  const { pairs: Pairs } = isolet;
+  const { byteString, define, isObject, iterate, list, need, own } = isolet.idl;
+
+  const token = /^[!#$%&'*+\-.^_`|~0-9A-Za-z]+$/;
+  const forbidden = /[\0\r\n]/;
+
+  function nameOf(value) {
+    const name = `${value}`;
+    if (RegExpPrototypeExec(token, name) === null)
+      throw new TypeError(`${isolet.inspect(name)} is not a valid header name.`);
+    return StringPrototypeToLowerCase(name);
+  }
+
+  const isSpace = (code) => code === 0x20 || code === 0x09 || code === 0x0a || code === 0x0d;
+  function valueOf(value) {
+    const text = byteString(value, "The value of a header");
+    let from = 0;
+    let to = text.length;
+    while (from < to && isSpace(StringPrototypeCharCodeAt(text, from))) from++;
+    while (to > from && isSpace(StringPrototypeCharCodeAt(text, to - 1))) to--;
+    const trimmed = StringPrototypeSlice(text, from, to);
+    if (RegExpPrototypeExec(forbidden, trimmed) !== null)
+      throw new TypeError(`${isolet.inspect(trimmed)} is not a valid header value: it contains a line break or NUL.`);
+    return trimmed;
+  }
+
+  class Headers {
+    // { key, value } in the order of appending; keys in lower case.
+    #pairs = list();
+    #immutable = false;
+    #sorted;
+
+    constructor(init = undefined) {
+      if (init !== undefined) this.#fill(init);
+    }
+
+    #fill(init) {
+      if (!isObject(init))
+        throw new TypeError("The argument of Headers must be an object, an array of pairs or Headers.");
+      if (#pairs in init) {
+        for (let i = 0; i < init.#pairs.length; i++) ArrayPrototypePush(this.#pairs, init.#pairs[i]);
+      } else if (typeof init[SymbolIterator] === "function") {
+        iterate(init, "The argument of Headers", (item) => {
+          const pair = list();
+          iterate(item, "An item of Headers' argument", (part) => ArrayPrototypePush(pair, part));
+          if (pair.length !== 2)
+            throw new TypeError("Each item of Headers' argument must be a pair of name and value.");
+          this.#add(pair[0], pair[1]);
+        });
+      } else {
+        const keys = ReflectOwnKeys(init);
+        for (let i = 0; i < keys.length; i++) {
+          if (own(init, keys[i])?.enumerable) this.#add(keys[i], init[keys[i]]);
+        }
+      }
+    }
+
+    #add(name, value) {
+      const key = nameOf(name);
+      const text = valueOf(value);
+      Pairs.add(this.#pairs, key, text);
+      this.#sorted = undefined;
+    }
+
+    #change() {
+      if (this.#immutable)
+        throw new TypeError(
+          "These headers are immutable. Copy them: new Headers(headers), or new Response(response.body, response).",
+        );
+      this.#sorted = undefined;
+    }
+
+    #get(key) {
+      let found = null;
+      for (let i = 0; i < this.#pairs.length; i++) {
+        if (this.#pairs[i].key === key)
+          found = found === null ? this.#pairs[i].value : `${found}, ${this.#pairs[i].value}`;
+      }
+      return found;
+    }
+
+    // The list that iterators read: names in order, values combined, but each set-cookie alone.
+    #combined() {
+      if (this.#sorted !== undefined) return this.#sorted;
+      const combined = list();
+      const at = { __proto__: null };
+      for (let i = 0; i < this.#pairs.length; i++) {
+        const { key, value } = this.#pairs[i];
+        if (key !== "set-cookie" && at[key] !== undefined) {
+          at[key].value += `, ${value}`;
+        } else {
+          ArrayPrototypePush(combined, (at[key] = { __proto__: null, key, value }));
+        }
+      }
+      return (this.#sorted = Pairs.sort(combined));
+    }
+
+    append(name, value) {
+      need(arguments.length, 2, "Headers.append");
+      this.#change();
+      this.#add(name, value);
+    }
+
+    delete(name) {
+      need(arguments.length, 1, "Headers.delete");
+      const key = nameOf(name);
+      this.#change();
+      this.#pairs = Pairs.without(this.#pairs, key);
+    }
+
+    get(name) {
+      need(arguments.length, 1, "Headers.get");
+      return this.#get(nameOf(name));
+    }
+
+    getAll(name) {
+      // Workers have it for this one name, from before getSetCookie.
+      if (nameOf(name) !== "set-cookie") throw new TypeError('Headers.getAll is for "Set-Cookie" only; use get.');
+      return this.getSetCookie();
+    }
+
+    getSetCookie() {
+      return Pairs.all(this.#pairs, "set-cookie");
+    }
+
+    has(name) {
+      need(arguments.length, 1, "Headers.has");
+      return this.#get(nameOf(name)) !== null;
+    }
+
+    set(name, value) {
+      need(arguments.length, 2, "Headers.set");
+      const key = nameOf(name);
+      const text = valueOf(value);
+      this.#change();
+      this.#pairs = Pairs.replaced(this.#pairs, key, text);
+    }
+
+    static {
+      host.headers = {
+        __proto__: null,
+        is: (value) => isObject(value) && #pairs in value,
+        get: (headers, key) => headers.#get(key),
+        pairs: (headers) => headers.#pairs,
+        combined: (headers) => headers.#combined(),
+        // For names and values that need no check.
+        add(headers, key, value) {
+          Pairs.add(headers.#pairs, key, value);
+          headers.#sorted = undefined;
+        },
+        freeze(headers) {
+          headers.#immutable = true;
+          return headers;
+        },
+        // [[name, value], …] from the wire, where names may be in any case.
+        received(pairs) {
+          const headers = new Headers();
+          for (let i = 0; i < pairs.length; i++) {
+            Pairs.add(headers.#pairs, StringPrototypeToLowerCase(pairs[i][0]), pairs[i][1]);
+          }
+          return headers;
+        },
+      };
+    }
+  }
+  define(Headers);
+  Pairs.iterable(Headers, host.headers.combined);
+  isolet.inspectable(isolet.headers.is, (headers) => Pairs.fields(isolet.headers.combined(headers), true));
+  host.Headers = Headers;
+  host.httpToken = (text) => RegExpPrototypeExec(token, text) !== null;
+  return { Headers };
+});

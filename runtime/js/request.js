@@ -1,0 +1,191 @@
+// Request.
+
+const { JSONParse, RegExpPrototypeExec, StringPrototypeToUpperCase, TypeError } = isolet.primordials;
+
+isolet.lazy(["Request"], ["requests", "Request"], (host) => {
+  const { bodies, Headers, headers: Heads, urls } = isolet;
+  const { checkBrand, define, dictionary, isObject, need, usv } = isolet.idl;
+
+  const token = {};
+  // These are upper case whatever a script writes; other methods are as written, by the standard.
+  const known = /^(?:DELETE|GET|HEAD|OPTIONS|POST|PUT)$/i;
+  const refused = /^(?:CONNECT|TRACE|TRACK)$/i;
+  const redirects = { __proto__: null, follow: true, manual: true, error: true };
+
+  function methodOf(value) {
+    const text = `${value}`;
+    if (!isolet.httpToken(text) || RegExpPrototypeExec(refused, text) !== null)
+      throw new TypeError(`${isolet.inspect(text)} is not a valid method for a Request.`);
+    return RegExpPrototypeExec(known, text) !== null ? StringPrototypeToUpperCase(text) : text;
+  }
+
+  class Request {
+    /** @type {RequestFields} */
+    #r;
+
+    /** @param {ScriptValue} input @param {ScriptValue} [init] */
+    constructor(input, init = undefined) {
+      if (input === token) {
+        this.#r = init;
+        return;
+      }
+      need(arguments.length, 1, "new Request");
+      const from = isObject(input) && #r in input ? input.#r : undefined;
+      const options = dictionary(init, "The second argument of Request");
+      let url;
+      if (from === undefined) {
+        url = urls.resolve(usv(input));
+        if (url === undefined)
+          throw new TypeError(`Invalid URL: ${isolet.inspect(usv(input))}. A Request needs an absolute one.`);
+      } else {
+        url = from.url;
+      }
+      const { body, cache, cf, headers, integrity, keepalive, method, redirect, signal } = options;
+      if (redirect !== undefined && redirects[redirect] !== true)
+        throw new TypeError('`redirect` must be "follow", "manual" or "error".');
+      if (signal !== undefined && signal !== null && !host.signals?.is(signal))
+        throw new TypeError("`signal` must be an AbortSignal.");
+      /** @type {RequestFields} */
+      const r = {
+        __proto__: null,
+        method: method === undefined ? (from?.method ?? "GET") : methodOf(method),
+        url,
+        headers: new Headers(headers === undefined ? from?.headers : headers),
+        body: undefined,
+        redirect: redirect === undefined ? (from?.redirect ?? "follow") : `${redirect}`,
+        signal: signal === undefined ? from?.signal : (signal ?? undefined),
+        signalOf: signal === undefined ? from?.signalOf : undefined,
+        cf: cf === undefined ? from?.cf : cf,
+        cfText: cf === undefined ? from?.cfText : undefined,
+        cache: cache === undefined ? (from?.cache ?? "default") : `${cache}`,
+        integrity: integrity === undefined ? (from?.integrity ?? "") : `${integrity}`,
+        keepalive: keepalive === undefined ? (from?.keepalive ?? false) : !!keepalive,
+      };
+      if (body !== undefined && body !== null) {
+        if (r.method === "GET" || r.method === "HEAD")
+          throw new TypeError(`A ${r.method} request can have no body. Set the method: { method: "POST", body }.`);
+        r.body = bodies.extract(body);
+        if (r.body.type !== undefined && Heads.get(r.headers, "content-type") === null)
+          Heads.add(r.headers, "content-type", r.body.type);
+      } else if (body === undefined && from !== undefined) {
+        if (from.body !== undefined && (r.method === "GET" || r.method === "HEAD") && method !== undefined)
+          throw new TypeError(`A ${r.method} request can have no body.`);
+        r.body = bodies.move(from.body, "request");
+      }
+      this.#r = r;
+    }
+
+    get method() {
+      return this.#r.method;
+    }
+    get url() {
+      return this.#r.url;
+    }
+    get headers() {
+      return this.#r.headers;
+    }
+    get redirect() {
+      return this.#r.redirect;
+    }
+    // Made when it is asked for. The signal of a request that came in aborts when its client goes.
+    get signal() {
+      const r = this.#r;
+      return (r.signal ??= r.signalOf === undefined ? isolet.signals.make() : r.signalOf());
+    }
+    get cf() {
+      const r = this.#r;
+      if (r.cfText !== undefined) {
+        r.cf = JSONParse(r.cfText);
+        r.cfText = undefined;
+      }
+      return r.cf;
+    }
+    get cache() {
+      return this.#r.cache;
+    }
+    get integrity() {
+      return this.#r.integrity;
+    }
+    get keepalive() {
+      return this.#r.keepalive;
+    }
+    get destination() {
+      checkBrand(this.#r);
+      return "";
+    }
+    get credentials() {
+      checkBrand(this.#r);
+      return "same-origin";
+    }
+    get mode() {
+      checkBrand(this.#r);
+      return "cors";
+    }
+    get referrer() {
+      checkBrand(this.#r);
+      return "about:client";
+    }
+    get referrerPolicy() {
+      checkBrand(this.#r);
+      return "";
+    }
+    get duplex() {
+      checkBrand(this.#r);
+      return "half";
+    }
+
+    clone() {
+      const r = this.#r;
+      return new Request(token, {
+        __proto__: null,
+        method: r.method,
+        url: r.url,
+        headers: new Headers(r.headers),
+        body: bodies.clone(r.body, "request"),
+        redirect: r.redirect,
+        signal: r.signal,
+        signalOf: r.signalOf,
+        cf: r.cf,
+        cfText: r.cfText,
+        cache: r.cache,
+        integrity: r.integrity,
+        keepalive: r.keepalive,
+      });
+    }
+
+    static {
+      bodies.install(Request, (request) => request.#r, "request");
+      host.requests = {
+        __proto__: null,
+        is: (value) => isObject(value) && #r in value,
+        // A request from the wire. `cfText`: JSON text of its property `cf`. Its headers are
+        // immutable, as in Workers.
+        received(method, url, pairs, body, cfText, signalOf) {
+          return new Request(token, {
+            __proto__: null,
+            method: RegExpPrototypeExec(known, method) !== null ? StringPrototypeToUpperCase(method) : method,
+            url: urls.resolve(url) ?? url,
+            headers: Heads.freeze(Heads.received(pairs)),
+            body,
+            redirect: "manual",
+            signal: undefined,
+            signalOf,
+            cf: undefined,
+            cfText,
+            cache: "default",
+            integrity: "",
+            keepalive: false,
+          });
+        },
+        fields: (request) => request.#r,
+      };
+    }
+  }
+  define(Request);
+  isolet.inspectable(isolet.requests.is, (request) => {
+    const { method, url, headers } = isolet.requests.fields(request);
+    return { __proto__: null, fields: { __proto__: null, method, url, headers } };
+  });
+  host.Request = Request;
+  return { Request };
+});

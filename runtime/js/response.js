@@ -1,0 +1,174 @@
+// Response.
+
+const { JSONStringify, RangeError, RegExpPrototypeExec, TypeError } = isolet.primordials;
+
+isolet.lazy(["Response"], ["responses", "Response"], (host) => {
+  const { bodies, Headers, headers: Heads } = isolet;
+  const { byteString, checkBrand, define, dictionary, isObject, need, usv } = isolet.idl;
+
+  const token = {};
+  // Statuses whose responses have no body.
+  const isBodiless = (status) => status === 101 || status === 204 || status === 205 || status === 304;
+  const isRedirect = (status) => status === 301 || status === 302 || status === 303 || status === 307 || status === 308;
+  // HTTP's reason phrase: no control characters but tabs.
+  const phrase = /^[\t\x20-\x7e\x80-\xff]*$/;
+
+  // Reads a constructor's `init`. `type` is the Content-Type if the headers have none.
+  /** @type {(body: ScriptValue, init: ScriptValue, type: string | undefined) => ResponseFields} */
+  function build(body, init, type) {
+    const { cf, encodeBody, headers, status, statusText, webSocket } = dictionary(
+      init,
+      "The second argument of Response",
+    );
+    if (webSocket !== undefined && webSocket !== null)
+      throw new isolet.DOMException("isolet has no WebSockets.", "NotSupportedError");
+    // `unsigned short`: what is not a number is 0.
+    const code = status === undefined ? 200 : status & 0xffff;
+    if (code < 200 || code > 599)
+      throw new RangeError(`The status of a Response must be from 200 to 599, not ${code}.`);
+    const text = statusText === undefined ? "" : byteString(statusText, "The statusText of a Response");
+    if (RegExpPrototypeExec(phrase, text) === null)
+      throw new TypeError("The statusText of a Response holds control characters.");
+    /** @type {ResponseFields} */
+    const r = {
+      __proto__: null,
+      status: code,
+      statusText: text,
+      headers: new Headers(headers),
+      body: undefined,
+      type: "default",
+      cf,
+      // "manual": the body has its Content-Encoding already.
+      encodeBody: "automatic",
+    };
+    if (encodeBody !== undefined) {
+      if (`${encodeBody}` === "manual") r.encodeBody = "manual";
+      else if (`${encodeBody}` !== "automatic") throw new TypeError('`encodeBody` must be "automatic" or "manual".');
+    }
+    // Workers write `new Response("", { status: 204 })`.
+    if (body !== undefined && body !== null && !(body === "" && isBodiless(code))) {
+      if (isBodiless(code)) throw new TypeError(`A Response with status ${code} can have no body: pass null.`);
+      r.body = bodies.extract(body);
+      const given = type ?? r.body.type;
+      if (given !== undefined && Heads.get(r.headers, "content-type") === null)
+        Heads.add(r.headers, "content-type", given);
+    }
+    return r;
+  }
+
+  class Response {
+    /** @type {ResponseFields} */
+    #r;
+
+    /** @param {ScriptValue} [body] @param {ScriptValue} [init] */
+    constructor(body = null, init = undefined) {
+      this.#r = body === token ? init : build(body, init, undefined);
+    }
+
+    static error() {
+      return new Response(token, {
+        __proto__: null,
+        status: 0,
+        statusText: "",
+        headers: Heads.freeze(new Headers()),
+        body: undefined,
+        type: "error",
+        cf: undefined,
+      });
+    }
+
+    static json(data, init = undefined) {
+      need(arguments.length, 1, "Response.json");
+      const text = JSONStringify(data);
+      if (text === undefined)
+        throw new TypeError(`Response.json cannot carry ${data === undefined ? "undefined" : `a ${typeof data}`}.`);
+      return new Response(token, build(text, init, "application/json"));
+    }
+
+    /** @param {ScriptValue} url @param {ScriptValue} [status] */
+    static redirect(url, status = 302) {
+      need(arguments.length, 1, "Response.redirect");
+      const target = isolet.urls.resolve(usv(url));
+      if (target === undefined) {
+        throw new TypeError(
+          `Invalid URL: ${isolet.inspect(usv(url))}. Response.redirect needs an absolute one: new URL(path, request.url).`,
+        );
+      }
+      const code = status & 0xffff;
+      if (!isRedirect(code))
+        throw new RangeError(`The status of a redirect must be 301, 302, 303, 307 or 308, not ${code}.`);
+      const headers = new Headers();
+      Heads.add(headers, "location", target);
+      return new Response(token, {
+        __proto__: null,
+        status: code,
+        statusText: "",
+        headers: Heads.freeze(headers),
+        body: undefined,
+        type: "default",
+        cf: undefined,
+      });
+    }
+
+    get type() {
+      return this.#r.type;
+    }
+    get url() {
+      checkBrand(this.#r);
+      return "";
+    }
+    get redirected() {
+      checkBrand(this.#r);
+      return false;
+    }
+    get status() {
+      return this.#r.status;
+    }
+    get ok() {
+      return this.#r.status >= 200 && this.#r.status <= 299;
+    }
+    get statusText() {
+      return this.#r.statusText;
+    }
+    get headers() {
+      return this.#r.headers;
+    }
+    get cf() {
+      return this.#r.cf;
+    }
+    get webSocket() {
+      checkBrand(this.#r);
+      return null;
+    }
+
+    clone() {
+      const r = this.#r;
+      return new Response(token, {
+        __proto__: null,
+        status: r.status,
+        statusText: r.statusText,
+        headers: new Headers(r.headers),
+        body: bodies.clone(r.body, "response"),
+        type: r.type,
+        cf: r.cf,
+        encodeBody: r.encodeBody,
+      });
+    }
+
+    static {
+      bodies.install(Response, (response) => response.#r, "response");
+      host.responses = {
+        __proto__: null,
+        is: (value) => isObject(value) && #r in value,
+        fields: (response) => response.#r,
+      };
+    }
+  }
+  define(Response);
+  isolet.inspectable(isolet.responses.is, (response) => {
+    const { status, statusText, headers } = isolet.responses.fields(response);
+    return { __proto__: null, fields: { __proto__: null, status, statusText, headers } };
+  });
+  host.Response = Response;
+  return { Response };
+});

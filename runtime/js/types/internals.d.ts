@@ -1,0 +1,318 @@
+// The object `isolet`, which every file receives: what the files of this folder give each other.
+//
+// The internals stand under the file that provides them, in the order of `order.txt`. Reading
+// `isolet.name` loads the file. Reading `host.name`, in a function of `isolet.lazy`, does not, so
+// that it may be undefined. Larger ones have an interface in another file:
+//
+// | file | contents |
+// |---|---|
+// | `language.d.ts`, `primordials.d.ts` | additions to the language, copies of it |
+// | `natives.d.ts` | functions and numbers of Rust |
+// | `web-idl.d.ts` | `isolet.idl`, and what the console shows |
+// | `web-classes.d.ts` | classes of Web APIs, with what the host does with their instances |
+// | `streams.d.ts` | streams and their states |
+// | `fetch.d.ts` | bodies, headers, requests and responses |
+
+declare const isolet: Internals & LazyInternals;
+
+/** The internals that a context has from the start. */
+interface Internals {
+  // The build
+  natives: Natives;
+
+  // primordials.js
+  /** Copies of the language's functions. drive.js, the last file, drops them. */
+  get primordials(): Primordials;
+  set primordials(value: Primordials | undefined);
+  /** Adds globals as browsers do: writable, configurable, not enumerable. */
+  expose(globals: Record<string, any>): void;
+
+  // errors.js
+  /** Describes a thrown value for Rust. Code of the script may run; what it throws is caught. */
+  describe(thrown: ScriptValue): ErrorDescription;
+  /** The key of an error's hint, which is in the report and not visible to the script. */
+  hint: symbol;
+  /** The key of the place of the call that an error is about. */
+  site: symbol;
+  /** The key of the tool that an error is about: server and tool, on two lines. */
+  about: symbol;
+  /** Gives an error a hint, and returns it. */
+  withHint<Kind extends Error>(error: Kind, hint: string | undefined): Kind;
+  /** Defines a property that is not enumerable. */
+  hide(object: object, name: PropertyKey, value: any): void;
+  ToolError: new (server: string, tool: string, message: string, result?: any, rpc?: any) => ToolError;
+  OutputLimitError: ErrorClass;
+  UnknownNameError: ErrorClass;
+
+  // json.js
+  /** The length in characters at which the making of a text stops. Rust sets it for each run. */
+  maxTextLength: number;
+  /**
+   * Returns JSON text of a value, or undefined for undefined. Throws a TypeError if JSON cannot
+   * carry the value. `what` names it in errors; `TooLong` is the class of the error about its
+   * length.
+   */
+  toJSONText(value: ScriptValue, what: string, TooLong?: ErrorClass): string | undefined;
+  /** `true` while `toJSONText` runs. */
+  carrying: boolean;
+
+  // env.js
+  env: object;
+  /** Settles a call with its answer. Called by Rust. */
+  deliver(id: number, ok: boolean, text: string): void;
+  /** Notes the calls that were not awaited, when the script has failed. */
+  noteUnawaited(): void;
+  /** Drops calls that were cancelled. */
+  forgetCalls(ids: number[]): void;
+  /** Returns `true` for `env` and its servers. */
+  isEnvironment(value: ScriptValue): boolean;
+  /** `true` in a Worker, `false` in a script. */
+  isWorker: boolean;
+  /** Sets the variables of a run, as JSON text, and whether unknown names throw. */
+  setEnvironment(varsText: string | undefined, strict: boolean): void;
+
+  // timers.js
+  /** Runs the first timer that is due. Called by Rust. */
+  tick(): void;
+  /** Removes the timers of a request. */
+  dropTimers(request: number): void;
+
+  // lazy.js
+  /**
+   * Has `load` run when one of the globals or internals is first read. It returns the globals and
+   * puts the internals on `host`.
+   */
+  lazy(globals: string[], internals: (keyof LazyInternals)[], load: (host: Host) => Record<string, any> | void): void;
+
+  // webidl.js
+  idl: WebIdl;
+  /** The classes of the host that the console knows how to show. */
+  shown: ShownClass[];
+  /** Adds a class to `shown`. */
+  inspectable(is: ShownClass["is"], show: ShownClass["show"]): void;
+  /** Returns `true` for an instance of one of the classes of `shown`. */
+  isOfHost(value: object): boolean;
+  setTimeout(callback: () => void, delay?: number): number;
+  clearTimeout(timer: number): void;
+  captureStackTrace(object: object): void;
+  /** The classes of typed arrays by their names. */
+  typedArrays: Record<string, any>;
+
+  // drive.js
+  /** Sets what a run begins with. Called by Rust once per run, before the script. */
+  prepare(varsText: string | undefined, inputText: string | undefined, strict: boolean, maxTextLength: number): void;
+  /**
+   * Runs the script. Called by Rust. `main` is the promise of the evaluation for
+   * `EntryKind.Module`, and the wrapped function for the other kinds.
+   */
+  start(kind: EntryKind, main: any, namespace: any): void;
+  /** Reports an exception that no script code can catch. Called by Rust. */
+  uncaught(thrown: ScriptValue): void;
+  /** Gives a Worker the globals that scripts do not have. Called by Rust. */
+  open(): void;
+  /** Takes the main module of a Worker. Called by Rust. */
+  worker(namespace: any): void;
+  /** Gives a request to the Worker. Called by Rust. */
+  fetch(
+    id: number,
+    method: string,
+    url: string,
+    headersText: string,
+    content: string | ArrayBuffer | true | undefined,
+    cfText: string,
+  ): void;
+  /** Tells the Worker's code what happened to a request after its arrival. Called by Rust. */
+  progress(event: RequestEvent, id: number, value: any): void;
+  /** Runs a Worker once: `input` is its request, and the response is the result. */
+  fetchOnce(entry: { fetch: Function }, env: object, input: any): Promise<ResponseValue>;
+  /** Returns the third argument of `fetch`. */
+  executionContext(wait?: (promise: any) => void): {
+    waitUntil(promise: any): void;
+    passThroughOnException(): void;
+    props: object;
+  };
+  /** Returns an export of a built-in module. Called by Rust. */
+  exported(name: string): any;
+  /** Finishes a new context with what a snapshot cannot hold. Called by Rust before any run. */
+  settle(): void;
+  /** The globals that `settle` deletes. */
+  removed: string[];
+}
+
+/** The internals that are loaded when they are first read. */
+interface LazyInternals {
+  // exception.js
+  DOMException: new (
+    message?: string,
+    name?: string,
+  ) => DOMException;
+
+  // quote.js
+  /** Returns at most `limit` characters of a text, in quotes. */
+  quote(text: string, limit: number): string;
+  /** Returns the text of a value that is not an object. */
+  primitive(value: any, limit: number): string;
+
+  // inspect.js
+  /** Returns the text of any value. With `raw`, a string is as it is. */
+  inspect(value: ScriptValue, raw?: boolean): string;
+  /** Returns the frames of a stack, from its first line break on, without those of isolet. */
+  withoutHostFrames(frames: string): string;
+
+  // table.js
+  /** Returns the text of `console.table`. `only` is undefined or the columns to show. */
+  tableText(data: ScriptValue, only: ScriptValue): string;
+
+  // pair-list.js
+  pairs: Pairs;
+
+  // url-search-params.js
+  params: ParamsOperations;
+
+  // url.js
+  urls: UrlOperations;
+
+  // encoding.js
+  utf8: Utf8;
+  /** Returns the text, or throws a RangeError if it is too long for a string. */
+  toBase64(bytes: Bytes): string;
+  TextDecoder: new (label?: string, options?: object) => TextDecoder;
+
+  // events.js
+  events: EventOperations;
+  /** Defines `onTYPE`: one listener that a script sets and replaces by assignment. */
+  handler(Class: EventTargetClass, type: string, changed?: (target: any) => void): void;
+  Event: new (type: string, init?: object) => Event;
+  EventTarget: EventTargetClass;
+  MessageEvent: new (type: string, init?: object) => Event;
+
+  // abort.js
+  signals: SignalOperations;
+
+  // crypto.js
+  randomBytes(length: number): Bytes;
+
+  // crypto-keys.js
+  cryptoKeys: KeyOperations;
+
+  // crypto-algorithms.js
+  /** Tables and checks, for subtle-crypto.js. */
+  cryptoAlgorithms: any;
+  /** Returns a hash function by its name. Throws a NotSupportedError. */
+  hashOf(algorithm: ScriptValue): Hash;
+
+  // subtle-crypto.js
+  subtle: object;
+
+  // digest-stream.js
+  DigestStream: Function;
+
+  // stream-queue.js, readable-stream.js, writable-stream.js, transform-stream.js, pipes.js
+  streaming: Streaming;
+  streams: ReadableOperations;
+
+  // byte-stream.js
+  byteStreams: ByteStreams;
+
+  // byte-tee.js
+  /** Returns two byte streams with the bytes of one. */
+  teeBytes(state: ReadableState): { first: ReadableState; second: ReadableState } & Bare;
+  writables: WritableOperations;
+  WritableStream: new (...args: any[]) => object;
+  transforms: TransformOperations;
+  TransformStream: new (...args: any[]) => object;
+  pipes: Pipes;
+
+  // blob.js
+  blobs: BlobOperations;
+  files: FileOperations;
+
+  // headers.js
+  headers: HeadersOperations;
+  /** Returns `true` for a token as HTTP defines it: the name of a header or a method. */
+  httpToken(text: string): boolean;
+  Headers: new (init?: ScriptValue) => Headers;
+
+  // form-data.js
+  forms: FormOperations;
+
+  // multipart.js
+  multipart: Multipart;
+
+  // body.js
+  bodies: Bodies;
+
+  // request.js
+  requests: RequestOperations;
+  Request: new (input: ScriptValue, init?: ScriptValue) => Request;
+
+  // response.js
+  responses: ResponseOperations;
+  Response: new (body?: ScriptValue, init?: ScriptValue) => Response;
+
+  // response-parts.js
+  /** Returns the fields of what `fetch` returned, or throws. */
+  responseFields(response: ScriptValue): ResponseFields;
+  /** Returns a Worker's answer as the result of a run. */
+  responseValue(response: ScriptValue): Promise<ResponseValue>;
+  web: Pick<LazyInternals, "Request" | "Response" | "Headers"> & Bare;
+
+  // clone.js
+  structuredClone(value: ScriptValue, options?: object): any;
+
+  // worker-entrypoint.js
+  WorkerEntrypoint: new (
+    ctx: object,
+    env: object,
+  ) => { ctx: object; env: object };
+
+  // workers.js
+  workers: {
+    /** Takes the main module of a Worker. */
+    take(namespace: any): void;
+    begin: Internals["fetch"];
+    event: Internals["progress"];
+  } & Bare;
+}
+
+/**
+ * The internals that have been loaded, for the files that provide them. Reading one does not load
+ * it: it is undefined as long as nothing has needed it.
+ */
+type Host = Bare & { [Name in keyof LazyInternals]?: Provided<LazyInternals[Name]> };
+
+/**
+ * An internal as its file provides it. There an instance of a class is `any`, so that its private
+ * fields can be read.
+ */
+type Provided<Internal> = Internal extends abstract new (
+  ...args: any
+) => any
+  ? Internal
+  : Internal extends (...args: infer Args) => infer Result
+    ? (...args: { [Index in keyof Args]: Args[Index] extends WebInstance ? any : Args[Index] }) => Result
+    : Internal extends object
+      ? { [Key in keyof Internal]: Provided<Internal[Key]> }
+      : Internal;
+
+type ErrorClass = new (message?: string) => Error;
+
+/** The error of a tool that answered with isError, failed, timed out or could not be reached. */
+interface ToolError extends Error {
+  server?: string;
+  tool?: string;
+  result?: any;
+  /** `code` and `data` of a JSON-RPC error. */
+  code?: any;
+  data?: any;
+}
+
+/** A thrown value, described for `natives.fail`. */
+interface ErrorDescription extends Bare {
+  name: string;
+  message: string;
+  stack: string | undefined;
+  kind: string;
+  hint: string | undefined;
+  tool: string | undefined;
+}

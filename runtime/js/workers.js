@@ -1,0 +1,328 @@
+// A Worker's requests: each from its arrival to the end of everything that it started.
+//
+// Rust names a request by its number. While code of a request runs, V8 carries the number along its
+// promises (continuation-preserved data), so that timers, calls and log lines know their request.
+
+const {
+  JSONParse,
+  JSONStringify,
+  Promise,
+  PromisePrototypeThen,
+  TypeError,
+  TypedArrayPrototypeGetByteLength,
+  Uint8Array,
+} = isolet.primordials;
+
+isolet.lazy([], ["workers"], (host) => {
+  const { bodies, headers: Heads, natives } = isolet;
+
+  // The bytes that may be on their way to the client, or from it, before the other side reads them.
+  // `WINDOW_BYTES` in src/worker/protocol.rs is the same number.
+  const WINDOW = 262144;
+
+  // The requests that have not ended, by number.
+  const live = { __proto__: null };
+  let entry;
+
+  // The default export of the main module: an object, or a class that is made for each request.
+  function take(namespace) {
+    const exported = namespace.default;
+    if ((typeof exported !== "object" || exported === null) && typeof exported !== "function") {
+      throw isolet.withHint(
+        new TypeError("The main module of a Worker must have a default export with a fetch function."),
+        'export default { async fetch(request, env, ctx) { return new Response("Hello"); } }',
+      );
+    }
+    entry = exported;
+  }
+
+  function handle(request, ctx) {
+    const { env } = isolet;
+    if (typeof entry.fetch === "function") return entry.fetch(request, env, ctx);
+    if (typeof entry === "function" && typeof entry.prototype?.fetch === "function")
+      return new entry(ctx, env).fetch(request);
+    throw isolet.withHint(
+      new TypeError("The Worker has no fetch handler: its default export has no function `fetch`."),
+      'export default { async fetch(request, env, ctx) { return new Response("Hello"); } }',
+    );
+  }
+
+  // `content`: a text or an ArrayBuffer with the whole body, true if it comes in pieces, undefined
+  // if there is none.
+  function begin(id, method, url, headersText, content, cfText) {
+    const r = {
+      __proto__: null,
+      id,
+      // Of the request's body: its stream's state, the bytes that came and those that were
+      // confirmed.
+      incoming: undefined,
+      received: 0,
+      confirmed: 0,
+      // Of the response's body: the reader of its stream, bytes to send before it, and the number
+      // of bytes that may be sent now.
+      reader: undefined,
+      rest: undefined,
+      window: WINDOW,
+      isReading: false,
+      isPumping: false,
+      again: false,
+      // The promises that were given to waitUntil.
+      waiting: 0,
+      // The client has gone.
+      gone: false,
+      signal: undefined,
+      responded: false,
+      ended: false,
+    };
+    live[id] = r;
+    answer(r, method, url, headersText, content, cfText);
+  }
+
+  async function answer(r, method, url, headersText, content, cfText) {
+    try {
+      let body;
+      if (content === true) {
+        body = bodies.ofStream(incomingStream(r));
+      } else if (content !== undefined) {
+        body = bodies.ofContent(typeof content === "string" ? content : new Uint8Array(content));
+      }
+      const request = isolet.requests.received(method, url, JSONParse(headersText), body, cfText, () => signalOf(r));
+      const response = await handle(
+        request,
+        isolet.executionContext((promise) => wait(r, promise)),
+      );
+      respond(r, response);
+    } catch (thrown) {
+      if (r.responded || r.ended) return;
+      const { name, message, stack, kind, hint, tool } = isolet.describe(thrown);
+      natives.failFetch(r.id, name, message, stack, kind, hint, tool);
+      finish(r);
+    }
+  }
+
+  // The signal of a request, made when it is asked for.
+  function signalOf(r) {
+    if (r.signal === undefined) {
+      r.signal = isolet.signals.make();
+      if (r.gone) isolet.signals.abort(r.signal, disconnected());
+    }
+    return r.signal;
+  }
+  const disconnected = () => new isolet.DOMException("The client has disconnected.", "AbortError");
+
+  // The stream of a body that comes in pieces. What was read is confirmed, so that more may come.
+  function incomingStream(r) {
+    const { streams } = isolet;
+    const confirm = () => {
+      const read = r.received - r.incoming.queue.size;
+      if (read > r.confirmed) {
+        natives.confirmBody(r.id, read - r.confirmed);
+        r.confirmed = read;
+      }
+    };
+    r.incoming = streams.create({
+      __proto__: null,
+      pull: confirm,
+      cancel: () => natives.refuseBody(r.id),
+      highWaterMark: WINDOW,
+      size: undefined,
+      bytes: true,
+    });
+    streams.begin(r.incoming, undefined);
+    return streams.wrap(r.incoming);
+  }
+
+  function respond(r, response) {
+    const { status, statusText, headers, body, encodeBody } = isolet.responseFields(response);
+    if (r.responded || r.ended) return;
+    let content;
+    if (body !== undefined) content = bodies.open(body, "response");
+    const pairs = Heads.pairs(headers);
+    // By hand: JSON.stringify would call a toJSON that a script put on Array.prototype.
+    let text = "[";
+    for (let i = 0; i < pairs.length; i++)
+      text += `${i === 0 ? "" : ","}[${JSONStringify(pairs[i].key)},${JSONStringify(pairs[i].value)}]`;
+    text += "]";
+    const manual = encodeBody === "manual";
+    if (typeof content === "string" && content.length > WINDOW / 4) content = isolet.utf8.encode(content);
+    if (content === undefined || typeof content === "string") {
+      natives.respond(r.id, status, statusText, text, manual, content);
+      finish(r);
+      return;
+    }
+    if (!isBytes(content)) {
+      natives.respond(r.id, status, statusText, text, manual, true);
+      r.reader = isolet.streams.acquire(isolet.streams.state(content));
+    } else if (TypedArrayPrototypeGetByteLength(content) <= WINDOW) {
+      natives.respond(r.id, status, statusText, text, manual, content);
+      finish(r);
+      return;
+    } else {
+      natives.respond(r.id, status, statusText, text, manual, true);
+      r.rest = content;
+    }
+    pump(r);
+  }
+
+  /** @type {(value: any) => value is Bytes} */
+  const isBytes = (value) => natives.kind(value) === ValueKind.TypedArray;
+
+  // Sends what may be sent of the body. Chunks that are there already come within `read`, so this
+  // is a loop and not a recursion.
+  function pump(r) {
+    if (r.isPumping) {
+      r.again = true;
+      return;
+    }
+    r.isPumping = true;
+    do {
+      r.again = false;
+      if (r.responded || r.window <= 0) break;
+      if (r.rest !== undefined) sendRest(r);
+      else if (!r.isReading) readOn(r);
+    } while (r.again);
+    r.isPumping = false;
+  }
+
+  function sendRest(r) {
+    const length = TypedArrayPrototypeGetByteLength(r.rest);
+    const part = length < r.window ? length : r.window;
+    r.window -= natives.sendBody(r.id, r.rest, part);
+    r.rest = part < length ? isolet.idl.tail(r.rest, part) : undefined;
+    if (r.rest === undefined && r.reader === undefined) {
+      natives.endBody(r.id, undefined);
+      finish(r);
+    }
+    r.again = true;
+  }
+
+  function readOn(r) {
+    r.isReading = true;
+    isolet.streams.read(r.reader, {
+      __proto__: null,
+      chunk(value) {
+        r.isReading = false;
+        if (r.responded) return;
+        const bytes = asBytes(value);
+        if (bytes === undefined) {
+          const found = value === null ? "null" : typeof value;
+          const error = new TypeError(
+            `The stream of a response gave a chunk of type ${found}: chunks must be bytes. Pipe it through a TextEncoderStream.`,
+          );
+          isolet.streams.cancel(r.reader.stream, error);
+          broken(r, error);
+          return;
+        }
+        if (TypedArrayPrototypeGetByteLength(bytes) > 0) r.rest = bytes;
+        pump(r);
+      },
+      close() {
+        r.isReading = false;
+        if (r.responded) return;
+        natives.endBody(r.id, undefined);
+        finish(r);
+      },
+      error(reason) {
+        r.isReading = false;
+        if (!r.responded) broken(r, reason);
+      },
+    });
+  }
+
+  const asBytes = (value) => (isolet.idl.isBuffer(value) ? isolet.idl.view(value, "A chunk") : undefined);
+
+  // The body ends in the middle, and the connection with it.
+  function broken(r, reason) {
+    const { name, message } = isolet.describe(reason);
+    natives.endBody(r.id, `${name}: ${message}`);
+    finish(r);
+  }
+
+  // A promise without which the request does not end.
+  function wait(r, promise) {
+    if (r.ended) return;
+    r.waiting++;
+    PromisePrototypeThen(
+      new Promise((resolve) => resolve(promise)),
+      () => waited(r),
+      (thrown) => {
+        const { name, message, stack } = isolet.describe(thrown);
+        const text = stack === undefined ? `${name}: ${message}` : stack;
+        natives.log(ConsoleLevel.Error, `A promise given to waitUntil() was rejected: ${text}`);
+        waited(r);
+      },
+    );
+  }
+
+  function waited(r) {
+    r.waiting--;
+    if (r.responded && r.waiting === 0) end(r);
+  }
+
+  // The response is complete, or there will be none.
+  function finish(r) {
+    r.responded = true;
+    r.rest = undefined;
+    if (r.waiting === 0) end(r);
+    else natives.respondedTo(r.id);
+  }
+
+  // Everything that the request has started ends with it.
+  function end(r) {
+    if (r.ended) return;
+    r.ended = true;
+    delete live[r.id];
+    if (r.incoming !== undefined && r.incoming.state === "readable")
+      isolet.streams.fail(r.incoming, new TypeError("The request has ended, and its body with it."));
+    isolet.dropTimers(r.id);
+    const calls = natives.endRequest(r.id);
+    if (calls !== "") isolet.forgetCalls(JSONParse(calls));
+  }
+
+  // What happens to a request after its arrival.
+  const events = {
+    __proto__: null,
+    [RequestEvent.Chunk](r, bytes) {
+      const chunk = new Uint8Array(bytes);
+      r.received += TypedArrayPrototypeGetByteLength(chunk);
+      if (isolet.streams.canEnqueue(r.incoming)) isolet.streams.enqueue(r.incoming, chunk);
+    },
+    [RequestEvent.BodyEnd](r) {
+      if (isolet.streams.canEnqueue(r.incoming)) isolet.streams.requestClose(r.incoming);
+    },
+    [RequestEvent.BodyError](r, message) {
+      isolet.streams.fail(r.incoming, new TypeError(message));
+    },
+    [RequestEvent.Credit](r, bytes) {
+      r.window += bytes;
+      pump(r);
+    },
+    [RequestEvent.Cancel](r) {
+      r.gone = true;
+      if (r.signal !== undefined) isolet.signals.abort(r.signal, disconnected());
+      if (r.incoming !== undefined) isolet.streams.fail(r.incoming, disconnected());
+      if (!r.responded) {
+        r.responded = true;
+        r.rest = undefined;
+        if (r.reader !== undefined) wait(r, isolet.streams.cancel(r.reader.stream, disconnected()));
+      }
+    },
+    // After the microtasks of a Cancel.
+    [RequestEvent.Gone](r) {
+      finish(r);
+    },
+    [RequestEvent.Expire](r) {
+      end(r);
+    },
+  };
+
+  host.workers = {
+    __proto__: null,
+    begin,
+    take,
+    event(kind, id, value) {
+      const r = live[id];
+      if (r !== undefined) events[kind](r, value);
+    },
+  };
+});

@@ -1,0 +1,136 @@
+// The tables that Rust and the JavaScript in js/ share. `js_interface`, `shared_enums` and build.rs
+// include this file, each with macros of its own: Rust makes external references and enums of the
+// tables, build.rs makes the snapshot of them.
+
+// The host functions: the name on `isolet.natives`, and the Rust function. A snapshot refers to
+// them by their order.
+natives! {
+    "call" => calls::call,
+    "server" => calls::server,
+    "names" => calls::names,
+    "lists" => calls::lists,
+    "unknown" => calls::unknown,
+    "unawaited" => calls::unawaited,
+    "finish" => outcome::finish,
+    "fail" => outcome::fail,
+    "respond" => worker::respond,
+    "failFetch" => worker::fail_fetch,
+    "sendBody" => worker::send_body,
+    "endBody" => worker::end_body,
+    "confirmBody" => worker::confirm_body,
+    "refuseBody" => worker::refuse_body,
+    "respondedTo" => worker::responded_to,
+    "endRequest" => worker::end_request,
+    "request" => worker::request,
+    "enterRequest" => worker::enter_request,
+    "log" => logs::log,
+    "warn" => logs::warn,
+    "now" => clock::now,
+    "wake" => clock::wake,
+    "kind" => kind::kind,
+    "parseUrl" => url::parse_url,
+    "setUrl" => url::set_url,
+    "parseUrlPattern" => url_pattern::parse_url_pattern,
+    "matchUrlPattern" => url_pattern::match_url_pattern,
+    "formEncode" => url::form_encode,
+    "formDecode" => url::form_decode,
+    "encodingName" => text::encoding_name,
+    "decode" => text::decode,
+    "utf8Length" => text::utf8_length,
+    "encodeUtf8" => text::encode_utf8,
+    "encodeBase64" => text::encode_base64,
+    "encodeBase64Text" => text::encode_base64_text,
+    "decodeBase64" => text::decode_base64,
+    "random" => crypto::random,
+    "randomUuid" => crypto::random_uuid,
+    "digest" => crypto::digest,
+    "hmac" => crypto::hmac,
+    "pbkdf2" => crypto::pbkdf2,
+    "hkdf" => crypto::hkdf,
+    "cipher" => crypto::cipher,
+    "generateKey" => crypto::generate_key,
+    "readKey" => crypto::read_key,
+    "sign" => crypto::sign,
+    "verify" => crypto::verify,
+    "oaep" => crypto::oaep,
+    "agree" => crypto::agree,
+    "codecOpen" => codecs::codec_open,
+    "codecWrite" => codecs::codec_write,
+    "codecEnd" => codecs::codec_end,
+    "codecRead" => codecs::codec_read,
+    "codecClose" => codecs::codec_close,
+}
+
+// The functions on `isolet` that Rust calls. A context has them in this order.
+entry_functions! {
+    /// Sets the variables, the input, whether unknown names throw, and the longest JSON text.
+    prepare,
+    /// Runs the script.
+    start,
+    /// Settles a call with its answer.
+    deliver,
+    /// Runs one timer.
+    tick,
+    /// Reports an exception that no script code can catch.
+    uncaught,
+    /// Gives a Worker the globals that scripts do not have, before its modules are evaluated.
+    open,
+    /// Takes the main module of a Worker.
+    worker,
+    /// Gives a request to the Worker.
+    fetch,
+    /// Tells the Worker's code what happened to a request after its arrival.
+    progress,
+    /// Returns an export of a built-in module.
+    exported,
+    /// Finishes a new context.
+    settle,
+}
+
+// Enumerations whose numbers both sides use. In JavaScript `ValueKind.Array` is replaced by its
+// number when the snapshot is made.
+shared_enums! {
+    /// The events of a Worker's request after its arrival: a piece of its body, the end of the body
+    /// or its failure, bytes of the response that were read, the client's departure and the moment
+    /// after it, and the end of the time for waitUntil.
+    RequestEvent { Chunk, BodyEnd, BodyError, Credit, Cancel, Gone, Expire }
+
+    /// The kind of a value, by its internal slots.
+    ValueKind {
+        Primitive, Object, Array, Proxy, Function, Error, Map, Set, Date, RegExp, Promise, ArrayBuffer, TypedArray, DataView,
+        Boxed, BoxedBigInt, BoxedSymbol, Weak, Iterator, Namespace, Shared,
+    }
+
+    /// The components of a URL, in the order of the lines that `natives.parseUrl` returns.
+    UrlPart {
+        Href, Origin, Protocol, Username, Password, Host, Hostname, Port, Pathname, Search, Hash,
+    }
+
+    /// The hash functions of `crypto.subtle`.
+    HashFunction { Md5, Sha1, Sha256, Sha384, Sha512 }
+
+    /// The modes of AES.
+    CipherMode { Gcm, Cbc, Ctr, Kw }
+
+    /// The kinds of keys that have a public part.
+    KeyKind { Rsa, P256, P384, P521, Ed25519, X25519 }
+
+    /// The ways to sign.
+    SignatureScheme { Ecdsa, Ed25519, RsaPkcs1, RsaPss }
+
+    /// The formats of `CompressionStream`.
+    CompressionFormat { Gzip, Deflate, DeflateRaw }
+
+    /// The levels of the console's lines.
+    ConsoleLevel { Debug, Log, Info, Warn, Error }
+
+    /// The operations on a server: a tool call, and the `$` methods.
+    CallKind { Call, Raw, Tools, Resources, ReadResource, Prompts, GetPrompt, Exact }
+
+    /// The ways to enter a script. `Completion` is a list of statements whose last one's value is
+    /// the result.
+    EntryKind { Body, Expression, Module, Completion }
+
+    /// The warnings that JavaScript gives.
+    ScriptWarning { PromiseAsText, ResultDropped }
+}

@@ -1,0 +1,91 @@
+//! The modules that isolet provides.
+
+use v8::{Local, PinScope};
+
+use super::{ModuleKey, map};
+
+/// The modules that isolet provides and their exports, in one table. `isolet.exported` in
+/// js/drive.js returns the value of an export.
+const BUILT_IN: &[(&str, &[&str])] =
+    &[("cloudflare:workers", &["env", "WorkerEntrypoint"]), ("isolet:env", &["env"])];
+
+/// Returns the names of the modules that isolet provides.
+pub fn built_in_modules() -> impl Iterator<Item = &'static str> {
+    BUILT_IN.iter().map(|(name, _)| *name)
+}
+
+/// Returns `true` if isolet provides a module.
+pub(super) fn is_built_in(name: &str) -> bool {
+    built_in_modules().any(|known| known == name)
+}
+
+/// The function of the snapshot that returns the value of an export, in a slot of the isolate.
+pub(crate) struct BuiltInExports(pub(crate) v8::Global<v8::Function>);
+
+/// Makes a built-in module, unless there is one.
+pub(super) fn provide<'s>(scope: &mut PinScope<'s, '_>, name: &str) -> Option<Local<'s, v8::Module>> {
+    let key = ModuleKey { name: name.to_owned(), whole_default: false };
+    if let Some(module) = map(scope).by_key.get(&key).cloned() {
+        return Some(Local::new(scope, module));
+    }
+    let (name, exports) = BUILT_IN.iter().find(|(known, _)| *known == name)?;
+    let text = v8::String::new(scope, name)?;
+    let names: Vec<Local<v8::String>> =
+        exports.iter().filter_map(|name| v8::String::new(scope, name)).collect();
+    let module = v8::Module::create_synthetic_module(scope, text, &names, evaluate);
+    let global = v8::Global::new(scope, module);
+    map(scope).insert(module.get_identity_hash(), global, key);
+    Some(module)
+}
+
+fn evaluate<'s>(
+    context: Local<'s, v8::Context>,
+    module: Local<'s, v8::Module>,
+) -> Option<Local<'s, v8::Value>> {
+    v8::callback_scope!(unsafe scope, context);
+    let name = map(scope).key_of(module)?.name.clone();
+    for export in BUILT_IN.iter().find(|(built_in, _)| *built_in == name)?.1 {
+        let value = export_of_isolet(scope, export)?;
+        let key = v8::String::new(scope, export)?;
+        module.set_synthetic_module_export(scope, key, value)?;
+    }
+    super::resolved_promise(scope)
+}
+
+fn export_of_isolet<'s>(scope: &mut PinScope<'s, '_>, name: &str) -> Option<Local<'s, v8::Value>> {
+    let exported = scope.get_slot::<BuiltInExports>()?.0.clone();
+    let exported = Local::new(scope, exported);
+    let key = v8::String::new(scope, name)?;
+    let undefined = v8::undefined(scope).into();
+    exported.call(scope, undefined, &[key.into()])
+}
+
+/// Returns what `require()` of a built-in module gives: an object with its exports.
+pub(super) fn required<'s>(scope: &mut PinScope<'s, '_>, name: &str) -> Option<Local<'s, v8::Value>> {
+    let (_, exports) = BUILT_IN.iter().find(|(known, _)| *known == name)?;
+    let object = v8::Object::new(scope);
+    for export in *exports {
+        let value = export_of_isolet(scope, export)?;
+        let key = v8::String::new(scope, export)?;
+        object.create_data_property(scope, key.into(), value)?;
+    }
+    Some(object.into())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::BUILT_IN;
+
+    /// Compares the exports of `cloudflare:workers` with the internals that its file in js/
+    /// provides.
+    #[test]
+    fn a_built_in_module_exports_what_its_file_provides() {
+        let file = include_str!("../../js/worker-entrypoint.js");
+        let (_, provided) = file.split_once("isolet.lazy([], [").expect("the file calls isolet.lazy");
+        let provided: Vec<_> =
+            provided.split(']').next().unwrap().split(", ").map(|name| name.trim_matches('"')).collect();
+        let (_, exports) = BUILT_IN.iter().find(|(name, _)| *name == "cloudflare:workers").unwrap();
+        assert_eq!(exports[0], "env");
+        assert_eq!(exports[1..], provided);
+    }
+}

@@ -1,0 +1,106 @@
+//! Modules of JSON, text, bytes, WebAssembly and CommonJS, as imports see them: V8 calls them
+//! synthetic.
+
+use v8::{Local, PinScope};
+
+use super::{ModuleKey, commonjs, map};
+use crate::job::ModuleKind;
+
+/// Makes the module of a key, with `default` and the other names.
+pub(super) fn create<'s>(
+    scope: &mut PinScope<'s, '_>,
+    key: ModuleKey,
+    names: &[String],
+) -> Option<Local<'s, v8::Module>> {
+    let text = v8::String::new(scope, &key.name)?;
+    let all = std::iter::once("default").chain(names.iter().map(String::as_str));
+    let all: Vec<Local<v8::String>> = all.filter_map(|name| v8::String::new(scope, name)).collect();
+    let module = v8::Module::create_synthetic_module(scope, text, &all, evaluate);
+    let global = v8::Global::new(scope, module);
+    map(scope).insert(module.get_identity_hash(), global, key);
+    Some(module)
+}
+
+/// Sets the exports of a module. Called by V8 in the order of evaluation.
+fn evaluate<'s>(
+    context: Local<'s, v8::Context>,
+    module: Local<'s, v8::Module>,
+) -> Option<Local<'s, v8::Value>> {
+    v8::callback_scope!(unsafe scope, context);
+    let key = map(scope).key_of(module)?.clone();
+    let (value, default, names) = match commonjs::referrer_of_require(&key.name) {
+        Some(referrer) => {
+            let require: Local<v8::Value> = commonjs::require_of(scope, referrer)?.into();
+            (require, require, Vec::new())
+        }
+        None => {
+            let of_project = map(scope).module(&key.name)?;
+            let (kind, names) = (of_project.kind, of_project.exports.clone());
+            let value = value(scope, &key.name)?;
+            match kind {
+                ModuleKind::CommonJs if !key.whole_default => (value, default_export(scope, value)?, names),
+                _ => (value, value, names),
+            }
+        }
+    };
+    let default_name = v8::String::new(scope, "default")?;
+    module.set_synthetic_module_export(scope, default_name, default)?;
+    // An importer may ask a function for its properties, but a text or number has none of interest.
+    if let Ok(object) = Local::<v8::Object>::try_from(value) {
+        for name in &names {
+            let name = v8::String::new(scope, name)?;
+            let value = object.get(scope, name.into())?;
+            module.set_synthetic_module_export(scope, name, value)?;
+        }
+    }
+    super::resolved_promise(scope)
+}
+
+/// Returns what `import x from` a CommonJS module gives: `exports.default` of a module that was an
+/// ECMAScript module before it was compiled, else the whole.
+fn default_export<'s>(
+    scope: &mut PinScope<'s, '_>,
+    value: Local<'s, v8::Value>,
+) -> Option<Local<'s, v8::Value>> {
+    let Ok(object) = Local::<v8::Object>::try_from(value) else { return Some(value) };
+    let marker = v8::String::new(scope, "__esModule")?;
+    if !object.get(scope, marker.into())?.boolean_value(scope) {
+        return Some(value);
+    }
+    let name = v8::String::new(scope, "default")?;
+    object.get(scope, name.into())
+}
+
+/// Returns the value of a module that is not an ECMAScript module. Evaluates it if it has not been.
+pub(super) fn value<'s>(scope: &mut PinScope<'s, '_>, name: &str) -> Option<Local<'s, v8::Value>> {
+    if let Some(value) = map(scope).values.get(name).cloned() {
+        return Some(Local::new(scope, value));
+    }
+    let modules = map(scope).project.as_ref()?.modules.clone();
+    let module = modules.get(*map(scope).project.as_ref()?.index.get(name)?)?;
+    let value: Local<v8::Value> = match module.kind {
+        // Its object is kept while it runs, for modules that require each other.
+        ModuleKind::CommonJs => return commonjs::exports(scope, module),
+        ModuleKind::EsModule => return None,
+        ModuleKind::Json => {
+            let text = v8::String::new(scope, &module.text())?;
+            v8::json::parse(scope, text)?
+        }
+        ModuleKind::Text => v8::String::new(scope, &module.text())?.into(),
+        ModuleKind::Data => bytes(scope, &module.content),
+        ModuleKind::CompiledWasm => v8::WasmModuleObject::compile(scope, &module.content)?.into(),
+    };
+    let global = v8::Global::new(scope, value);
+    map(scope).values.insert(name.to_owned(), global);
+    Some(value)
+}
+
+/// Returns a new ArrayBuffer with a copy of `data`.
+fn bytes<'s>(scope: &mut PinScope<'s, '_>, data: &[u8]) -> Local<'s, v8::Value> {
+    let buffer = v8::ArrayBuffer::new(scope, data.len());
+    let store = buffer.get_backing_store();
+    for (cell, byte) in store.iter().zip(data) {
+        cell.set(*byte);
+    }
+    buffer.into()
+}

@@ -1,0 +1,100 @@
+//! The host functions that JavaScript can call. `js_interface_tables.rs` lists them.
+//!
+//! Only the snapshot's own JavaScript holds them, in closures. They take strings and numbers, copy
+//! their arguments and return strings and numbers, so that no getter, proxy or `toJSON` of a script
+//! can run inside one of them.
+//!
+//! | module | functions |
+//! |---|---|
+//! | `calls` | calls of tools; names of servers and tools |
+//! | `outcome` | results and errors of a run |
+//! | `worker` | answers of a Worker, the request that its code runs for |
+//! | `logs` | log lines, warnings |
+//! | `clock` | the time, the next timer |
+//! | `kind` | the kind of a value |
+//! | `url`, `url_pattern`, `text`, `crypto`, `codecs` | the parts of Web APIs that are written in Rust |
+
+use v8::{FunctionCallbackArguments as Arguments, PinScope, ReturnValue};
+
+use crate::calls::CallSite;
+use crate::error;
+use crate::state::RunState;
+
+pub(crate) mod calls;
+pub(crate) mod clock;
+pub(crate) mod codecs;
+pub(crate) mod crypto;
+pub(crate) mod kind;
+pub(crate) mod logs;
+pub(crate) mod outcome;
+pub(crate) mod text;
+pub(crate) mod url;
+pub(crate) mod url_pattern;
+pub(crate) mod worker;
+
+/// Returns the text of an argument that must be a string. Other values are empty.
+fn text(scope: &PinScope, arguments: &Arguments, index: i32) -> String {
+    v8::Local::<v8::String>::try_from(arguments.get(index))
+        .map_or_else(|_| String::new(), |string| string.to_rust_string_lossy(scope))
+}
+
+fn optional_text(scope: &PinScope, arguments: &Arguments, index: i32) -> Option<String> {
+    arguments.get(index).is_string().then(|| text(scope, arguments, index))
+}
+
+fn number(scope: &PinScope, arguments: &Arguments, index: i32) -> f64 {
+    arguments.get(index).number_value(scope).unwrap_or(0.0)
+}
+
+/// Copies the bytes of a view, which may be the script's own. A view that is detached, out of
+/// bounds or resizable has the bytes that it has at this moment.
+fn copied(arguments: &Arguments, index: i32) -> Vec<u8> {
+    let Ok(view) = v8::Local::<v8::ArrayBufferView>::try_from(arguments.get(index)) else {
+        return Vec::new();
+    };
+    let mut bytes = vec![0; view.byte_length()];
+    let length = view.copy_contents(&mut bytes);
+    bytes.truncate(length);
+    bytes
+}
+
+fn set_text(scope: &PinScope, result: &mut ReturnValue, text: &str) {
+    if let Some(string) = v8::String::new(scope, text) {
+        result.set(string.into());
+    }
+}
+
+/// Fills an ArrayBuffer that the snapshot's JavaScript has just made.
+fn with_buffer(arguments: &Arguments, index: i32, fill: impl FnOnce(&mut [u8])) {
+    if let Ok(buffer) = v8::Local::<v8::ArrayBuffer>::try_from(arguments.get(index)) {
+        fill_buffer(buffer, fill);
+    }
+}
+
+/// Fills an ArrayBuffer to which JavaScript has no access yet, or in which it does not run
+/// meanwhile.
+pub(crate) fn fill_buffer(buffer: v8::Local<v8::ArrayBuffer>, fill: impl FnOnce(&mut [u8])) {
+    let store = buffer.get_backing_store();
+    let Some(data) = store.data() else { return };
+    // SAFETY: the store is kept alive by `store`, is initialised (V8's allocator zeroes) and as
+    // long as it says; `Cell` is what the crate offers because JavaScript could write meanwhile,
+    // but none runs before `fill` returns: callers only copy into it, and no SharedArrayBuffer
+    // exists that another thread could write to.
+    fill(unsafe { std::slice::from_raw_parts_mut(data.as_ptr().cast::<u8>(), store.byte_length()) });
+}
+
+/// Returns the state of the isolate's run, or `None` if it has no job yet.
+fn state<'a>(scope: &'a mut PinScope) -> Option<&'a mut RunState> {
+    scope.get_slot_mut::<RunState>()
+}
+
+/// Returns the position of the script's topmost frame. It is noted when a call is made: the stack
+/// of a later error has it only if the call was awaited.
+fn site(scope: &PinScope) -> Option<CallSite> {
+    const MAX_FRAMES: usize = 8;
+    let stack = v8::StackTrace::current_stack_trace(scope, MAX_FRAMES)?;
+    (0..stack.get_frame_count()).filter_map(|index| stack.get_frame(scope, index)).find_map(|frame| {
+        let name = frame.get_script_name(scope)?.to_rust_string_lossy(scope);
+        (name == error::SCRIPT).then_some((frame.get_line_number() as u32, frame.get_column() as u32))
+    })
+}

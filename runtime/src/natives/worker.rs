@@ -1,0 +1,138 @@
+//! The answers of a Worker, and the request that its code runs for.
+
+use std::time::Instant;
+
+use super::outcome::thrown;
+use super::*;
+use crate::blob::Blob;
+use crate::worker::protocol::{BodyStart, FromWorker, ResponseHead};
+
+/// Returns the request that the present code runs for, or 0. V8 carries its number along promises.
+pub(crate) fn current_request(scope: &PinScope) -> u32 {
+    let data = scope.get_continuation_preserved_embedder_data();
+    if data.is_uint32() { data.uint32_value(scope).unwrap_or(0) } else { 0 }
+}
+
+/// Makes the code that follows run for a request.
+pub(crate) fn set_current_request(scope: &PinScope, id: u32) {
+    let data: v8::Local<v8::Value> =
+        if id == 0 { v8::undefined(scope).into() } else { v8::Integer::new_from_unsigned(scope, id).into() };
+    scope.set_continuation_preserved_embedder_data(data);
+}
+
+/// `request()` returns the number of the request that the code runs for: 0 outside of requests, -1
+/// if that request has ended.
+pub(crate) fn request(scope: &mut PinScope, _: Arguments, mut result: ReturnValue) {
+    let id = current_request(scope);
+    let has_ended = id != 0 && state(scope).is_none_or(|state| !state.requests.is_live(id));
+    result.set_int32(if has_ended { -1 } else { id as i32 });
+}
+
+/// `enterRequest(id)` makes the code that follows run for a request.
+pub(crate) fn enter_request(scope: &mut PinScope, arguments: Arguments, _: ReturnValue) {
+    let id = number(scope, &arguments, 0) as u32;
+    set_current_request(scope, id);
+    if let Some(state) = state(scope) {
+        state.set_turn(id);
+    }
+}
+
+/// `respond(id, status, statusText, headersJSON, encoded, content)` begins the answer to a request.
+/// `content` is a text or a view of bytes, true if the body comes in pieces, or undefined.
+pub(crate) fn respond(scope: &mut PinScope, arguments: Arguments, _: ReturnValue) {
+    let id = number(scope, &arguments, 0) as u32;
+    let head = ResponseHead {
+        status: number(scope, &arguments, 1) as u16,
+        status_text: text(scope, &arguments, 2),
+        headers: serde_json::from_str(&text(scope, &arguments, 3)).unwrap_or_default(),
+        encoded: arguments.get(4).is_true(),
+    };
+    let content = arguments.get(5);
+    let body = if content.is_true() {
+        BodyStart::Stream
+    } else if content.is_string() {
+        BodyStart::Whole(Blob(text(scope, &arguments, 5).into_bytes()))
+    } else if content.is_array_buffer_view() {
+        BodyStart::Whole(Blob(bytes(&arguments, 5, usize::MAX)))
+    } else {
+        BodyStart::Empty
+    };
+    if let Some(state) = state(scope) {
+        state.respond(id, head, body);
+    }
+}
+
+/// `failFetch(id, name, message, stack, kind, hint, tool)` answers a request with an error.
+pub(crate) fn fail_fetch(scope: &mut PinScope, arguments: Arguments, _: ReturnValue) {
+    let id = number(scope, &arguments, 0) as u32;
+    let error = thrown(scope, &arguments, 1);
+    if let Some(state) = state(scope) {
+        state.fail_request(id, error);
+    }
+}
+
+/// `sendBody(id, view, length)` sends the first `length` bytes of a view. Returns the number of
+/// bytes that were sent, which is another one if the body is compressed.
+pub(crate) fn send_body(scope: &mut PinScope, arguments: Arguments, mut result: ReturnValue) {
+    let id = number(scope, &arguments, 0) as u32;
+    let length = number(scope, &arguments, 2) as usize;
+    let bytes = bytes(&arguments, 1, length);
+    let sent = state(scope).map_or(0, |state| state.send_body(id, bytes));
+    result.set_double(sent as f64);
+}
+
+/// `endBody(id, error)` ends a response's body, with a text if it broke off.
+pub(crate) fn end_body(scope: &mut PinScope, arguments: Arguments, _: ReturnValue) {
+    let id = number(scope, &arguments, 0) as u32;
+    let error = optional_text(scope, &arguments, 1);
+    if let Some(state) = state(scope) {
+        state.end_body(id, error);
+    }
+}
+
+/// `confirmBody(id, bytes)` confirms that bytes of a request's body were read.
+pub(crate) fn confirm_body(scope: &mut PinScope, arguments: Arguments, _: ReturnValue) {
+    let (id, bytes) = (number(scope, &arguments, 0) as u32, number(scope, &arguments, 1) as u32);
+    if let Some(state) = state(scope) {
+        state.requests.body_was_read(id, bytes as usize);
+        state.tell_owner(FromWorker::Credit { id, bytes });
+    }
+}
+
+/// `refuseBody(id)` declares that no more of a request's body is read.
+pub(crate) fn refuse_body(scope: &mut PinScope, arguments: Arguments, _: ReturnValue) {
+    let id = number(scope, &arguments, 0) as u32;
+    if let Some(state) = state(scope) {
+        state.requests.body_ended(id);
+        state.tell_owner(FromWorker::BodyRefused { id });
+    }
+}
+
+/// `respondedTo(id)` declares that a response is complete and that promises given to `waitUntil`
+/// are not.
+pub(crate) fn responded_to(scope: &mut PinScope, arguments: Arguments, _: ReturnValue) {
+    let id = number(scope, &arguments, 0) as u32;
+    if let Some(state) = state(scope) {
+        state.requests.responded_to(id, Instant::now());
+    }
+}
+
+/// `endRequest(id)` ends a request and cancels its calls. Returns a JSON array of their numbers, or
+/// the empty string.
+pub(crate) fn end_request(scope: &mut PinScope, arguments: Arguments, mut result: ReturnValue) {
+    let id = number(scope, &arguments, 0) as u32;
+    let cancelled = state(scope).map(|state| state.end_request(id)).unwrap_or_default();
+    let text = if cancelled.is_empty() { String::new() } else { format!("{cancelled:?}") };
+    set_text(scope, &mut result, &text);
+}
+
+/// Copies at most `length` bytes of a view.
+fn bytes(arguments: &Arguments, index: i32, length: usize) -> Vec<u8> {
+    let Ok(view) = v8::Local::<v8::ArrayBufferView>::try_from(arguments.get(index)) else {
+        return Vec::new();
+    };
+    let mut storage = [0; v8::TYPED_ARRAY_MAX_SIZE_IN_HEAP];
+    // A slice of V8's memory. No JavaScript runs below, so that it cannot be detached or shrunk.
+    let bytes = view.get_contents(&mut storage);
+    bytes[..length.min(bytes.len())].to_vec()
+}

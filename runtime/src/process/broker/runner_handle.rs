@@ -1,0 +1,85 @@
+//! The broker's handle on one runner.
+
+use std::sync::{Arc, Weak};
+
+use tokio::net::UnixStream;
+
+use super::runner_process::RunnerProcess;
+
+/// The owner of runners, which counts those of each zygote.
+pub(super) trait RunnerOwner: Send + Sync {
+    /// Records that a runner of this zygote has ended.
+    fn runner_ended(&self, zygote: u64);
+}
+
+/// A runner that waits for a run or has one. Dropping the handle ends the process.
+pub(crate) struct RunnerHandle {
+    process: Arc<RunnerProcess>,
+    stream: UnixStream,
+    /// The numbers of the catalogues that the runner has from its zygote.
+    catalogues: Vec<u64>,
+    zygote: u64,
+    /// The private memory of its zygote, in bytes, which counts as the runner's too.
+    inherited_bytes: u64,
+    owner: Weak<dyn RunnerOwner>,
+}
+
+impl RunnerHandle {
+    /// Creates a handle on a runner of the zygote with this id.
+    pub(super) fn new(
+        process: RunnerProcess,
+        stream: UnixStream,
+        catalogues: Vec<u64>,
+        zygote: u64,
+        owner: Weak<dyn RunnerOwner>,
+    ) -> Self {
+        Self { process: Arc::new(process), stream, catalogues, zygote, inherited_bytes: 0, owner }
+    }
+
+    /// Creates a handle on a process that no zygote has forked.
+    #[cfg(test)]
+    pub(super) fn without_zygote(process: Arc<RunnerProcess>, stream: UnixStream) -> Self {
+        struct NoOwner;
+        impl RunnerOwner for NoOwner {
+            fn runner_ended(&self, _: u64) {}
+        }
+        let owner = Weak::<NoOwner>::new();
+        Self { process, stream, catalogues: Vec::new(), zygote: 0, inherited_bytes: 0, owner }
+    }
+
+    pub(super) fn process(&self) -> &Arc<RunnerProcess> {
+        &self.process
+    }
+
+    pub(super) fn stream(&self) -> &UnixStream {
+        &self.stream
+    }
+
+    /// Returns the id of its zygote in the pool.
+    pub(super) fn zygote(&self) -> u64 {
+        self.zygote
+    }
+
+    /// Returns `true` if the runner has the catalogue with this number.
+    pub(super) fn has_catalogue(&self, catalogue: u64) -> bool {
+        self.catalogues.contains(&catalogue)
+    }
+
+    pub(super) fn inherited_bytes(&self) -> u64 {
+        self.inherited_bytes
+    }
+
+    pub(super) fn set_inherited_bytes(&mut self, bytes: u64) {
+        self.inherited_bytes = bytes;
+    }
+}
+
+impl Drop for RunnerHandle {
+    fn drop(&mut self) {
+        // A script that has taken over its process might not end it.
+        self.process.kill();
+        if let Some(owner) = self.owner.upgrade() {
+            owner.runner_ended(self.zygote);
+        }
+    }
+}

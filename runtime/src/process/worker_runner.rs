@@ -1,0 +1,250 @@
+//! A runner that has a Worker: it evaluates the project's modules and serves requests until the
+//! broker ends it.
+//!
+//! The messages of a turn are sent together, after it; log lines at once. The broker watches CPU
+//! time and memory from outside; the sum of a request's turns is counted here, and the broker's own
+//! bound holds if code has broken out of V8.
+
+use std::any::Any;
+use std::io::Write;
+use std::os::fd::AsRawFd;
+use std::os::unix::net::UnixStream;
+use std::sync::atomic::{AtomicI32, Ordering};
+use std::sync::mpsc::Sender;
+use std::sync::{Arc, OnceLock};
+use std::time::Duration;
+
+use parking_lot::{Mutex, MutexGuard};
+use v8::Local;
+
+use super::protocol::frames;
+use super::protocol::messages::{FromRunner, ToRunner, WorkerStart};
+use super::runner::SocketInbox;
+use super::zygote::fork;
+use crate::blob::Blob;
+use crate::isolate::FreshIsolate;
+use crate::messages::{Inbound, Inbox};
+use crate::run_channel::RunChannel;
+use crate::state::{RunState, ScriptEnv};
+use crate::stop::{self, StopReason};
+use crate::thread_clock::ThreadClock;
+use crate::worker::protocol::FromWorker;
+use crate::worker::{load, turns};
+use crate::{CallRecord, Catalogue, Limits, LogLine, Module, RunEvent, ToolRequest, event_loop, rejections};
+
+/// The signal with which the broker announces that it will kill the process for its CPU time
+/// (`announce_cpu_limit`). The runner then names the request at fault.
+const CPU_SIGNAL: libc::c_int = libc::SIGUSR1;
+
+/// The length of collected messages above which they are sent before the turn is over, in bytes.
+const MAX_COLLECTED_BYTES: usize = 256 << 10;
+
+/// Evaluates the modules, serves requests, and ends the process.
+pub(super) fn run(
+    fresh: &mut FreshIsolate,
+    inbox: SocketInbox,
+    start: WorkerStart,
+    catalogue: Arc<Catalogue>,
+) -> ! {
+    #[cfg(feature = "testing")]
+    if let (Some(native_code), Some(main)) = (super::NATIVE_CODE.get(), start.modules.first()) {
+        native_code(&main.text());
+    }
+    let WorkerStart { main, modules, vars, start_limits, limits, .. } = start;
+    let modules: Arc<[Module]> = modules.into();
+    let vars = serde_json::from_str(&vars).unwrap_or_default();
+    let outgoing = Outgoing::new(inbox.socket().clone());
+    let _ = OUTGOING.set(outgoing.clone());
+    SOCKET.store(inbox.socket().as_raw_fd(), Ordering::Relaxed);
+    let _ = stop::ON_STOP.set(report_stop);
+    // SAFETY: the handler calls only functions that are safe in a signal handler.
+    unsafe { libc::signal(CPU_SIGNAL, report_cpu_limit as *const () as libc::sighandler_t) };
+    fresh.isolate.set_oom_error_handler(out_of_memory);
+    fresh.isolate.set_promise_reject_callback(rejections::note);
+    let names = ScriptEnv { vars, catalogue };
+    let channel = Box::new(outgoing.clone());
+    let state = RunState::new(names, start_limits, fresh.control.clone(), channel, fresh.sender());
+    fresh.isolate.set_slot(state.for_worker());
+
+    let FreshIsolate { isolate, context, entries, control, .. } = fresh;
+    v8::scope!(let scope, isolate);
+    let context = Local::new(scope, &*context);
+    let scope = &mut v8::ContextScope::new(scope, context);
+    let loaded =
+        event_loop::prepare(scope, entries, None, false).and_then(|()| load(scope, entries, &main, &modules));
+    if let Err(error) = loaded {
+        outgoing.send(&FromRunner::WorkerFailed { error });
+        outgoing.flush();
+        fork::exit_now();
+    }
+    if let Some(state) = scope.get_slot_mut::<RunState>() {
+        state.limits = limits.clone();
+    }
+    outgoing.send(&FromRunner::WorkerReady);
+    let mut inbox = WorkerInbox { inbox, outgoing: outgoing.clone() };
+    let mut activity = Activity::new(&limits);
+    turns::serve(scope, entries, control, &mut inbox, |_, _| activity.note(&outgoing));
+    fork::exit_now();
+}
+
+/// The descriptor of the socket to the broker.
+static SOCKET: AtomicI32 = AtomicI32::new(-1);
+
+/// The messages that are sent when a limit stops the process.
+static OUTGOING: OnceLock<Outgoing> = OnceLock::new();
+
+/// Messages to the broker, collected until the end of a turn.
+#[derive(Clone)]
+struct Outgoing(Arc<OutgoingQueue>);
+
+struct OutgoingQueue {
+    socket: Arc<UnixStream>,
+    collected: Mutex<Vec<u8>>,
+}
+
+impl Outgoing {
+    fn new(socket: Arc<UnixStream>) -> Self {
+        Self(Arc::new(OutgoingQueue { socket, collected: Mutex::default() }))
+    }
+
+    fn collected(&self) -> MutexGuard<'_, Vec<u8>> {
+        self.0.collected.lock()
+    }
+
+    fn send(&self, message: &FromRunner) {
+        let mut collected = self.collected();
+        // A message that is too long, such as a call, is the end of the process, as in a runner of
+        // a script.
+        if frames::append(message, &mut collected).is_err() {
+            fork::exit_now();
+        }
+        if collected.len() > MAX_COLLECTED_BYTES {
+            self.write(&mut collected);
+        }
+    }
+
+    fn flush(&self) {
+        let mut collected = self.collected();
+        if !collected.is_empty() {
+            self.write(&mut collected);
+        }
+    }
+
+    fn write(&self, collected: &mut Vec<u8>) {
+        // While the broker does not read, this waits (back-pressure).
+        if (&*self.0.socket).write_all(collected).is_err() {
+            fork::exit_now();
+        }
+        collected.clear();
+    }
+}
+
+impl RunChannel for Outgoing {
+    /// The broker makes the calls of a Worker and reports them itself.
+    fn event(&self, _: RunEvent) {}
+
+    fn unsent(&self, _: CallRecord) {}
+
+    /// A line is sent at once: its turn may take long, or be the last.
+    fn log(&self, request: u32, line: LogLine) {
+        self.worker(FromWorker::Log { request, line });
+        self.flush();
+    }
+
+    fn worker(&self, message: FromWorker) {
+        self.send(&FromRunner::FromWorker(message));
+    }
+
+    fn call(&self, id: u32, request: ToolRequest, _: &Sender<Inbound>) -> Box<dyn Any + Send> {
+        let ToolRequest { server, operation, .. } = request;
+        self.send(&FromRunner::Call { call: id, server, operation });
+        Box::new(CancelOnDrop { call: id, outgoing: self.clone() })
+    }
+}
+
+/// Cancels a call when it is dropped. The broker ignores the number of a call that it has answered.
+struct CancelOnDrop {
+    call: u32,
+    outgoing: Outgoing,
+}
+
+impl Drop for CancelOnDrop {
+    fn drop(&mut self) {
+        self.outgoing.send(&FromRunner::CancelCall { call: self.call });
+    }
+}
+
+/// The messages from the broker. What was collected is sent before the runner waits, and between
+/// two turns: the next one may take long.
+struct WorkerInbox {
+    inbox: SocketInbox,
+    outgoing: Outgoing,
+}
+
+impl Inbox for WorkerInbox {
+    fn wait(&mut self, timeout: Duration) -> Option<Inbound> {
+        self.outgoing.flush();
+        match self.inbox.next(Some(timeout))? {
+            ToRunner::ToWorker(message) => Some(Inbound::Worker(message)),
+            ToRunner::Answer { call, answer } => {
+                Some(Inbound::Answer { id: call, answer: answer.map(|Blob(bytes)| bytes) })
+            }
+            ToRunner::Catalogue { .. } | ToRunner::Run(_) | ToRunner::Worker(_) => None,
+        }
+    }
+}
+
+/// Tells the broker from time to time that turns end. The broker kills a process that has used the
+/// CPU time of a request without a message.
+struct Activity {
+    clock: ThreadClock,
+    interval: Duration,
+    next: Duration,
+}
+
+impl Activity {
+    fn new(limits: &Limits) -> Self {
+        let clock = ThreadClock::of_the_reader();
+        let interval = limits.cpu / 2;
+        Self { clock, interval, next: clock.read().unwrap_or_default() + interval }
+    }
+
+    fn note(&mut self, outgoing: &Outgoing) {
+        let now = self.clock.read().unwrap_or_default();
+        if now >= self.next {
+            self.next = now + self.interval;
+            outgoing.send(&FromRunner::Alive);
+            outgoing.flush();
+        }
+    }
+}
+
+/// Reports the limit that stops the Worker, with the request of the present turn, and ends the
+/// process.
+fn report_stop(reason: StopReason) {
+    if let Some(outgoing) = OUTGOING.get() {
+        // V8 may stop the process while a message is being collected, in the same thread.
+        if let Some(mut collected) = outgoing.0.collected.try_lock() {
+            let request = stop::TURN.load(Ordering::Relaxed);
+            let _ = frames::append(&FromRunner::Stopped { reason: reason as u8, request }, &mut collected);
+            outgoing.write(&mut collected);
+        }
+    }
+    fork::exit_now();
+}
+
+/// Does the same when the broker announces the end. It runs in a signal handler, in the middle of
+/// anything, so that it allocates nothing and takes no lock.
+extern "C" fn report_cpu_limit(_: libc::c_int) {
+    let frame = frames::stopped_frame(StopReason::Cpu as u8, stop::TURN.load(Ordering::Relaxed));
+    // SAFETY: the bytes live until the call returns; both calls are safe in a signal handler.
+    unsafe {
+        libc::write(SOCKET.load(Ordering::Relaxed), frame.as_ptr().cast(), frame.len());
+    }
+    fork::exit_now();
+}
+
+/// Handles V8's failure to allocate. V8 would end the process after this call.
+unsafe extern "C" fn out_of_memory(_location: *const std::ffi::c_char, _details: &v8::OomDetails) {
+    report_stop(StopReason::Memory);
+}

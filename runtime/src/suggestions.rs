@@ -1,0 +1,156 @@
+//! Messages about servers and tools that do not exist, with the nearest names, so that a model can
+//! correct itself.
+
+use crate::calls::CallSite;
+use crate::{Catalogue, ServerTools};
+
+/// The number of names that a message lists.
+const MAX_LISTED_NAMES: usize = 12;
+
+/// The cause is not known here.
+const NO_SERVERS: &str = "This run has no MCP servers: none is configured, or the operator's rules or the run's `tools` leave none.";
+
+/// The hint for `({ env, input }) => …`, which reads a field `env` of env.
+const TWO_ARGUMENTS: &str = "The default function gets two arguments, `(env, input)`, and not one object: write `export default async function (env, input) { … }`. \
+                    `env` and `input` are globals, too.";
+
+/// Names of the function that calls any tool in other clients.
+const GENERIC_CALL_NAMES: &[&str] =
+    &["callTool", "call_tool", "call", "invoke", "execute", "run", "request", "use_tool"];
+
+/// The number of tools up to which a hint lists all tools of a server.
+const MAX_TOOLS_LISTED_WHOLE: usize = 8;
+
+/// The error about a call that cannot be made.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct InvalidCall {
+    pub(crate) message: String,
+    pub(crate) hint: String,
+    /// Set if the call is too large; its name has not been checked.
+    pub(crate) too_large: bool,
+    /// The nearest tool.
+    pub(crate) meant: Option<String>,
+}
+
+impl InvalidCall {
+    pub(crate) fn to_json(&self, site: Option<CallSite>) -> String {
+        let Self { message, hint, too_large, meant } = self;
+        serde_json::json!({ "message": message, "hint": hint, "tooLarge": too_large, "meant": meant, "site": site })
+            .to_string()
+    }
+}
+
+/// Returns the error about an unknown server.
+pub(crate) fn server(catalogue: &Catalogue, name: &str) -> InvalidCall {
+    let message = format!("There is no MCP server {} in env.", quoted(name));
+    let near = catalogue.nearest(name, 3);
+    let hint = match catalogue.names().count() {
+        _ if matches!(name, "env" | "input") => TWO_ARGUMENTS.to_owned(),
+        0 => NO_SERVERS.to_owned(),
+        _ if near.is_empty() => format!("Servers: {}.", list(catalogue.names())),
+        _ => format!("Did you mean {}? Servers: {}.", list(near.into_iter()), list(catalogue.names())),
+    };
+    InvalidCall { message, hint, too_large: false, meant: None }
+}
+
+/// Returns the error about an unknown tool.
+pub(crate) fn tool(server: &str, tools: &ServerTools, name: &str) -> InvalidCall {
+    let message = format!("The MCP server {} has no tool {}.", quoted(server), quoted(name));
+    let near = tools.nearest(name, 3);
+    let hint = match tools.names().count() {
+        0 if tools.is_narrowed() => "It has tools, but this run may not use them (`tools`).".to_owned(),
+        0 => "It offers no tools.".to_owned(),
+        _ if GENERIC_CALL_NAMES.contains(&name) => format!(
+            "Tools are functions of their server: write `await env.{server}.<tool>({{ … }})`. Its tools: {}.",
+            list(tools.names())
+        ),
+        _ if near.is_empty() => format!("Its tools: {}.", list(tools.names())),
+        // The nearest name is not always the right one.
+        many if many <= MAX_TOOLS_LISTED_WHOLE => {
+            format!("Did you mean {}? Its tools: {}.", list(near.iter().copied()), list(tools.names()))
+        }
+        _ => format!("Did you mean {}?", list(near.iter().copied())),
+    };
+    let meant = near.first().map(|name| (*name).to_owned());
+    InvalidCall { message, hint, too_large: false, meant }
+}
+
+/// Returns the error about a call that a request may not make any more.
+pub(crate) fn too_many(most: u32) -> InvalidCall {
+    InvalidCall {
+        message: format!("The request started more than {most} tool calls."),
+        hint: "Use tools that take lists or filters, or split the work over requests.".to_owned(),
+        too_large: true,
+        meant: None,
+    }
+}
+
+/// Returns the error about arguments, or a name, that are too long.
+pub(crate) fn too_large(what: &str, bytes: usize, most: usize) -> InvalidCall {
+    let (bytes, most) = (crate::error::bytes(bytes), crate::error::bytes(most));
+    InvalidCall {
+        message: format!("The {what} of this call has {bytes}; a call can carry {most}."),
+        hint: "Send it in parts, or let the tool fetch it.".to_owned(),
+        too_large: true,
+        meant: None,
+    }
+}
+
+/// Quotes a name of a script, which can be a megabyte long.
+fn quoted(name: &str) -> String {
+    let mut short: String = name.chars().take(80).collect();
+    if short.len() < name.len() {
+        short.push('…');
+    }
+    format!("{short:?}")
+}
+
+fn list<'a>(names: impl Iterator<Item = &'a str>) -> String {
+    let mut text = String::new();
+    for (index, name) in names.enumerate() {
+        if index == MAX_LISTED_NAMES {
+            text.push_str(", …");
+            break;
+        }
+        if index > 0 {
+            text.push_str(", ");
+        }
+        text.push_str(name);
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_the_nearest_tool() {
+        let tools = ServerTools::new([("create_issue", "create_issue"), ("list_issues", "list_issues")]);
+        let unknown = tool("github", &tools, "createIssue");
+        assert_eq!(unknown.message, r#"The MCP server "github" has no tool "createIssue"."#);
+        assert!(unknown.hint.starts_with("Did you mean create_issue"), "{}", unknown.hint);
+    }
+
+    #[test]
+    fn without_a_near_name_it_lists_what_there_is() {
+        let mut catalogue = Catalogue::default();
+        catalogue.insert("demo", "demo", ServerTools::unknown());
+        assert_eq!(server(&catalogue, "xyz").hint, "Servers: demo.");
+        assert_eq!(server(&Catalogue::default(), "x").hint, NO_SERVERS);
+    }
+
+    #[test]
+    fn tools_that_the_run_may_not_use_are_mentioned() {
+        let none = ServerTools::new([("a", "a"); 0]);
+        assert_eq!(tool("demo", &none, "add").hint, "It offers no tools.");
+        assert!(
+            tool("demo", &none.narrowed(true), "add").hint.contains("this run may not use them (`tools`)")
+        );
+    }
+
+    #[test]
+    fn a_huge_name_is_cut() {
+        assert!(server(&Catalogue::default(), &"x".repeat(1 << 20)).message.len() < 200);
+    }
+}

@@ -1,0 +1,14 @@
+//! Access to internals for this crate's own examples and tests (feature `testing`). It is not part
+//! of the interface for embedders, and no product enables it.
+//!
+//! | item | purpose |
+//! |---|---|
+//! | [`phases`] | the CPU time of each phase of a run, for `examples/phases.rs` |
+//! | [`jail_probe`] | attempts to leave the jail, for `tests/hostile_process.rs` |
+//! | [`NATIVE_CODE`] | native code in a runner, for `tests/process.rs` |
+
+pub mod phases;
+
+pub use crate::process::NATIVE_CODE;
+#[cfg(target_os = "linux")]
+pub use crate::process::jail_probe::main as jail_probe;

@@ -1,0 +1,115 @@
+//! The instances of a Worker.
+//!
+//! A request goes to the instance with the fewest requests. While requests wait for long before
+//! their first turn, there is another instance, up to a bound; one that has had none for a while is
+//! given up, but for the last.
+
+use std::any::Any;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant};
+
+use super::exchange::Exchanges;
+use super::thread::ThreadInstance;
+use crate::job::WorkerJob;
+use crate::pool::ThreadPool;
+use crate::process::broker::runner_pool::RunnerPool;
+use crate::process::broker::worker_process::WorkerProcess;
+use crate::{Limits, RunError};
+
+/// The average wait for a first turn above which another instance is started.
+const MAX_QUEUED: Duration = Duration::from_millis(5);
+
+/// The time without requests after which an instance that is not the last is given up.
+const IDLE_TIMEOUT: Duration = Duration::from_secs(60);
+
+/// An isolate that has evaluated the modules.
+pub(crate) trait Instance: Any + Send + Sync {
+    /// Returns its requests.
+    fn exchanges(&self) -> &Arc<Exchanges>;
+
+    /// Returns `false` if it ends, or will end with its last request.
+    fn takes_requests(&self) -> bool;
+}
+
+/// The place of instances.
+pub(crate) enum WorkerBackend {
+    /// Threads of this process.
+    Threads(Arc<ThreadPool>, tokio::runtime::Handle),
+    /// Jailed processes.
+    Processes(Arc<RunnerPool>),
+}
+
+impl WorkerBackend {
+    async fn start(&self, job: &Arc<WorkerJob>) -> Result<Arc<dyn Instance>, RunError> {
+        Ok(match self {
+            Self::Threads(pool, tokio) => Arc::new(ThreadInstance::start(pool, tokio, job).await?),
+            Self::Processes(pool) => Arc::new(WorkerProcess::start(pool, job).await?),
+        })
+    }
+}
+
+/// The instances of one Worker.
+pub(crate) struct Instances {
+    backend: WorkerBackend,
+    job: Arc<WorkerJob>,
+    list: tokio::sync::Mutex<Vec<Listed>>,
+    /// `true` while another instance is being started.
+    is_starting: AtomicBool,
+}
+
+struct Listed {
+    instance: Arc<dyn Instance>,
+    used_at: Instant,
+}
+
+impl Instances {
+    pub(super) fn new(backend: WorkerBackend, job: WorkerJob) -> Arc<Self> {
+        let (job, list) = (Arc::new(job), tokio::sync::Mutex::default());
+        Arc::new(Self { backend, job, list, is_starting: AtomicBool::new(false) })
+    }
+
+    pub(super) fn limits(&self) -> &Limits {
+        &self.job.limits
+    }
+
+    /// Returns the instance for a request. Starts one if there is none.
+    pub(super) async fn place(self: &Arc<Self>) -> Result<Arc<dyn Instance>, RunError> {
+        let mut list = self.list.lock().await;
+        let now = Instant::now();
+        list.retain(|listed| listed.instance.takes_requests());
+        if list.is_empty() {
+            let instance = self.backend.start(&self.job).await?;
+            list.push(Listed { instance: instance.clone(), used_at: now });
+            return Ok(instance);
+        }
+        let live = |listed: &Listed| listed.instance.exchanges().live();
+        if list.len() > 1 {
+            let idle = |listed: &Listed| now > listed.used_at + IDLE_TIMEOUT && live(listed) == 0;
+            if let Some(at) = list.iter().position(idle) {
+                list.swap_remove(at);
+            }
+        }
+        let count = list.len();
+        let Some(best) = list.iter_mut().min_by_key(|listed| live(listed)) else {
+            return Err(super::exchange::ended());
+        };
+        best.used_at = now;
+        let instance = best.instance.clone();
+        let is_busy = instance.exchanges().live() > 0 && instance.exchanges().queued() > MAX_QUEUED;
+        if is_busy && count < self.job.instances && !self.is_starting.swap(true, Ordering::Relaxed) {
+            tokio::spawn(self.clone().add());
+        }
+        Ok(instance)
+    }
+
+    /// Starts another instance.
+    async fn add(self: Arc<Self>) {
+        let started = self.backend.start(&self.job).await;
+        match started {
+            Ok(instance) => self.list.lock().await.push(Listed { instance, used_at: Instant::now() }),
+            Err(error) => tracing::warn!(%error, "another process for a Worker could not be started"),
+        }
+        self.is_starting.store(false, Ordering::Relaxed);
+    }
+}

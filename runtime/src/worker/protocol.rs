@@ -1,0 +1,105 @@
+//! The messages between a Worker and the process that has its requests.
+//!
+//! They are the same for a Worker on a thread, where they are values, and in a jailed process,
+//! where they are frames. Requests have numbers, which their owner chooses.
+//!
+//! Bodies flow in both directions within a window: the sender of a body may be ahead of its reader
+//! by [`WINDOW_BYTES`], and gets credit for what was read.
+
+use serde::{Deserialize, Serialize};
+
+use crate::blob::Blob;
+use crate::{LogLine, RunError};
+
+/// The number of bytes of a body that may be under way before the other side has read them.
+/// `WINDOW` in js/workers.js is the same number.
+pub(crate) const WINDOW_BYTES: usize = 256 << 10;
+
+/// A body as a message begins.
+#[derive(Debug, Serialize, Deserialize)]
+pub(crate) enum BodyStart {
+    /// There is none.
+    Empty,
+    /// The whole body.
+    Whole(Blob),
+    /// The body comes in pieces.
+    Stream,
+}
+
+/// The head of a request to a Worker.
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+pub struct RequestHead {
+    /// The method: `GET`, `POST`, …
+    pub method: String,
+    /// The absolute URL.
+    pub url: String,
+    /// Names and values in order. Values are bytes as Latin-1 text, as in the Fetch standard.
+    pub headers: Vec<(String, String)>,
+    /// The JSON text of the object `request.cf`, or the empty string.
+    pub cf: String,
+}
+
+/// The head of a Worker's response.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ResponseHead {
+    /// The status, from 200 to 599.
+    pub status: u16,
+    /// The reason phrase, as Latin-1 text. It may be empty.
+    pub status_text: String,
+    /// Names and values in order, as in a request.
+    pub headers: Vec<(String, String)>,
+    /// `true` if the body has the `Content-Encoding` that the headers name already.
+    pub encoded: bool,
+}
+
+/// A message to a Worker.
+#[derive(Debug, Serialize, Deserialize)]
+pub(crate) enum ToWorker {
+    /// A request.
+    Request {
+        id: u32,
+        head: RequestHead,
+        body: BodyStart,
+        /// The time at which it was sent, by [`monotonic_us`].
+        sent_us: u64,
+    },
+    /// A piece of a request's body.
+    Chunk { id: u32, bytes: Blob },
+    /// The request's body is complete, or broke off for a reason.
+    BodyEnd { id: u32, error: Option<String> },
+    /// The reader of the response has read this number of bytes.
+    Credit { id: u32, bytes: u32 },
+    /// Nobody waits for the response any more.
+    Cancel { id: u32 },
+}
+
+/// A message from a Worker.
+#[derive(Debug, Serialize, Deserialize)]
+pub(crate) enum FromWorker {
+    /// The answer to a request begins.
+    Response { id: u32, head: ResponseHead, body: BodyStart },
+    /// A piece of a response's body.
+    Chunk { id: u32, bytes: Blob },
+    /// The response's body is complete, or broke off for a reason.
+    BodyEnd { id: u32, error: Option<String> },
+    /// The request has no answer but an error.
+    Failed { id: u32, error: RunError },
+    /// The Worker has read this number of bytes of the request's body.
+    Credit { id: u32, bytes: u32 },
+    /// The Worker reads no more of the request's body.
+    BodyRefused { id: u32 },
+    /// The Worker logged a line. `request` is 0 outside of requests.
+    Log { request: u32, line: LogLine },
+    /// The request and everything that it started have ended.
+    Ended {
+        id: u32,
+        /// The time that it waited for its first turn, in microseconds.
+        queued_us: u32,
+    },
+}
+
+/// Returns the time since an event that all processes of this machine share, in microseconds.
+pub(crate) fn monotonic_us() -> u64 {
+    let now = rustix::time::clock_gettime(rustix::time::ClockId::Monotonic);
+    now.tv_sec as u64 * 1_000_000 + now.tv_nsec as u64 / 1_000
+}

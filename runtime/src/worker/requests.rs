@@ -1,0 +1,174 @@
+//! The requests of a Worker that have not ended, as its isolate knows them.
+
+use std::collections::HashMap;
+use std::time::{Duration, Instant};
+
+use super::compression::BodyEncoder;
+use super::protocol::WINDOW_BYTES;
+use crate::state::Counts;
+
+/// The time that promises given to `waitUntil` have after the response, as on Cloudflare.
+pub(crate) const WAIT_UNTIL_TIMEOUT: Duration = Duration::from_secs(30);
+
+/// A request that has not ended.
+#[derive(Default)]
+pub(crate) struct LiveRequest {
+    /// The counts so far.
+    pub(crate) counts: Counts,
+    /// The time that it waited for its first turn, in microseconds.
+    pub(crate) queued_us: u32,
+    /// The CPU time of its turns so far.
+    cpu: Duration,
+    /// `true` once its response has begun, or its client has gone.
+    pub(crate) is_answered: bool,
+    /// The bytes of its body that may still come before the Worker reads; `None` if none will come.
+    body_room: Option<usize>,
+    /// The encoder of its response's body, if it is compressed.
+    pub(crate) encoder: Option<BodyEncoder>,
+    /// The end of the time for `waitUntil`, once the response is complete.
+    ends_by: Option<Instant>,
+}
+
+/// The requests of one isolate.
+#[derive(Default)]
+pub(crate) struct Requests {
+    live: HashMap<u32, LiveRequest>,
+}
+
+impl Requests {
+    pub(crate) fn begin(&mut self, id: u32, has_stream: bool) {
+        let body_room = has_stream.then_some(WINDOW_BYTES);
+        self.live.insert(id, LiveRequest { body_room, ..LiveRequest::default() });
+    }
+
+    pub(crate) fn end(&mut self, id: u32) {
+        self.live.remove(&id);
+    }
+
+    pub(crate) fn get(&mut self, id: u32) -> Option<&mut LiveRequest> {
+        self.live.get_mut(&id)
+    }
+
+    pub(crate) fn is_live(&self, id: u32) -> bool {
+        self.live.contains_key(&id)
+    }
+
+    pub(crate) fn is_empty(&self) -> bool {
+        self.live.is_empty()
+    }
+
+    /// Adds the time of a turn to its request. Returns the request's time so far.
+    pub(crate) fn charge(&mut self, id: u32, cpu: Duration) -> Duration {
+        self.live.get_mut(&id).map_or(cpu, |request| {
+            request.cpu += cpu;
+            request.cpu
+        })
+    }
+
+    /// Returns the CPU time that a request has used.
+    pub(crate) fn cpu(&self, id: u32) -> Duration {
+        self.live.get(&id).map_or(Duration::ZERO, |request| request.cpu)
+    }
+
+    /// Notes bytes of a request's body that came, or that were read.
+    pub(crate) fn body_came(&mut self, id: u32, bytes: usize) {
+        if let Some(room) = self.live.get_mut(&id).and_then(|request| request.body_room.as_mut()) {
+            *room = room.saturating_sub(bytes);
+        }
+    }
+
+    pub(crate) fn body_was_read(&mut self, id: u32, bytes: usize) {
+        if let Some(room) = self.live.get_mut(&id).and_then(|request| request.body_room.as_mut()) {
+            *room += bytes;
+        }
+    }
+
+    /// Notes that no more of a request's body will come.
+    pub(crate) fn body_ended(&mut self, id: u32) {
+        if let Some(request) = self.live.get_mut(&id) {
+            request.body_room = None;
+        }
+    }
+
+    /// Returns `true` if a piece of a body will come without further ado.
+    pub(crate) fn expect_body(&self) -> bool {
+        self.live.values().any(|request| request.body_room.is_some_and(|room| room > 0))
+    }
+
+    /// Starts the time for `waitUntil`.
+    pub(crate) fn responded_to(&mut self, id: u32, now: Instant) {
+        if let Some(request) = self.live.get_mut(&id) {
+            request.is_answered = true;
+            request.ends_by.get_or_insert(now + WAIT_UNTIL_TIMEOUT);
+        }
+    }
+
+    /// Returns the earliest end of a time for `waitUntil`.
+    pub(crate) fn next_end(&self) -> Option<Instant> {
+        self.live.values().filter_map(|request| request.ends_by).min()
+    }
+
+    /// Returns the requests whose time for `waitUntil` has passed.
+    pub(crate) fn expired(&self, now: Instant) -> Vec<u32> {
+        let expired = |request: &LiveRequest| request.ends_by.is_some_and(|end| end <= now);
+        self.live.iter().filter(|(_, request)| expired(request)).map(|(id, _)| *id).collect()
+    }
+
+    /// Returns the requests that nothing can continue if nothing is pending in the isolate: those
+    /// without a response, and those whose `waitUntil` is not over.
+    pub(crate) fn stuck(&self) -> Vec<(u32, bool)> {
+        let mut stuck: Vec<_> = self
+            .live
+            .iter()
+            .filter(|(_, request)| !request.is_answered || request.ends_by.is_some())
+            .map(|(id, request)| (*id, request.is_answered))
+            .collect();
+        stuck.sort_unstable();
+        stuck
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_request_without_a_response_is_stuck_and_one_that_streams_is_not() {
+        let mut requests = Requests::default();
+        let now = Instant::now();
+        for id in 1..=3 {
+            requests.begin(id, id == 3);
+        }
+        requests.get(1).unwrap().is_answered = true;
+        requests.responded_to(2, now);
+        assert_eq!(requests.stuck(), [(2, true), (3, false)]);
+        assert_eq!(requests.expired(now + WAIT_UNTIL_TIMEOUT), [2]);
+        requests.end(2);
+        assert!(!requests.is_live(2) && requests.next_end().is_none());
+    }
+
+    #[test]
+    fn a_body_is_expected_while_there_is_room_for_it() {
+        let mut requests = Requests::default();
+        requests.begin(1, true);
+        assert!(requests.expect_body());
+        requests.body_came(1, WINDOW_BYTES);
+        assert!(!requests.expect_body());
+        requests.body_was_read(1, 1);
+        assert!(requests.expect_body());
+        requests.body_ended(1);
+        assert!(!requests.expect_body());
+    }
+
+    #[test]
+    fn turns_are_summed_for_each_request() {
+        let mut requests = Requests::default();
+        requests.begin(1, false);
+        requests.begin(2, false);
+        let ms = Duration::from_millis;
+        assert_eq!(requests.charge(1, ms(3)), ms(3));
+        assert_eq!(requests.charge(2, ms(5)), ms(5));
+        assert_eq!(requests.charge(1, ms(4)), ms(7));
+        assert_eq!((requests.cpu(1), requests.charge(9, ms(1))), (ms(7), ms(1)));
+    }
+}

@@ -1,0 +1,272 @@
+//! The event loop of a Worker's isolate: many requests, one turn at a time.
+//!
+//! ```text
+//!  Request ──► running ── Response ──► sending ── BodyEnd ──► waitUntil ── settled ──► ended
+//!                 │                       │                       └─ 30 s ──────────────► ended
+//!                 ├─ error ───────────────┼─────────────────────► waitUntil
+//!                 ├─ Cancel ──────────────┴── signal, cancel() ─► waitUntil
+//!                 └─ nothing is pending in the isolate ──► an error, at once
+//! ```
+//!
+//! A turn is the JavaScript of one message or timer, with its microtasks. Its CPU time is charged
+//! to the request that it ran for.
+
+use std::time::{Duration, Instant};
+
+use v8::{Local, PinScope};
+
+use super::protocol::{BodyStart, ToWorker, monotonic_us};
+use crate::js_interface::EntryFunctions;
+use crate::messages::{Inbound, Inbox};
+use crate::natives::worker::set_current_request;
+use crate::shared_enums::RequestEvent;
+use crate::state::RunState;
+use crate::stop::{RunControl, StopReason};
+use crate::thread_clock::ThreadClock;
+use crate::{ErrorCode, LogLevel, RunError, event_loop, natives, rejections};
+
+/// The longest wait for a message. The loop then looks again.
+const MAX_WAIT: Duration = Duration::from_secs(3600);
+
+/// Serves requests until the isolate is stopped. Returns `None` if it has no state.
+/// `watch` is called before each turn with its request and the CPU time that the request has left,
+/// and returns a guard for the turn.
+pub(crate) fn serve<W>(
+    scope: &mut PinScope,
+    entries: &EntryFunctions,
+    control: &RunControl,
+    inbox: &mut dyn Inbox,
+    mut watch: impl FnMut(u32, Duration) -> W,
+) -> Option<StopReason> {
+    let clock = ThreadClock::of_the_reader();
+    let mut cpu_before = clock.read().unwrap_or_default();
+    loop {
+        if let Some(reason) = control.stopped() {
+            return Some(reason);
+        }
+        let state = scope.get_slot_mut::<RunState>()?;
+        let now = Instant::now();
+        let due = state.wake_at.map(|at| state.started() + Duration::from_secs_f64(at / 1000.0));
+        let is_due = due.is_some_and(|due| due <= now);
+        let expired = state.requests.expired(now);
+        let is_stuck = !is_due
+            && !state.requests.is_empty()
+            && !state.expects()
+            && !state.requests.expect_body()
+            && !state.requests.stuck().is_empty();
+        let turn = if let Some(id) = expired.first() {
+            Turn::Expire(
+                *id,
+                "The promises given to waitUntil() were not settled within 30 s after the response.",
+            )
+        } else if is_due {
+            Turn::Tick
+        } else {
+            let until = state.requests.next_end().into_iter().chain(due).min();
+            let wait = until.map_or(MAX_WAIT, |until| until.saturating_duration_since(now));
+            match inbox.wait(if is_stuck { Duration::ZERO } else { wait }) {
+                Some(received) => Turn::Message(received),
+                None if is_stuck => Turn::Unstick,
+                None => continue,
+            }
+        };
+        let state = scope.get_slot_mut::<RunState>()?;
+        let request = turn.request(state);
+        state.set_turn(request);
+        let left = state.limits.cpu.saturating_sub(state.requests.cpu(request));
+        let guard = watch(request, left);
+        take(scope, entries, turn);
+        drop(guard);
+        rejections::log(scope);
+        let cpu = clock.read().unwrap_or_default();
+        let state = scope.get_slot_mut::<RunState>()?;
+        // An error outside of all requests, such as one of a timer's callback, is only logged.
+        if let Some(Err(error)) = state.take_outcome() {
+            state.log(state.turn(), LogLevel::Error, error.to_string());
+        }
+        let used = state.requests.charge(state.turn(), cpu.saturating_sub(cpu_before));
+        if used > state.limits.cpu && control.stopped().is_none() {
+            control.stop(StopReason::Cpu);
+        }
+        cpu_before = cpu;
+    }
+}
+
+/// The cause of a turn.
+enum Turn {
+    Message(Inbound),
+    Tick,
+    /// Ends a request, with a text for its log.
+    Expire(u32, &'static str),
+    /// Ends the requests that nothing can continue.
+    Unstick,
+}
+
+impl Turn {
+    /// Returns the request that the turn runs for, as far as is known before it.
+    fn request(&self, state: &RunState) -> u32 {
+        match self {
+            Self::Message(Inbound::Worker(message)) => match message {
+                ToWorker::Request { id, .. }
+                | ToWorker::Chunk { id, .. }
+                | ToWorker::BodyEnd { id, .. }
+                | ToWorker::Credit { id, .. }
+                | ToWorker::Cancel { id } => *id,
+            },
+            Self::Message(Inbound::Answer { id, .. }) => state.request_of_call(*id).unwrap_or(0),
+            Self::Expire(id, _) => *id,
+            Self::Message(Inbound::Stopped) | Self::Tick | Self::Unstick => 0,
+        }
+    }
+}
+
+/// Runs one turn.
+fn take(scope: &mut PinScope, entries: &EntryFunctions, turn: Turn) {
+    match turn {
+        Turn::Tick => {
+            event_loop::tick(scope, entries);
+            set_current_request(scope, 0);
+        }
+        Turn::Expire(id, text) => expire(scope, entries, id, text),
+        Turn::Unstick => unstick(scope, entries),
+        Turn::Message(Inbound::Answer { id, answer }) => {
+            // The answer of a call that the end of its request has cancelled is dropped.
+            if scope.get_slot::<RunState>().is_some_and(|state| state.request_of_call(id).is_some()) {
+                event_loop::deliver(scope, entries, id, &answer);
+            }
+        }
+        Turn::Message(Inbound::Worker(message)) => receive(scope, entries, message),
+        Turn::Message(Inbound::Stopped) => {}
+    }
+}
+
+fn receive(scope: &mut PinScope, entries: &EntryFunctions, message: ToWorker) {
+    match message {
+        ToWorker::Request { id, head, body, sent_us } => {
+            let has_stream = matches!(body, BodyStart::Stream);
+            let queued_us = monotonic_us().saturating_sub(sent_us);
+            note(scope, |state| {
+                state.begin_request(id, has_stream);
+                if let Some(request) = state.requests.get(id) {
+                    request.queued_us = u32::try_from(queued_us).unwrap_or(u32::MAX);
+                }
+            });
+            v8::scope!(let scope, scope);
+            let headers = serde_json::to_string(&head.headers).unwrap_or_else(|_| "[]".into());
+            let cf = if head.cf.is_empty() { "{}" } else { head.cf.as_str() };
+            let texts =
+                [&head.method, &head.url, headers.as_str(), cf].map(|text| v8::String::new(scope, text));
+            let [Some(method), Some(url), Some(headers), Some(cf)] = texts else { return };
+            let content: Local<v8::Value> = match &body {
+                BodyStart::Empty => v8::undefined(scope).into(),
+                BodyStart::Whole(bytes) => array_buffer(scope, &bytes.0),
+                BodyStart::Stream => v8::Boolean::new(scope, true).into(),
+            };
+            let number = v8::Integer::new_from_unsigned(scope, id).into();
+            set_current_request(scope, id);
+            let arguments = [number, method.into(), url.into(), headers.into(), content, cf.into()];
+            event_loop::enter(scope, entries, &entries.fetch, &arguments);
+            set_current_request(scope, 0);
+        }
+        ToWorker::Chunk { id, bytes } => {
+            note(scope, |state| state.requests.body_came(id, bytes.0.len()));
+            v8::scope!(let scope, scope);
+            let buffer = array_buffer(scope, &bytes.0);
+            progress(scope, entries, id, RequestEvent::Chunk, buffer);
+        }
+        ToWorker::BodyEnd { id, error } => {
+            note(scope, |state| state.requests.body_ended(id));
+            v8::scope!(let scope, scope);
+            let text = error.and_then(|text| v8::String::new(scope, &text));
+            match text {
+                Some(text) => progress(scope, entries, id, RequestEvent::BodyError, text.into()),
+                None => progress_plain(scope, entries, id, RequestEvent::BodyEnd),
+            }
+        }
+        ToWorker::Credit { id, bytes } => {
+            v8::scope!(let scope, scope);
+            let bytes = v8::Integer::new_from_unsigned(scope, bytes).into();
+            progress(scope, entries, id, RequestEvent::Credit, bytes);
+        }
+        ToWorker::Cancel { id } => {
+            note(scope, |state| {
+                state.requests.body_ended(id);
+                if let Some(request) = state.requests.get(id) {
+                    request.is_answered = true;
+                }
+            });
+            progress_plain(scope, entries, id, RequestEvent::Cancel);
+            progress_plain(scope, entries, id, RequestEvent::Gone);
+        }
+    }
+}
+
+fn note(scope: &mut PinScope, note: impl FnOnce(&mut RunState)) {
+    if let Some(state) = scope.get_slot_mut::<RunState>() {
+        note(state);
+    }
+}
+
+/// Tells the Worker's code of an event of a request.
+fn progress(
+    scope: &mut PinScope,
+    entries: &EntryFunctions,
+    id: u32,
+    event: RequestEvent,
+    value: Local<v8::Value>,
+) {
+    let kind = v8::Integer::new(scope, event as i32).into();
+    let number = v8::Integer::new_from_unsigned(scope, id).into();
+    set_current_request(scope, id);
+    event_loop::enter(scope, entries, &entries.progress, &[kind, number, value]);
+    set_current_request(scope, 0);
+}
+
+fn progress_plain(scope: &mut PinScope, entries: &EntryFunctions, id: u32, event: RequestEvent) {
+    v8::scope!(let scope, scope);
+    let undefined = v8::undefined(scope).into();
+    progress(scope, entries, id, event, undefined);
+}
+
+fn expire(scope: &mut PinScope, entries: &EntryFunctions, id: u32, text: &str) {
+    note(scope, |state| state.log(id, LogLevel::Warn, text.to_owned()));
+    progress_plain(scope, entries, id, RequestEvent::Expire);
+    // In case the Worker's code was stopped: the request must not expire again.
+    if scope.get_slot::<RunState>().is_some_and(|state| state.requests.is_live(id)) {
+        note(scope, |state| _ = state.end_request(id));
+    }
+}
+
+/// Ends the requests that nothing can continue: no timer, call or body is pending in the isolate.
+fn unstick(scope: &mut PinScope, entries: &EntryFunctions) {
+    let stuck = scope.get_slot::<RunState>().map(|state| state.requests.stuck()).unwrap_or_default();
+    for (id, is_answered) in stuck {
+        if is_answered {
+            expire(
+                scope,
+                entries,
+                id,
+                "A promise given to waitUntil() can never be settled: nothing is pending.",
+            );
+            continue;
+        }
+        note(scope, |state| state.fail_request(id, never_answers()));
+        progress_plain(scope, entries, id, RequestEvent::Expire);
+    }
+}
+
+fn never_answers() -> RunError {
+    RunError::new(
+        ErrorCode::Exception,
+        "DeadlockError",
+        "The Worker would never answer: it awaits a promise that nothing can settle. No timer, call or body is pending.",
+    )
+    .with_hint("Look for a Promise whose resolve is never called.")
+}
+
+/// Returns a new ArrayBuffer with a copy of `data`.
+fn array_buffer<'s>(scope: &mut PinScope<'s, '_>, data: &[u8]) -> Local<'s, v8::Value> {
+    let buffer = v8::ArrayBuffer::new(scope, data.len());
+    natives::fill_buffer(buffer, |bytes| bytes.copy_from_slice(data));
+    buffer.into()
+}
