@@ -1,154 +1,149 @@
-//! Which fields of the configuration count, and how an environment overrides them.
+//! The configuration of one environment.
 
 use std::path::{Path, PathBuf};
 
 use serde_json::{Map, Value};
 
-use crate::error::{Place, Problem, ProjectError, Warning};
-use crate::folder::{Folder, Inside};
-use crate::tree::{self, Node};
+use crate::config_tree::{self, ConfigEntry, ConfigNode, NodeData};
+use crate::error::{ProjectError, ProjectProblem, ProjectWarning, SourceLocation};
+use crate::keys::{self, Environment, Support};
+use crate::module_kind::{RULE_TYPES, Rule};
+use crate::project::ProjectLimits;
+use crate::project_folder::ProjectFolder;
 
-/// Configuration files in wrangler's order of preference.
-pub const FILE_NAMES: [&str; 3] = ["wrangler.json", "wrangler.jsonc", "wrangler.toml"];
+/// The names of configuration files, in wrangler's order of preference.
+const FILE_NAMES: [&str; 3] = ["wrangler.json", "wrangler.jsonc", "wrangler.toml"];
 
-/// A configuration is a few kilobytes; a generated one with large `vars` may be more.
-const MAX_BYTES: u64 = 1024 * 1024;
+/// The bytes of a configuration file. Most have a few kilobytes; a generated one with large `vars`
+/// may have more.
+const MAX_CONFIG_BYTES: u64 = 1024 * 1024;
 
-/// Fields about deploying, building or observing on another platform: leaving them aside changes nothing in a run.
-const WITHOUT_EFFECT: [&str; 26] = [
-    "$schema",
-    "account_id",
-    "alias",
-    "base_dir",
-    "compliance_region",
-    "dev",
-    "find_additional_modules",
-    "keep_names",
-    "keep_vars",
-    "logpush",
-    "minify",
-    "no_bundle",
-    "observability",
-    "placement",
-    "preserve_file_names",
-    "preview_urls",
-    "previews",
-    "route",
-    "routes",
-    "send_metrics",
-    "tail_consumers",
-    "topLevelName",
-    "tsconfig",
-    "upload_source_maps",
-    "workers_dev",
-    "zone_id",
-];
-
-/// What the configuration says about one environment.
-#[derive(Debug)]
+/// The configuration of one environment, or of the top level.
+#[derive(Debug, Default)]
 pub(crate) struct Config {
     pub(crate) file: PathBuf,
     pub(crate) name: Option<String>,
-    pub(crate) main: String,
-    /// Where `main` stands: the place to name when the file is not there.
-    pub(crate) main_place: Place,
+    /// The entry module, and the location of the key for the error that its file is missing.
+    pub(crate) main: Option<(String, SourceLocation)>,
     pub(crate) compatibility_date: Option<String>,
     pub(crate) compatibility_flags: Vec<String>,
     pub(crate) vars: Map<String, Value>,
+    pub(crate) limits: ProjectLimits,
+    pub(crate) rules: Vec<Rule>,
+    /// Names and their constants, each with its location.
+    pub(crate) define: Vec<(String, String, SourceLocation)>,
+    pub(crate) alias: Vec<(String, String)>,
+    pub(crate) tsconfig: Option<String>,
+    pub(crate) jsx_factory: Option<String>,
+    pub(crate) jsx_fragment: Option<String>,
+    pub(crate) base_dir: Option<String>,
+    pub(crate) no_bundle: bool,
+    pub(crate) find_additional_modules: Option<bool>,
 }
 
-/// Finds and reads the configuration in a folder.
+/// Returns the configuration file of a folder.
+pub(crate) fn find(folder: &Path) -> Option<PathBuf> {
+    FILE_NAMES.iter().map(|name| folder.join(name)).find(|path| path.is_file())
+}
+
+/// Reads a configuration file.
 pub(crate) fn read(
-    folder: &Folder,
+    folder: &ProjectFolder,
+    file: &Path,
     environment: Option<&str>,
-    warnings: &mut Vec<Warning>,
+    warnings: &mut Vec<ProjectWarning>,
 ) -> Result<Config, ProjectError> {
-    let mut found: Vec<Inside> = Vec::new();
-    for name in FILE_NAMES {
-        found.extend(folder.find(name.as_ref())?);
+    let used = file.file_name().unwrap_or_default();
+    for other in FILE_NAMES.iter().skip_while(|name| used != **name).skip(1) {
+        let other = file.with_file_name(other);
+        if other.is_file() {
+            let message = format!("is ignored, because {} takes precedence", used.display());
+            warnings.push(ProjectWarning { location: SourceLocation::file(&other), message });
+        }
     }
-    let mut found = found.into_iter();
-    let Some(file) = found.next() else {
-        return Err(ProjectError::new(Place::file(folder.root()), Problem::NoConfiguration));
-    };
-    for other in found {
-        let used = file.path().file_name().unwrap_or_default().display();
-        let message = format!("is not read, because {used} is there too and comes first");
-        warnings.push(Warning { place: Place::file(other.path()), message });
-    }
-    let text = folder.read(&file, MAX_BYTES)?;
-    understood(file.path(), &text, environment, warnings)
+    let found = folder.find(file)?.ok_or_else(|| {
+        let missing = std::io::Error::from(std::io::ErrorKind::NotFound);
+        ProjectError::new(SourceLocation::file(file), ProjectProblem::Io(missing))
+    })?;
+    let text = folder.read(&found, MAX_CONFIG_BYTES)?;
+    parse(found.path(), &text, environment, warnings)
 }
 
-/// What the text of a configuration says. Its format is that of the file's name.
-pub(crate) fn understood(
+/// Reads the text of a configuration file. The extension of the file decides the format.
+pub(crate) fn parse(
     file: &Path,
     text: &str,
     environment: Option<&str>,
-    warnings: &mut Vec<Warning>,
+    warnings: &mut Vec<ProjectWarning>,
 ) -> Result<Config, ProjectError> {
     let is_toml = file.extension().is_some_and(|extension| extension == "toml");
     let (format, parsed) = match is_toml {
-        true => ("TOML", tree::parse_toml(text)),
-        false => ("JSON", tree::parse_jsonc(text)),
+        true => ("TOML", config_tree::parse_toml(text)),
+        false => ("JSON", config_tree::parse_jsonc(text)),
     };
     let root = parsed.map_err(|failure| {
-        let problem = Problem::Syntax { format, message: failure.message };
-        ProjectError::new(Place::at(file, text, failure.offset), problem)
+        let problem = ProjectProblem::Syntax { format, message: failure.message };
+        ProjectError::new(SourceLocation::at(file, text, failure.offset), problem)
     })?;
-    Reader { file: file.to_owned(), text, warnings }.config(&root, environment)
+    ConfigReader { file: file.to_owned(), text, warnings }.config(&root, environment)
 }
 
-struct Reader<'a> {
+/// A reader of one configuration file.
+struct ConfigReader<'a> {
     file: PathBuf,
     text: &'a str,
-    warnings: &'a mut Vec<Warning>,
+    warnings: &'a mut Vec<ProjectWarning>,
 }
 
-impl Reader<'_> {
-    fn config(mut self, root: &Node, environment: Option<&str>) -> Result<Config, ProjectError> {
+/// A value of the configuration, if there is one, and its path: `env.staging.main`.
+struct Field<'n> {
+    node: Option<&'n ConfigNode>,
+    path: String,
+}
+
+impl<'n> Field<'n> {
+    /// Finds the value of a key for the chosen environment, as the table of keys has it.
+    fn find(root: &'n ConfigNode, chosen: Option<(&str, &'n ConfigNode)>, name: &str) -> Self {
+        let support = keys::find(name).map(|key| key.support);
+        let inherited = matches!(support, Some(Support::Read(Environment::Inherited, _)));
+        match chosen {
+            Some((environment, node)) if node.get(name).is_some() || !inherited => {
+                Self { node: node.get(name), path: format!("env.{environment}.{name}") }
+            }
+            _ => Self { node: root.get(name), path: name.to_owned() },
+        }
+    }
+}
+
+impl ConfigReader<'_> {
+    fn config(mut self, root: &ConfigNode, environment: Option<&str>) -> Result<Config, ProjectError> {
         if root.entries().is_none() {
             return Err(self.wrong_type(root, "the configuration", "an object"));
         }
-        self.warn_of_unknown(root, "", true);
+        self.warn_of_unsupported(root, "", true);
         let chosen = match environment {
             Some(name) => Some((name, self.environment(root, name)?)),
             None => None,
         };
         if let Some((name, node)) = chosen {
-            self.warn_of_unknown(node, &format!("env.{name}."), false);
+            self.warn_of_unsupported(node, &format!("env.{name}."), false);
         }
 
-        // `main`, `compatibility_date` and `compatibility_flags` are inherited. `name` is too, with the environment's
-        // name appended, so that environments can run side by side. `vars` is not inherited: an environment without
-        // `vars` has none, as in wrangler.
-        let inherited = |field: &'static str| match chosen {
-            Some((name, node)) if node.get(field).is_some() => {
-                (node.get(field), format!("env.{name}.{field}"))
-            }
-            _ => (root.get(field), field.to_owned()),
-        };
+        let field = |name: &'static str| Field::find(root, chosen, name);
         let name = match chosen {
+            // Environments of one project can run side by side, so each has a name of its own.
             Some((environment, node)) if node.get("name").is_none() => {
-                self.string(root.get("name"), "name")?.map(|name| format!("{name}-{environment}"))
+                self.string(&field("name"))?.map(|name| format!("{name}-{environment}"))
             }
-            _ => {
-                let (node, field) = inherited("name");
-                self.string(node, &field)?
-            }
+            _ => self.string(&field("name"))?,
         };
-        let (main_node, main_field) = inherited("main");
-        let main = self.string(main_node, &main_field)?;
-        let (Some(main), Some(main_node)) = (main, main_node) else {
-            return Err(ProjectError::new(Place::file(&self.file), Problem::NoMain));
+        let main_field = field("main");
+        let main = match (self.string(&main_field)?, main_field.node) {
+            (Some(main), Some(node)) => Some((main, SourceLocation::at(&self.file, self.text, node.offset))),
+            _ => None,
         };
-        let (date, date_field) = inherited("compatibility_date");
-        let (flags, flags_field) = inherited("compatibility_flags");
-        let (vars, vars_field) = match chosen {
-            Some((name, node)) => (node.get("vars"), format!("env.{name}.vars")),
-            None => (root.get("vars"), "vars".to_owned()),
-        };
-        if let (Some((name, _)), None, Some(top)) = (chosen, vars, root.get("vars")) {
+        let vars = field("vars");
+        if let (Some((name, _)), None, Some(top)) = (chosen, vars.node, root.get("vars")) {
             let message =
                 format!("`vars` is not inherited: the environment {name:?} has no variables of its own");
             self.warn(top.offset, message);
@@ -156,15 +151,77 @@ impl Reader<'_> {
         Ok(Config {
             name,
             main,
-            main_place: Place::at(&self.file, self.text, main_node.offset),
-            compatibility_date: self.string(date, &date_field)?,
-            compatibility_flags: self.strings(flags, &flags_field)?,
-            vars: self.object(vars, &vars_field)?,
+            compatibility_date: self.string(&field("compatibility_date"))?,
+            compatibility_flags: self.strings(&field("compatibility_flags"))?,
+            vars: self.object(&vars)?,
+            limits: self.limits(&field("limits"))?,
+            rules: self.rules(&field("rules"))?,
+            define: self.pairs(&field("define"))?,
+            alias: self.pairs(&field("alias"))?.into_iter().map(|(name, value, _)| (name, value)).collect(),
+            tsconfig: self.string(&field("tsconfig"))?,
+            jsx_factory: self.string(&field("jsx_factory"))?,
+            jsx_fragment: self.string(&field("jsx_fragment"))?,
+            base_dir: self.string(&field("base_dir"))?,
+            no_bundle: self.boolean(&field("no_bundle"))?.unwrap_or(false),
+            find_additional_modules: self.boolean(&field("find_additional_modules"))?,
             file: self.file,
         })
     }
 
-    fn environment<'n>(&self, root: &'n Node, name: &str) -> Result<&'n Node, ProjectError> {
+    /// Reads `rules`: an array of `{ type, globs, fallthrough }`.
+    fn rules(&mut self, field: &Field<'_>) -> Result<Vec<Rule>, ProjectError> {
+        let Some(node) = field.node else { return Ok(Vec::new()) };
+        let wrong_type = self.wrong_type(node, &field.path, "an array of objects with `type` and `globs`");
+        let NodeData::Array(items) = &node.data else { return Err(wrong_type) };
+        let mut rules = Vec::new();
+        for (index, item) in items.iter().enumerate() {
+            let part =
+                |name: &str| Field { node: item.get(name), path: format!("{}[{index}].{name}", field.path) };
+            let (Some(kind), globs) = (self.string(&part("type"))?, self.strings(&part("globs"))?) else {
+                return Err(wrong_type);
+            };
+            match RULE_TYPES.iter().find(|(name, _)| *name == kind) {
+                Some((_, loader)) => rules.push(Rule {
+                    loader: *loader,
+                    globs,
+                    fallthrough: self.boolean(&part("fallthrough"))?.unwrap_or(false),
+                }),
+                None => {
+                    let known: Vec<&str> = RULE_TYPES.iter().map(|(name, _)| *name).collect();
+                    let message = format!(
+                        "the rule type {kind:?} is not supported by isolet, which has {}",
+                        known.join(", ")
+                    );
+                    self.warn(item.offset, message);
+                }
+            }
+        }
+        Ok(rules)
+    }
+
+    /// Reads an object of strings, with the location of each value.
+    fn pairs(&self, field: &Field<'_>) -> Result<Vec<(String, String, SourceLocation)>, ProjectError> {
+        let Some(node) = field.node else { return Ok(Vec::new()) };
+        let wrong_type = |node: &ConfigNode| self.wrong_type(node, &field.path, "an object of strings");
+        let entries = node.entries().ok_or_else(|| wrong_type(node))?;
+        let pair = |entry: &ConfigEntry| {
+            let value = entry.value.as_str().ok_or_else(|| wrong_type(&entry.value))?;
+            let location = SourceLocation::at(&self.file, self.text, entry.value.offset);
+            Ok((entry.key.clone(), value.to_owned(), location))
+        };
+        entries.iter().map(pair).collect()
+    }
+
+    fn boolean(&self, field: &Field<'_>) -> Result<Option<bool>, ProjectError> {
+        let Some(node) = field.node else { return Ok(None) };
+        match node.data {
+            NodeData::Bool(value) => Ok(Some(value)),
+            _ => Err(self.wrong_type(node, &field.path, "true or false")),
+        }
+    }
+
+    /// Returns the object `env.NAME`.
+    fn environment<'n>(&self, root: &'n ConfigNode, name: &str) -> Result<&'n ConfigNode, ProjectError> {
         let environments = root.get("env");
         if let Some(node) = environments.and_then(|environments| environments.get(name)) {
             return match node.entries() {
@@ -172,86 +229,91 @@ impl Reader<'_> {
                 None => Err(self.wrong_type(node, &format!("env.{name}"), "an object")),
             };
         }
-        let known = environments.and_then(Node::entries).unwrap_or_default();
+        let known = environments.and_then(ConfigNode::entries).unwrap_or_default();
         let known: Vec<&str> = known.iter().map(|entry| entry.key.as_str()).collect();
         let known = if known.is_empty() { "none".to_owned() } else { known.join(", ") };
-        let problem = Problem::NoEnvironment { name: name.to_owned(), known };
-        Err(ProjectError::new(Place::file(&self.file), problem))
+        let problem = ProjectProblem::NoEnvironment { name: name.to_owned(), known };
+        Err(ProjectError::new(SourceLocation::file(&self.file), problem))
     }
 
-    fn warn_of_unknown(&mut self, node: &Node, prefix: &str, top: bool) {
+    /// Warns of the unknown and unsupported keys of an object.
+    fn warn_of_unsupported(&mut self, node: &ConfigNode, prefix: &str, is_top_level: bool) {
         for entry in node.entries().unwrap_or_default() {
             let key = entry.key.as_str();
-            let known =
-                matches!(key, "name" | "main" | "compatibility_date" | "compatibility_flags" | "vars")
-                    || (top && key == "env")
-                    || WITHOUT_EFFECT.contains(&key);
-            if known {
-                continue;
-            }
-            let effect = match key {
-                "kv_namespaces"
-                | "d1_databases"
-                | "r2_buckets"
-                | "durable_objects"
-                | "queues"
-                | "services"
-                | "ai"
-                | "vectorize"
-                | "hyperdrive"
-                | "analytics_engine_datasets"
-                | "browser"
-                | "workflows"
-                | "assets"
-                | "send_email"
-                | "images"
-                | "secrets_store_secrets" => "its bindings are missing from `env`",
-                "build" => "run the build yourself and point `main` at what it writes",
-                "rules" => "modules are told apart by their extension alone",
-                "define" => "names are not replaced in the source",
-                "triggers" => "`scheduled` is never called",
-                "limits" => "the limits of isolet apply",
-                _ => "it is left aside",
+            let consequence = match keys::find(key).map(|known| known.support) {
+                Some(Support::Read(Environment::TopLevelOnly, _)) if !is_top_level => keys::UNKNOWN_KEY,
+                Some(Support::Read(..) | Support::NoEffect) => continue,
+                Some(Support::Unsupported(consequence)) => consequence,
+                None => keys::UNKNOWN_KEY,
             };
-            self.warn(entry.key_offset, format!("`{prefix}{key}` is not supported by isolet: {effect}"));
+            self.warn_of_key(entry, &format!("{prefix}{key}"), consequence);
         }
     }
 
-    fn string(&self, node: Option<&Node>, field: &str) -> Result<Option<String>, ProjectError> {
-        let Some(node) = node else { return Ok(None) };
+    fn string(&self, field: &Field<'_>) -> Result<Option<String>, ProjectError> {
+        let Some(node) = field.node else { return Ok(None) };
         match node.as_str() {
             Some(text) => Ok(Some(text.to_owned())),
-            None => Err(self.wrong_type(node, field, "a string")),
+            None => Err(self.wrong_type(node, &field.path, "a string")),
         }
     }
 
-    fn strings(&self, node: Option<&Node>, field: &str) -> Result<Vec<String>, ProjectError> {
-        let Some(node) = node else { return Ok(Vec::new()) };
-        let tree::Data::Array(items) = &node.data else {
-            return Err(self.wrong_type(node, field, "an array of strings"));
-        };
-        let strings = items.iter().map(|item| match item.as_str() {
-            Some(text) => Ok(text.to_owned()),
-            None => Err(self.wrong_type(item, field, "an array of strings")),
-        });
+    fn strings(&self, field: &Field<'_>) -> Result<Vec<String>, ProjectError> {
+        let Some(node) = field.node else { return Ok(Vec::new()) };
+        let wrong_type = |node| self.wrong_type(node, &field.path, "an array of strings");
+        let NodeData::Array(items) = &node.data else { return Err(wrong_type(node)) };
+        let strings =
+            items.iter().map(|item| item.as_str().map(str::to_owned).ok_or_else(|| wrong_type(item)));
         strings.collect()
     }
 
-    fn object(&self, node: Option<&Node>, field: &str) -> Result<Map<String, Value>, ProjectError> {
-        let Some(node) = node else { return Ok(Map::new()) };
+    fn object(&self, field: &Field<'_>) -> Result<Map<String, Value>, ProjectError> {
+        let Some(node) = field.node else { return Ok(Map::new()) };
         match node.to_json() {
             Value::Object(map) => Ok(map),
-            _ => Err(self.wrong_type(node, field, "an object")),
+            _ => Err(self.wrong_type(node, &field.path, "an object")),
         }
     }
 
-    fn warn(&mut self, offset: usize, message: String) {
-        self.warnings.push(Warning { place: Place::at(&self.file, self.text, offset), message });
+    fn limits(&mut self, field: &Field<'_>) -> Result<ProjectLimits, ProjectError> {
+        let mut limits = ProjectLimits::default();
+        let Some(node) = field.node else { return Ok(limits) };
+        let entries = node.entries().ok_or_else(|| self.wrong_type(node, &field.path, "an object"))?;
+        for entry in entries {
+            let path = format!("{}.{}", field.path, entry.key);
+            let limit = match entry.key.as_str() {
+                "cpu_ms" => &mut limits.cpu_ms,
+                "subrequests" => &mut limits.subrequests,
+                _ => {
+                    self.warn_of_key(entry, &path, keys::UNKNOWN_KEY);
+                    continue;
+                }
+            };
+            *limit = Some(self.positive_integer(&entry.value, &path)?);
+        }
+        Ok(limits)
     }
 
-    fn wrong_type(&self, node: &Node, field: &str, expected: &'static str) -> ProjectError {
-        let problem = Problem::WrongType { field: field.to_owned(), expected, found: node.kind() };
-        ProjectError::new(Place::at(&self.file, self.text, node.offset), problem)
+    fn positive_integer(&self, node: &ConfigNode, path: &str) -> Result<u64, ProjectError> {
+        let number = match &node.data {
+            NodeData::Number(number) => number.as_u64().filter(|number| *number > 0),
+            _ => None,
+        };
+        number.ok_or_else(|| self.wrong_type(node, path, "a whole number of at least 1"))
+    }
+
+    fn warn_of_key(&mut self, entry: &ConfigEntry, path: &str, consequence: &str) {
+        self.warn(entry.key_offset, format!("`{path}` is not supported by isolet: {consequence}"));
+    }
+
+    fn warn(&mut self, offset: usize, message: String) {
+        self.warnings
+            .push(ProjectWarning { location: SourceLocation::at(&self.file, self.text, offset), message });
+    }
+
+    fn wrong_type(&self, node: &ConfigNode, field: &str, expected: &'static str) -> ProjectError {
+        let problem = ProjectProblem::WrongType { field: field.to_owned(), expected, found: node.kind() };
+        ProjectError::new(SourceLocation::at(&self.file, self.text, node.offset), problem)
     }
 }
 

@@ -1,14 +1,15 @@
-//! `.dev.vars`: local values for variables and secrets, in the form that the npm package `dotenv` reads.
+//! `.dev.vars`: local values for variables and secrets, in the format of the npm package `dotenv`.
 //!
-//! A line is `NAME=value` (also `export NAME=value` and `NAME: value`). A value in `'`, `"` or `` ` `` may span lines;
-//! inside `"` the sequences `\n` and `\r` are line breaks. Without quotes a `#` starts a comment. All values are
-//! strings, and of a repeated name the last one counts.
+//! A line is `NAME=value` (also `export NAME=value` and `NAME: value`). A value in `'`, `"` or
+//! `` ` `` may span lines; inside `"` the sequences `\n` and `\r` are line breaks. Without quotes a
+//! `#` starts a comment. All values are strings, and of a repeated name the last one counts.
 
-/// A line that is none of the above, by byte offset. `dotenv` drops such lines in silence, which hides mistakes.
-pub(crate) type Malformed = usize;
+/// The byte offset of a malformed line. `dotenv` ignores such lines without a message, which hides
+/// mistakes.
+pub(crate) type MalformedLine = usize;
 
-/// Names and values in order of the file, and the lines that make no sense.
-pub(crate) fn parse(text: &str) -> (Vec<(String, String)>, Vec<Malformed>) {
+/// Returns the names and values in order of the file, and the malformed lines.
+pub(crate) fn parse(text: &str) -> (Vec<(String, String)>, Vec<MalformedLine>) {
     let mut pairs = Vec::new();
     let mut malformed = Vec::new();
     let mut offset = 0;
@@ -22,7 +23,7 @@ pub(crate) fn parse(text: &str) -> (Vec<(String, String)>, Vec<Malformed>) {
                 let (value, used) = value(&rest[value_at..], line.len() - value_at);
                 pairs.push((name.to_owned(), value));
                 offset += value_at + used;
-                // The end of the line: what follows a closing quote is a comment or is ignored.
+                // The rest of the line behind a closing quote is ignored.
                 offset += text[offset..].find('\n').map_or(text.len() - offset, |newline| newline + 1);
                 continue;
             }
@@ -32,12 +33,14 @@ pub(crate) fn parse(text: &str) -> (Vec<(String, String)>, Vec<Malformed>) {
     (pairs, malformed)
 }
 
+/// The content of a line.
 enum Line<'a> {
     Blank,
     Malformed,
     Assignment { name: &'a str, value_at: usize },
 }
 
+/// Reads the name of an assignment.
 fn assignment(line: &str) -> Line<'_> {
     let mut rest = line.trim_start();
     if rest.is_empty() || rest.starts_with('#') {
@@ -62,7 +65,8 @@ fn assignment(line: &str) -> Line<'_> {
     Line::Assignment { name, value_at: line.len() - after.len() + spaces + 1 }
 }
 
-/// The value at the start of `text` and how many bytes of it were used; `line` is where the first line ends.
+/// Returns the value at the start of `text` and its length in bytes. `line` is the length of the
+/// first line.
 fn value(text: &str, line: usize) -> (String, usize) {
     let spaces = text.len() - text.trim_start_matches([' ', '\t']).len();
     let quote = text[spaces..].chars().next().filter(|c| matches!(c, '\'' | '"' | '`'));
@@ -79,7 +83,7 @@ fn value(text: &str, line: usize) -> (String, usize) {
     (raw.to_owned(), line - usize::from(text[..line].ends_with('\n')))
 }
 
-/// The offset of the quote that ends a value. A quote after a backslash does not.
+/// Returns the offset of the quote that ends a value. A quote after a backslash does not end it.
 fn closing(text: &str, quote: char) -> Option<usize> {
     let mut escaped = false;
     for (index, c) in text.char_indices() {
@@ -109,7 +113,7 @@ mod tests {
     }
 
     #[test]
-    fn plain_values() {
+    fn plain_values_are_read() {
         for (text, value) in [
             ("A=1", "1"),
             ("A = spaced out  \n", "spaced out"),
@@ -126,7 +130,7 @@ mod tests {
     }
 
     #[test]
-    fn quoted_values() {
+    fn quoted_values_are_read() {
         for (text, value) in [
             ("A='x # y' # comment", "x # y"),
             ("A=\"a\\nb\"", "a\nb"),
@@ -141,7 +145,7 @@ mod tests {
     }
 
     #[test]
-    fn several_lines_and_faults() {
+    fn malformed_lines_are_reported() {
         let text = "# head\n\nA=1\nnonsense here\nB=\"x\ny\"\n=3\nC=`z`\n";
         let (pairs, malformed) = parse(text);
         let names: Vec<&str> = pairs.iter().map(|(name, _)| name.as_str()).collect();
@@ -151,7 +155,7 @@ mod tests {
 
     #[test]
     fn many_unfinished_quotes_take_linear_time() {
-        // Each line looks for its closing quote; odd counts must not make that quadratic in practice.
+        // Each line searches for its closing quote. An odd count must not make that quadratic.
         let text = "A=\"x\n".repeat(20_001);
         let started = std::time::Instant::now();
         assert!(!parse(&text).0.is_empty());

@@ -1,28 +1,29 @@
-//! What can be wrong with a project, and where.
+//! Errors and warnings, with their location in the project.
 
 use std::fmt;
 use std::path::{Path, PathBuf};
 
-/// A place in a file. Lines and columns count from 1; columns count characters, as editors do.
+/// A location in a file. Lines and columns count from 1; columns count characters, as editors do.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Place {
+pub struct SourceLocation {
     /// The file.
     pub file: PathBuf,
-    /// The line; absent when the file as a whole is meant.
+    /// The line; `None` for the file as a whole.
     pub line: Option<u32>,
-    /// The column; absent when the file as a whole is meant.
+    /// The column; `None` for the file as a whole.
     pub column: Option<u32>,
 }
 
-impl Place {
-    /// The file as a whole.
+impl SourceLocation {
+    /// Returns the location of a file as a whole.
     pub fn file(file: &Path) -> Self {
         Self { file: file.to_owned(), line: None, column: None }
     }
 
-    /// The byte `offset` of the text in `file`. An offset past the end means the end.
+    /// Returns the location of the byte `offset` in the text of `file`. An offset after the end
+    /// means the end.
     pub fn at(file: &Path, text: &str, offset: usize) -> Self {
-        // Parsers may point into the middle of a character or past the end of the text.
+        // Parsers may return an offset inside a character or after the end of the text.
         let before = &text[..text.floor_char_boundary(offset)];
         let line_start = before.rfind('\n').map_or(0, |newline| newline + 1);
         let count = |n: usize| u32::try_from(n).unwrap_or(u32::MAX);
@@ -34,7 +35,7 @@ impl Place {
     }
 }
 
-impl fmt::Display for Place {
+impl fmt::Display for SourceLocation {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}", self.file.display())?;
         if let (Some(line), Some(column)) = (self.line, self.column) {
@@ -44,146 +45,168 @@ impl fmt::Display for Place {
     }
 }
 
-/// Something in the project that isolet leaves aside; the project runs without it.
+/// A part of the project that isolet ignores. The project runs without it.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Warning {
-    /// Where it stands.
-    pub place: Place,
-    /// What is left aside and what that means.
+pub struct ProjectWarning {
+    /// The location of the part.
+    pub location: SourceLocation,
+    /// The part, and the consequence.
     pub message: String,
 }
 
-impl fmt::Display for Warning {
+impl fmt::Display for ProjectWarning {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}: {}", self.place, self.message)
+        write!(f, "{}: {}", self.location, self.message)
     }
 }
 
 /// A project that cannot run.
 #[derive(Debug, thiserror::Error)]
-#[error("{place}: {problem}")]
+#[error("{location}: {problem}")]
 pub struct ProjectError {
-    /// Where.
-    pub place: Place,
-    /// What.
+    /// The location of the problem.
+    pub location: SourceLocation,
+    /// The problem.
     #[source]
-    pub problem: Problem,
+    pub problem: ProjectProblem,
 }
 
 impl ProjectError {
-    pub(crate) fn new(place: Place, problem: Problem) -> Self {
-        Self { place, problem }
+    pub(crate) fn new(location: SourceLocation, problem: ProjectProblem) -> Self {
+        Self { location, problem }
     }
 }
 
-/// What is wrong with a project. The text says what to do next where that is not plain.
+/// A problem of a project. The message has the next step where it is not obvious.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
-pub enum Problem {
-    /// The folder has no configuration.
-    #[error("no wrangler.json, wrangler.jsonc or wrangler.toml in this folder")]
+pub enum ProjectProblem {
+    /// Neither the folder nor one above it has a configuration file.
+    #[error(
+        "no wrangler.json, wrangler.jsonc or wrangler.toml in this folder or above it; name the entry module instead \
+         (isolet dev src/index.ts), or the configuration (isolet dev --config FILE)"
+    )]
     NoConfiguration,
-    /// The configuration is not what its file name says.
+    /// A file does not have the format of its extension.
     #[error("not valid {format}: {message}")]
     Syntax {
-        /// `JSON`, `TOML`, `TypeScript`, …
+        /// The format: `JSON`, `TOML`, `TypeScript`, …
         format: &'static str,
-        /// The parser's words.
+        /// The parser's message.
         message: String,
     },
     /// A field has the wrong type.
     #[error("`{field}` must be {expected}, but is {found}")]
     WrongType {
-        /// The field, with dots: `env.staging.main`.
+        /// The path of the field: `env.staging.main`.
         field: String,
-        /// What it has to be.
+        /// The expected type.
         expected: &'static str,
-        /// What it is.
+        /// The actual type.
         found: &'static str,
     },
-    /// No entry module is named.
+    /// The configuration has no `main`.
     #[error("`main` is missing: name the entry module, for example \"main\": \"src/index.ts\"")]
     NoMain,
-    /// The environment asked for is not in the configuration.
-    #[error("there is no environment {name:?} in the configuration (it has: {known})")]
+    /// The requested environment is not in the configuration.
+    #[error("environment {name:?} not found in the configuration (it has: {known})")]
     NoEnvironment {
-        /// The one asked for.
+        /// The requested environment.
         name: String,
-        /// Those that exist.
+        /// The environments of the configuration.
         known: String,
     },
     /// A file cannot be read.
     #[error("cannot be read: {0}")]
     Io(#[source] std::io::Error),
-    /// A file is no UTF-8 text.
+    /// A file is not UTF-8 text.
     #[error("is not UTF-8 text")]
     NotText,
-    /// A file's path is no UTF-8 text.
+    /// A file's path is not UTF-8 text.
     #[error("has a path that is not UTF-8, which module names must be")]
     PathNotText,
-    /// A directory, device, pipe or socket.
+    /// The path is a directory, device, pipe or socket.
     #[error("is not a regular file")]
     NotAFile,
-    /// One file is too large.
+    /// A file is too large.
     #[error("is larger than {limit} bytes")]
     FileTooLarge {
-        /// The largest size.
+        /// The largest size in bytes.
         limit: u64,
     },
     /// All modules together are too large, or too many.
     #[error("the project reaches more than {limit} {unit} of modules; is `main` the right file?")]
     ProjectTooLarge {
-        /// How many are allowed.
+        /// The allowed number.
         limit: u64,
-        /// `bytes` or `files`.
+        /// The unit: `bytes` or `files`.
         unit: &'static str,
     },
-    /// A text nests so many brackets that parsing it needs more stack than there is.
+    /// A text has so many brackets that parsing it may need more stack than is allowed.
     #[error("has so many brackets that parsing it could need {needed} bytes of stack")]
     TooDeep {
-        /// The stack for the worst case.
+        /// The stack for the worst case, in bytes.
         needed: u64,
     },
-    /// A path leads out of the project.
-    #[error("{path:?} leads out of the project's folder; only files inside it are read")]
+    /// A file may not be read.
+    #[error(
+        "{path:?} is outside the project's folder; only files inside it, in the workspace around it and in node_modules \
+         of the folders above are read"
+    )]
     OutsideProject {
         /// The path or specifier as written.
         path: String,
     },
-    /// A relative import finds no file.
-    #[error("{specifier:?} is not there (looked for {tried})")]
+    /// A relative import does not find a file.
+    #[error("{specifier:?} not found (tried {tried})")]
     ModuleNotFound {
-        /// As written.
+        /// The specifier as written.
         specifier: String,
-        /// File names looked for.
+        /// The names of the files that were tried.
         tried: String,
     },
-    /// A package is imported.
-    #[error(
-        "imports the package {specifier:?}, and isolet does not bundle packages yet: run a bundler first (for example \
-         esbuild --bundle --format=esm --external:cloudflare:workers) and point `main` at what it writes"
-    )]
+    /// A package is not installed.
+    #[error("the package {package:?} is not installed: run `npm install {package}` in the project's folder")]
     Package {
-        /// As written.
+        /// The specifier as written.
         specifier: String,
+        /// The name of the package.
+        package: String,
     },
-    /// A module that Workers or Node.js have built in and isolet has not.
+    /// A package or `tsconfig.json` does not allow a specifier.
+    #[error("cannot be resolved: {message}")]
+    Resolution {
+        /// The message of the resolver.
+        message: String,
+    },
+    /// A module is built into Workers or Node.js, but not into isolet.
     #[error(
         "imports {specifier:?}, which isolet does not have; its only built-in module is \"cloudflare:workers\""
     )]
     NoSuchBuiltIn {
-        /// As written.
+        /// The specifier as written.
         specifier: String,
     },
-    /// A file of a kind that isolet cannot load.
+    /// A file has an extension that isolet cannot load.
     #[error(
-        "is a {extension:?} file; isolet loads .ts, .mts, .js, .mjs, .json, .txt, .html and .sql ({hint})"
+        "is a {extension:?} file, and no rule says what it is: add one to `rules` in the configuration, such as \
+         {{ \"type\": \"Text\", \"globs\": [\"**/*{extension}\"], \"fallthrough\": true }}"
     )]
     UnknownKind {
         /// The file's extension, with the dot.
         extension: String,
-        /// What to do instead.
-        hint: &'static str,
+    },
+    /// A decorator of the standard is used.
+    #[error(
+        "decorators of the ECMAScript standard are not supported yet: compile the project first, or use \
+         \"experimentalDecorators\" in tsconfig.json if these are TypeScript's older ones"
+    )]
+    Decorators,
+    /// A rule of the configuration is not valid.
+    #[error("`rules` is not valid: {message}")]
+    Rules {
+        /// The part that is not valid.
+        message: String,
     },
 }
 
@@ -192,14 +215,14 @@ mod tests {
     use super::*;
 
     #[test]
-    fn places_count_characters_from_one() {
+    fn locations_count_characters_from_one() {
         let text = "a\néé x\n";
-        let place = |offset| Place::at(Path::new("f"), text, offset).to_string();
-        assert_eq!(place(0), "f:1:1");
-        assert_eq!(place(2), "f:2:1");
-        assert_eq!(place(3), "f:2:1", "inside a character means its start");
-        assert_eq!(place(7), "f:2:4");
-        assert_eq!(place(999), "f:3:1");
-        assert_eq!(Place::file(Path::new("f")).to_string(), "f");
+        let location = |offset| SourceLocation::at(Path::new("f"), text, offset).to_string();
+        assert_eq!(location(0), "f:1:1");
+        assert_eq!(location(2), "f:2:1");
+        assert_eq!(location(3), "f:2:1", "an offset inside a character means its start");
+        assert_eq!(location(7), "f:2:4");
+        assert_eq!(location(999), "f:3:1");
+        assert_eq!(SourceLocation::file(Path::new("f")).to_string(), "f");
     }
 }

@@ -1,34 +1,46 @@
-//! What must hold of any text in a project: for the fuzz target in `fuzz/` and for tests.
+//! Properties of every text in a project, for the fuzz target in `fuzz/` and for tests.
 
 use std::path::Path;
 
-use crate::{ProjectError, config, dev_vars, imports};
+use crate::imports::{self, Types};
+use crate::module_kind::{Goal, Language};
+use crate::{ProjectError, config, dev_vars, text_edits};
 
-/// A configuration in both formats, `.dev.vars` and a module: what is wrong is wrong at a place in the text.
+/// Reads a text as a configuration in both formats, as `.dev.vars` and as a module, and checks that
+/// the locations of errors are in the text.
 ///
 /// # Panics
-/// If that does not hold.
+/// Panics if a location is not.
 pub fn project(text: &str) {
     for file in ["wrangler.jsonc", "wrangler.toml"] {
         for environment in [None, Some("production")] {
             let mut warnings = Vec::new();
-            if let Err(error) = config::understood(Path::new(file), text, environment, &mut warnings) {
-                is_in(text, &error);
+            if let Err(error) = config::parse(Path::new(file), text, environment, &mut warnings) {
+                assert_in_text(text, &error);
             }
         }
     }
     let (_, malformed) = dev_vars::parse(text);
     assert!(malformed.iter().all(|at| text.is_char_boundary(*at)), "{malformed:?}");
     for typescript in [false, true] {
-        match imports::scan(Path::new("index.ts"), text, typescript) {
-            Ok(found) => assert!(found.iter().all(|import| import.offset < text.len()), "{found:?}"),
-            Err(error) => is_in(text, &error),
+        let language = Language { typescript, jsx: !typescript, goal: Goal::Either };
+        let types = Types { elide: typescript, drop: typescript };
+        match imports::scan(Path::new("index.ts"), text, language, types) {
+            Ok(scan) => {
+                let in_text = scan.imports.iter().all(|import| import.offset < text.len());
+                assert!(in_text, "{:?}", scan.imports);
+                let mut blanked = text.to_owned();
+                text_edits::blank(&mut blanked, &scan.types);
+                assert_eq!(blanked.len(), text.len());
+            }
+            Err(error) => assert_in_text(text, &error),
         }
     }
 }
 
-fn is_in(text: &str, error: &ProjectError) {
-    let (Some(line), Some(column)) = (error.place.line, error.place.column) else { return };
+/// Checks that the location of an error is in the text.
+fn assert_in_text(text: &str, error: &ProjectError) {
+    let (Some(line), Some(column)) = (error.location.line, error.location.column) else { return };
     let of_line = text.split('\n').nth(line as usize - 1).expect("a line of the text");
     assert!(column >= 1 && column as usize <= of_line.chars().count() + 1, "{error} of {text:?}");
 }
@@ -37,8 +49,7 @@ fn is_in(text: &str, error: &ProjectError) {
 #[path = "../../fuzz/seeds.rs"]
 mod seeds;
 
-/// Where fuzzing begins, and what it has found.
 #[test]
-fn it_holds_of_the_seeds() {
+fn the_properties_hold_for_all_seeds() {
     seeds::each_text("project", project);
 }

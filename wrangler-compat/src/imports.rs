@@ -1,175 +1,472 @@
-//! Which modules one text asks for.
+//! The imports and exports of one module.
 
 use std::path::Path;
-use std::thread;
 
 use oxc_allocator::Allocator;
-use oxc_parser::Parser;
-use oxc_span::SourceType;
+use oxc_ast::ast::*;
+use oxc_ast_visit::{Visit, walk};
+use oxc_semantic::{Scoping, SemanticBuilder};
+use oxc_span::GetSpan;
+use oxc_syntax::scope::ScopeFlags;
 
-use crate::error::{Place, Problem, ProjectError};
+use crate::commonjs::{self, ExportNames};
+use crate::error::ProjectError;
+use crate::module_kind::{Goal, Language};
+use crate::parsing::{self, Work};
 
-/// One `import`, `export … from` or `import("…")`.
+/// The facts about a module that its text tells.
+#[derive(Debug, Default)]
+pub(crate) struct Scan {
+    pub(crate) syntax: Syntax,
+    /// The imports in order of the text, those of CommonJS among them.
+    pub(crate) imports: Vec<Import>,
+    /// Set if something in the module has the name `require`.
+    pub(crate) has_own_require: bool,
+    /// The names that importers see, as far as the text tells them.
+    pub(crate) exports: ExportNames,
+    /// The parts of `import` and `export` statements that only concern types.
+    pub(crate) types: Vec<Blank>,
+    /// The names in `export { … }` without `from`, and their ranges. Only of TypeScript.
+    pub(crate) local_exports: Vec<(String, Blank)>,
+    /// The local names of imports: name, index in `imports`, index in its names.
+    pub(crate) locals: Vec<(String, usize, usize)>,
+}
+
+/// The module system that the syntax of a text shows.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(crate) enum Syntax {
+    /// There are `import`, `export` or `import.meta`.
+    EsModule,
+    /// There are `require`, `module` or `exports`, and no syntax of modules.
+    CommonJs,
+    /// There is neither.
+    #[default]
+    Neither,
+}
+
+/// An `import`, `export … from`, `import("…")` or `require("…")`.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct Import {
     pub(crate) specifier: String,
     /// The byte offset of the specifier.
     pub(crate) offset: usize,
     pub(crate) need: Need,
+    /// The value of the import attribute `type`.
+    pub(crate) attribute: Option<String>,
+    /// The names that the module is asked for.
+    pub(crate) names: Vec<ImportedName>,
 }
 
-/// What happens to the program if the module is missing.
+/// A name that a module is asked for.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct ImportedName {
+    pub(crate) name: String,
+    /// The range to blank if the name turns out to be a type. Only of TypeScript.
+    pub(crate) blank: Option<Blank>,
+}
+
+/// A range of the text to replace by blanks.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Blank {
+    pub(crate) start: u32,
+    pub(crate) end: u32,
+    /// Set if the range is a statement. A semicolon takes its place, so that the statements around
+    /// it stay apart.
+    pub(crate) statement: bool,
+}
+
+/// The need for a module.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Need {
-    /// It cannot start.
+    /// Without the module, the program cannot start.
     Static,
-    /// It fails where it asks, if it ever does.
+    /// Without the module, `import()` fails when it is called.
     Dynamic,
-    /// Nothing: only types are imported.
+    /// Without the module, `require()` fails when it is called.
+    Require,
+    /// As for the two before, and the program is prepared for it with `try` or `catch`.
+    Optional { require: bool },
+    /// Only types are imported, so the module is not needed.
     Types,
 }
 
-/// The parser descends by recursion and has no limit of its own. Measured with oxc 0.146, in an unoptimised build, on
-/// texts that nest one construct: an opening bracket takes at most 2.8 KB of stack (1.6 KB optimised), any other
-/// character at most 352 bytes. The sum over a text is thus enough for whatever its brackets and operators nest.
-const STACK_PER_BRACKET: u64 = 4096;
-const STACK_PER_BYTE: u64 = 512;
-const STACK_BASE: u64 = 1024 * 1024;
-/// Address space, of which only what nests is ever touched. A bundle of 4 MiB with the usual 8% of brackets needs 3.4.
-const STACK_LIMIT: u64 = 4 * 1024 * 1024 * 1024;
+impl Need {
+    /// Returns `true` if the module is loaded by `require()`.
+    pub(crate) fn is_require(self) -> bool {
+        matches!(self, Self::Require | Self::Optional { require: true })
+    }
+}
 
-/// All imports of a module in order of the text.
-pub(crate) fn scan(file: &Path, text: &str, typescript: bool) -> Result<Vec<Import>, ProjectError> {
-    let brackets =
-        text.bytes().filter(|byte| matches!(byte, b'(' | b'[' | b'{' | b'`' | b'<')).count() as u64;
-    let needed = STACK_BASE + brackets * STACK_PER_BRACKET + text.len() as u64 * STACK_PER_BYTE;
-    let too_deep = || ProjectError::new(Place::file(file), Problem::TooDeep { needed });
-    let stack = usize::try_from(needed).ok().filter(|_| needed <= STACK_LIMIT).ok_or_else(too_deep)?;
-    thread::scope(|scope| {
-        // A thread of its own rather than a larger stack on this one: where the system refuses the memory, this is an
-        // error to report and not a panic.
-        let parsing =
-            thread::Builder::new().stack_size(stack).spawn_scoped(scope, || parse(file, text, typescript));
-        match parsing.map(thread::ScopedJoinHandle::join) {
-            Ok(Ok(result)) => result,
-            Ok(Err(_panic)) => {
-                let message = "the parser gave up".to_owned();
-                Err(ProjectError::new(
-                    Place::file(file),
-                    Problem::Syntax { format: language(typescript), message },
-                ))
-            }
-            Err(_refused) => Err(too_deep()),
-        }
+/// The imports of TypeScript that may turn out to be types.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Types {
+    /// Imports that are only used as types are not needed, as in `tsc` without
+    /// `verbatimModuleSyntax`.
+    pub(crate) elide: bool,
+    /// The ranges of names are kept, to drop those that their module does not export.
+    pub(crate) drop: bool,
+}
+
+/// Scans a module.
+pub(crate) fn scan(file: &Path, text: &str, language: Language, types: Types) -> Result<Scan, ProjectError> {
+    let elide = types.elide && parsing::fits_library_walk(file, text);
+    let work = if elide { Work::LibraryWalk } else { Work::Walk };
+    parsing::on_stack(file, text, work, language, || {
+        scan_here(file, text, language, Types { elide, ..types })
     })
 }
 
-fn language(typescript: bool) -> &'static str {
-    if typescript { "TypeScript" } else { "JavaScript" }
-}
-
-fn parse(file: &Path, text: &str, typescript: bool) -> Result<Vec<Import>, ProjectError> {
+fn scan_here(file: &Path, text: &str, language: Language, types: Types) -> Result<Scan, ProjectError> {
     let allocator = Allocator::default();
-    let source_type = if typescript { SourceType::ts() } else { SourceType::mjs() };
-    let parsed = Parser::new(&allocator, text, source_type).parse();
-    if parsed.panicked {
-        // Faults that the parser recovers from are left to the engine, which judges the text as it will run.
-        let (offset, message) = match parsed.diagnostics.errors().next() {
-            Some(error) => {
-                (error.labels.first().map_or(0, |label| label.offset()), error.message.to_string())
-            }
-            None => (0, "cannot be parsed".to_owned()),
-        };
-        let problem = Problem::Syntax { format: language(typescript), message };
-        return Err(ProjectError::new(Place::at(file, text, offset as usize), problem));
+    let parsed = parsing::parse(&allocator, file, text, language)?;
+    let scoping = types.elide.then(|| SemanticBuilder::new().build(&parsed.program).semantic.into_scoping());
+    let mut scanner = Scanner::new(text, types.drop, scoping);
+    scanner.visit_program(&parsed.program);
+    let is_module = parsed.module_record.has_module_syntax || scanner.import_meta;
+    let mut scan = scanner.scan;
+    scan.syntax = match (is_module, scanner.commonjs) {
+        (true, _) => Syntax::EsModule,
+        (false, true) => Syntax::CommonJs,
+        (false, false) => Syntax::Neither,
+    };
+    if scan.syntax == Syntax::EsModule && language.goal != Goal::CommonJs {
+        scan.exports = scanner.es_exports;
     }
-    let record = &parsed.module_record;
-    let mut imports = Vec::new();
-    for (specifier, requests) in &record.requested_modules {
-        for request in requests {
-            // `import { type A, type B } from "x"` asks for types only as well.
-            let mut names =
-                record.import_entries.iter().filter(|e| e.statement_span == request.statement_span);
-            let only_types =
-                names.next().is_some_and(|first| first.is_type) && names.all(|entry| entry.is_type);
-            imports.push(Import {
-                specifier: specifier.to_string(),
-                offset: request.span.start as usize,
-                need: if request.is_type || only_types { Need::Types } else { Need::Static },
-            });
-        }
-    }
-    for dynamic in &record.dynamic_imports {
-        let span = dynamic.module_request;
-        if let Some(specifier) = text.get(span.start as usize..span.end as usize).and_then(plain_string) {
-            let offset = span.start as usize;
-            imports.push(Import { specifier: specifier.to_owned(), offset, need: Need::Dynamic });
-        }
-    }
-    imports.sort_by_key(|import| import.offset);
-    Ok(imports)
+    scan.imports.sort_by_key(|import| import.offset);
+    Ok(scan)
 }
 
-/// The content of a string literal without escapes. Specifiers that are computed are known only when the program runs.
-fn plain_string(source: &str) -> Option<&str> {
-    let quote = source.chars().next().filter(|c| matches!(c, '"' | '\'' | '`'))?;
-    let inside = source.strip_prefix(quote)?.strip_suffix(quote)?;
-    (!inside.contains(['\\', quote]) && !inside.contains("${")).then_some(inside)
+/// The walk over a module.
+struct Scanner<'t> {
+    text: &'t str,
+    drop_types: bool,
+    scoping: Option<Scoping>,
+    scan: Scan,
+    es_exports: ExportNames,
+    /// The names of `import * as name`, with the index of the import.
+    namespaces: Vec<(String, usize)>,
+    /// The depth of `try` blocks.
+    guards: u32,
+    /// The depth of functions with a parameter `require`, which is not the module's.
+    shadows: u32,
+    commonjs: bool,
+    import_meta: bool,
+}
+
+impl<'t> Scanner<'t> {
+    fn new(text: &'t str, drop_types: bool, scoping: Option<Scoping>) -> Self {
+        Self {
+            text,
+            drop_types,
+            scoping,
+            scan: Scan::default(),
+            es_exports: ExportNames::default(),
+            namespaces: Vec::new(),
+            guards: 0,
+            shadows: 0,
+            commonjs: false,
+            import_meta: false,
+        }
+    }
+
+    fn push(&mut self, source: &StringLiteral, need: Need, with: Option<&WithClause>) -> usize {
+        let attribute = with.and_then(|with| {
+            let is_type = |entry: &&ImportAttribute| match &entry.key {
+                ImportAttributeKey::Identifier(id) => id.name == "type",
+                ImportAttributeKey::StringLiteral(text) => text.value == "type",
+            };
+            Some(with.with_entries.iter().find(is_type)?.value.value.to_string())
+        });
+        self.scan.imports.push(Import {
+            specifier: source.value.to_string(),
+            offset: source.span.start as usize,
+            need,
+            attribute,
+            names: Vec::new(),
+        });
+        self.scan.imports.len() - 1
+    }
+
+    fn ask(&mut self, import: usize, name: &str, blank: Option<Blank>) {
+        if let Some(import) = self.scan.imports.get_mut(import) {
+            import.names.push(ImportedName { name: name.to_owned(), blank });
+        }
+    }
+
+    /// Returns `true` if an import is used as a value.
+    fn is_value(&self, local: &BindingIdentifier) -> bool {
+        let (Some(scoping), Some(symbol)) = (&self.scoping, local.symbol_id.get()) else { return true };
+        scoping.get_resolved_references(symbol).any(|reference| reference.is_value())
+    }
+
+    fn import(&mut self, it: &ImportDeclaration) {
+        let with = it.with_clause.as_deref();
+        let Some(specifiers) = it.specifiers.as_ref() else {
+            self.push(&it.source, Need::Static, with);
+            return;
+        };
+        let local = |one: &ImportDeclarationSpecifier| match one {
+            ImportDeclarationSpecifier::ImportSpecifier(s) => {
+                s.import_kind != ImportOrExportKind::Type && self.is_value(&s.local)
+            }
+            ImportDeclarationSpecifier::ImportDefaultSpecifier(s) => self.is_value(&s.local),
+            ImportDeclarationSpecifier::ImportNamespaceSpecifier(s) => self.is_value(&s.local),
+        };
+        let is_value: Vec<bool> = specifiers.iter().map(local).collect();
+        let only_types =
+            it.import_kind == ImportOrExportKind::Type || !specifiers.is_empty() && !is_value.contains(&true);
+        if only_types {
+            self.push(&it.source, Need::Types, with);
+            self.scan.types.push(Blank { start: it.span.start, end: it.span.end, statement: true });
+            return;
+        }
+        let import = self.push(&it.source, Need::Static, with);
+        for (index, one) in specifiers.iter().enumerate() {
+            let span = one.span();
+            let next = specifiers.get(index + 1).map(GetSpan::span);
+            let blank = self.drop_types.then(|| match one {
+                ImportDeclarationSpecifier::ImportSpecifier(_) => self.list_item(span, next),
+                _ => {
+                    let end = match self.find(span.end, it.source.span.start, ',') {
+                        Some(comma) => comma + 1,
+                        None => it.source.span.start,
+                    };
+                    Blank { start: span.start, end, statement: false }
+                }
+            });
+            if !is_value.get(index).copied().unwrap_or(true) {
+                self.scan.types.extend(blank);
+                continue;
+            }
+            let local = one.local().name.to_string();
+            match one {
+                ImportDeclarationSpecifier::ImportSpecifier(s) => {
+                    self.ask(import, &s.imported.name(), blank);
+                }
+                ImportDeclarationSpecifier::ImportDefaultSpecifier(_) => self.ask(import, "default", blank),
+                ImportDeclarationSpecifier::ImportNamespaceSpecifier(_) => {
+                    self.namespaces.push((local, import));
+                    continue;
+                }
+            }
+            if let Some(names) = self.scan.imports.get(import).map(|import| import.names.len()) {
+                self.scan.locals.push((local, import, names - 1));
+            }
+        }
+    }
+
+    /// Returns the range of an item of `{ a, b }`, with its comma.
+    fn list_item(&self, span: Span, next: Option<Span>) -> Blank {
+        let end = match next {
+            Some(next) => next.start,
+            None => self.find(span.end, self.text.len() as u32, '}').unwrap_or(span.end),
+        };
+        Blank { start: span.start, end, statement: false }
+    }
+
+    fn find(&self, from: u32, to: u32, wanted: char) -> Option<u32> {
+        let at = self.text.get(from as usize..to as usize)?.find(wanted)?;
+        Some(from + u32::try_from(at).ok()?)
+    }
+
+    fn export_from(&mut self, it: &ExportFromDeclaration) {
+        let is_type =
+            |one: &ExportSpecifier| it.export_kind.is_type() || one.export_kind == ImportOrExportKind::Type;
+        let with = it.with_clause.as_deref();
+        if it.export_kind.is_type() || !it.specifiers.is_empty() && it.specifiers.iter().all(is_type) {
+            self.push(&it.source, Need::Types, with);
+            return;
+        }
+        let import = self.push(&it.source, Need::Static, with);
+        for (index, one) in it.specifiers.iter().enumerate() {
+            if is_type(one) {
+                continue;
+            }
+            let next = it.specifiers.get(index + 1).map(GetSpan::span);
+            let blank = self.drop_types.then(|| self.list_item(one.span, next));
+            self.ask(import, &one.local.name(), blank);
+            self.es_exports.add(&one.exported.name());
+        }
+    }
+
+    fn export_named(&mut self, it: &ExportNamedDeclaration) {
+        for (index, one) in it.specifiers.iter().enumerate() {
+            if it.export_kind.is_type() || one.export_kind == ImportOrExportKind::Type {
+                continue;
+            }
+            self.es_exports.add(&one.exported.name());
+            if self.drop_types {
+                let next = it.specifiers.get(index + 1).map(GetSpan::span);
+                self.scan.local_exports.push((one.local.name().to_string(), self.list_item(one.span, next)));
+            }
+        }
+    }
+
+    fn export_declaration(&mut self, declaration: &Declaration) {
+        match declaration {
+            Declaration::VariableDeclaration(it) if !it.declare => {
+                for declarator in &it.declarations {
+                    for name in declarator.id.get_binding_identifiers() {
+                        self.es_exports.add(&name.name);
+                    }
+                }
+            }
+            Declaration::TSTypeAliasDeclaration(_) | Declaration::TSInterfaceDeclaration(_) => {}
+            other if !other.declare() => {
+                if let Some(id) = other.id() {
+                    self.es_exports.add(&id.name);
+                }
+            }
+            _ => {}
+        }
+    }
+
+    /// Returns `true` if a function has a parameter with the name `require`.
+    fn shadows(parameters: &FormalParameters) -> bool {
+        parameters
+            .iter_bindings()
+            .any(|pattern| pattern.get_identifier_name().is_some_and(|n| n == "require"))
+    }
+}
+
+impl<'a> Visit<'a> for Scanner<'_> {
+    fn visit_statement(&mut self, it: &Statement<'a>) {
+        if !parsing::has_stack() {
+            return;
+        }
+        match it {
+            Statement::ImportDeclaration(it) => self.import(it),
+            Statement::ExportFromDeclaration(it) => self.export_from(it),
+            Statement::ExportAllDeclaration(it) => {
+                let need = if it.export_kind.is_type() { Need::Types } else { Need::Static };
+                self.push(&it.source, need, it.with_clause.as_deref());
+                match &it.exported {
+                    _ if need == Need::Types => {}
+                    Some(name) => self.es_exports.add(&name.name()),
+                    None => self.es_exports.add_star(&it.source.value),
+                }
+            }
+            Statement::ExportNamedDeclaration(it) => self.export_named(it),
+            Statement::ExportDeclaration(it) => self.export_declaration(&it.declaration),
+            Statement::ExportDefaultDeclaration(_) => self.es_exports.add("default"),
+            _ => {}
+        }
+        walk::walk_statement(self, it);
+    }
+
+    fn visit_expression(&mut self, it: &Expression<'a>) {
+        if parsing::has_stack() {
+            walk::walk_expression(self, it);
+        }
+    }
+
+    fn visit_import_expression(&mut self, it: &ImportExpression<'a>) {
+        let need = if self.guards > 0 { Need::Optional { require: false } } else { Need::Dynamic };
+        let offset = it.source.span().start as usize;
+        let specifier = match &it.source {
+            Expression::StringLiteral(text) => Some(text.value.to_string()),
+            Expression::TemplateLiteral(text) => text.single_quasi().map(|text| text.to_string()),
+            _ => None,
+        };
+        if let Some(specifier) = specifier {
+            let attribute = it.options.as_ref().and_then(attribute_of_options);
+            self.scan.imports.push(Import { specifier, offset, need, attribute, names: Vec::new() });
+        }
+        walk::walk_import_expression(self, it);
+    }
+
+    fn visit_call_expression(&mut self, it: &CallExpression<'a>) {
+        self.scan.exports.call(it);
+        if self.shadows == 0
+            && let Some(specifier) = commonjs::required(it)
+        {
+            let need = if self.guards > 0 { Need::Optional { require: true } } else { Need::Require };
+            let offset = it.arguments.first().map_or(it.span.start, |first| first.span().start) as usize;
+            let specifier = specifier.to_owned();
+            self.scan.imports.push(Import { specifier, offset, need, attribute: None, names: Vec::new() });
+        }
+        walk::walk_call_expression(self, it);
+    }
+
+    fn visit_assignment_expression(&mut self, it: &AssignmentExpression<'a>) {
+        self.scan.exports.assignment(it);
+        walk::walk_assignment_expression(self, it);
+    }
+
+    fn visit_static_member_expression(&mut self, it: &StaticMemberExpression<'a>) {
+        if let Expression::Identifier(object) = &it.object
+            && let Some((_, import)) = self.namespaces.iter().find(|(name, _)| object.name == name.as_str())
+        {
+            let import = *import;
+            self.ask(import, &it.property.name, None);
+        }
+        walk::walk_static_member_expression(self, it);
+    }
+
+    fn visit_identifier_reference(&mut self, it: &IdentifierReference<'a>) {
+        if matches!(it.name.as_str(), "require" | "module" | "exports" | "__filename" | "__dirname") {
+            self.commonjs = true;
+        }
+    }
+
+    fn visit_binding_identifier(&mut self, it: &BindingIdentifier<'a>) {
+        self.scan.has_own_require |= it.name == "require";
+    }
+
+    fn visit_import_meta(&mut self, _: &ImportMeta) {
+        self.import_meta = true;
+    }
+
+    fn visit_try_statement(&mut self, it: &TryStatement<'a>) {
+        self.guards += 1;
+        self.visit_block_statement(&it.block);
+        self.guards -= 1;
+        if let Some(handler) = &it.handler {
+            self.visit_catch_clause(handler);
+        }
+        if let Some(finalizer) = &it.finalizer {
+            self.visit_block_statement(finalizer);
+        }
+    }
+
+    fn visit_function(&mut self, it: &Function<'a>, flags: ScopeFlags) {
+        let shadows = u32::from(Self::shadows(&it.params));
+        // A function within a `try` block runs at another time.
+        let guards = std::mem::take(&mut self.guards);
+        self.shadows += shadows;
+        walk::walk_function(self, it, flags);
+        self.shadows -= shadows;
+        self.guards = guards;
+    }
+
+    fn visit_arrow_function_expression(&mut self, it: &ArrowFunctionExpression<'a>) {
+        let shadows = u32::from(Self::shadows(&it.params));
+        self.shadows += shadows;
+        walk::walk_arrow_function_expression(self, it);
+        self.shadows -= shadows;
+    }
+}
+
+/// Returns the type in `{ with: { type: "…" } }`.
+fn attribute_of_options(options: &Expression) -> Option<String> {
+    let property = |object: &Expression, name: &str| -> Option<Option<String>> {
+        let Expression::ObjectExpression(object) = object else { return None };
+        object.properties.iter().filter_map(ObjectPropertyKind::as_property).find_map(|property| {
+            if !property.key.is_specific_static_name(name) {
+                return None;
+            }
+            match &property.value {
+                Expression::StringLiteral(text) => Some(Some(text.value.to_string())),
+                _ => Some(None),
+            }
+        })
+    };
+    let Expression::ObjectExpression(object) = options else { return None };
+    let with = object.properties.iter().filter_map(ObjectPropertyKind::as_property);
+    let with = with.into_iter().find(|property| property.key.is_specific_static_name("with"))?;
+    property(&with.value, "type").flatten()
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn imports(text: &str) -> Vec<(String, Need)> {
-        let imports = scan(Path::new("a.ts"), text, true).unwrap();
-        imports.into_iter().map(|import| (import.specifier, import.need)).collect()
-    }
-
-    #[test]
-    fn finds_every_form() {
-        let found = imports(
-            r#"
-            import a from "./a"; import "./b"; import * as c from './c';
-            export { d } from "./d"; export * from "./e";
-            import type { F } from "./f"; import { type G, type H } from "./g"; import { type I, i } from "./i";
-            export type { J } from "./j";
-            const k = await import("./k"); import(`./l`); import(k + "x"); import(`./${k}`);
-            // import "./no1"
-            const text = 'import "./no2"' + `import "./no3" ${1}` + /import "no4"/.source;
-            "#,
-        );
-        let of = |need| {
-            let names =
-                found.iter().filter(|(_, n)| *n == need).map(|(name, _)| name.trim_start_matches("./"));
-            names.collect::<String>()
-        };
-        assert_eq!(of(Need::Static), "abcdei");
-        assert_eq!(of(Need::Types), "fgj");
-        assert_eq!(of(Need::Dynamic), "kl");
-    }
-
-    #[test]
-    fn offsets_point_at_the_specifier() {
-        let text = "\n  import 'x';";
-        assert_eq!(scan(Path::new("a.js"), text, false).unwrap()[0].offset, text.find("'x'").unwrap());
-    }
-
-    #[test]
-    fn faults_have_a_place() {
-        let error = scan(Path::new("a.ts"), "let a = 1;\nlet = = ;", true).unwrap_err();
-        assert!(error.to_string().starts_with("a.ts:2:"), "{error}");
-        assert!(scan(Path::new("a.js"), "f<a>(b)", false).is_ok());
-    }
-
-    #[test]
-    fn deep_nesting_is_no_crash() {
-        for unit in ["(", "[", "{", "!", "`${", "a=>", "({a:", "class{[", "x=", "if(a)", "a?", "<a>", "new "]
-        {
-            let text = unit.repeat(60_000 / unit.len());
-            let _ = scan(Path::new("a.ts"), &text, true);
-        }
-        let error = scan(Path::new("a.ts"), &"(".repeat(2_000_000), true).unwrap_err();
-        assert!(matches!(error.problem, Problem::TooDeep { .. }), "{error}");
-    }
-}
+#[path = "imports/tests.rs"]
+mod tests;

@@ -1,36 +1,61 @@
-//! Reads wrangler projects and says what to run: an entry module, every module it reaches, and variables.
+//! Reads wrangler projects: an entry module, every module that it reaches, and variables.
 //!
 //! ```no_run
-//! let project = isolet_wrangler_compat::load("my-worker".as_ref(), None)?;
+//! let options = isolet_wrangler_compat::LoadOptions::default();
+//! let project = isolet_wrangler_compat::load("my-worker".as_ref(), &options)?;
 //! println!("{} starts in {} and has {} modules", project.name, project.main, project.modules.len());
 //! # Ok::<(), isolet_wrangler_compat::ProjectError>(())
 //! ```
 //!
-//! | module | one idea |
+//! | module | content |
 //! |---|---|
-//! | [`project`] | the result, and the order in which it is put together |
-//! | [`config`] | which fields of the configuration count, and how an environment overrides them |
-//! | `tree` | JSONC and TOML as one tree that knows where each value stands |
-//! | `dev_vars` | `.dev.vars`: local values for variables and secrets |
-//! | [`modules`] | from the entry module to all modules it imports |
-//! | `imports` | which modules one text asks for |
-//! | `folder` | reading files of one folder and of nothing else, up to a size |
-//! | `fuzzing` | what must hold of any text, for the fuzz target and tests |
-//! | [`error`] | what can be wrong, with file, line and column |
+//! | `project` | a loaded project, and the order in which its parts are read |
+//! | `keys` | the table of the configuration's keys |
+//! | `config` | the configuration of one environment |
+//! | `config_tree` | JSONC and TOML as one tree, with the location of each value |
+//! | `dev_vars` | the format of `.dev.vars` and `.env` |
+//! | `local_variables` | the files with local values for variables and secrets |
+//! | `modules` | the modules of a project |
+//! | `module_kind` | the kinds of modules, by rule and by extension |
+//! | `module_graph` | from the entry module to all modules that it imports |
+//! | `resolution` | from specifiers to files |
+//! | `imports` | the imports and exports of one module |
+//! | `commonjs` | the exports of a CommonJS module |
+//! | `link` | the names that modules ask of each other |
+//! | `define` | names that are replaced by constants |
+//! | `transform` | JSX and decorators |
+//! | `parsing` | one parse, on a stack of sufficient size |
+//! | `text_edits` | replacements in a text, and the way back from its positions |
+//! | `project_folder` | the files that may be read, up to a size |
+//! | `error` | errors and warnings, with file, line and column |
+//! | `fuzzing` | properties of every text, for the fuzz target and tests |
 #![deny(missing_docs)]
 
-pub mod config;
+mod commonjs;
+mod config;
+mod config_tree;
+mod define;
 mod dev_vars;
-pub mod error;
-mod folder;
-#[cfg(any(test, fuzzing))]
+mod error;
+#[cfg(any(test, feature = "fuzzing"))]
 #[doc(hidden)]
 pub mod fuzzing;
 mod imports;
-pub mod modules;
-pub mod project;
-mod tree;
+mod keys;
+mod link;
+mod local_variables;
+mod module_graph;
+mod module_kind;
+mod modules;
+mod parsing;
+mod project;
+mod project_folder;
+mod resolution;
+mod text_edits;
+mod transform;
 
-pub use error::{Place, Problem, ProjectError, Warning};
-pub use modules::{ModuleKind, ProjectModule, ResolvedImport};
-pub use project::{Project, load};
+pub use error::{ProjectError, ProjectProblem, ProjectWarning, SourceLocation};
+pub use module_kind::ModuleKind;
+pub use modules::{ProjectModule, REQUIRE_MODULE, ResolvedImport};
+pub use project::{LoadOptions, Project, ProjectLimits, load};
+pub use text_edits::{SourceMark, SourceMarks};

@@ -1,78 +1,197 @@
-//! The result, and the order in which it is put together.
+//! A loaded project, and the order in which its parts are read.
 
 use std::path::{Path, PathBuf};
 
 use serde_json::{Map, Value};
 
-use crate::config;
-use crate::dev_vars;
-use crate::error::{Place, ProjectError, Warning};
-use crate::folder::Folder;
-use crate::modules::{self, ProjectModule};
+use crate::config::{self, Config};
+use crate::define::Definitions;
+use crate::error::{ProjectError, ProjectProblem, ProjectWarning, SourceLocation};
+use crate::local_variables;
+use crate::module_graph::{self, GraphOptions};
+use crate::module_kind::Rules;
+use crate::modules::ProjectModule;
+use crate::project_folder::{ProjectFile, ProjectFolder};
+use crate::resolution::Resolver;
 
-/// `.dev.vars` is a few lines.
-const MAX_DEV_VARS_BYTES: u64 = 1024 * 1024;
+/// The name that bundlers replace by `NODE_ENV`.
+const NODE_ENV: &str = "process.env.NODE_ENV";
 
-/// A wrangler project, ready to run.
+/// The choices beside the folder.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct LoadOptions<'a> {
+    /// The environment of the configuration (`env.NAME`).
+    pub environment: Option<&'a str>,
+    /// The configuration file. Without it, the one in the folder or the nearest above counts.
+    pub config: Option<&'a Path>,
+    /// The entry module, in place of `main`.
+    pub entry: Option<&'a Path>,
+    /// The names of the modules that the runtime has: `cloudflare:workers`.
+    pub built_in: &'a [&'a str],
+    /// The value of `process.env.NODE_ENV`; `development` if there is none.
+    pub node_env: Option<&'a str>,
+    /// Leaves the files `.env` aside (`CLOUDFLARE_LOAD_DEV_VARS_FROM_DOT_ENV=false`).
+    pub ignore_dot_env: bool,
+}
+
+/// A wrangler project that is ready to run.
 #[derive(Debug, Clone)]
 pub struct Project {
-    /// The Worker's name; the folder's name if the configuration gives none.
+    /// The Worker's name; the folder's name if the configuration has none.
     pub name: String,
     /// The name of the entry module, one of `modules`.
     pub main: String,
-    /// Every module the entry reaches, the entry first.
+    /// The modules that the entry reaches, the entry first.
     pub modules: Vec<ProjectModule>,
-    /// What the Worker finds in `env`: `vars`, overridden by `.dev.vars`.
+    /// The variables in `env`: `vars`, overridden by `.dev.vars` or `.env`.
     pub vars: Map<String, Value>,
-    /// `compatibility_date` as written. isolet has one behaviour for all dates.
+    /// The value of `limits`.
+    pub limits: ProjectLimits,
+    /// The value of `compatibility_date`. isolet behaves the same for all dates.
     pub compatibility_date: Option<String>,
-    /// `compatibility_flags` as written.
+    /// The value of `compatibility_flags`.
     pub compatibility_flags: Vec<String>,
-    /// Every file that had a part in this, and the `.dev.vars` that would have one: load again when any changes.
+    /// The configuration file, if there is one.
+    pub config: Option<PathBuf>,
+    /// The files of the project, and the `.dev.vars` that it may have. The project has to be loaded
+    /// again when one of them changes.
     pub files_read: Vec<PathBuf>,
-    /// What was left aside.
-    pub warnings: Vec<Warning>,
+    /// The parts of the project that were ignored.
+    pub warnings: Vec<ProjectWarning>,
 }
 
-/// Reads the project in `folder`, as `environment` if one is named.
+/// The limits that a project sets for each of its requests.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct ProjectLimits {
+    /// The value of `limits.cpu_ms`: the CPU time in milliseconds.
+    pub cpu_ms: Option<u64>,
+    /// The value of `limits.subrequests`: the number of tool calls.
+    pub subrequests: Option<u64>,
+}
+
+/// Reads the project in `folder`.
 ///
-/// Reads files and nothing else; call it from a thread that may block.
-pub fn load(folder: &Path, environment: Option<&str>) -> Result<Project, ProjectError> {
-    let folder = Folder::open(folder)?;
+/// Blocks the thread while it reads files. Nothing is executed.
+///
+/// # Errors
+/// Returns an error with the location of the problem if the project cannot run.
+pub fn load(folder: &Path, options: &LoadOptions) -> Result<Project, ProjectError> {
     let mut warnings = Vec::new();
-    let config = config::read(&folder, environment, &mut warnings)?;
-    let mut files_read = vec![config.file];
+    let Configured { folder, config, entry } = configure(folder, options, &mut warnings)?;
+    let mut files_read: Vec<PathBuf> = Vec::new();
+    let config_file = (!config.file.as_os_str().is_empty()).then(|| config.file.clone());
+    files_read.extend(config_file.clone());
 
     let mut vars = config.vars;
-    // An environment's own file replaces the common one, as in wrangler.
-    let specific = environment.map(|name| format!(".dev.vars.{name}"));
-    for name in specific.as_deref().into_iter().chain([".dev.vars"]) {
-        files_read.push(folder.root().join(name));
-        let Some(file) = folder.find(name.as_ref())? else { continue };
-        let text = folder.read(&file, MAX_DEV_VARS_BYTES)?;
-        let (pairs, malformed) = dev_vars::parse(&text);
-        vars.extend(pairs.into_iter().map(|(name, value)| (name, Value::String(value))));
-        warnings.extend(malformed.into_iter().map(|offset| Warning {
-            place: Place::at(file.path(), &text, offset),
-            message: "is no NAME=value line; it is left aside".to_owned(),
-        }));
-        break;
-    }
+    let local = local_variables::read(&folder, options.environment, !options.ignore_dot_env, &mut warnings)?;
+    vars.extend(local.values);
+    files_read.extend(local.files);
 
-    let collected = modules::collect(&folder, &config.main, &config.main_place, &mut warnings)?;
+    let mut definitions = Definitions::default();
+    for (name, value, location) in &config.define {
+        if let Err(message) = definitions.add(name, value) {
+            let message = format!("`define`: {message}; it is ignored");
+            warnings.push(ProjectWarning { location: location.clone(), message });
+        }
+    }
+    let node_env = Value::from(options.node_env.unwrap_or("development")).to_string();
+    // A definition of the configuration comes first. The name and a text cannot fail.
+    let _ = definitions.add(NODE_ENV, &node_env);
+    let rules = Rules::new(&config.rules).map_err(|message| {
+        ProjectError::new(SourceLocation::file(&config.file), ProjectProblem::Rules { message })
+    })?;
+    let resolver = Resolver::new(&folder, &config.alias, config.tsconfig.as_deref())?
+        .with_jsx(config.jsx_factory.as_deref(), config.jsx_fragment.as_deref());
+    let finds_more = config.find_additional_modules.unwrap_or(config.no_bundle);
+    let base = config.base_dir.map(PathBuf::from).unwrap_or_else(|| {
+        let name = entry.path().strip_prefix(folder.root()).unwrap_or(entry.path());
+        name.parent().unwrap_or(name).to_owned()
+    });
+    let additional = if finds_more { module_graph::additional(&folder, &base, &rules)? } else { Vec::new() };
+    let graph = GraphOptions {
+        folder: &folder,
+        resolver: &resolver,
+        rules: &rules,
+        definitions: &definitions,
+        built_in: options.built_in,
+        additional: &additional,
+    };
+    let collected = module_graph::collect(&graph, &entry, &mut warnings)?;
     files_read.extend(collected.files);
-    let main = collected.modules.first().map(|entry| entry.name.clone()).unwrap_or_default();
     let folder_name = || folder.root().file_name().map(|name| name.display().to_string()).unwrap_or_default();
     Ok(Project {
         name: config.name.unwrap_or_else(folder_name),
-        main,
+        main: collected.main,
         modules: collected.modules,
         vars,
+        limits: config.limits,
         compatibility_date: config.compatibility_date,
         compatibility_flags: config.compatibility_flags,
+        config: config_file,
         files_read,
         warnings,
     })
+}
+
+/// The folder of a project, its configuration and its entry module.
+struct Configured {
+    folder: ProjectFolder,
+    config: Config,
+    entry: ProjectFile,
+}
+
+fn configure(
+    folder: &Path,
+    options: &LoadOptions,
+    warnings: &mut Vec<ProjectWarning>,
+) -> Result<Configured, ProjectError> {
+    let io = |path: &Path, error| ProjectError::new(SourceLocation::file(path), ProjectProblem::Io(error));
+    let real = |path: &Path| std::fs::canonicalize(path).map_err(|error| io(path, error));
+    let entry = options.entry.map(real).transpose()?;
+    let start = real(folder)?;
+    let from = entry.as_deref().and_then(Path::parent).unwrap_or(&start);
+    let found = match options.config {
+        Some(file) => Some(real(file)?),
+        None => from.ancestors().find_map(config::find),
+    };
+    let (folder, config) = match &found {
+        Some(file) => {
+            let folder = ProjectFolder::open(file.parent().unwrap_or(&start))?;
+            let config = config::read(&folder, file, options.environment, warnings)?;
+            (folder, config)
+        }
+        // Without a configuration, an environment has a name only.
+        None if entry.is_some() => {
+            let folder = if from.starts_with(&start) { start.as_path() } else { from };
+            (ProjectFolder::open(folder)?, Config::default())
+        }
+        None => return Err(ProjectError::new(SourceLocation::file(&start), ProjectProblem::NoConfiguration)),
+    };
+    let (main, location) = match (&entry, &config.main) {
+        (Some(entry), _) => (entry.clone(), SourceLocation::file(entry)),
+        (None, Some((main, location))) => (PathBuf::from(main), location.clone()),
+        (None, None) => {
+            return Err(ProjectError::new(SourceLocation::file(&config.file), ProjectProblem::NoMain));
+        }
+    };
+    let at_main = |problem| ProjectError::new(location.clone(), problem);
+    let name = main.display().to_string();
+    let entry = match folder.find(&main) {
+        Ok(Some(file)) => file,
+        Ok(None) => {
+            let tried = format!(
+                "{name} in the project's folder; if it is the output of a build, run the build first"
+            );
+            return Err(at_main(ProjectProblem::ModuleNotFound { specifier: name, tried }));
+        }
+        Err(error) => match error.problem {
+            ProjectProblem::OutsideProject { .. } => {
+                return Err(at_main(ProjectProblem::OutsideProject { path: name }));
+            }
+            _ => return Err(error),
+        },
+    };
+    Ok(Configured { folder, config, entry })
 }
 
 #[cfg(test)]
@@ -88,7 +207,7 @@ mod tests {
         for (name, text) in files {
             fs::write(folder.join(name), text).unwrap();
         }
-        load(&folder, environment).unwrap()
+        load(&folder, &LoadOptions { environment, ..LoadOptions::default() }).unwrap()
     }
 
     const CONFIG: &str = r#"{ "main": "w.js", "compatibility_date": "2026-01-01",
@@ -101,7 +220,7 @@ mod tests {
         assert_eq!((plain.name.as_str(), plain.main.as_str()), ("shop", "w.js"));
         assert_eq!(Value::Object(plain.vars), json!({ "A": "local", "B": 2, "C": "new" }));
         assert_eq!(plain.warnings.len(), 1);
-        assert!(plain.warnings[0].to_string().contains(".dev.vars:2:1: is no NAME=value"));
+        assert!(plain.warnings[0].to_string().contains(".dev.vars:2:1: is not a NAME=value"));
         let names: Vec<_> =
             plain.files_read.iter().map(|path| path.file_name().unwrap().to_owned()).collect();
         assert_eq!(names, ["wrangler.json", ".dev.vars", "w.js"]);

@@ -9,13 +9,18 @@ fn config(files: &[(&str, &str)], environment: Option<&str>) -> (Result<Config, 
     for (name, text) in files {
         fs::write(directory.path().join(name), text).unwrap();
     }
-    let folder = Folder::open(directory.path()).unwrap();
+    let folder = ProjectFolder::open(directory.path()).unwrap();
     let mut warnings = Vec::new();
-    let config = read(&folder, environment, &mut warnings);
+    let config = match find(directory.path()) {
+        Some(file) => read(&folder, &file, environment, &mut warnings),
+        None => {
+            Err(ProjectError::new(SourceLocation::file(directory.path()), ProjectProblem::NoConfiguration))
+        }
+    };
     (config, warnings.iter().map(|warning| short(&warning.to_string())).collect())
 }
 
-/// The message without the temporary directory.
+/// Returns the message without the temporary directory.
 fn short(message: &str) -> String {
     let name = message.find("/wrangler.").map_or(0, |slash| slash + 1);
     message[name..].to_owned()
@@ -32,28 +37,32 @@ const JSONC: &str = r#"{
   "compatibility_date": "2026-01-01",
   "compatibility_flags": ["nodejs_compat"],
   "vars": { "A": "1", "B": { "deep": [1, null] } },
+  "limits": { "cpu_ms": 50, "subrequests": 7, "cpu": 1 },
   "kv_namespaces": [],
   "env": {
     "staging": { "vars": { "A": "2" }, "d1_databases": [] },
     "bare": {},
-    "other": { "name": "own", "main": "b.js" },
+    "other": { "name": "own", "main": "b.js", "limits": { "cpu_ms": 90 } },
   },
 }"#;
 
 #[test]
-fn reads_the_top_level() {
+fn the_top_level_is_read() {
     let (config, warnings) = config(&[("wrangler.jsonc", JSONC)], None);
     let config = config.unwrap();
     assert_eq!(config.name.as_deref(), Some("shop"));
-    assert_eq!(config.main, "src/index.ts");
-    assert_eq!((config.main_place.line, config.main_place.column), (Some(4), Some(11)));
+    let (main, location) = config.main.unwrap();
+    assert_eq!(main, "src/index.ts");
+    assert_eq!((location.line, location.column), (Some(4), Some(11)));
     assert_eq!(config.compatibility_date.as_deref(), Some("2026-01-01"));
     assert_eq!(config.compatibility_flags, ["nodejs_compat"]);
     assert_eq!(Value::Object(config.vars), json!({ "A": "1", "B": { "deep": [1, null] } }));
+    assert_eq!(config.limits, ProjectLimits { cpu_ms: Some(50), subrequests: Some(7) });
     assert_eq!(
         warnings,
         [
-            "wrangler.jsonc:8:3: `kv_namespaces` is not supported by isolet: its bindings are missing from `env`"
+            "wrangler.jsonc:9:3: `kv_namespaces` is not supported by isolet: its bindings are missing from `env`",
+            "wrangler.jsonc:8:47: `limits.cpu` is not supported by isolet: it is ignored",
         ]
     );
 }
@@ -63,7 +72,8 @@ fn environments_inherit_all_but_variables() {
     let (staging, warnings) = config(&[("wrangler.jsonc", JSONC)], Some("staging"));
     let staging = staging.unwrap();
     assert_eq!(staging.name.as_deref(), Some("shop-staging"));
-    assert_eq!(staging.main, "src/index.ts");
+    assert_eq!(staging.main.unwrap().0, "src/index.ts");
+    assert_eq!(staging.limits.cpu_ms, Some(50));
     assert_eq!(Value::Object(staging.vars), json!({ "A": "2" }));
     assert!(warnings[1].contains("env.staging.d1_databases"), "{warnings:?}");
 
@@ -72,15 +82,16 @@ fn environments_inherit_all_but_variables() {
     assert!(warnings[1].contains("not inherited"), "{warnings:?}");
 
     let other = config(&[("wrangler.jsonc", JSONC)], Some("other")).0.unwrap();
-    assert_eq!((other.name.as_deref(), other.main.as_str()), (Some("own"), "b.js"));
+    assert_eq!((other.name.as_deref(), other.main.unwrap().0.as_str()), (Some("own"), "b.js"));
+    assert_eq!(other.limits, ProjectLimits { cpu_ms: Some(90), subrequests: None });
     assert_eq!(
         error(&[("wrangler.jsonc", JSONC)], Some("live")),
-        "wrangler.jsonc: there is no environment \"live\" in the configuration (it has: staging, bare, other)"
+        "wrangler.jsonc: environment \"live\" not found in the configuration (it has: staging, bare, other)"
     );
 }
 
 #[test]
-fn reads_toml_the_same_way() {
+fn toml_is_read_like_json() {
     let text = "name = \"shop\"\nmain = \"w.js\"\n[vars]\nA = 1\n[[kv_namespaces]]\nbinding = \"X\"\n[env.s.vars]\nA = 2\n";
     let (plain, warnings) = config(&[("wrangler.toml", text)], None);
     assert_eq!(Value::Object(plain.unwrap().vars), json!({ "A": 1 }));
@@ -91,28 +102,44 @@ fn reads_toml_the_same_way() {
 }
 
 #[test]
-fn prefers_as_wrangler_does_and_says_so() {
+fn the_preferred_file_is_read_with_a_warning() {
     let json = r#"{ "main": "json.js" }"#;
     let files = [("wrangler.toml", "main = \"toml.js\""), ("wrangler.jsonc", "{}"), ("wrangler.json", json)];
     let (config, warnings) = config(&files, None);
-    assert_eq!(config.unwrap().main, "json.js");
+    assert_eq!(config.unwrap().main.unwrap().0, "json.js");
     assert_eq!(
         warnings,
         [
-            "wrangler.jsonc: is not read, because wrangler.json is there too and comes first",
-            "wrangler.toml: is not read, because wrangler.json is there too and comes first"
+            "wrangler.jsonc: is ignored, because wrangler.json takes precedence",
+            "wrangler.toml: is ignored, because wrangler.json takes precedence"
         ]
     );
 }
 
+/// A key that the table calls read is read: a value of the wrong type is an error.
 #[test]
-fn errors_say_where() {
-    let json = |text| error(&[("wrangler.json", text)], None);
+fn every_key_that_is_read_is_checked() {
+    for key in keys::KEYS.iter().filter(|key| matches!(key.support, Support::Read(..))) {
+        let mut text = json!({ "main": "w.js" });
+        text[key.name] = json!(1);
+        let environment = (key.name == "env").then_some("live");
+        let (config, _) = config(&[("wrangler.json", &text.to_string())], environment);
+        assert!(config.is_err(), "the row of `{}` says that it is read", key.name);
+    }
+}
+
+#[test]
+fn errors_have_a_location() {
+    let json = |text: &str| error(&[("wrangler.json", text)], None);
     assert_eq!(json("{\n \"main\": 1 }"), "wrangler.json:2:10: `main` must be a string, but is a number");
     assert_eq!(json("[]"), "wrangler.json:1:1: `the configuration` must be an object, but is an array");
-    assert!(json("{}").starts_with("wrangler.json: `main` is missing"));
     assert!(json("{\n\"main\" \"x\"}").starts_with("wrangler.json:2:"), "{}", json("{\n\"main\" \"x\"}"));
     assert!(json("{ \"main\": \"x\", \"vars\": [] }").contains(":1:24: `vars` must be an object"));
+    for value in ["0", "-1", "0.5", "\"50\"", "null"] {
+        let text = format!("{{ \"main\": \"x\", \"limits\": {{ \"cpu_ms\": {value} }} }}");
+        let error = json(&text);
+        assert!(error.contains(":1:38: `limits.cpu_ms` must be a whole number of at least 1"), "{error}");
+    }
     assert!(
         json("{ \"main\": \"x\", \"compatibility_flags\": [1] }")
             .contains("an array of strings, but is a number")
@@ -120,4 +147,28 @@ fn errors_say_where() {
     let toml = error(&[("wrangler.toml", "name = \"a\"\nmain = \n")], None);
     assert!(toml.starts_with("wrangler.toml:2:"), "{toml}");
     assert!(error(&[], None).contains("no wrangler.json"));
+}
+
+#[test]
+fn the_keys_of_modules_are_read() {
+    let text = r#"{ "rules": [{ "type": "Text", "globs": ["**/*.md"] }], "define": { "A": "1" }, "alias": { "a": "b" },
+        "no_bundle": true, "find_additional_modules": false, "tsconfig": "t.json", "env": { "x": {} } }"#;
+    let config_of = |environment| config(&[("wrangler.json", text)], environment).0.unwrap();
+    let top = config_of(None);
+    assert_eq!((top.rules.len(), top.define.len(), top.alias.len(), top.no_bundle), (1, 1, 1, true));
+    assert_eq!((top.find_additional_modules, top.tsconfig.as_deref()), (Some(false), Some("t.json")));
+    let inherited = config_of(Some("x"));
+    assert_eq!((inherited.rules.len(), inherited.define.len(), inherited.alias.len()), (1, 0, 1));
+    for (wrong, expected) in [
+        (r#"{ "rules": {} }"#, "`rules` must be an array of objects"),
+        (
+            r#"{ "rules": [{ "type": "Text", "globs": "x" }] }"#,
+            "`rules[0].globs` must be an array of strings",
+        ),
+        (r#"{ "define": { "A": 1 } }"#, "`define` must be an object of strings"),
+        (r#"{ "no_bundle": 1 }"#, "`no_bundle` must be true or false"),
+    ] {
+        let message = error(&[("wrangler.json", wrong)], None);
+        assert!(message.contains(expected), "{message}");
+    }
 }
