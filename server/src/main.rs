@@ -1,69 +1,81 @@
-//! `isolet`: the command line, the HTTP API and the built-in demo MCP server.
+//! `isolet`: the command line, the HTTP API, the MCP server, and the built-in demo server.
 //!
-//! The crate joins three others that know nothing of each other: `isolet-runtime` runs scripts, `isolet-bindings` talks
-//! to MCP servers, `isolet-tsdefs` writes declarations.
+//! The crate joins four others: `isolet-runtime` runs scripts, `isolet-bindings` talks to MCP
+//! servers, `isolet-tsdefs` writes declarations, `isolet-wrangler-compat` reads projects of
+//! Workers. Of these, only `isolet-bindings` depends on another one: it reads tools into
+//! definitions of `isolet-tsdefs`.
 //!
 //! | module | idea |
 //! |---|---|
-//! | [`cmd`] | one command a file: what each reads, does and prints |
+//! | [`cmd`] | the command line, one command a file |
 //! | [`http`] | the HTTP API of `isolet serve` |
 //! | [`mcp`] | isolet as one MCP server in front of many |
-//! | [`dev`] | a wrangler project as an HTTP server, loaded again when it changes |
-//! | [`tools`] | the upstream servers as they are now, shared by all runs |
-//! | [`made`] | what is made of a server's definitions, kept by their content |
-//! | [`learned`] | result types learned from answers |
-//! | [`toolset`] | all tools at one moment: names, aliases, declarations |
-//! | [`filter`] | which tools a run may use |
-//! | [`ledger`] | the audit record of a run |
-//! | [`host`] | the way from a run to the servers: rules, answers, failures |
-//! | [`isolation`] | where isolates live |
-//! | [`machine`] | how many runs it has memory for |
-//! | [`settings`] | `isolet.toml`: limits and rules of the operator |
-//! | [`config`] | which MCP servers there are |
+//! | [`dev`] | serves a wrangler project, and reloads it when it changes |
+//! | [`web`] | HTTP as all listeners speak it: access, bodies, replies |
+//! | [`service`] | the service core: engine, admission, limits, metrics, runs |
+//! | [`registry`] | the MCP servers as they are now, shared by all runs and clients |
+//! | [`prompt`] | the texts that a model reads |
+//! | [`prompt_costs`], [`token_savings`] | tokens that tools cost in a prompt, and that a run saves |
+//! | [`whole_number`] | whole numbers in requests |
+//! | [`settings`] | `isolet.toml`: limits and rules of the operator, as plain values |
+//! | [`mcp_config`] | the configuration of the MCP servers: where it is found |
+//! | [`trust`] | the consent to use configurations that were found, not named |
+//! | [`clients`] | MCP clients, and isolet's entry in their configuration files |
 //! | [`demo`] | the built-in MCP server |
-//! | [`document`], [`complaint`] | a report for programs, an error for people |
-//! | [`costs`] | what tools cost in a prompt, for programs and people |
-//! | [`tokens`] | what a run saved its model from reading |
-//! | [`pretty`], [`duration`] | text for people |
-//! | [`exit`] | exit codes, and the errors that end a command |
+//! | [`system`] | the operating system: preconditions, isolation, memory, orphaned processes |
+//! | [`metrics`] | metrics for Prometheus: the text format, and values that are read when scraped |
+//! | [`output`] | standard output, standard error and the log |
+//! | [`exit`] | the failures that end a command, and their exit codes |
 
+#![warn(clippy::print_stderr)]
+
+// First: its macros are in scope from here on.
+#[macro_use]
+mod output;
+
+mod clients;
 mod cmd;
-mod complaint;
-mod config;
-mod costs;
 mod demo;
 mod dev;
-mod document;
-mod duration;
 mod exit;
-mod filter;
-mod host;
 mod http;
-mod isolation;
-mod learned;
-mod ledger;
-mod machine;
-mod made;
 mod mcp;
-mod pretty;
+mod mcp_config;
+mod metrics;
+mod prompt;
+mod prompt_costs;
+mod registry;
+mod service;
 mod settings;
-mod tokens;
-mod tools;
-mod toolset;
+mod system;
+mod token_savings;
+mod trust;
+mod web;
+mod whole_number;
 
 use std::process::ExitCode;
 
-/// The hidden first argument that makes this program the guard of one MCP server.
-const GUARD: &str = "guard";
+use self::registry::GUARD_ARGUMENT;
+use self::system::isolation::ZYGOTE_ARGUMENT;
+use self::system::preconditions;
 
 fn main() -> ExitCode {
-    // Processes of isolet's own: they start no threads before their time, parse no command line and log nothing.
+    if let Err(failure) = preconditions::check_stack() {
+        return failure.report();
+    }
+    // Zygotes and guards start no threads early, parse no command line and write no log.
     let mut arguments = std::env::args_os().skip(1);
-    match arguments.next() {
-        Some(first) if first == GUARD => isolet_bindings::guard::main(arguments),
-        Some(first) if first == isolation::RUNNER => {
-            isolet_runtime::process::zygote::main(arguments.map(|word| word.to_string_lossy().into_owned()))
-        }
+    let first = arguments.next();
+    if first.as_deref() == Some(ZYGOTE_ARGUMENT.as_ref()) {
+        // A zygote makes itself undumpable too, after it has opened files in /proc.
+        let arguments = arguments.map(|argument| argument.to_string_lossy().into_owned());
+        return isolet_runtime::zygote_main(arguments);
+    }
+    preconditions::survive_file_size_limit();
+    // The environment has credentials.
+    isolet_runtime::set_undumpable();
+    match first {
+        Some(first) if first == GUARD_ARGUMENT => isolet_bindings::guard::main(arguments),
         _ => cmd::dispatch(),
     }
 }

@@ -3,16 +3,24 @@
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use isolet_bindings::config::{McpConfig, TransportConfig};
-use isolet_bindings::{Login, ServerConfig, StoredLogin, TokenFolder};
+use isolet_bindings::config::{McpConfig, ServerConfig, TransportConfig};
+use isolet_bindings::text::line;
+use isolet_bindings::{Login, StoredLogin, TokenFolder};
 
-use super::{Signals, on_runtime, output};
-use crate::config;
+use super::{Signals, on_runtime};
 use crate::exit::Failure;
-use crate::pretty::printable;
+use crate::mcp_config;
+use crate::output::stdout;
 use crate::settings;
+use crate::trust::Search;
+
+const EXAMPLES: &str = "Examples:
+  isolet auth login github                       prints the address to open in a browser, and waits
+  isolet auth status
+  isolet auth logout github";
 
 #[derive(clap::Args)]
+#[command(after_help = EXAMPLES)]
 pub struct Args {
     #[command(subcommand)]
     action: Action,
@@ -20,56 +28,58 @@ pub struct Args {
 
 #[derive(clap::Subcommand)]
 enum Action {
-    /// Log in to a server in the browser, and keep the token for it
+    /// Log in to a server in the browser, and store the token
+    #[command(after_help = EXAMPLES)]
     Login {
         #[command(flatten)]
-        which: Which,
-        /// How long to wait for the browser to come back
-        #[arg(long, value_name = "TIME", default_value = "5m", value_parser = crate::duration::parse)]
+        server: ServerOption,
+        /// The time to wait for the login in the browser
+        #[arg(long, value_name = "TIME", default_value = "5m", value_parser = crate::settings::duration::parse)]
         wait: Duration,
     },
-    /// Forget the token for a server
+    /// Remove the token for a server
     Logout {
         #[command(flatten)]
-        which: Which,
+        server: ServerOption,
     },
-    /// List the tokens that are kept, without showing them
+    /// List the stored tokens without showing them
     Status,
 }
 
 #[derive(clap::Args)]
-struct Which {
+struct ServerOption {
     /// The server's name in the configuration
     #[arg(value_name = "SERVER")]
     server: String,
-    /// The MCP servers; without it ./mcp.json, ./.mcp.json or ./.vscode/mcp.json
+    /// The MCP servers; without it those of ~/.config/isolet/mcp.json, else of a file that is found
+    /// here and trusted (isolet trust)
     #[arg(long, value_name = "FILE")]
     mcp_config: Option<PathBuf>,
     #[command(flatten)]
     settings: settings::SettingsFile,
 }
 
-/// Does what the action says.
+/// Runs the action.
 pub fn run(args: Args) -> Result<(), Failure> {
     let folder = TokenFolder::of_user();
     match args.action {
-        Action::Login { which, wait } => {
-            let server = which.find()?;
-            on_runtime(Some(2), login(&which.server, &server, &folder, wait))
+        Action::Login { server: option, wait } => {
+            let server = option.find()?;
+            on_runtime(Some(2), login(&option.server, &server, &folder, wait))
         }
-        Action::Logout { which } => {
-            let server = which.find()?;
+        Action::Logout { server: option } => {
+            let server = option.find()?;
             let TransportConfig::Http(http) = &server.transport else {
                 return Err(Failure::Usage(format!(
-                    "\"{}\" is a child process: it has no login",
-                    which.server
+                    "\"{}\" is a child process and needs no login",
+                    option.server
                 )));
             };
-            let forgotten = folder.forget(&which.server, &http.url);
-            let forgotten =
-                forgotten.map_err(|error| Failure::Setup(format!("cannot forget it: {error}")))?;
-            let said = if forgotten { "isolet has forgotten its token" } else { "there was no token" };
-            output::print(format!("{}: {said}\n", printable(&which.server)).as_bytes())
+            let removed = folder.forget(&option.server, &http.url);
+            let removed =
+                removed.map_err(|error| Failure::Setup(format!("cannot remove the token: {error}")))?;
+            let outcome = if removed { "token removed" } else { "there was no token" };
+            stdout::print(format!("{}: {outcome}\n", line(&option.server)).as_bytes())
         }
         Action::Status => status(&folder),
     }
@@ -86,64 +96,62 @@ async fn login(
         let failure = |error| Failure::Setup(format!("cannot log in to \"{name}\": {error}"));
         let login = Login::begin(name, server, folder).await.map_err(failure)?;
         let text =
-            format!("Open this address in a browser to log in to \"{}\":\n{}\n", printable(name), login.url);
-        output::print(text.as_bytes())?;
+            format!("Open this address in a browser to log in to \"{}\":\n{}\n", line(name), login.url);
+        stdout::print(text.as_bytes())?;
         let login = login.finish(wait).await.map_err(failure)?;
-        output::print(format!("Logged in. {}\n", describe(&login)).as_bytes())
+        stdout::print(format!("Logged in. {}\n", describe(&login)).as_bytes())
     };
     tokio::select! {
         done = work => done,
-        () = signals.stop() => Err(Failure::Setup("the login was given up".to_owned())),
+        signal = signals.stop() => {
+            stderr_line!("isolet: login cancelled");
+            Err(Failure::Signal(signal))
+        }
     }
 }
 
 fn status(folder: &TokenFolder) -> Result<(), Failure> {
     let logins = folder.logins();
     if logins.is_empty() {
-        eprintln!("isolet: no logins are kept");
+        stderr_line!("isolet: no logins are stored");
         return Ok(());
     }
     let mut text = String::new();
     for login in &logins {
-        text.push_str(&format!(
-            "{}  {}  {}\n",
-            printable(&login.server),
-            printable(&login.url),
-            describe(login)
-        ));
+        text.push_str(&format!("{}  {}  {}\n", line(&login.server), line(&login.url), describe(login)));
     }
-    output::print(text.as_bytes())
+    stdout::print(text.as_bytes())
 }
 
-/// What a login is good for, in words.
+/// Describes the scopes and the lifetime of a login.
 fn describe(login: &StoredLogin) -> String {
     let scopes = match login.scopes.as_slice() {
         [] => "no scopes named".to_owned(),
-        scopes => format!("scopes: {}", printable(&scopes.join(" "))),
+        scopes => format!("scopes: {}", line(&scopes.join(" "))),
     };
     let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_secs();
-    let lasts = match (login.renewable, login.expires_at) {
-        (true, _) => "isolet renews it by itself".to_owned(),
-        (false, None) => "the server does not say when it ends".to_owned(),
-        (false, Some(end)) if end <= now => "it has ended".to_owned(),
+    let lifetime = match (login.renewable, login.expires_at) {
+        (true, _) => "renewed automatically".to_owned(),
+        (false, None) => "expiry unknown".to_owned(),
+        (false, Some(end)) if end <= now => "expired".to_owned(),
         (false, Some(end)) => {
-            format!("it ends in {} minutes and cannot be renewed", (end - now).div_ceil(60))
+            format!("expires in {} minutes and cannot be renewed", (end - now).div_ceil(60))
         }
     };
-    format!("{scopes}; {lasts}")
+    format!("{scopes}; {lifetime}")
 }
 
-impl Which {
-    /// The server's configuration.
+impl ServerOption {
+    /// Loads the configuration of the server.
     fn find(&self) -> Result<ServerConfig, Failure> {
-        let folder = Path::new(".");
+        let folder = Search::Folder(Path::new("."));
         let settings = self.settings.load(folder)?;
-        let named = self.mcp_config.as_deref().or(settings.mcp_config.as_deref());
-        let McpConfig { mut servers, .. } = config::load(named, folder)?;
+        let McpConfig { mut servers, .. } =
+            mcp_config::load(self.mcp_config.as_deref(), &settings, folder, false)?;
         servers.swap_remove(&self.server).ok_or_else(|| {
-            let names: Vec<String> = servers.keys().map(|name| printable(name)).collect();
-            let name = printable(&self.server);
-            Failure::Usage(format!("there is no server \"{name}\"; servers: {}", names.join(", ")))
+            let names: Vec<_> = servers.keys().map(|name| line(name)).collect();
+            let name = line(&self.server);
+            Failure::Usage(format!("unknown server \"{name}\"; expected one of: {}", names.join(", ")))
         })
     }
 }

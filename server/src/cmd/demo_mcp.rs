@@ -11,16 +11,16 @@ use crate::exit::Failure;
 #[derive(clap::Args)]
 pub struct Args {
     /// Serve Streamable HTTP on this address, path /mcp, instead of standard input and output
-    #[arg(long, value_name = "ADDR", value_parser = super::address)]
+    #[arg(long, value_name = "ADDR", value_parser = crate::settings::address::parse_socket_address)]
     http: Option<SocketAddr>,
-    /// Which tools to offer
+    /// The tools to offer
     #[arg(long, value_enum, default_value_t)]
     part: Part,
 }
 
-/// Serves until standard input ends, or over HTTP until a signal.
+/// Serves until standard input ends, or over HTTP until SIGINT.
 pub fn run(args: Args) -> Result<(), Failure> {
-    // One thread: the child of a small job must not cost more than the job.
+    // One thread, since this process is often started for a single call.
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()
@@ -32,7 +32,7 @@ pub fn run(args: Args) -> Result<(), Failure> {
             None => over_pipes(demo).await,
         }
     });
-    // A read of standard input cannot be cancelled; do not wait for it.
+    // A blocking read of standard input cannot be cancelled, so it is not waited for.
     runtime.shutdown_background();
     served
 }
@@ -42,7 +42,7 @@ async fn over_pipes(demo: DemoServer) -> Result<(), Failure> {
         .serve(rmcp::transport::stdio_pipes())
         .await
         .map_err(|error| Failure::Setup(format!("the client did not open a session: {error}")))?;
-    service.waiting().await.map_err(|error| Failure::Setup(format!("the session broke: {error}")))?;
+    service.waiting().await.map_err(|error| Failure::Setup(format!("the session failed: {error}")))?;
     Ok(())
 }
 

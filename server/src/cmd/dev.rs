@@ -1,74 +1,218 @@
-//! `isolet dev`: a wrangler project on an address.
+//! `isolet dev`: serves a wrangler project.
 
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::path::PathBuf;
 use std::time::Duration;
 
-use isolet_runtime::{Engine, EngineOptions};
 use tokio::net::TcpListener;
 use tokio::sync::watch;
 
 use super::Signals;
-use crate::dev::project::Workshop;
+use crate::dev::project::{ProjectBuilder, ProjectSource};
 use crate::dev::server;
 use crate::exit::Failure;
-use crate::settings::rules::Stdout;
-use crate::tools::Tools;
-use crate::{config, settings};
+use crate::mcp_config;
+use crate::registry::Registry;
+use crate::settings::SettingsFile;
+use crate::settings::address::{WebOrigin, parse_host, parse_socket_address};
+use crate::settings::rules::StdoutUse;
+use crate::trust::Search;
+use crate::web::access::{self, UnsafeListenError};
+use crate::web::server_names::{ServerNames, SiteKind};
 
-/// How long the first build waits for servers: a Worker's `env` has the tools of its start.
-const START: Duration = Duration::from_secs(5);
+/// The time for which the first build waits for servers that are starting. A Worker's `env` has the
+/// tools of its build.
+const FIRST_BUILD_TIMEOUT: Duration = Duration::from_secs(5);
+
+const EXAMPLES: &str = "Examples:
+  isolet dev                                     the project in this folder, on 127.0.0.1:8787
+  isolet dev examples/worker --port 8788 --demo
+  isolet dev src/index.ts                        an entry module, with or without a configuration
+  isolet dev --config wrangler.prod.toml --env staging
+  isolet dev worker --mcp-config servers.json";
 
 #[derive(clap::Args)]
+#[command(after_help = EXAMPLES)]
 pub struct Args {
-    /// The project's folder, with a wrangler.jsonc, wrangler.json or wrangler.toml
-    #[arg(value_name = "DIR", default_value = ".")]
-    folder: PathBuf,
-    /// Where to listen; port 0 takes any that is free
-    #[arg(long, value_name = "ADDR", default_value = "127.0.0.1:8787", value_parser = super::address)]
+    /// The project's folder, with a wrangler.jsonc, wrangler.json or wrangler.toml in it or above
+    /// it; or the entry module
+    #[arg(value_name = "PATH", default_value = ".")]
+    path: PathBuf,
+    /// The project's configuration: a .json, a .jsonc or a wrangler*.toml. Any other .toml is
+    /// isolet's own settings, limits and rules of the operator; without it
+    /// ~/.config/isolet/isolet.toml, else a trusted ./isolet.toml
+    #[arg(long, short = 'c', value_name = "FILE")]
+    config: Vec<PathBuf>,
+    /// The environment of the configuration (env.NAME)
+    #[arg(long, short = 'e', value_name = "NAME", env = "CLOUDFLARE_ENV")]
+    env: Option<String>,
+    /// The address to listen on; port 0 takes a free one. Beyond this machine it needs
+    /// --allow-unauthenticated
+    #[arg(long, value_name = "ADDR", default_value = "127.0.0.1:8787", value_parser = parse_socket_address)]
     listen: SocketAddr,
-    /// The MCP servers in `env`; without it mcp.json, .mcp.json or .vscode/mcp.json in DIR, else the built-in demo
+    /// The port to listen on; --listen 127.0.0.1:PORT in short
+    #[arg(long, value_name = "PORT", conflicts_with = "listen")]
+    port: Option<u16>,
+    /// The IP address to listen on; --listen IP:8787 in short
+    #[arg(long, value_name = "IP", conflicts_with = "listen")]
+    ip: Option<IpAddr>,
+    /// Listen beyond this machine: every client that connects may use the Worker, without a token.
+    /// Needs --allow-host
+    #[arg(long)]
+    allow_unauthenticated: bool,
+    /// Accept requests for this host name too, beside those of this machine; may be repeated
+    #[arg(long, value_name = "NAME", value_parser = parse_host)]
+    allow_host: Vec<String>,
+    /// Let web pages of this origin use the Worker, such as http://localhost:3000; may be repeated
+    #[arg(long, value_name = "ORIGIN", value_parser = WebOrigin::parse)]
+    allow_origin: Vec<WebOrigin>,
+    /// The MCP servers in `env`; without it those of ~/.config/isolet/mcp.json, else of a file that
+    /// is found in PATH and trusted (isolet trust), else none
     #[arg(long, value_name = "FILE")]
     mcp_config: Option<PathBuf>,
+    /// Put the built-in demo servers into `env`
+    #[arg(long, conflicts_with = "mcp_config")]
+    demo: bool,
     #[command(flatten)]
-    settings: settings::SettingsFile,
+    isolation: crate::system::isolation::IsolationOptions,
+    #[command(flatten)]
+    starting: super::startup::StartupOptions,
+    /// Offer only tools that declare to be read-only (readOnlyHint)
+    #[arg(long)]
+    read_only: bool,
+    #[command(flatten)]
+    pub log: crate::output::logging::LogOptions,
+}
+
+/// The files that `--config` names.
+#[derive(Debug, PartialEq, Eq)]
+struct Configurations {
+    project: Option<PathBuf>,
+    settings: Option<PathBuf>,
+}
+
+impl Configurations {
+    /// Tells the project's configuration from isolet's settings, by the name of the file.
+    fn of(files: &[PathBuf]) -> Result<Self, Failure> {
+        let mut found = Self { project: None, settings: None };
+        for file in files {
+            let is_toml = file.extension().is_some_and(|extension| extension == "toml");
+            let name = file.file_name().and_then(|name| name.to_str()).unwrap_or_default();
+            let (place, more) = match is_toml && !name.starts_with("wrangler") {
+                true => (&mut found.settings, "--config can name one file of isolet's settings"),
+                false => (
+                    &mut found.project,
+                    "--config can name one configuration of a project: several Workers in one session are not supported yet",
+                ),
+            };
+            if place.replace(file.clone()).is_some() {
+                return Err(Failure::Usage(more.to_owned()));
+            }
+        }
+        Ok(found)
+    }
+}
+
+/// Fails for an address that other machines can reach, unless the options allow it. There are no
+/// tokens: the Worker itself decides what clients may do.
+fn check_listen(args: &Args) -> Result<(), Failure> {
+    access::check_listen(args.listen, &[], args.allow_unauthenticated, &args.allow_host).map_err(|error| {
+        Failure::Usage(match error {
+            UnsafeListenError::NoToken(address) => format!(
+                "{address} can be reached from other machines, and `isolet dev` requires no token: every client could \
+                 use the Worker and, through it, your tools. Listen on 127.0.0.1; or use --allow-unauthenticated and \
+                 --allow-host NAME if every client may, or if a proxy in front of isolet authenticates clients"
+            ),
+            other @ UnsafeListenError::NoHost(_) => other.to_string(),
+        })
+    })
 }
 
 /// Serves until SIGINT or SIGTERM.
-pub fn run(args: Args) -> Result<(), Failure> {
-    let settings = args.settings.load(&args.folder)?;
-    let rules = settings.rules(Stdout::Free)?;
-    let servers = config::load(args.mcp_config.or(settings.mcp_config).as_deref(), &args.folder)?;
+pub fn run(mut args: Args) -> Result<(), Failure> {
+    if let Some(port) = args.port {
+        args.listen.set_port(port);
+    }
+    if let Some(ip) = args.ip {
+        args.listen.set_ip(ip);
+    }
+    check_listen(&args)?;
+    let Configurations { project, settings } = Configurations::of(&args.config)?;
+    let is_entry = args.path.is_file();
+    let folder = if is_entry { PathBuf::from(".") } else { args.path.clone() };
+    // To name the project is not consent to the configuration that lies in it.
+    let search = Search::Folder(&folder);
+    let settings = SettingsFile::new(settings, args.read_only).load(search)?;
+    let mut servers = match args.demo {
+        true => mcp_config::built_in()?,
+        false => mcp_config::load_without_demo(args.mcp_config.as_deref(), &settings, search)?,
+    };
+    args.starting.apply(&mut servers)?;
+    let source = ProjectSource {
+        folder: folder.clone(),
+        entry: is_entry.then(|| args.path.clone()),
+        config: project,
+        environment: args.env.filter(|name| !name.is_empty()),
+    };
+    let rules = settings.rules(StdoutUse::Free)?;
+    let isolation = args.isolation.or(&settings.runtime);
     super::on_runtime(None, async move {
         let listener = TcpListener::bind(args.listen)
             .await
-            .map_err(|error| Failure::Setup(format!("cannot listen on {}: {error}", args.listen)))?;
+            .map_err(|error| super::cannot_listen(&args.listen, &error))?;
         let mut signals = Signals::listen()?;
-        let tools = Tools::start(servers, rules);
+        let registry = Registry::start(servers, rules);
         let limits = settings.limits;
-        // One isolate serves all requests; a second is there to try a change in.
-        let options =
-            EngineOptions { warm: 1, live: 4, heap_bytes: limits.heap_bytes, ..EngineOptions::default() };
-        let engine = Engine::new(options, tokio::runtime::Handle::current());
-        tools.settled(START).await;
-        let workshop = Workshop { engine, tools: tools.clone(), limits, folder: args.folder };
-        let first = match workshop.build().await {
+        let processes = settings.workers.processes.unwrap_or(1);
+        // Changed versions start beside the present one.
+        let engine = isolation.engine(1, 2 * processes + 2, limits.memory)?;
+        let (checked, _) = tokio::join!(isolation.check(&engine), registry.settled(FIRST_BUILD_TIMEOUT));
+        if let Err(failure) = checked {
+            registry.shutdown().await;
+            return Err(failure);
+        }
+        let builder = ProjectBuilder { engine, registry: registry.clone(), limits, source, processes };
+        let first = match builder.build().await {
             Ok(built) => built,
-            Err(complaint) => {
-                tools.shutdown().await;
-                return Err(Failure::Setup(complaint));
+            Err(error) => {
+                registry.shutdown().await;
+                stderr_text!("isolet: {}\n", error.trim_end());
+                return Err(Failure::Worker);
             }
         };
-        if let Ok(address) = listener.local_addr() {
-            eprintln!("isolet serves {} on http://{address}", first.name);
-        }
+        let address = listener.local_addr().unwrap_or(args.listen);
+        let names = ServerNames::new(address, &args.allow_host, args.allow_origin, SiteKind::Site);
+        stderr_line!("isolet serves {} on http://{address}", first.name);
         let (sender, current) = watch::channel(first);
         tokio::select! {
-            () = server::serve(listener, current) => {}
-            () = workshop.follow(sender) => {}
-            () = signals.stop() => {}
+            () = server::serve(listener, names, current) => {}
+            () = builder.follow(sender) => {}
+            _ = signals.stop() => {}
         }
-        tools.shutdown().await;
+        registry.shutdown().await;
         Ok(())
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_name_of_a_file_tells_whose_configuration_it_is() {
+        let of = |files: &[&str]| Configurations::of(&files.iter().map(PathBuf::from).collect::<Vec<_>>());
+        let found = of(&["a/wrangler.prod.toml", "a/limits.toml"]).unwrap();
+        assert_eq!(found.project, Some("a/wrangler.prod.toml".into()));
+        assert_eq!(found.settings, Some("a/limits.toml".into()));
+        for project in ["wrangler.jsonc", "other.json", "wrangler.toml"] {
+            assert_eq!(
+                of(&[project]).unwrap(),
+                Configurations { project: Some(project.into()), settings: None }
+            );
+        }
+        assert!(
+            matches!(of(&["a.json", "b.json"]), Err(Failure::Usage(message)) if message.contains("several Workers"))
+        );
+        assert!(of(&["a.toml", "b.toml"]).is_err());
+    }
 }

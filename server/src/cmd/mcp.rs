@@ -1,106 +1,133 @@
 //! `isolet mcp`: isolet as an MCP server on standard input and output.
 
-use std::net::{Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::Duration;
 
 use isolet_bindings::config::TransportConfig;
 use rmcp::ServiceExt as _;
 use rmcp::service::ServerInitializeError;
 
-use super::Signals;
-use crate::config;
+use super::{Signals, startup};
 use crate::exit::Failure;
-use crate::http::access::Access;
-use crate::http::admission::Admission;
-use crate::http::server::Server;
-use crate::mcp::exposure::Exposure;
-use crate::mcp::stdio::Stdio;
-use crate::mcp::{Gateway, Options};
-use crate::settings::rules::Stdout;
+use crate::mcp::{DEFAULT_LIST_TIMEOUT, Gateway, GatewayOptions, StdioTransport, ToolExposure};
+use crate::mcp_config;
+use crate::registry::Registry;
+use crate::service::Service;
+use crate::service::admission::Admission;
+use crate::settings::rules::StdoutUse;
+use crate::settings::runtime::parse_max_running;
 use crate::settings::{self, Settings};
-use crate::tools::Tools;
+use crate::system::preconditions;
+use crate::trust::Search;
 
-/// One client has few runs at once.
-const RUNNING: usize = 8;
+/// The default number of runs at once. A single client has few.
+const DEFAULT_MAX_RUNNING: usize = 8;
 
-/// Nobody else is waiting.
-const WAITING: usize = 64;
+/// The default length of the queue of runs.
+const DEFAULT_QUEUE: usize = 64;
 
-/// Isolates that wait, ready. A model sends its next script some seconds after the last.
-const WARM: usize = 1;
+/// The default number of isolates made in advance. A model sends scripts some seconds apart.
+const DEFAULT_WARM: usize = 1;
+
+const EXAMPLES: &str = "Examples:
+  isolet mcp install claude-code                 adds isolet to that client's configuration
+  isolet mcp --mcp-config servers.json           what the client starts
+  isolet mcp --expose-tools 'github/get_*'       some tools as they are, beside the three";
 
 #[derive(clap::Args)]
+#[command(args_conflicts_with_subcommands = true, after_help = EXAMPLES)]
 pub struct Args {
-    /// The MCP servers; without it ./mcp.json, ./.mcp.json or ./.vscode/mcp.json, else the built-in demo
+    #[command(subcommand)]
+    action: Option<Action>,
+    /// The MCP servers; without it those of ~/.config/isolet/mcp.json
     #[arg(long, value_name = "FILE")]
     mcp_config: Option<PathBuf>,
     #[command(flatten)]
+    starting: startup::StartupOptions,
+    #[command(flatten)]
     settings: settings::SettingsFile,
-    /// Runs at once, 8 if nothing says otherwise
-    #[arg(long, value_name = "N", value_parser = super::serve::at_least_one)]
+    /// Runs at once, by default 8
+    #[arg(long, value_name = "N", value_parser = parse_max_running)]
     max_running: Option<usize>,
-    /// Runs that may wait, 64 if nothing says otherwise
+    /// Runs that may wait, by default 64
     #[arg(long, value_name = "N")]
-    max_waiting: Option<usize>,
+    queue: Option<usize>,
     #[command(flatten)]
-    choice: McpChoice,
+    choice: McpOptions,
     #[command(flatten)]
-    isolation: crate::isolation::Choice,
+    isolation: crate::system::isolation::IsolationOptions,
+    #[command(flatten)]
+    pub log: crate::output::logging::LogOptions,
 }
 
-/// What an operator chooses, here and for `isolet serve`.
+#[derive(clap::Subcommand)]
+enum Action {
+    /// Put isolet into the file of an MCP client
+    Install(super::install::Args),
+}
+
+/// The options for MCP clients, of `isolet mcp` and `isolet serve`.
 #[derive(clap::Args, Clone, Debug)]
-pub struct McpChoice {
-    /// Repeat large results of the MCP tool `run` as text, for clients that show their model no structured content
+pub struct McpOptions {
+    /// Repeat large results of the MCP tool `run` as text, for clients that show their model no
+    /// structured content
     #[arg(long)]
     full_text: bool,
-    /// Offer these upstream tools as they are, beside the three of isolet: "server/tool", "server/get_*", or "server" with
-    /// its prompts and resources
+    /// The time that a list of tools waits for servers that are starting for the first time, by
+    /// default 700ms
+    #[arg(long, value_name = "TIME", value_parser = crate::settings::duration::parse)]
+    list_wait: Option<Duration>,
+    /// Offer these upstream tools as they are, beside the three of isolet: "server/tool",
+    /// "server/get_*", or "server" with its prompts and resources
     #[arg(long, value_name = "PATTERN")]
     expose_tools: Vec<String>,
-    /// Give exposed tools and prompts the names that their servers have for them, where no two are the same
+    /// Give exposed tools and prompts the names that they have on their servers, where these are
+    /// unique
     #[arg(long, requires = "expose_tools")]
     plain_names: bool,
 }
 
-impl McpChoice {
-    /// As the gateway takes it.
-    pub fn options(&self) -> Result<Options, Failure> {
-        let exposure = Exposure::new(&self.expose_tools, self.plain_names)
+impl McpOptions {
+    /// Returns the options of the gateway.
+    pub fn options(&self) -> Result<GatewayOptions, Failure> {
+        let exposure = ToolExposure::new(&self.expose_tools, self.plain_names)
             .map_err(|error| Failure::Usage(format!("--expose-tools: {error}")))?;
-        Ok(Options { full_text: self.full_text, exposure })
+        let list_timeout = self.list_wait.unwrap_or(DEFAULT_LIST_TIMEOUT);
+        Ok(GatewayOptions { list_timeout, full_text: self.full_text, exposure })
     }
 }
 
-/// Serves until the client closes standard input, or a signal.
-pub fn run(args: Args) -> Result<(), Failure> {
-    super::serve::raise_open_files();
-    let folder = Path::new(".");
-    let settings = args.settings.load(folder)?;
-    let mut servers = config::load(args.mcp_config.as_deref().or(settings.mcp_config.as_deref()), folder)?;
+/// Serves until the client closes standard input, or until a signal.
+pub fn run(mut args: Args) -> Result<(), Failure> {
+    if let Some(Action::Install(args)) = args.action.take() {
+        return super::install::run(args);
+    }
+    preconditions::raise_open_file_limit();
+    let options = args.choice.options()?;
+    // A client may start isolet in a folder that nobody trusts, so that folder is not searched.
+    let settings = args.settings.load(Search::Nowhere)?;
+    let mut servers = mcp_config::load(args.mcp_config.as_deref(), &settings, Search::Nowhere, false)?;
+    args.starting.apply(&mut servers)?;
     servers.servers.retain(|name, server| {
-        let itself = starts_isolet(&server.transport);
-        if itself {
-            eprintln!("isolet: the server \"{name}\" is isolet itself; it is left out");
+        let is_self = starts_isolet(&server.transport);
+        if is_self {
+            stderr_line!("isolet: the server \"{name}\" is isolet itself, and is ignored");
         }
-        !itself
+        !is_self
     });
-    let rules = settings.rules(Stdout::Taken)?;
+    let rules = settings.rules(StdoutUse::Taken)?;
     super::on_runtime(Some(2), async move {
         let mut signals = Signals::listen()?;
-        let tools = Tools::start(servers, rules);
-        if settings.learn.unwrap_or(true) {
-            tools.learn();
-        }
-        let served = serve(&args, settings, &tools, &mut signals).await;
-        tools.shutdown().await;
+        let registry = startup::start_for_service(servers, rules, &settings, Vec::new());
+        let served = serve(&args, options, settings, &registry, &mut signals).await;
+        registry.shutdown().await;
         served
     })
 }
 
-/// Whether this starts `isolet mcp`. A client's own list of servers has isolet in it; read by isolet it would start
-/// another, and that one the next.
+/// Tells whether this command starts `isolet mcp`. The configuration of a client has isolet in it.
+/// If isolet uses the same file, it would start itself again and again.
 fn starts_isolet(transport: &TransportConfig) -> bool {
     let TransportConfig::Stdio(child) = transport else { return false };
     let own = std::env::current_exe().ok();
@@ -110,38 +137,34 @@ fn starts_isolet(transport: &TransportConfig) -> bool {
 
 async fn serve(
     args: &Args,
+    options: GatewayOptions,
     settings: Settings,
-    tools: &Arc<Tools>,
+    registry: &Arc<Registry>,
     signals: &mut Signals,
 ) -> Result<(), Failure> {
-    let Settings { limits, queue, engine: wanted, .. } = settings;
-    let max_running = args.max_running.or(wanted.max_running).unwrap_or(RUNNING);
-    let warm = wanted.warm.unwrap_or(WARM).min(max_running);
+    let Settings { limits, queue, runtime: wanted, .. } = settings;
+    let max_running = args.max_running.or(wanted.max_running).unwrap_or(DEFAULT_MAX_RUNNING);
+    let warm = wanted.warm.unwrap_or(DEFAULT_WARM).min(max_running);
     let isolation = args.isolation.clone().or(&wanted);
-    let engine = isolation.engine(warm, max_running, limits.heap_bytes)?;
+    let engine = isolation.engine(warm, max_running, limits.memory)?;
     isolation.check(&engine).await?;
-    // Nothing listens; the rules of a server that only this machine reaches are those of a pipe.
-    let here = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
-    let access =
-        Access::new(here, &[], Vec::new(), false).map_err(|error| Failure::Usage(error.to_string()))?;
-    let admission = Admission::new(max_running, args.max_waiting.or(queue).unwrap_or(WAITING));
-    let options = args.choice.options()?;
-    let server = Server::new(engine, tools.clone(), access, admission, limits);
+    let admission = Admission::new(max_running, args.queue.or(queue).unwrap_or(DEFAULT_QUEUE));
+    let service = Service::new(engine, registry.clone(), admission, limits);
     let session = async {
-        let gateway = Gateway::new(server, options);
-        let service = match gateway.serve(Stdio::new(rmcp::transport::stdio_pipes())).await {
-            Ok(service) => service,
-            // A client that only looked whether there is somebody.
+        let gateway = Gateway::new(service, options);
+        let session = match gateway.serve(StdioTransport::new(rmcp::transport::stdio_pipes())).await {
+            Ok(session) => session,
+            // A client that only checked that the command starts.
             Err(ServerInitializeError::ConnectionClosed(_)) => return Ok(()),
             Err(error) => return Err(Failure::Setup(format!("the client did not open a session: {error}"))),
         };
-        match service.waiting().await {
+        match session.waiting().await {
             Ok(_) => Ok(()),
-            Err(error) => Err(Failure::Setup(format!("the session broke: {error}"))),
+            Err(error) => Err(Failure::Setup(format!("the session failed: {error}"))),
         }
     };
     tokio::select! {
         ended = session => ended,
-        () = signals.stop() => Ok(()),
+        _ = signals.stop() => Ok(()),
     }
 }

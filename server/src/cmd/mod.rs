@@ -3,46 +3,89 @@
 //! | module | command |
 //! |---|---|
 //! | [`run`] | `isolet run FILE` |
+//! | [`call`] | `isolet call SERVER/TOOL` |
+//! | [`servers`] | `isolet servers` |
 //! | [`serve`] | `isolet serve` |
 //! | [`types`] | `isolet types` |
 //! | [`search`] | `isolet search` |
 //! | [`mcp`] | `isolet mcp` |
+//! | [`install`] | `isolet mcp install` |
 //! | [`lock`] | `isolet lock` |
-//! | [`dev`] | `isolet dev DIR` |
+//! | [`dev`] | `isolet dev PATH` |
+//! | [`trust`] | `isolet trust` |
 //! | [`auth`] | `isolet auth login`, `logout`, `status` |
+//! | [`manual`] | `isolet completions SHELL`, `isolet man` |
 //! | [`demo_mcp`] | `isolet demo-mcp` |
+//!
+//! | module | shared by several commands |
+//! |---|---|
+//! | [`startup`] | starts MCP servers and waits for them, with a progress line on a terminal |
+//! | [`input`] | reads JSON from the command line, a file or standard input |
 
 mod auth;
+mod call;
 mod demo_mcp;
 mod dev;
+mod input;
+mod install;
 mod lock;
+mod manual;
 mod mcp;
-mod output;
 mod run;
 mod search;
 mod serve;
+mod servers;
+mod startup;
+mod trust;
 mod types;
 
 use std::future::Future;
-use std::io::IsTerminal as _;
-use std::net::SocketAddr;
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
+use isolet_bindings::text;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
 use crate::exit::Failure;
+use crate::output::logging::{self, CommandKind, Verbosity};
+use crate::output::stderr::LogFormat;
+use crate::output::stdout;
+use crate::system::{engine_version, preconditions, reaper};
+
+const HELP: &str = "Examples:
+  isolet run report.ts                  a script, its result on standard output
+  isolet run -e 'return 6 * 7'
+  isolet call demo/add a=1 b=2          one call of one tool
+  isolet servers                        what is configured, and whether it starts
+  isolet types files --detail brief     declarations for a prompt
+  isolet serve                          the HTTP API on 127.0.0.1:8787
+
+Exit codes: 0 done, 1 the script or the tool failed, 2 wrong usage, 3 a server or the set-up failed, 130 interrupted.";
 
 #[derive(Parser)]
 #[command(
     name = "isolet",
-    version,
+    // Replaced by an option whose output depends on `--verbose`.
+    disable_version_flag = true,
+    arg_required_else_help = true,
+    args_conflicts_with_subcommands = true,
     about = "Runs the code that AI agents write: V8 isolates with MCP servers as bindings",
-    after_help = "Exit codes: 0 done, 1 the script failed, 2 wrong usage, 3 a server or the set-up failed."
+    after_help = HELP
 )]
 struct Cli {
+    /// Print isolet's version
+    #[arg(short = 'V', long)]
+    version: bool,
+    /// Log normal events, as --log-level info does. With --version: the version of V8, its age and
+    /// how it was built
+    #[arg(short, long, global = true)]
+    verbose: bool,
+    /// The least important events to log on standard error; overrides RUST_LOG
+    #[arg(long, global = true, value_name = "off|error|warn|info|debug|trace", hide_possible_values = true)]
+    log_level: Option<Verbosity>,
+    // Optional, as `--version` needs no subcommand.
     #[command(subcommand)]
-    command: Command,
+    command: Option<Command>,
 }
 
 #[derive(Subcommand)]
@@ -51,26 +94,64 @@ enum Command {
     Run(run::Args),
     /// Serve the HTTP API
     Serve(serve::Args),
+    /// Call one tool and print its result
+    Call(call::Args),
+    /// List the servers, whether they start and how long that takes
+    Servers(servers::Args),
     /// Print TypeScript declarations of the tools
     Types(types::Args),
     /// Find tools by what they do
     Search(search::Args),
     /// Offer the tools as one MCP server on standard input and output
     Mcp(mcp::Args),
-    /// Approve the tools as they are now, or compare them with what was approved
+    /// Approve the tools as they are now, or compare them with the approved definitions
     Lock(lock::Args),
-    /// Serve a wrangler project, and load it again when it changes
+    /// Serve a wrangler project, and reload it when it changes
     Dev(dev::Args),
+    /// Show a configuration that lies in a folder, and trust it
+    Trust(trust::Args),
     /// Log in to MCP servers
     Auth(auth::Args),
     /// The built-in MCP server, on standard input and output
     DemoMcp(demo_mcp::Args),
+    /// Print the script that completes isolet's commands in a shell
+    Completions(manual::CompletionArgs),
+    /// Print the manual page of isolet or of one of its commands
+    Man(manual::ManArgs),
+    /// Print isolet's version
+    Version,
 }
 
 /// Parses the command line and runs the command.
 pub fn dispatch() -> ExitCode {
-    let command = Cli::parse().command;
-    log_to_stderr(matches!(command, Command::Serve(_)));
+    let Cli { version, verbose, log_level, command } = match Cli::try_parse() {
+        Ok(cli) => cli,
+        Err(error) => return print_clap_error(&error),
+    };
+    let command = match command {
+        None if !version => {
+            return Failure::Usage("no command: see isolet --help".to_owned()).report();
+        }
+        None | Some(Command::Version) => {
+            let details = if verbose { engine_version::details() } else { String::new() };
+            let text = format!("isolet {}\n{details}", env!("CARGO_PKG_VERSION"));
+            return stdout::print(text.as_bytes())
+                .map_or_else(|failure| failure.report(), |()| ExitCode::SUCCESS);
+        }
+        Some(command) => command,
+    };
+    let format = match &command {
+        Command::Serve(args) => args.log.log_format,
+        Command::Mcp(args) => args.log.log_format,
+        Command::Dev(args) => args.log.log_format,
+        _ => LogFormat::Text,
+    };
+    let kind = match &command {
+        Command::Serve(_) => CommandKind::Service,
+        Command::Mcp(_) | Command::Dev(_) | Command::DemoMcp(_) => CommandKind::Child,
+        _ => CommandKind::OneShot,
+    };
+    logging::init(kind, format, log_level.or(verbose.then_some(Verbosity::Info)));
     let done = match command {
         Command::Run(args) => run::run(args),
         Command::Serve(args) => serve::run(args),
@@ -79,70 +160,89 @@ pub fn dispatch() -> ExitCode {
         Command::Mcp(args) => mcp::run(args),
         Command::Lock(args) => lock::run(args),
         Command::Dev(args) => dev::run(args),
+        Command::Trust(args) => trust::run(args),
         Command::Auth(args) => auth::run(args),
         Command::DemoMcp(args) => demo_mcp::run(args),
+        Command::Call(args) => call::run(args),
+        Command::Servers(args) => servers::run(args),
+        Command::Completions(args) => manual::completions(args),
+        Command::Man(args) => manual::man(args),
+        // Handled above, before the log is set up.
+        Command::Version => Ok(()),
     };
     done.map_or_else(|failure: Failure| failure.report(), |()| ExitCode::SUCCESS)
 }
 
-/// Warnings by default, of a service also what its servers print; `RUST_LOG` says otherwise. Standard output belongs to results. Who watches a command needs no
-/// time of day; a service's log does.
-fn log_to_stderr(service: bool) {
-    let log = tracing_subscriber::fmt()
-        .with_env_filter(log_filter(std::env::var("RUST_LOG").ok(), service))
-        .with_writer(std::io::stderr)
-        .with_ansi(std::io::stderr().is_terminal())
-        .with_target(false)
-        .compact();
-    if service { log.init() } else { log.without_time().init() }
+/// Prints help, or the error in the command line.
+fn print_clap_error(error: &clap::Error) -> ExitCode {
+    if error.use_stderr() {
+        let printable = printable_error();
+        match printable.as_ref() {
+            // With colours on a terminal.
+            None => drop(error.print()),
+            Some(error) => stderr_text!("{}", error.render()),
+        }
+        return ExitCode::from(2);
+    }
+    let printed = error.print().and_then(|()| std::io::Write::flush(&mut std::io::stdout()));
+    match printed {
+        Err(error) if error.kind() != std::io::ErrorKind::BrokenPipe => {
+            Failure::Setup(format!("cannot write to standard output: {error}")).report()
+        }
+        _ => ExitCode::SUCCESS,
+    }
 }
 
-/// What is logged. rmcp prints whole messages at its lower levels, so they are for those who ask for rmcp by name; its
-/// module for logins prints codes and tokens there, and those are for nobody.
-fn log_filter(wanted: Option<String>, service: bool) -> tracing_subscriber::EnvFilter {
-    use tracing_subscriber::EnvFilter;
-    let by_name = wanted.as_ref().is_some_and(|wanted| wanted.contains("rmcp"));
-    let filter =
-        wanted.filter(|wanted| !wanted.is_empty()).and_then(|wanted| EnvFilter::try_new(wanted).ok());
-    let filter =
-        filter.unwrap_or_else(|| EnvFilter::new(if service { "warn,isolet::upstream=info" } else { "warn" }));
-    // Its service loop calls it an error when a client hangs up before its answer, which is the client's right. Its
-    // worker repeats what a server answered; isolet says the same by itself, without credentials.
-    let quiet = if by_name {
-        &["rmcp::transport::auth=error"][..]
-    } else {
-        &["rmcp=error", "rmcp::service=off", "rmcp::transport::worker=off"]
-    };
-    quiet.iter().fold(filter, |filter, quiet| {
-        filter.add_directive(quiet.parse().expect("a directive that is written here"))
-    })
+/// Returns the error for the same arguments without line breaks and characters that control a
+/// terminal, or `None` if the arguments have none. clap repeats invalid arguments unchanged.
+fn printable_error() -> Option<clap::Error> {
+    let arguments: Vec<String> =
+        std::env::args_os().map(|argument| argument.to_string_lossy().into_owned()).collect();
+    if !arguments.iter().any(|argument| argument.contains(text::is_unprintable)) {
+        return None;
+    }
+    let printable = arguments.iter().map(|argument| text::line(argument).into_owned());
+    let message = "the command line is invalid, and has characters that cannot be printed\n";
+    Some(
+        Cli::try_parse_from(printable)
+            .err()
+            .unwrap_or_else(|| clap::Error::raw(clap::error::ErrorKind::InvalidValue, message)),
+    )
 }
 
-/// Runs `command` on a tokio runtime with `threads` workers, or one for each processor.
+/// Runs `command` on a tokio runtime with `threads` workers, or with one for each processor.
 fn on_runtime<T>(
     threads: Option<usize>,
     command: impl Future<Output = Result<T, Failure>>,
 ) -> Result<T, Failure> {
+    let cores = || std::thread::available_parallelism().map_or(1, usize::from);
+    preconditions::check_threads(threads.unwrap_or_else(cores))?;
     let mut builder = tokio::runtime::Builder::new_multi_thread();
     if let Some(threads) = threads {
         builder.worker_threads(threads);
     }
     let runtime =
         builder.enable_all().build().map_err(|error| Failure::Setup(format!("cannot start: {error}")))?;
+    runtime.spawn(reaper::run());
     let done = runtime.block_on(command);
-    // Whatever still runs, such as a read of standard input, must not hold up the exit.
+    // Blocking work that is still running, such as a read of standard input, must not delay the
+    // exit.
     runtime.shutdown_background();
     done
 }
 
-/// Reads an address to listen on. `localhost` is what people write; it may mean two addresses, and this takes the one
-/// that every client tries.
-pub(crate) fn address(text: &str) -> Result<SocketAddr, String> {
-    let numeric = text.strip_prefix("localhost:").map_or(text.to_owned(), |port| format!("127.0.0.1:{port}"));
-    numeric.parse().map_err(|_| "an address is an IP address and a port, such as 127.0.0.1:8787".to_owned())
+/// Makes the failure of a command that cannot listen on `address`.
+fn cannot_listen(address: &impl std::fmt::Display, error: &std::io::Error) -> Failure {
+    let advice = match error.kind() {
+        std::io::ErrorKind::AddrInUse => {
+            "; another isolet may be running there; choose another address with --listen"
+        }
+        _ => "",
+    };
+    Failure::Setup(format!("cannot listen on {address}: {error}{advice}"))
 }
 
-/// The signals that end a command in order: SIGINT and SIGTERM.
+/// The signals that shut a command down: SIGINT and SIGTERM.
 struct Signals {
     interrupt: Signal,
     terminate: Signal,
@@ -155,11 +255,11 @@ impl Signals {
         Ok(Self { interrupt: listen(SignalKind::interrupt())?, terminate: listen(SignalKind::terminate())? })
     }
 
-    /// Waits for the next one.
-    async fn stop(&mut self) {
+    /// Waits for the next signal, and returns its number.
+    async fn stop(&mut self) -> i32 {
         tokio::select! {
-            _ = self.interrupt.recv() => {}
-            _ = self.terminate.recv() => {}
+            _ = self.interrupt.recv() => SignalKind::interrupt().as_raw_value(),
+            _ = self.terminate.recv() => SignalKind::terminate().as_raw_value(),
         }
     }
 }
@@ -167,23 +267,6 @@ impl Signals {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn addresses_may_say_localhost() {
-        assert_eq!(address("localhost:80"), Ok(SocketAddr::from(([127, 0, 0, 1], 80))));
-        assert_eq!(address("[::1]:0").map(|address| address.port()), Ok(0));
-        for wrong in ["localhost", "8787", "example.com:80", "127.0.0.1:99999"] {
-            assert!(address(wrong).is_err(), "{wrong}");
-        }
-    }
-
-    #[test]
-    fn a_services_log_has_what_servers_print_and_nobodys_has_messages() {
-        let service = log_filter(None, true).to_string();
-        assert!(service.contains("isolet::upstream=info") && service.contains("rmcp::transport::worker=off"));
-        assert!(!log_filter(None, false).to_string().contains("info"));
-        assert!(!log_filter(Some("error".to_owned()), true).to_string().contains("info"));
-    }
 
     #[test]
     fn the_command_line_is_consistent() {

@@ -1,68 +1,82 @@
-//! `isolet search`: the tools that answer a question, of live servers or of saved lists.
+//! `isolet search`: finds tools of live servers or of saved lists.
 
 use std::path::PathBuf;
 
-use super::{output, types};
+use isolet_bindings::text;
+
+use super::{startup, types};
 use crate::exit::Failure;
-use crate::pretty::{printable, thousands};
+use crate::mcp_config::McpConfigOption;
+use crate::output::stdout;
+use crate::registry::ToolSnapshot;
 use crate::settings;
-use crate::toolset::Toolset;
 
 #[derive(clap::Args)]
+#[command(after_help = EXAMPLES)]
 pub struct Args {
-    /// What the tool should do, or a part of its name
+    /// The task of the tool, or a part of its name
     #[arg(value_name = "QUERY", required = true, num_args = 1..)]
     query: Vec<String>,
-    /// Most hits to print
-    #[arg(long, value_name = "N", default_value_t = crate::http::HITS as u16, value_parser = clap::value_parser!(u16).range(1..=1000))]
+    /// Print at most this many hits
+    #[arg(long, value_name = "N", default_value_t = crate::registry::DEFAULT_SEARCH_HITS as u16, value_parser = clap::value_parser!(u16).range(1..=1000))]
     limit: u16,
     /// Print hits as JSON
     #[arg(long)]
     json: bool,
     /// A saved tools/list result instead of live servers; the file's name names the server
-    #[arg(long, value_name = "FILE", conflicts_with_all = ["config", "read_only"])]
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["mcp_config", "config", "read_only"])]
     tools_file: Vec<PathBuf>,
-    /// The MCP servers; without it ./mcp.json, ./.mcp.json or ./.vscode/mcp.json, else the built-in demo
-    #[arg(long, value_name = "FILE", conflicts_with = "tools_file")]
-    mcp_config: Option<PathBuf>,
+    #[command(flatten)]
+    mcp_config: McpConfigOption,
+    /// Exit with 0 although servers are missing
+    #[arg(long)]
+    allow_missing: bool,
+    #[command(flatten)]
+    starting: startup::StartupOptions,
     #[command(flatten)]
     settings: settings::SettingsFile,
 }
 
-/// Searches.
+const EXAMPLES: &str = "Examples:
+  isolet search create an issue
+  isolet search \"read a file\" --limit 3 --json";
+
+/// Searches the tools and prints the hits.
 pub fn run(args: Args) -> Result<(), Failure> {
     if !args.tools_file.is_empty() {
-        return print(&types::saved(&args.tools_file)?, &args);
+        return print(&types::read_saved_lists(&args.tools_file)?, &args);
     }
-    types::live(args.mcp_config.as_deref(), &args.settings, |toolset, broken| {
-        print(toolset, &args)?;
-        types::missing(broken.iter())
-    })
+    let live = types::LiveServers {
+        mcp_config: args.mcp_config.path(),
+        settings: &args.settings,
+        starting: &args.starting,
+        needed: types::ServersToStart::All,
+        quiet: args.json,
+        allow_missing: args.allow_missing,
+    };
+    live.run(|snapshot| print(snapshot, &args))
 }
 
-fn print(toolset: &Toolset, args: &Args) -> Result<(), Failure> {
+fn print(snapshot: &ToolSnapshot, args: &Args) -> Result<(), Failure> {
     let query = args.query.join(" ");
-    let hits = toolset.search(&query, usize::from(args.limit));
+    let hits = snapshot.search(&query, usize::from(args.limit));
     if args.json {
         let document = serde_json::json!({ "query": query, "hits": hits });
-        return output::print(format!("{document}\n").as_bytes());
+        return stdout::print_json(&document.to_string());
     }
     if hits.is_empty() {
-        let count: usize = toolset.definitions().iter().map(|server| server.tools.len()).sum();
-        let among = if count == 1 {
-            "the only tool does not answer".to_owned()
-        } else {
-            format!("none of {} tools answers", thousands(count))
-        };
-        eprintln!("isolet: {among} \"{}\"; try other words for what it should do", printable(&query));
+        stderr_line!(
+            "isolet: no tool matches \"{}\"; try other words for what it should do",
+            text::line(&query)
+        );
         return Ok(());
     }
-    let mut text = String::new();
+    let mut found = String::new();
     for hit in &hits {
-        text.push_str(&format!("{}\n", printable(&hit.signature)));
+        found.push_str(&format!("{}\n", text::block(&hit.signature)));
         if !hit.description.is_empty() {
-            text.push_str(&format!("    {}\n", printable(&hit.description)));
+            found.push_str(&format!("    {}\n", text::line(&hit.description)));
         }
     }
-    output::print(text.as_bytes())
+    stdout::print(found.as_bytes())
 }

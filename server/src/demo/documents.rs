@@ -4,7 +4,7 @@ use std::sync::LazyLock;
 
 use serde_json::{Value, json};
 
-use super::arguments::Refusal;
+use super::arguments::DemoError;
 use super::transcript;
 
 /// The kinds of documents.
@@ -12,11 +12,11 @@ pub const KINDS: [&str; 4] = ["transcript", "notes", "plan", "table"];
 
 /// One document.
 pub struct Document {
-    /// Its key.
+    /// The key.
     pub id: &'static str,
-    /// For people.
+    /// The title.
     pub title: &'static str,
-    /// One of [`KINDS`].
+    /// The kind, one of [`KINDS`].
     pub kind: &'static str,
     /// The whole text.
     pub text: String,
@@ -53,17 +53,17 @@ static DOCUMENTS: LazyLock<Vec<Document>> = LazyLock::new(|| {
     ]
 });
 
-/// All documents, oldest first.
+/// Returns all documents, oldest first.
 pub fn all() -> &'static [Document] {
     &DOCUMENTS
 }
 
-/// The document `id`.
+/// Returns the document `id`.
 pub fn find(id: &str) -> Option<&'static Document> {
     all().iter().find(|document| document.id == id)
 }
 
-/// What `list_documents` answers.
+/// Returns the answer of `list_documents`.
 pub fn list(kind: Option<&str>) -> Value {
     let documents: Vec<Value> = all()
         .iter()
@@ -78,14 +78,14 @@ pub fn list(kind: Option<&str>) -> Value {
     json!({ "documents": documents })
 }
 
-/// What `get_document` answers.
-pub fn get(id: &str) -> Result<Value, Refusal> {
+/// Returns the answer of `get_document`.
+pub fn get(id: &str) -> Result<Value, DemoError> {
     find(id)
         .map(|document| json!({ "id": document.id, "title": document.title, "content": document.text }))
-        .ok_or_else(|| Refusal(format!("There is no document `{id}`. list_documents names them.")))
+        .ok_or_else(|| DemoError(format!("Unknown document `{id}`. list_documents names them.")))
 }
 
-/// A table in CSV: eleven docks, seven days.
+/// Returns a table in CSV of eleven docks and seven days.
 fn scans() -> String {
     let mut table = String::from("dock,mon,tue,wed,thu,fri,sat,sun\n");
     for dock in 1..=11_u32 {

@@ -12,13 +12,13 @@ use tokio_util::sync::CancellationToken;
 
 use super::DemoServer;
 
-/// Serves `demo` on `listen`, path `/mcp`, until `stop`. Says on standard error where.
+/// Serves `demo` on `listen`, path `/mcp`, until `stop`. Prints the address to standard error.
 ///
-/// Only loopback names are answered (`Host`), and only pages from loopback (`Origin`): whoever can make the operator's
-/// browser send a request must not get tools with it.
+/// Only loopback names (`Host`) and pages from loopback (`Origin`) are accepted, so that a web page
+/// in the operator's browser cannot call tools.
 pub async fn serve(demo: DemoServer, listen: SocketAddr, stop: CancellationToken) -> std::io::Result<()> {
     let listener = TcpListener::bind(listen).await?;
-    eprintln!("isolet demo MCP server on http://{}/mcp", listener.local_addr()?);
+    stderr_line!("isolet demo MCP server on http://{}/mcp", listener.local_addr()?);
     let config = StreamableHttpServerConfig::default()
         .with_allowed_origins(["http://localhost:*", "http://127.0.0.1:*", "http://[::1]:*"])
         .enforce_origin_validation()
@@ -33,7 +33,7 @@ pub async fn serve(demo: DemoServer, listen: SocketAddr, stop: CancellationToken
             () = stop.cancelled() => return Ok(()),
             accepted = listener.accept() => match accepted {
                 Ok((socket, _)) => socket,
-                // Out of descriptors, or the client has gone already: neither is a reason to stop serving.
+                // No free descriptor, or the client has disconnected: the server continues.
                 Err(error) => {
                     tracing::warn!(%error, "accept failed");
                     tokio::time::sleep(std::time::Duration::from_millis(50)).await;

@@ -1,13 +1,14 @@
-//! The built-in `demo` MCP server: a real one, started as a child like any other, so that everything works offline.
+//! The built-in MCP server `demo`. It is started as a child process like every other server, so
+//! that examples and tests work offline.
 //!
-//! | module | idea |
+//! | module | content |
 //! |---|---|
-//! | `tools.json` | the tools' definitions, as `tools/list` answers them |
-//! | [`arguments`] | reading arguments, with messages that a model can act on |
+//! | `tools.json` | the definitions of the tools, as `tools/list` answers them |
+//! | [`arguments`] | reads arguments, with errors that a model can act on |
 //! | [`documents`], [`transcript`] | texts, one of them long |
-//! | [`records`] | records that can be changed |
-//! | [`trip`] | nested arguments and results |
-//! | [`http`] | the same over Streamable HTTP |
+//! | [`records`] | customer records that can be changed |
+//! | [`trip`] | a tool with nested arguments and results |
+//! | [`http`] | the server over Streamable HTTP |
 
 mod arguments;
 mod documents;
@@ -30,27 +31,27 @@ use rmcp::service::RequestContext;
 use rmcp::{ErrorData, RoleServer, ServerHandler};
 use serde_json::{Value, json};
 
-use arguments::{Arguments, Refusal};
+use arguments::{Arguments, DemoError};
 use records::Records;
 
-/// Every tool, in the order of `tools.json`.
+/// All tools, in the order of `tools.json`.
 static TOOLS: LazyLock<Vec<Tool>> = LazyLock::new(|| {
     let mut list: Value = serde_json::from_str(include_str!("tools.json")).expect("tools.json is JSON");
     serde_json::from_value(list["tools"].take()).expect("tools.json is a list of tools")
 });
 
-/// Which tools a demo server offers.
+/// The part of the tools that a demo server offers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, clap::ValueEnum)]
 pub enum Part {
-    /// All of them.
+    /// All tools.
     #[default]
     All,
-    /// Only those on customer records: the second server of the built-in configuration, so that examples can carry
-    /// something from one server to another.
+    /// Only the tools for customer records: the second server of the built-in configuration, so
+    /// that examples can move data from one server to another.
     Records,
 }
 
-/// The server. Clones share their records, so all sessions over HTTP see one state.
+/// The demo server. Clones share their records, so all HTTP sessions have the same state.
 #[derive(Clone)]
 pub struct DemoServer {
     part: Part,
@@ -58,7 +59,7 @@ pub struct DemoServer {
 }
 
 impl DemoServer {
-    /// A server with fresh records.
+    /// Makes a server with the initial records.
     pub fn new(part: Part) -> Self {
         Self { part, records: Arc::new(Records::new()) }
     }
@@ -68,8 +69,8 @@ impl DemoServer {
         TOOLS.iter().filter(move |tool| part == Part::All || tool.name.contains("record"))
     }
 
-    /// Runs a tool that answers at once.
-    fn answer(&self, tool: &str, given: rmcp::model::JsonObject) -> Result<Value, Refusal> {
+    /// Calls a tool that answers at once.
+    fn answer(&self, tool: &str, given: rmcp::model::JsonObject) -> Result<Value, DemoError> {
         match tool {
             "add" => {
                 let given = Arguments::new("add", given, &["a", "b"])?;
@@ -98,14 +99,16 @@ impl DemoServer {
             }
             "fail" => {
                 let given = Arguments::new("fail", given, &["message"])?;
-                Err(Refusal(given.optional_text("message")?.unwrap_or("This tool always fails.").to_owned()))
+                Err(DemoError(
+                    given.optional_text("message")?.unwrap_or("This tool always fails.").to_owned(),
+                ))
             }
-            _ => Err(Refusal(format!("{tool} is listed but not written"))),
+            _ => Err(DemoError(format!("{tool} is listed but not implemented"))),
         }
     }
 }
 
-/// Whole numbers stay whole as long as they fit.
+/// Adds two numbers. The sum of integers is an integer, unless it overflows.
 fn sum(a: &serde_json::Number, b: &serde_json::Number) -> Value {
     match (a.as_i64(), b.as_i64()) {
         (Some(a), Some(b)) if a.checked_add(b).is_some() => Value::from(a + b),
@@ -121,7 +124,7 @@ impl ServerHandler for DemoServer {
             }
             Part::Records => ServerCapabilities::builder().enable_tools().build(),
         };
-        let about = match self.part {
+        let instructions = match self.part {
             Part::All => {
                 "Documents, customer records, a trip planner and a few tools to try things with. Made up."
             }
@@ -129,7 +132,7 @@ impl ServerHandler for DemoServer {
         };
         ServerConfig::new(capabilities)
             .with_server_info(Implementation::new("isolet-demo", env!("CARGO_PKG_VERSION")))
-            .with_instructions(about)
+            .with_instructions(instructions)
     }
 
     async fn list_tools(
@@ -154,22 +157,21 @@ impl ServerHandler for DemoServer {
                 .and_then(|given| given.text("text").map(str::to_owned))
                 .map(|text| CallToolResult::success(vec![ContentBlock::text(text)])),
             Some("wait") => {
-                let asked = Arguments::new("wait", given, &["ms"])
+                let milliseconds = Arguments::new("wait", given, &["ms"])
                     .and_then(|given| given.integer("ms", 0, 600_000, None));
-                match asked {
-                    Err(refusal) => Err(refusal),
+                match milliseconds {
+                    Err(error) => Err(error),
                     Ok(ms) => tokio::select! {
                         () = tokio::time::sleep(Duration::from_millis(ms)) => {
                             Ok(CallToolResult::structured(json!({ "waited_ms": ms })))
                         }
-                        () = context.ct.cancelled() => Err(Refusal("The wait was cancelled.".to_owned())),
+                        () = context.ct.cancelled() => Err(DemoError("The wait was cancelled.".to_owned())),
                     },
                 }
             }
             Some(tool) => self.answer(tool, given).map(CallToolResult::structured),
         };
-        let result =
-            result.unwrap_or_else(|refusal| CallToolResult::error(vec![ContentBlock::text(refusal.0)]));
+        let result = result.unwrap_or_else(|error| CallToolResult::error(vec![ContentBlock::text(error.0)]));
         Ok(result.into())
     }
 
@@ -235,28 +237,28 @@ impl ServerHandler for DemoServer {
 mod tests {
     use super::*;
 
-    fn call(tool: &str, given: Value) -> Result<Value, Refusal> {
+    fn call(tool: &str, given: Value) -> Result<Value, DemoError> {
         DemoServer::new(Part::All).answer(tool, serde_json::from_value(given).unwrap())
     }
 
     #[test]
-    fn add_adds_and_says_what_is_wrong() {
+    fn add_adds_and_names_a_wrong_argument() {
         assert_eq!(call("add", json!({ "a": 2, "b": 3 })).unwrap(), json!({ "sum": 5 }));
         assert_eq!(call("add", json!({ "a": 0.5, "b": 1 })).unwrap(), json!({ "sum": 1.5 }));
         assert_eq!(
             call("add", json!({ "a": i64::MAX, "b": 1 })).unwrap()["sum"],
             9_223_372_036_854_775_808_f64
         );
-        let refusal = call("add", json!({ "a": "2", "b": 3 })).unwrap_err();
-        assert_eq!(refusal.0, "add: argument `a` must be a number, found \"2\"");
+        let error = call("add", json!({ "a": "2", "b": 3 })).unwrap_err();
+        assert_eq!(error.0, "add: argument `a` must be a number, found \"2\"");
     }
 
     #[test]
-    fn every_listed_tool_is_written() {
+    fn every_listed_tool_is_implemented() {
         for tool in DemoServer::new(Part::All).tools().filter(|tool| !["echo", "wait"].contains(&&*tool.name))
         {
-            if let Err(refusal) = call(&tool.name, json!({})) {
-                assert!(!refusal.0.contains("not written"), "{refusal}");
+            if let Err(error) = call(&tool.name, json!({})) {
+                assert!(!error.0.contains("not implemented"), "{error}");
             }
         }
     }

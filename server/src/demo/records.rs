@@ -1,19 +1,18 @@
-//! Customer records that live in memory until the server stops.
-
-use std::sync::{Mutex, PoisonError};
+//! Customer records, kept in memory until the server stops.
 
 use indexmap::IndexMap;
+use parking_lot::Mutex;
 use rmcp::model::JsonObject;
 use serde::Serialize;
 use serde_json::{Value, json};
 
-use super::arguments::{Refusal, quoted};
+use super::arguments::{DemoError, quoted};
 
 /// The stages of a deal.
 pub const STAGES: [&str; 5] = ["lead", "trial", "negotiation", "won", "lost"];
 
-/// A record's notes may be a whole transcript, not a disk image.
-const LONGEST_TEXT: usize = 1024 * 1024;
+/// The longest text of a field. Notes may be a whole transcript.
+const MAX_TEXT_BYTES: usize = 1024 * 1024;
 
 /// One customer.
 #[derive(Debug, Clone, Serialize)]
@@ -32,7 +31,7 @@ struct Record {
 pub struct Records(Mutex<IndexMap<String, Record>>);
 
 impl Records {
-    /// The records that every demo server starts with.
+    /// Returns the records with which every demo server starts.
     pub fn new() -> Self {
         let start = [
             (
@@ -65,29 +64,30 @@ impl Records {
         Self(Mutex::new(records.into_iter().collect()))
     }
 
-    /// All records in `stage`, or all, in short.
+    /// Returns summaries of all records, or of those in `stage`.
     pub fn list(&self, stage: Option<&str>) -> Value {
         let records: Vec<Value> = self
+            .0
             .lock()
             .values()
             .filter(|record| stage.is_none_or(|stage| record.stage == stage))
-            .map(Record::short)
+            .map(Record::summary)
             .collect();
         json!({ "records": records })
     }
 
-    /// One record.
-    pub fn get(&self, id: &str) -> Result<Value, Refusal> {
-        let records = self.lock();
+    /// Returns one record.
+    pub fn get(&self, id: &str) -> Result<Value, DemoError> {
+        let records = self.0.lock();
         records.get(id).map(|record| json!({ "record": record })).ok_or_else(|| no_record(id))
     }
 
-    /// Sets `fields` of one record, all or none.
-    pub fn update(&self, id: &str, fields: &JsonObject) -> Result<Value, Refusal> {
-        let mut records = self.lock();
+    /// Sets `fields` of one record. An invalid field leaves the record unchanged.
+    pub fn update(&self, id: &str, fields: &JsonObject) -> Result<Value, DemoError> {
+        let mut records = self.0.lock();
         let record = records.get_mut(id).ok_or_else(|| no_record(id))?;
         if fields.is_empty() {
-            return Err(Refusal("update_record: `fields` is empty, there is nothing to set".to_owned()));
+            return Err(DemoError("update_record: `fields` is empty".to_owned()));
         }
         let mut changed = record.clone();
         for (name, value) in fields {
@@ -98,41 +98,37 @@ impl Records {
         Ok(json!({ "record": record }))
     }
 
-    /// Records with all words of `query` somewhere.
+    /// Returns summaries of records that contain all words of `query`.
     pub fn search(&self, query: &str, limit: u64) -> Value {
         let words: Vec<String> = query.split_whitespace().map(str::to_lowercase).collect();
-        let records = self.lock();
+        let records = self.0.lock();
         let found: Vec<&Record> = records
             .values()
             .filter(|record| {
-                let text = record.searchable();
+                let text = record.searchable_text();
                 words.iter().all(|word| text.contains(word))
             })
             .collect();
         let limit = usize::try_from(limit).unwrap_or(usize::MAX);
-        let shown: Vec<Value> = found.iter().take(limit).map(|record| record.short()).collect();
+        let shown: Vec<Value> = found.iter().take(limit).map(|record| record.summary()).collect();
         json!({ "records": shown, "total": found.len() })
-    }
-
-    /// A panic while the lock was held cannot leave a record half changed: updates replace it whole.
-    fn lock(&self) -> std::sync::MutexGuard<'_, IndexMap<String, Record>> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 impl Record {
-    fn short(&self) -> Value {
+    fn summary(&self) -> Value {
         json!({ "id": self.id, "account": self.account, "stage": self.stage, "amount": self.amount })
     }
 
-    fn searchable(&self) -> String {
+    fn searchable_text(&self) -> String {
         format!("{} {} {} {}", self.account, self.owner, self.notes, self.tags.join(" ")).to_lowercase()
     }
 
-    fn set(&mut self, name: &str, value: &Value) -> Result<(), Refusal> {
-        let wrong =
-            |wanted: &str| Refusal(format!("update_record: `fields.{name}` must be {wanted}, found {value}"));
-        let text = || value.as_str().filter(|text| text.len() <= LONGEST_TEXT).map(str::to_owned);
+    fn set(&mut self, name: &str, value: &Value) -> Result<(), DemoError> {
+        let wrong = |wanted: &str| {
+            DemoError(format!("update_record: `fields.{name}` must be {wanted}, found {value}"))
+        };
+        let text = || value.as_str().filter(|text| text.len() <= MAX_TEXT_BYTES).map(str::to_owned);
         match name {
             "account" => self.account = text().ok_or_else(|| wrong("a string"))?,
             "owner" => self.owner = text().ok_or_else(|| wrong("a string"))?,
@@ -156,7 +152,7 @@ impl Record {
             }
             _ => {
                 let known = ["account", "owner", "stage", "amount", "notes", "tags"];
-                return Err(Refusal(format!(
+                return Err(DemoError(format!(
                     "update_record: a record has no field `{name}` that can be set; there are {}",
                     quoted(&known)
                 )));
@@ -166,8 +162,8 @@ impl Record {
     }
 }
 
-fn no_record(id: &str) -> Refusal {
-    Refusal(format!("There is no record `{id}`. list_records names them."))
+fn no_record(id: &str) -> DemoError {
+    DemoError(format!("Unknown record `{id}`. list_records names them."))
 }
 
 #[cfg(test)]
@@ -199,7 +195,7 @@ mod tests {
     }
 
     #[test]
-    fn search_wants_all_words() {
+    fn search_requires_all_words() {
         let records = Records::new();
         assert_eq!(records.search("TRIAL sso", 10)["records"][0]["id"], "acct-1002");
         assert_eq!(records.search("ines", 1)["total"], 2);

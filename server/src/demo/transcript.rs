@@ -1,15 +1,16 @@
-//! The transcript of a two-hour meeting, made from sentence parts: long, varied, and the same in every run.
+//! The transcript of a two-hour meeting, generated from parts of sentences. It is long, varied, and
+//! always the same.
 //!
-//! It stands for what agents really pass around: tens of kilobytes of which a script needs a few lines. Decisions and
-//! action items are marked as minutes mark them, so that a script can pick them out.
+//! It represents the data that agents handle: tens of kilobytes, of which a script needs a few
+//! lines. Decisions and actions are marked, so that a script can find them.
 
 use std::fmt::Write as _;
 
-/// Who is in the meeting: the one who leads it first.
+/// The people in the meeting. The first one leads it.
 const PEOPLE: [&str; 7] = ["Amara", "Ines", "Tomas", "Priya", "Jonas", "Leila", "Marc"];
 
-/// One point of the agenda.
-struct Point {
+/// An item of the agenda.
+struct AgendaItem {
     title: &'static str,
     things: [&'static str; 5],
     figures: [&'static str; 4],
@@ -19,8 +20,8 @@ struct Point {
     actions: [(&'static str, &'static str, &'static str); 2],
 }
 
-const AGENDA: [Point; 6] = [
-    Point {
+const AGENDA: [AgendaItem; 6] = [
+    AgendaItem {
         title: "Where the pilot stands",
         things: [
             "the pilot in Rotterdam",
@@ -53,7 +54,7 @@ const AGENDA: [Point; 6] = [
             ("Leila", "train the second shift in Rotterdam", "4 December"),
         ],
     },
-    Point {
+    AgendaItem {
         title: "Numbers from the trial",
         things: [
             "the weekly export",
@@ -86,7 +87,7 @@ const AGENDA: [Point; 6] = [
             ("Jonas", "get the definition of a return from finance", "30 November"),
         ],
     },
-    Point {
+    AgendaItem {
         title: "What Halden wants in the contract",
         things: [
             "the service level",
@@ -119,7 +120,7 @@ const AGENDA: [Point; 6] = [
             ("Marc", "price the move of the backup", "5 December"),
         ],
     },
-    Point {
+    AgendaItem {
         title: "The integration with their ledger",
         things: [
             "the nightly import",
@@ -152,7 +153,7 @@ const AGENDA: [Point; 6] = [
             ("Amara", "ask Halden to name an owner for the mapping", "28 November"),
         ],
     },
-    Point {
+    AgendaItem {
         title: "People and training",
         things: ["the handbook", "the first day", "the floor walkers", "the two new hires", "the video"],
         figures: [
@@ -179,7 +180,7 @@ const AGENDA: [Point; 6] = [
             ("Marc", "plan the third-week visits", "10 December"),
         ],
     },
-    Point {
+    AgendaItem {
         title: "What comes next",
         things: [
             "the second depot",
@@ -262,31 +263,35 @@ const REPLIES: [&str; 8] = [
     "Good point.",
 ];
 
-/// The text: about 300 turns in two hours, some 55,000 characters.
+/// The length of the meeting, in seconds.
+const MEETING_SECONDS: u32 = 2 * 60 * 60;
+
+/// The end of an item that belongs to its decision and actions, in seconds.
+const SUMMARY_SECONDS: u32 = 90;
+
+/// Generates the text: about 300 turns in two hours, some 55,000 characters.
 pub fn two_hours() -> String {
-    const LENGTH: u32 = 2 * 60 * 60;
-    let per_point = LENGTH / u32::try_from(AGENDA.len()).expect("six points");
-    let mut pick = Pick(20_261_118);
+    let per_item = MEETING_SECONDS / u32::try_from(AGENDA.len()).expect("six items");
+    let mut pick = SeededRandom(20_261_118);
     let mut text = String::with_capacity(64 * 1024);
     text.push_str("Halden pilot, steering group: transcript\nPresent: ");
     text.push_str(&PEOPLE.join(", "));
     text.push('\n');
-    for (index, point) in AGENDA.iter().enumerate() {
-        let begin = per_point * u32::try_from(index).expect("six points");
+    for (index, item) in AGENDA.iter().enumerate() {
+        let begin = per_item * u32::try_from(index).expect("six items");
         let mut clock = begin;
         let mut speaker = PEOPLE[0];
-        let _ = write!(text, "\n## {}. {}\n\n", index + 1, point.title);
-        line(&mut text, clock, speaker, &format!("Next point: {}.", lower_first(point.title)));
-        // The last minutes of a point belong to its decision and its actions.
-        while clock < begin + per_point - 90 {
+        let _ = write!(text, "\n## {}. {}\n\n", index + 1, item.title);
+        line(&mut text, clock, speaker, &format!("Next point: {}.", lower_first(item.title)));
+        while clock < begin + per_item - SUMMARY_SECONDS {
             clock += 11 + pick.below(25);
             speaker = pick.other(&PEOPLE, speaker);
-            let words = turn(&mut pick, point, speaker);
+            let words = turn(&mut pick, item, speaker);
             line(&mut text, clock, speaker, &words);
         }
         clock += 15;
-        line(&mut text, clock, PEOPLE[0], &format!("Decision: {}", point.decision));
-        for (who, what, until) in point.actions {
+        line(&mut text, clock, PEOPLE[0], &format!("Decision: {}", item.decision));
+        for (who, what, until) in item.actions {
             clock += 12;
             line(&mut text, clock, PEOPLE[0], &format!("Action: {who} will {what} by {until}."));
         }
@@ -295,19 +300,19 @@ pub fn two_hours() -> String {
     text
 }
 
-fn turn(pick: &mut Pick, point: &Point, speaker: &'static str) -> String {
+fn turn(pick: &mut SeededRandom, item: &AgendaItem, speaker: &'static str) -> String {
     if pick.below(6) == 0 {
         let person = pick.other(&PEOPLE, speaker);
         return pick.of(&REPLIES).replace("{person}", person);
     }
-    let mut words = pick.of(&OPENERS).replace("{thing}", pick.of(&point.things));
+    let mut words = pick.of(&OPENERS).replace("{thing}", pick.of(&item.things));
     for _ in 0..=pick.below(2) {
         let middle = pick.of(&MIDDLES);
-        let middle = middle.replace("{figure}", pick.of(&point.figures));
+        let middle = middle.replace("{figure}", pick.of(&item.figures));
         words.push(' ');
-        words.push_str(&middle.replace("{worry}", pick.of(&point.worries)));
+        words.push_str(&middle.replace("{worry}", pick.of(&item.worries)));
     }
-    let closer = pick.of(&CLOSERS).replace("{step}", pick.of(&point.steps));
+    let closer = pick.of(&CLOSERS).replace("{step}", pick.of(&item.steps));
     words.push(' ');
     words.push_str(&closer.replace("{person}", pick.other(&PEOPLE, speaker)));
     words
@@ -323,10 +328,10 @@ fn lower_first(title: &str) -> String {
     letters.next().map_or_else(String::new, |first| first.to_lowercase().chain(letters).collect())
 }
 
-/// A small random sequence that is the same everywhere (SplitMix64): the text must not change with a crate's version.
-struct Pick(u64);
+/// A pseudo-random sequence (SplitMix64) that is the same with every version of every crate.
+struct SeededRandom(u64);
 
-impl Pick {
+impl SeededRandom {
     fn below(&mut self, end: u32) -> u32 {
         self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
         let mut mixed = self.0;
@@ -339,7 +344,7 @@ impl Pick {
         choices[self.below(u32::try_from(choices.len()).expect("a short list")) as usize]
     }
 
-    /// One of `choices`, but not `last`: nobody answers himself.
+    /// Returns one of `choices` other than `last`, so that no person answers themselves.
     fn other(&mut self, choices: &[&'static str], last: &str) -> &'static str {
         loop {
             let choice = self.of(choices);

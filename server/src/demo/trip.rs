@@ -1,14 +1,14 @@
-//! `plan_trip`: the tool with nested arguments and results.
+//! The tool `plan_trip`, with nested arguments and results.
 
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use super::arguments::{Arguments, Refusal};
+use super::arguments::{Arguments, DemoError};
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Trip {
-    stops: Vec<Place>,
+    stops: Vec<Stop>,
     travellers: Vec<Traveller>,
     #[serde(default)]
     preferences: Preferences,
@@ -16,7 +16,7 @@ struct Trip {
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
-struct Place {
+struct Stop {
     name: String,
     latitude: f64,
     longitude: f64,
@@ -80,7 +80,8 @@ impl Mode {
         }
     }
 
-    /// Kilometres per hour, minutes lost at the ends, euros per kilometre: round figures for a made-up answer.
+    /// Returns kilometres per hour, minutes lost at both ends, and euros per kilometre. The figures
+    /// are made up.
     fn figures(self) -> (f64, f64, f64) {
         match self {
             Self::Train => (140.0, 15.0, 0.12),
@@ -100,20 +101,22 @@ impl Fare {
     }
 }
 
-/// What `plan_trip` answers.
-pub fn plan(arguments: Arguments) -> Result<Value, Refusal> {
-    const MOST: usize = 50;
+/// The most stops, and the most travellers.
+const MAX_ENTRIES: usize = 50;
+
+/// Returns the answer of `plan_trip`.
+pub fn plan(arguments: Arguments) -> Result<Value, DemoError> {
     let trip: Trip = arguments.parse()?;
-    if !(2..=MOST).contains(&trip.stops.len()) {
-        return Err(Refusal(format!("plan_trip: `stops` must have 2 to {MOST} places")));
+    if !(2..=MAX_ENTRIES).contains(&trip.stops.len()) {
+        return Err(DemoError(format!("plan_trip: `stops` must have 2 to {MAX_ENTRIES} places")));
     }
-    if !(1..=MOST).contains(&trip.travellers.len()) {
-        return Err(Refusal(format!("plan_trip: `travellers` must have 1 to {MOST} entries")));
+    if !(1..=MAX_ENTRIES).contains(&trip.travellers.len()) {
+        return Err(DemoError(format!("plan_trip: `travellers` must have 1 to {MAX_ENTRIES} entries")));
     }
     if let Some(place) =
         trip.stops.iter().find(|place| place.latitude.abs() > 90.0 || place.longitude.abs() > 180.0)
     {
-        return Err(Refusal(format!("plan_trip: {} is not on Earth, check its coordinates", place.name)));
+        return Err(DemoError(format!("plan_trip: {} is not on Earth, check its coordinates", place.name)));
     }
     let (speed, lost, fare) = trip.preferences.mode.figures();
     let fares: f64 = trip.travellers.iter().map(|traveller| traveller.fare.share()).sum();
@@ -122,9 +125,9 @@ pub fn plan(arguments: Arguments) -> Result<Value, Refusal> {
         .stops
         .windows(2)
         .map(|two| {
-            let kilometres = tenth(distance(&two[0], &two[1]));
+            let kilometres = round_to_tenths(distance(&two[0], &two[1]));
             let minutes = (kilometres / speed * 60.0 + lost).round() as i64;
-            let price = cents(kilometres * fare * fares);
+            let price = round_to_cents(kilometres * fare * fares);
             all_kilometres += kilometres;
             all_minutes += minutes;
             all_price += price;
@@ -134,29 +137,29 @@ pub fn plan(arguments: Arguments) -> Result<Value, Refusal> {
             })
         })
         .collect();
-    let all_price = cents(all_price);
+    let all_price = round_to_cents(all_price);
     Ok(json!({
         "legs": legs,
-        "total": { "kilometres": tenth(all_kilometres), "minutes": all_minutes, "price": all_price },
+        "total": { "kilometres": round_to_tenths(all_kilometres), "minutes": all_minutes, "price": all_price },
         "within_budget": trip.preferences.budget.map(|budget| all_price <= budget.amount),
     }))
 }
 
-/// The great-circle distance in kilometres.
-fn distance(from: &Place, to: &Place) -> f64 {
-    const EARTH: f64 = 6371.0;
+/// Returns the great-circle distance in kilometres.
+fn distance(from: &Stop, to: &Stop) -> f64 {
+    const EARTH_RADIUS: f64 = 6371.0;
     let (from_latitude, to_latitude) = (from.latitude.to_radians(), to.latitude.to_radians());
     let north = (to_latitude - from_latitude) / 2.0;
     let east = (to.longitude - from.longitude).to_radians() / 2.0;
     let half_chord = north.sin().powi(2) + from_latitude.cos() * to_latitude.cos() * east.sin().powi(2);
-    2.0 * EARTH * half_chord.sqrt().min(1.0).asin()
+    2.0 * EARTH_RADIUS * half_chord.sqrt().min(1.0).asin()
 }
 
-fn tenth(number: f64) -> f64 {
+fn round_to_tenths(number: f64) -> f64 {
     (number * 10.0).round() / 10.0
 }
 
-fn cents(number: f64) -> f64 {
+fn round_to_cents(number: f64) -> f64 {
     (number * 100.0).round() / 100.0
 }
 
@@ -164,7 +167,7 @@ fn cents(number: f64) -> f64 {
 mod tests {
     use super::*;
 
-    fn planned(trip: Value) -> Result<Value, Refusal> {
+    fn planned(trip: Value) -> Result<Value, DemoError> {
         let Value::Object(given) = trip else { panic!("an object") };
         plan(Arguments::new("plan_trip", given, &["stops", "travellers", "preferences"]).unwrap())
     }
@@ -185,16 +188,16 @@ mod tests {
         let first = trip["legs"][0]["kilometres"].as_f64().unwrap();
         assert!((380.0..400.0).contains(&first), "Lyon to Paris is {first} km");
         assert_eq!(trip["within_budget"], false);
-        assert_eq!(trip["legs"][0]["price"], cents(first * 0.12 * 1.5));
+        assert_eq!(trip["legs"][0]["price"], round_to_cents(first * 0.12 * 1.5));
     }
 
     #[test]
     fn wrong_arguments_are_refused_with_a_reason() {
         let one = json!([{ "name": "Lyon", "latitude": 45.76, "longitude": 4.84 }]);
         let travellers = json!([{ "name": "A", "fare": "dog" }]);
-        let refusal = planned(json!({ "stops": one, "travellers": travellers })).unwrap_err();
-        assert!(refusal.0.contains("unknown variant `dog`"), "{refusal}");
-        let refusal = planned(json!({ "stops": one, "travellers": [{ "name": "A" }] })).unwrap_err();
-        assert!(refusal.0.contains("2 to 50"), "{refusal}");
+        let error = planned(json!({ "stops": one, "travellers": travellers })).unwrap_err();
+        assert!(error.0.contains("unknown variant `dog`"), "{error}");
+        let error = planned(json!({ "stops": one, "travellers": [{ "name": "A" }] })).unwrap_err();
+        assert!(error.0.contains("2 to 50"), "{error}");
     }
 }

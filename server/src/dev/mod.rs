@@ -1,9 +1,19 @@
-//! A wrangler project as an HTTP server, loaded again when it changes.
+//! Serves a wrangler project over HTTP, and reloads it when it changes.
 //!
-//! | module | idea |
+//! | module | content |
 //! |---|---|
-//! | [`project`] | from files to a Worker, and how a change is noticed |
-//! | [`server`] | requests to the Worker, its answers back |
+//! | [`limits`] | the limits of a request: the operator's, lowered by the project |
+//! | [`project`] | builds a Worker from files, and notices changes |
+//! | `worker_module` | modules of a project as modules of a Worker |
+//! | [`server`] | connections, and the names and pages that may reach the Worker |
+//! | [`exchange`] | one request: to the Worker and back, and the line about it |
+//! | [`heads`] | the heads of requests and responses |
+//! | [`responses`] | responses of isolet's own |
 
+pub mod exchange;
+pub mod heads;
+pub mod limits;
 pub mod project;
+pub mod responses;
 pub mod server;
+mod worker_module;

@@ -1,144 +1,178 @@
-//! From files to a Worker, and how a change is noticed.
+//! Builds a Worker from the files of a project, and rebuilds it when they change.
 
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
-use isolet_bindings::Caller;
-use isolet_runtime::{Engine, Language, Limits, Module, Worker, WorkerJob};
-use isolet_wrangler_compat::{ModuleKind, Project, load};
+use isolet_bindings::{Caller, text};
+use isolet_runtime::{Engine, Limits, Worker, WorkerJob};
+use isolet_wrangler_compat::{LoadOptions, Project, load};
 use tokio::sync::watch;
 
-use crate::complaint;
-use crate::tools::Tools;
+use super::limits;
+use super::worker_module::runtime_module;
+use crate::output::diagnostic;
+use crate::registry::Registry;
 
-/// How often files are looked at. A person who saves and switches to the browser takes longer; looking costs a `stat`
-/// for each module.
-const LOOK: Duration = Duration::from_millis(300);
+/// The interval at which files are checked for changes, with a `stat` for each. It is shorter than
+/// the time that a person takes from the editor to the browser.
+const POLL_INTERVAL: Duration = Duration::from_millis(300);
 
-/// What a project is made into a Worker with.
-pub struct Workshop {
-    /// Runs it.
+/// Builds the Worker of a project.
+pub struct ProjectBuilder {
+    /// The engine in which the Worker runs.
     pub engine: Engine,
-    /// What its `env` has beside variables.
-    pub tools: Arc<Tools>,
-    /// The limits of each request.
+    /// The tools in the Worker's `env`.
+    pub registry: Arc<Registry>,
+    /// The operator's limits of each request. The project may have lower ones.
     pub limits: Limits,
-    /// The project's folder.
+    /// The project.
+    pub source: ProjectSource,
+    /// The bound on the Worker's processes.
+    pub processes: usize,
+}
+
+/// The place of a project, and the choices of the command line.
+#[derive(Debug, Clone, Default)]
+pub struct ProjectSource {
+    /// The folder in which, or above which, the configuration is.
     pub folder: PathBuf,
+    /// The entry module, in place of `main`.
+    pub entry: Option<PathBuf>,
+    /// The configuration file.
+    pub config: Option<PathBuf>,
+    /// The environment of the configuration.
+    pub environment: Option<String>,
 }
 
-/// A Worker and the files it came from.
-pub struct Built {
-    /// Ready for requests.
+/// A Worker, with the state of the files from which it was built.
+pub struct BuiltProject {
+    /// The Worker, ready for requests.
     pub worker: Arc<Worker>,
-    /// Its name.
+    /// The name of the project.
     pub name: String,
-    traces: Traces,
+    fingerprint: Fingerprint,
 }
 
-/// What the files looked like, and which tools there were.
+/// The state of the files and of the tools. A difference means that the project must be rebuilt.
 #[derive(PartialEq)]
-struct Traces {
+struct Fingerprint {
     files: Vec<(PathBuf, Option<(SystemTime, u64)>)>,
     generation: u64,
 }
 
-impl Traces {
+impl Fingerprint {
     fn of(files: &[PathBuf], generation: u64) -> Self {
-        let look = |file: &PathBuf| {
+        let state = |file: &PathBuf| {
             let found = std::fs::metadata(file).ok()?;
             Some((found.modified().ok()?, found.len()))
         };
-        Self { files: files.iter().map(|file| (file.clone(), look(file))).collect(), generation }
+        Self { files: files.iter().map(|file| (file.clone(), state(file))).collect(), generation }
     }
 
-    fn again(&self, generation: u64) -> Self {
+    /// Reads the present state of the same files.
+    fn refreshed(&self, generation: u64) -> Self {
         let files: Vec<PathBuf> = self.files.iter().map(|(file, _)| file.clone()).collect();
         Self::of(&files, generation)
     }
 }
 
-impl Workshop {
-    /// Builds the Worker from what the files say now. The error is text for a person.
-    pub async fn build(&self) -> Result<Built, String> {
+impl ProjectBuilder {
+    /// Builds the Worker from the present files. The error is text that can be printed to a
+    /// terminal.
+    pub async fn build(&self) -> Result<BuiltProject, String> {
         let project = self.read().await?;
         for warning in &project.warnings {
-            eprintln!("isolet: warning: {warning}");
+            stderr_line!("isolet: warning: {warning}");
         }
-        let generation = self.tools.toolset().generation;
-        // Before it is compiled: what changes meanwhile is noticed at the next look.
-        let traces = Traces::of(&project.files_read, generation);
-        let mut environment =
-            self.tools.environment(None, Caller::run(None)).map_err(|error| error.to_string())?;
+        let (limits, above) = limits::lowered(&self.limits, project.limits);
+        for warning in above {
+            stderr_line!("isolet: warning: {warning}");
+        }
+        let generation = self.registry.snapshot().generation();
+        // Before the compilation, so that a change during it is noticed afterwards.
+        let fingerprint = Fingerprint::of(&project.files_read, generation);
+        let (mut environment, _) =
+            self.registry.environment(None, Caller::run(None)).map_err(|error| error.to_string())?;
         environment.vars = project.vars;
-        let modules = project.modules.iter().map(|module| Module {
-            name: module.name.clone(),
-            source: module.as_script().into_owned(),
-            language: match module.kind {
-                ModuleKind::TypeScript => Language::TypeScript,
-                ModuleKind::JavaScript | ModuleKind::Json | ModuleKind::Text => Language::JavaScript,
-            },
-            imports: module
-                .imports
-                .iter()
-                .map(|import| (import.specifier.clone(), import.module.clone()))
-                .collect(),
-        });
+        let main = project.main.clone();
+        let modules = project.modules.into_iter().map(runtime_module).collect::<Result<_, _>>();
+        let modules = modules.map_err(|error| diagnostic::render(&error, &main))?;
         let job = WorkerJob {
-            main: project.main.clone(),
-            modules: modules.collect(),
+            main: project.main,
+            modules,
             environment,
-            limits: self.limits.clone(),
+            start_limits: self.limits.clone(),
+            limits,
+            instances: self.processes,
+            log: Arc::new(|request, line| diagnostic::print_request_log(request, &line)),
         };
         match self.engine.worker(job).await {
-            Ok(worker) => Ok(Built { worker: Arc::new(worker), name: project.name, traces }),
-            Err(error) => Err(complaint::block(&error, &project.main)),
+            Ok(worker) => Ok(BuiltProject { worker: Arc::new(worker), name: project.name, fingerprint }),
+            Err(error) => Err(diagnostic::render(&error, &main)),
         }
     }
 
-    /// Puts a new Worker into `current` after each change that builds; says what is wrong with those that do not.
-    pub async fn follow(&self, current: watch::Sender<Built>) {
-        let mut tried = None;
+    /// Rebuilds the Worker after each change. Sends the new one to `current`, or prints the error
+    /// and keeps the previous one.
+    pub async fn follow(&self, current: watch::Sender<BuiltProject>) {
+        let mut failed = None;
         loop {
-            tokio::time::sleep(LOOK).await;
-            let generation = self.tools.toolset().generation;
+            tokio::time::sleep(POLL_INTERVAL).await;
+            let generation = self.registry.snapshot().generation();
             let now = {
                 let built = current.borrow();
-                let now = built.traces.again(generation);
-                if now == built.traces {
-                    tried = None;
+                let now = built.fingerprint.refreshed(generation);
+                if now == built.fingerprint {
+                    failed = None;
                     continue;
                 }
                 now
             };
-            // The same broken state is complained of once. A module that only the broken state would read is not
-            // looked at: saving one of the others, or the file that names it, is what brings it in.
-            if tried.as_ref() == Some(&now) {
+            // An error is printed once. Modules that are only imported by the broken state are not
+            // watched; the next save of a watched file rebuilds with them.
+            if failed.as_ref() == Some(&now) {
                 continue;
             }
             match self.build().await {
                 Ok(built) => {
-                    eprintln!("isolet: {} was loaded again", built.name);
+                    stderr_line!("isolet: reloaded {}", built.name);
                     current.send_replace(built);
-                    tried = None;
+                    failed = None;
                 }
-                Err(complaint) => {
-                    eprintln!(
-                        "isolet: the change does not load; the Worker before it goes on\n{}",
-                        complaint.trim_end()
+                Err(error) => {
+                    stderr_text!(
+                        "isolet: reload failed; still serving the previous version\n{}\n",
+                        error.trim_end()
                     );
-                    tried = Some(now);
+                    failed = Some(now);
                 }
             }
         }
     }
 
     async fn read(&self) -> Result<Project, String> {
-        let folder = self.folder.clone();
-        match tokio::task::spawn_blocking(move || load(&folder, None)).await {
-            Ok(loaded) => loaded.map_err(|error| error.to_string()),
-            Err(broken) => Err(format!("loading the project broke off: {broken}")),
+        let source = self.source.clone();
+        match tokio::task::spawn_blocking(move || source.load()).await {
+            Ok(loaded) => loaded.map_err(|error| text::line(&error.to_string()).into_owned()),
+            Err(broken) => Err(format!("loading the project failed: {broken}")),
         }
+    }
+}
+
+impl ProjectSource {
+    fn load(&self) -> Result<Project, isolet_wrangler_compat::ProjectError> {
+        let built_in: Vec<&str> = isolet_runtime::built_in_modules().collect();
+        let node_env = std::env::var("NODE_ENV").ok();
+        let dot_env = std::env::var("CLOUDFLARE_LOAD_DEV_VARS_FROM_DOT_ENV");
+        let options = LoadOptions {
+            environment: self.environment.as_deref(),
+            config: self.config.as_deref(),
+            entry: self.entry.as_deref(),
+            built_in: &built_in,
+            node_env: node_env.as_deref(),
+            ignore_dot_env: dot_env.is_ok_and(|value| value == "false"),
+        };
+        load(&self.folder, &options)
     }
 }

@@ -1,33 +1,32 @@
-//! The HTTP API.
+//! The HTTP API of `isolet serve`.
 //!
-//! | module | idea |
+//! | module | content |
 //! |---|---|
-//! | [`server`] | what requests share; connections; the orderly stop |
-//! | `socket`, `impatient` | clients that hang up, and that do not read |
-//! | [`router`] | which request goes where |
-//! | [`access`] | tokens, and protection from web pages |
-//! | [`admission`] | how many at once, how many wait |
-//! | [`body`] | reading bodies within bounds |
-//! | [`run`] | `POST /v1/run` |
-//! | [`going`] | a run on its way, whoever asked for it |
-//! | [`declarations`] | `GET /v1/types` |
+//! | [`server`] | connections, and the orderly stop |
+//! | [`router`] | the handler of each path |
+//! | [`run`], [`run_body`], [`run_events`] | `POST /v1/run`, errors in its body, its events |
+//! | [`types`] | `GET /v1/types` |
 //! | [`search`] | `GET /v1/search` |
-//! | [`metrics`] | figures for Prometheus |
-//! | [`reply`], [`problem`] | answers, and refusals |
+//! | [`tool_definition`] | `GET /v1/tool` |
+//! | [`runtime`] | `GET /v1/runtime` |
+//! | [`openapi`] | `GET /openapi.json` |
+//! | [`query`] | query strings |
+//! | [`refused_requests`] | unauthenticated requests in the log and the audit log |
+//!
+//! `docs/http.md` describes each path and its responses.
 
-pub mod access;
-pub mod admission;
-pub mod body;
-mod declarations;
-pub mod going;
-mod impatient;
-mod metrics;
-pub mod problem;
-pub mod reply;
+mod openapi;
+mod query;
+mod refused_requests;
 mod router;
-pub mod run;
+mod run;
+mod run_body;
+mod run_events;
+mod runtime;
 mod search;
-pub mod server;
-pub mod socket;
+mod server;
+mod tool_definition;
+mod types;
 
-pub use search::HITS;
+pub use router::Api;
+pub use server::serve;

@@ -1,79 +1,131 @@
-//! Which request goes where.
+//! The routes of the HTTP API.
 
+use std::net::SocketAddr;
 use std::sync::Arc;
 
 use http::{Method, Request};
 use hyper::body::Incoming;
-use isolet_runtime::Isolation;
 
-use super::problem::Problem;
-use super::reply::{self, Reply};
-use super::server::Server;
-use super::{declarations, metrics, run, search};
-use crate::mcp::Endpoint;
+use super::refused_requests::RefusedRequests;
+use super::{openapi, run, runtime, search, tool_definition, types};
+use crate::service::Service;
+use crate::service::client::Client;
+use crate::web::access::AccessRules;
+use crate::web::cors;
+use crate::web::mount::Mount;
+use crate::web::problem::Problem;
+use crate::web::reply::{self, Reply};
 
-/// Answers one request, whatever it is.
-pub async fn answer(server: &Arc<Server>, mcp: &Endpoint, request: Request<Incoming>) -> Reply {
-    match route(server, mcp, request).await {
-        Ok(reply) => reply,
-        Err(problem) => {
-            server.metrics.refused();
+/// The HTTP API of one service.
+pub struct Api {
+    /// The service behind the API.
+    pub service: Arc<Service>,
+    /// The rules of access.
+    pub access: AccessRules,
+    /// Records refused requests.
+    pub refused: Arc<RefusedRequests>,
+    /// The endpoint of another front end, which is MCP.
+    pub mount: Arc<dyn Mount>,
+}
+
+impl Api {
+    /// Returns the API of `service`, with one endpoint of another front end.
+    pub fn new(service: Arc<Service>, access: AccessRules, mount: Arc<dyn Mount>) -> Arc<Self> {
+        let refused = RefusedRequests::new(service.registry.gate().audit().cloned());
+        Arc::new(Self { service, access, refused, mount })
+    }
+}
+
+/// Answers any request. `peer` is the other end of its connection.
+pub async fn answer(api: &Arc<Api>, peer: Option<SocketAddr>, request: Request<Incoming>) -> Reply {
+    // Both clones are cheap: they share the request's bytes.
+    let (method, uri) = (request.method().clone(), request.uri().clone());
+    let wants_text =
+        uri.path() == "/v1/run" && run::ReplyFormat::of(request.headers()) == run::ReplyFormat::Text;
+    let allowed_origin = api.access.allowed_origin(request.headers());
+    let mut reply = match &allowed_origin {
+        Some(_) if cors::is_preflight(request.method(), request.headers()) => cors::preflight(),
+        _ => route(api, peer, request).await.unwrap_or_else(|problem| {
+            api.service.metrics.count_refused();
             tracing::debug!(status = problem.status().as_u16(), "refused");
-            problem.into()
+            api.refused.record(&problem, peer, &method, uri.path());
+            if wants_text { problem.into_text() } else { problem.into() }
+        }),
+    };
+    reply::forbid_embedding(reply.headers_mut());
+    if let Some(origin) = allowed_origin {
+        cors::allow_origin(origin, reply.headers_mut());
+    }
+    reply
+}
+
+/// Authenticates the sender of a request. Every refusal that concerns the sender happens here.
+fn authenticate(api: &Api, peer: Option<SocketAddr>, request: &Request<Incoming>) -> Result<Client, Problem> {
+    match request.uri().path() {
+        // Health checks come by address and without a token, and the answer is not secret.
+        "/healthz" | "/readyz" => {
+            api.access.check_page(request).map(|()| Client { peer, ..Client::default() })
         }
+        _ => api.access.check(request, peer),
     }
 }
 
 async fn route(
-    server: &Arc<Server>,
-    mcp: &Endpoint,
+    api: &Arc<Api>,
+    peer: Option<SocketAddr>,
     mut request: Request<Incoming>,
 ) -> Result<Reply, Problem> {
-    // Whether it is alive is no secret, and those who ask come by address and without a token.
-    match request.uri().path() {
-        "/healthz" => return only_get(&request).map(|()| reply::text("ok\n")),
-        "/readyz" => return only_get(&request).and_then(|()| ready(server)),
-        _ => {}
-    }
-    if let Some(tenant) = server.access.check(request.headers())? {
-        request.extensions_mut().insert(tenant);
-    }
+    let client = authenticate(api, peer, &request)?;
+    request.extensions_mut().insert(client);
+    let service = &api.service;
     let path = request.uri().path();
     if path == "/v1/run" {
         return match *request.method() {
-            Method::POST => run::answer(server, request).await,
+            Method::POST => run::answer(service, request).await,
             _ => Err(Problem::method_not_allowed("POST")),
         };
     }
+    if path == api.mount.path() {
+        return api.mount.answer(request).await;
+    }
     match path {
-        "/mcp" => mcp.answer(server, request).await,
+        "/healthz" => only_get(&request).map(|()| reply::text("ok\n")),
+        "/readyz" => only_get(&request).and_then(|()| ready(service)),
         "/v1/types" => {
             only_get(&request)?;
-            declarations::types(server, &request, None).await
+            types::answer(service, &request, None).await
+        }
+        "/v1/tool" => {
+            only_get(&request)?;
+            tool_definition::answer(service, &request).await
         }
         "/v1/search" => {
             only_get(&request)?;
-            search::answer(server, &request).await
+            search::answer(service, &request).await
         }
         "/v1/servers" => {
             only_get(&request)?;
-            Ok(reply::json(server.tools.servers_json()))
+            Ok(reply::json(service.registry.servers_json()))
         }
         "/v1/runtime" => {
             only_get(&request)?;
-            Ok(reply::json(runtime_json(server)))
+            Ok(reply::json(runtime::document(service)))
+        }
+        "/openapi.json" => {
+            only_get(&request)?;
+            Ok(reply::json(openapi::document()))
         }
         "/metrics" => {
             only_get(&request)?;
-            Ok(reply::text(server.metrics.text(&gauges(server))))
+            Ok(reply::text(service.metrics_text()))
         }
         _ => match path.strip_prefix("/v1/types/") {
             Some(rest) => {
                 only_get(&request)?;
-                declarations::types(server, &request, Some(rest)).await
+                types::answer(service, &request, Some(rest)).await
             }
             None => Err(Problem::not_found(format!("There is nothing at `{path}`.")).with_hint(
-                "There are POST /v1/run, /mcp, GET /v1/types, /v1/search, /v1/servers, /v1/runtime, /healthz, /readyz and /metrics.",
+                "There are POST /v1/run, /mcp, GET /v1/tool, /v1/types, /v1/search, /v1/servers, /v1/runtime, /openapi.json, /healthz, /readyz and /metrics.",
             )),
         },
     }
@@ -86,58 +138,20 @@ fn only_get(request: &Request<Incoming>) -> Result<(), Problem> {
     }
 }
 
-/// Ready is who takes runs, has isolates waiting and has heard from every upstream, be it that it failed: one broken
-/// server of many must not take the others out of service.
-fn ready(server: &Server) -> Result<Reply, Problem> {
-    if server.is_draining() {
+/// Answers `GET /readyz`. The server is ready when it accepts runs, has a warm isolate, and every
+/// upstream has connected or failed: one failed server must not make the others unavailable.
+fn ready(service: &Service) -> Result<Reply, Problem> {
+    if service.is_draining() {
         return Err(Problem::draining());
     }
-    let starting = server.tools.starting();
-    if !starting.is_empty() {
-        return Err(Problem::unavailable(format!("Still connecting to {}.", starting.join(", "))));
+    // The names of the servers need a token.
+    let starting = service.registry.starting().len();
+    if starting > 0 {
+        return Err(Problem::unavailable(format!("Still connecting to MCP servers: {starting}."))
+            .with_hint("GET /v1/servers lists them."));
     }
-    if server.engine.warm() == 0 && server.admission.running() == 0 {
+    if service.engine.warm() == 0 && service.admission.running() == 0 {
         return Err(Problem::unavailable("No isolate is ready yet."));
     }
     Ok(reply::text("ready\n"))
-}
-
-/// Where isolates live, and what holds them in. A `runner` here is a zygote with all its copies.
-fn runtime_json(server: &Server) -> Vec<u8> {
-    let runners: Vec<serde_json::Value> = server
-        .engine
-        .runners()
-        .into_iter()
-        .map(|runner| {
-            let layers = runner.layers.map(|layers| {
-                let each = layers.each().map(|(name, layer)| (name.to_owned(), layer.to_string().into()));
-                serde_json::Map::from_iter(each)
-            });
-            serde_json::json!({
-                "pid": runner.pid, "ready": runner.ready, "runs": runner.runs, "warm": runner.warm, "jail": layers,
-            })
-        })
-        .collect();
-    let isolation = match server.engine.isolation() {
-        Isolation::Process(_) => "process",
-        Isolation::Thread => "thread",
-    };
-    serde_json::json!({
-        "isolation": isolation,
-        "warm": server.engine.warm(),
-        "runner_restarts": server.engine.runner_restarts(),
-        "runners": runners,
-    })
-    .to_string()
-    .into_bytes()
-}
-
-fn gauges(server: &Server) -> metrics::Gauges {
-    metrics::Gauges {
-        running: server.admission.running(),
-        waiting: server.admission.waiting(),
-        warm: server.engine.warm(),
-        upstreams: server.tools.connected(),
-        tools: server.tools.figures(),
-    }
 }

@@ -2,19 +2,15 @@
 
 use std::path::Path;
 
-use isolet_bindings::audit::{Destination, Options, WhenFull};
+use isolet_bindings::audit::{AuditOptions, Destination, WhenFull};
 
 use super::error::SettingsError;
-use super::table::{Found, Table};
+use super::toml_reader::{Found, Table};
 
-#[derive(clap::ValueEnum, Clone, Copy)]
-enum Word {
-    Refuse,
-    Drop,
-}
+const WHEN_FULL: [(&str, WhenFull); 2] = [("refuse", WhenFull::Refuse), ("drop", WhenFull::Drop)];
 
-/// Reads the table. The file is relative to `folder`.
-pub fn read(mut table: Table<'_>, folder: &Path) -> Result<Options, SettingsError> {
+/// Reads the table. The path of the log is relative to `folder`.
+pub fn read(mut table: Table<'_>, folder: &Path) -> Result<AuditOptions, SettingsError> {
     let file = table
         .find("file")
         .ok_or_else(|| table.error("[audit] needs `file`: a path, or \"-\" for standard output"))?;
@@ -22,13 +18,10 @@ pub fn read(mut table: Table<'_>, folder: &Path) -> Result<Options, SettingsErro
         "-" => Destination::Stdout,
         path => Destination::File(folder.join(path)),
     };
-    let options = Options {
+    let options = AuditOptions {
         destination,
         arguments: table.read("arguments", Found::boolean)?.unwrap_or(false),
-        when_full: table.read("when_full", Found::choice)?.map_or(WhenFull::Refuse, |word| match word {
-            Word::Refuse => WhenFull::Refuse,
-            Word::Drop => WhenFull::Drop,
-        }),
+        when_full: table.read("when_full", |found| found.one_of(&WHEN_FULL))?.unwrap_or(WhenFull::Refuse),
     };
     table.finish()?;
     Ok(options)

@@ -1,64 +1,47 @@
-//! Why `isolet.toml` cannot be used, and where in it.
+//! Errors of `isolet.toml`, with the line and the column.
 
 use std::path::{Path, PathBuf};
 
-/// A file that cannot be used.
+use isolet_bindings::text::line_and_column;
+
+/// An error of `isolet.toml`.
 #[derive(Debug, thiserror::Error)]
 pub enum SettingsError {
-    /// It cannot be read at all.
+    /// The file cannot be read.
     #[error("cannot read {}: {reason}", path.display())]
     Read {
         /// The file.
         path: PathBuf,
-        /// What the system says.
+        /// The system's error.
         reason: String,
     },
-    /// Something in it is wrong.
+    /// The file has an invalid value or an unknown key.
     #[error("{}:{line}:{column}: {message}", path.display())]
     Invalid {
         /// The file.
         path: PathBuf,
-        /// From 1.
+        /// The line, counted from 1.
         line: usize,
-        /// In characters, from 1.
+        /// The column in characters, counted from 1.
         column: usize,
-        /// What is wrong, with the value, and what to write instead.
+        /// The value, the fault, and what to write instead.
         message: String,
     },
 }
 
-/// A file that is being read: what errors need to point into it.
+/// A file that is being read, for errors that point into it.
 #[derive(Debug, Clone, Copy)]
-pub struct Origin<'a> {
-    /// Where it is.
+pub struct SourceFile<'a> {
+    /// The file.
     pub path: &'a Path,
-    /// All of it.
+    /// The text of the whole file.
     pub text: &'a str,
 }
 
-impl Origin<'_> {
-    /// An error at byte `offset`.
+impl SourceFile<'_> {
+    /// Makes an error at byte `offset`.
     pub fn error(&self, offset: usize, message: impl Into<String>) -> SettingsError {
-        let (line, column) = position(self.text, offset);
+        let (line, column) = line_and_column(self.text, offset);
         SettingsError::Invalid { path: self.path.to_owned(), line, column, message: message.into() }
-    }
-}
-
-/// Line and column, both from 1, of byte `offset`.
-fn position(text: &str, offset: usize) -> (usize, usize) {
-    let before = &text[..text.floor_char_boundary(offset)];
-    let line_start = before.rfind('\n').map_or(0, |newline| newline + 1);
-    (1 + before.matches('\n').count(), 1 + before[line_start..].chars().count())
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn positions_count_characters() {
-        assert_eq!(position("a\nbé = 1", 0), (1, 1));
-        assert_eq!(position("a\nbé = 1", 6), (2, 4));
-        assert_eq!(position("ab", 99), (1, 3));
     }
 }

@@ -2,33 +2,28 @@
 
 use std::collections::HashSet;
 
-use isolet_bindings::policy::{Action, BadRule, Condition, Names, Options, Per, Rate, Rule, Test, rate};
+use isolet_bindings::policy::{
+    Action, Condition, ConditionTest, InvalidRule, NamePatterns, PolicyOptions, Rate, RateScope, Rule,
+    parse_rate,
+};
 
 use super::error::SettingsError;
-use super::table::{Found, Table};
+use super::toml_reader::{Found, Table};
 
-/// More rules than anybody oversees; each costs every call a comparison.
-const MOST_RULES: usize = 1_000;
+/// The most rules, and the most rates. Each is compared with every call.
+const MAX_RULES: usize = 1_000;
 
-/// Names that isolet gives as rules itself.
-const RESERVED: [&str; 5] = ["audit", "default", "lock", "read_only", "unlisted"];
+/// The names under which isolet itself refuses calls.
+const RESERVED_NAMES: [&str; 5] = ["audit", "default", "lock", "read_only", "unlisted"];
 
-#[derive(clap::ValueEnum, Clone, Copy)]
-enum Word {
-    Allow,
-    Deny,
-}
+const ACTIONS: [(&str, Action); 2] = [("allow", Action::Allow), ("deny", Action::Deny)];
 
-#[derive(clap::ValueEnum, Clone, Copy)]
-enum PerWord {
-    Tool,
-    Tenant,
-    All,
-}
+const PER: [(&str, RateScope); 3] =
+    [("tool", RateScope::Tool), ("tenant", RateScope::Tenant), ("all", RateScope::All)];
 
 /// Reads the table.
-pub fn read(mut table: Table<'_>) -> Result<Options, SettingsError> {
-    let mut options = Options::default();
+pub fn read(mut table: Table<'_>) -> Result<PolicyOptions, SettingsError> {
+    let mut options = PolicyOptions::default();
     table.set("default", &mut options.default, action)?;
     table.set("read_only", &mut options.read_only, Found::boolean)?;
     for found in table.read("read_only_tools", Found::list)?.unwrap_or_default() {
@@ -36,7 +31,7 @@ pub fn read(mut table: Table<'_>) -> Result<Options, SettingsError> {
             .text()?
             .split_once('/')
             .ok_or_else(|| found.error("expected \"server/tool\", with * and ? where several are meant"))?;
-        let both = Names::new(&[server]).and_then(|server| Ok((server, Names::new(&[tool])?)));
+        let both = NamePatterns::new(&[server]).and_then(|server| Ok((server, NamePatterns::new(&[tool])?)));
         options.read_only_tools.push(both.map_err(|bad| found.error(&bad.to_string()))?);
     }
     let mut names = HashSet::new();
@@ -44,16 +39,16 @@ pub fn read(mut table: Table<'_>) -> Result<Options, SettingsError> {
         for rule in found.tables()? {
             options.rules.push(self::rule(rule, options.default, &mut names)?);
         }
-        if options.rules.len() > MOST_RULES {
-            return Err(found.hidden_error(&format!("there are more than {MOST_RULES} rules")));
+        if options.rules.len() > MAX_RULES {
+            return Err(found.error_without_value(&format!("there are more than {MAX_RULES} rules")));
         }
     }
     if let Some(found) = table.find("rate") {
         for rate in found.tables()? {
             options.rates.push(self::rate(rate, &mut names)?);
         }
-        if options.rates.len() > MOST_RULES {
-            return Err(found.hidden_error(&format!("there are more than {MOST_RULES} rates")));
+        if options.rates.len() > MAX_RULES {
+            return Err(found.error_without_value(&format!("there are more than {MAX_RULES} rates")));
         }
     }
     table.finish()?;
@@ -61,10 +56,7 @@ pub fn read(mut table: Table<'_>) -> Result<Options, SettingsError> {
 }
 
 fn action(found: &Found<'_>) -> Result<Action, SettingsError> {
-    Ok(match found.choice()? {
-        Word::Allow => Action::Allow,
-        Word::Deny => Action::Deny,
-    })
+    found.one_of(&ACTIONS)
 }
 
 fn rule(mut table: Table<'_>, default: Action, names: &mut HashSet<String>) -> Result<Rule, SettingsError> {
@@ -93,23 +85,19 @@ fn rule(mut table: Table<'_>, default: Action, names: &mut HashSet<String>) -> R
 fn rate(mut table: Table<'_>, names: &mut HashSet<String>) -> Result<Rate, SettingsError> {
     let name = name(&mut table, names)?;
     let limit = table.find("limit").ok_or_else(|| table.error("a rate needs `limit`, such as \"60/m\""))?;
-    let (calls, time) = rate::parse(limit.text()?).map_err(|bad| limit.error(&bad.to_string()))?;
-    let per = table.read("per", Found::choice)?.map_or(Per::Tool, |word| match word {
-        PerWord::Tool => Per::Tool,
-        PerWord::Tenant => Per::Tenant,
-        PerWord::All => Per::All,
-    });
+    let (calls, time) = parse_rate(limit.text()?).map_err(|bad| limit.error(&bad.to_string()))?;
+    let per = table.read("per", |found| found.one_of(&PER))?.unwrap_or(RateScope::Tool);
     let (servers, tools) = (globs(&mut table, "server")?, globs(&mut table, "tool")?);
     table.finish()?;
-    Ok(Rate { name, servers, tools, calls, time, per })
+    Ok(Rate { name, servers, tools, calls, time, scope: per })
 }
 
-/// A name of its own: refusals and records name the rule.
+/// Reads the name of a rule or rate. Refusals and audit records contain it, so it is unique.
 fn name(table: &mut Table<'_>, names: &mut HashSet<String>) -> Result<String, SettingsError> {
     let found =
         table.find("name").ok_or_else(|| table.error("a rule needs a `name`, which refusals show"))?;
     let name = found.name()?;
-    if RESERVED.contains(&name.as_str()) {
+    if RESERVED_NAMES.contains(&name.as_str()) {
         return Err(found.error("isolet uses this name itself"));
     }
     match names.insert(name.clone()) {
@@ -118,9 +106,9 @@ fn name(table: &mut Table<'_>, names: &mut HashSet<String>) -> Result<String, Se
     }
 }
 
-/// One glob, or a list of them; without any, every name.
-fn globs(table: &mut Table<'_>, key: &'static str) -> Result<Names, SettingsError> {
-    let Some(found) = table.find(key) else { return Ok(Names::default()) };
+/// Reads one pattern or a list of patterns. Without the key, every name matches.
+fn globs(table: &mut Table<'_>, key: &'static str) -> Result<NamePatterns, SettingsError> {
+    let Some(found) = table.find(key) else { return Ok(NamePatterns::default()) };
     let texts = match found.list() {
         Ok(list) if list.is_empty() => {
             return Err(found.error("an empty list means nothing; leave it out for all"));
@@ -128,7 +116,7 @@ fn globs(table: &mut Table<'_>, key: &'static str) -> Result<Names, SettingsErro
         Ok(list) => list.iter().map(Found::text).collect::<Result<Vec<_>, _>>()?,
         Err(_) => vec![found.text()?],
     };
-    Names::new(&texts).map_err(|bad| found.error(&bad.to_string()))
+    NamePatterns::new(&texts).map_err(|bad| found.error(&bad.to_string()))
 }
 
 fn conditions(table: &mut Table<'_>, key: &'static str) -> Result<Vec<Condition>, SettingsError> {
@@ -141,17 +129,17 @@ fn condition(mut table: Table<'_>) -> Result<Condition, SettingsError> {
         .find("argument")
         .ok_or_else(|| table.error("a condition needs `argument`, such as \"/path\""))?;
     let tests = [
-        table.read("equals", |found| Ok(Test::Is(vec![found.json()?])))?,
+        table.read("equals", |found| Ok(ConditionTest::Is(vec![found.json()?])))?,
         table.read("in", |found| {
-            Ok(Test::Is(found.list()?.iter().map(Found::json).collect::<Result<_, _>>()?))
+            Ok(ConditionTest::Is(found.list()?.iter().map(Found::json).collect::<Result<_, _>>()?))
         })?,
-        table.read("matches", |found| Ok(Test::Matches(found.text()?.to_owned())))?,
-        table.read("exists", |found| Ok(Test::Exists(found.boolean()?)))?,
+        table.read("matches", |found| Ok(ConditionTest::Matches(found.text()?.to_owned())))?,
+        table.read("exists", |found| Ok(ConditionTest::Exists(found.boolean()?)))?,
     ];
     let ignore_case = table.read("ignore_case", Found::boolean)?.unwrap_or(false);
     let count = table.error("a condition needs one of `equals`, `in`, `matches` and `exists`");
     table.finish()?;
     let mut tests = tests.into_iter().flatten();
     let (Some(test), None) = (tests.next(), tests.next()) else { return Err(count) };
-    Condition::new(path.text()?, test, ignore_case).map_err(|bad: BadRule| path.error(&bad.to_string()))
+    Condition::new(path.text()?, test, ignore_case).map_err(|bad: InvalidRule| path.error(&bad.to_string()))
 }

@@ -1,4 +1,4 @@
-//! Sizes in `isolet.toml`: `64KiB`, `128MiB`, `1GB`.
+//! Sizes, such as `64KiB`, `128MiB` and `1GB`.
 
 const UNITS: [(&str, u64); 8] = [
     ("B", 1),
@@ -11,7 +11,7 @@ const UNITS: [(&str, u64); 8] = [
     ("GB", 1_000_000_000),
 ];
 
-/// Reads a size: a whole number and a unit.
+/// Parses a size: a whole number with a unit.
 pub fn parse(text: &str) -> Result<usize, String> {
     let digits = text.find(|c: char| !c.is_ascii_digit()).unwrap_or(text.len());
     let (number, unit) = text.split_at(digits);
@@ -21,11 +21,11 @@ pub fn parse(text: &str) -> Result<usize, String> {
     };
     let number: u64 = number.parse().map_err(|_| "a size begins with a whole number".to_owned())?;
     let bytes = number.checked_mul(*scale).and_then(|bytes| usize::try_from(bytes).ok());
-    bytes.ok_or_else(|| "that is more than can be counted".to_owned())
+    bytes.ok_or_else(|| "size is too large".to_owned())
 }
 
-/// The size in the largest unit that divides it.
-pub fn shown(bytes: usize) -> String {
+/// Formats a size in the largest binary unit that divides it.
+pub fn display(bytes: usize) -> String {
     let (name, scale) = UNITS[..4]
         .iter()
         .rev()
@@ -49,9 +49,9 @@ mod tests {
     }
 
     #[test]
-    fn sizes_are_shown_in_round_units() {
-        assert_eq!(shown(128 << 20), "128 MiB");
-        assert_eq!(shown(1536), "1536 B");
-        assert_eq!(shown(0), "0 B");
+    fn sizes_are_displayed_in_units_that_divide_them() {
+        assert_eq!(display(128 << 20), "128 MiB");
+        assert_eq!(display(1536), "1536 B");
+        assert_eq!(display(0), "0 B");
     }
 }

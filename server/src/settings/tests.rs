@@ -1,14 +1,15 @@
 use std::time::Duration;
 
 use super::*;
-use crate::isolation::Level;
+use crate::settings::address::{ListenAddress, WebOrigin};
+use crate::settings::runtime::{IsolationLevel, JailException};
 
 fn parse(text: &str) -> Result<Settings, String> {
     Settings::parse(Path::new("conf/isolet.toml"), text).map_err(|error| error.to_string())
 }
 
 #[track_caller]
-fn complaint(text: &str) -> String {
+fn error_of(text: &str) -> String {
     parse(text).err().unwrap_or_else(|| panic!("{text} was accepted"))
 }
 
@@ -29,21 +30,21 @@ fn every_limit_can_be_set() {
     let wanted = Limits {
         cpu: Duration::from_secs(2),
         wall: Duration::from_millis(500),
-        heap_bytes: 64 << 20,
+        memory: 64 << 20,
         calls: 7,
-        parallel_calls: 3,
-        call: Duration::from_secs(60),
-        code_bytes: 2 << 10,
-        input_bytes: 3 << 10,
-        result_bytes: 4 << 10,
-        log_bytes: 5 << 10,
+        concurrent_calls: 3,
+        call_timeout: Duration::from_secs(60),
+        code: 2 << 10,
+        input: 3 << 10,
+        result: 4 << 10,
+        logs: 5 << 10,
     };
     assert_eq!(settings.limits, wanted);
     assert_eq!(settings.queue, Some(0));
 }
 
 #[test]
-fn a_wrong_value_is_shown_with_its_place() {
+fn an_invalid_value_is_shown_with_its_position() {
     for (text, wanted) in [
         (
             "[limits]\ncpu = 10\n",
@@ -56,7 +57,7 @@ fn a_wrong_value_is_shown_with_its_place() {
         ),
         (
             "[limits]\nwall = '9 parsecs'",
-            "conf/isolet.toml:2:8: `limits.wall = '9 parsecs'`: ` parsecs` is no unit of time; use 500ms, 30s or 2m",
+            "conf/isolet.toml:2:8: `limits.wall = '9 parsecs'`: unknown time unit ` parsecs`; use 500ms, 30s or 2m",
         ),
         (
             "limits = { cpu = '25h' }",
@@ -83,45 +84,52 @@ fn a_wrong_value_is_shown_with_its_place() {
         (
             "[server]\nlisten = 'example.com:80'",
             "conf/isolet.toml:2:10: `server.listen = 'example.com:80'`: an address is an IP address and a port, such as \
-             127.0.0.1:8787",
+             127.0.0.1:8787, or unix:PATH",
         ),
     ] {
-        assert_eq!(complaint(text), wanted);
+        assert_eq!(error_of(text), wanted);
     }
 }
 
 #[test]
-fn an_unknown_key_is_a_mistake_with_a_suggestion() {
+fn an_unknown_key_is_an_error_with_a_suggestion() {
     assert_eq!(
-        complaint("[limits]\ncpu = '1s'\ncals = 3\n"),
+        error_of("[limits]\ncpu = '1s'\ncals = 3\n"),
         "conf/isolet.toml:3:1: unknown key `cals` in [limits]: did you mean `calls`?"
     );
     assert_eq!(
-        complaint("[limit]\ncpu = '1s'"),
+        error_of("[limit]\ncpu = '1s'"),
         "conf/isolet.toml:1:2: unknown key `limit`: did you mean `limits`?"
     );
-    let far = complaint("[runtime]\nzzz = 1");
-    assert!(far.ends_with("there are isolation, require_jail, runners, warm, max_running"), "{far}");
-    let broken = complaint("[limits\n");
+    assert_eq!(
+        error_of("[limits]\ncpu = '1s'\nlock = 'warn'\n"),
+        "conf/isolet.toml:3:1: unknown key `lock` in [limits]: `lock` must stand before the first [table]"
+    );
+    assert!(error_of("[types]\nmcp_config = 'a'").ends_with("must stand before the first [table]"));
+    let far = error_of("[runtime]\nzzz = 1");
+    assert!(
+        far.ends_with(
+            "expected one of: isolation, require_jail, allow_weak_jail, jit, zygotes, warm, max_running"
+        ),
+        "{far}"
+    );
+    let broken = error_of("[limits\n");
     assert!(broken.starts_with("conf/isolet.toml:1:8: not valid TOML: "), "{broken}");
-    let twice = complaint("[limits]\ncalls = 1\ncalls = 2\n");
+    let twice = error_of("[limits]\ncalls = 1\ncalls = 2\n");
     assert!(twice.starts_with("conf/isolet.toml:3:1: not valid TOML: duplicate key"), "{twice}");
 }
 
 #[test]
-fn tokens_stand_elsewhere_and_are_never_echoed() {
+fn tokens_are_kept_elsewhere_and_never_printed() {
     for text in [
         "[server]\ntokens = ['hunter2hunter2']",
         "[server]\ntokens = 'hunter2hunter2'",
         "[[server.tokens]]\nvalue = 'hunter2hunter2'",
     ] {
-        let complaint = complaint(text);
-        assert!(
-            complaint.contains("does not stand in this file") && !complaint.contains("hunter2"),
-            "{complaint}"
-        );
+        let error = error_of(text);
+        assert!(error.contains("cannot be written in this file") && !error.contains("hunter2"), "{error}");
     }
-    let missing = complaint("[[server.tokens]]\nenv = 'ISOLET_TEST_UNSET'");
+    let missing = error_of("[[server.tokens]]\nenv = 'ISOLET_TEST_UNSET'");
     assert!(
         missing.ends_with("`server.tokens.env = 'ISOLET_TEST_UNSET'`: this variable is not set"),
         "{missing}"
@@ -135,26 +143,45 @@ fn tokens_stand_elsewhere_and_are_never_echoed() {
     assert_eq!(settings.server.tokens[0].secret, "s3cret");
     assert!(!format!("{settings:?}").contains("s3cret"));
     let empty = Settings::parse(&path, "[[server.tokens]]\nfile = 'empty'").unwrap_err().to_string();
-    assert!(empty.contains("is no token"), "{empty}");
+    assert!(empty.contains("invalid token"), "{empty}");
 }
 
 #[test]
-fn the_rest_is_read_too() {
+fn server_and_runtime_settings_are_read() {
     let settings = parse(
         "mcp_config = 'servers.json'\n[server]\nlisten = 'localhost:80'\nallow_hosts = ['a.example']\n[runtime]\n\
-         isolation = 'thread'\nrequire_jail = false\nrunners = 2\nwarm = 3\nmax_running = 4\n",
+         isolation = 'thread'\nrequire_jail = false\nallow_weak_jail = ['landlock', 'namespaces']\njit = false\nzygotes = 2\nwarm = 3\nmax_running = 4\n",
     )
     .unwrap();
     assert_eq!(settings.mcp_config.as_deref(), Some(Path::new("conf/servers.json")));
-    assert_eq!(settings.server.listen.map(|listen| listen.port()), Some(80));
+    assert_eq!(settings.server.listen, Some(ListenAddress::Tcp(([127, 0, 0, 1], 80).into())));
     assert_eq!(settings.server.allow_hosts, ["a.example"]);
-    assert_eq!(settings.engine.isolation, Some(Level::Thread));
-    assert_eq!((settings.engine.runners, settings.engine.warm), (Some(2), Some(3)));
-    assert_eq!(settings.engine.max_running, Some(4));
+    let server = parse("[server]\nlisten = 'unix:run/a.sock'\nallow_origins = ['https://a.example:443']")
+        .unwrap()
+        .server;
+    assert_eq!(server.listen, Some(ListenAddress::Unix("conf/run/a.sock".into())));
+    assert_eq!(server.allow_origins, [WebOrigin::parse("https://a.example").unwrap()]);
+    assert!(error_of("[server]\nallow_origins = ['*']").contains("scheme://host"));
+    assert!(error_of("[server]\nno_token = true").contains("unknown key"));
+    assert_eq!(settings.runtime.isolation, Some(IsolationLevel::Thread));
+    assert_eq!((settings.runtime.zygotes, settings.runtime.warm), (Some(2), Some(3)));
+    assert_eq!(settings.runtime.max_running, Some(4));
+    assert_eq!(settings.runtime.allow_weak_jail, [JailException::Landlock, JailException::Namespaces]);
+    assert_eq!(settings.runtime.jit, Some(false));
 }
 
 #[test]
-fn rules_are_checked_before_they_are_trusted() {
+fn three_layers_of_the_jail_have_no_exception() {
+    for layer in ["seccomp", "limits", "no_new_privs", "all"] {
+        let error = error_of(&format!("[runtime]\nallow_weak_jail = ['{layer}']"));
+        assert!(error.ends_with("expected \"namespaces\" or \"landlock\""), "{error}");
+    }
+    let error = error_of("[runtime]\nallow_weak_jail = true");
+    assert!(error.ends_with("expected a list in brackets"), "{error}");
+}
+
+#[test]
+fn invalid_rules_are_errors() {
     let rule = |rest: &str| format!("[[policy.rule]]\nname = 'r'\naction = 'deny'\n{rest}");
     for (text, wanted) in [
         ("[[policy.rule]]\naction = 'deny'".to_owned(), "a rule needs a `name`, which refusals show"),
@@ -165,27 +192,33 @@ fn rules_are_checked_before_they_are_trusted() {
             "[[policy.rule]]\nname = 'r'\naction = 'allow'".to_owned(),
             "what no rule denies is allowed already",
         ),
-        (rule("tool = 'a['"), "`policy.rule.tool = 'a['`: `a[` is no pattern: unclosed character class"),
+        (rule("tool = 'a['"), "`policy.rule.tool = 'a['`: `a[` is not a pattern: unclosed character class"),
         (rule("tool = []"), "an empty list means nothing"),
         (rule("tools = 'x'"), "unknown key `tools` in [policy.rule]: did you mean `tool`?"),
-        (rule("when = [{ argument = 'path', equals = 1 }]"), "`path` is no path into arguments: write /name"),
+        (
+            rule("when = [{ argument = 'path', equals = 1 }]"),
+            "`path` is not a path into arguments: write /name",
+        ),
         (
             rule("when = [{ argument = '/p' }]"),
             "a condition needs one of `equals`, `in`, `matches` and `exists`",
         ),
         (rule("when = [{ argument = '/p', equals = 1, in = [1] }]"), "a condition needs one of"),
         (rule("when = [{ argument = '/p', equal = 1 }]"), "unknown key `equal`"),
-        (rule("when = [{ argument = '/p', equals = 2026-01-01 }]"), "expected a text, a number, true, false"),
+        (
+            rule("when = [{ argument = '/p', equals = 2026-01-01 }]"),
+            "expected a string, a number, true, false",
+        ),
         (
             "[[policy.rate]]\nname = 'r'\nlimit = '60'".to_owned(),
-            "`60` is no rate: write a number of calls and a time",
+            "`60` is not a rate: write a number of calls and a time",
         ),
         ("[policy]\nread_only_tools = ['git']".to_owned(), "expected \"server/tool\""),
         ("[audit]\narguments = true".to_owned(), "[audit] needs `file`"),
         ("lock = 'on'".to_owned(), "`lock = 'on'`: expected \"off\" or \"warn\" or \"enforce\""),
     ] {
-        let complaint = complaint(&text);
-        assert!(complaint.contains(wanted), "{text}\n{complaint}");
+        let error = error_of(&text);
+        assert!(error.contains(wanted), "{text}\n{error}");
     }
     let resources = "[[policy.rule]]\nname = 'r'\naction = 'allow'\ntool = '$readResource'";
     assert_eq!(parse(resources).unwrap().policy.rules.len(), 1, "resources may need allowing");

@@ -1,0 +1,47 @@
+//! `isolet serve --check`: reads everything that a start would read, and starts nothing.
+
+use std::path::Path;
+
+use isolet_bindings::text::line;
+
+use super::Args;
+use crate::exit::Failure;
+use crate::mcp_config;
+use crate::output::stdout;
+use crate::trust::Search;
+
+/// Prints the configuration. Fails if a file is invalid or a server cannot be used.
+pub fn run(args: &Args) -> Result<(), Failure> {
+    args.mcp.options()?;
+    let folder = Search::Folder(Path::new("."));
+    let settings = args.settings.load(folder)?;
+    let servers = mcp_config::load(args.mcp_config.path(), &settings, folder, true)?;
+    let rules = settings.rules_without_audit()?;
+    let listen = args.listen_address(settings.server.listen.clone());
+    let tokens = args.tokens(settings.server.tokens.clone())?;
+    args.check_listen(&listen, &tokens, &settings.server)?;
+    let shown = |path: &Path| line(&path.display().to_string()).into_owned();
+    let file = settings.file.as_ref().map_or("none".to_owned(), |file| shown(file.path()));
+    let source = servers.file.as_ref().map_or("built in".to_owned(), |file| shown(file.path()));
+    let lock = rules.lock.as_ref().map_or("none".to_owned(), |_| shown(&settings.lock_path()));
+    let enabled = servers.servers.values().filter(|server| !server.disabled).count();
+    stdout::print(
+        format!(
+            "settings: {file}\nservers: {source}, {enabled} of {} enabled\nrules: {}\nlock: {lock}\ntokens: {}\nlisten: \
+             {listen}\n",
+            servers.servers.len(),
+            settings.policy.rules.len(),
+            tokens.len(),
+        )
+        .as_bytes(),
+    )?;
+    let faults: Vec<String> = servers
+        .servers
+        .iter()
+        .filter(|(_, server)| !server.disabled)
+        .filter_map(|(name, server)| {
+            Some(format!("the server \"{name}\" cannot be used: {}", server.fault()?))
+        })
+        .collect();
+    if faults.is_empty() { Ok(()) } else { Err(Failure::Several(faults)) }
+}

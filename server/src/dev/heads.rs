@@ -1,0 +1,149 @@
+//! The heads of requests and responses, between HTTP and the Worker.
+//!
+//! What frames a message on the wire is isolet's word, in both directions: a header of
+//! [`CONNECTION_HEADERS`] that a Worker writes is not sent. So is who the client is: a
+//! `CF-Connecting-IP` of the client's is replaced.
+
+use std::net::IpAddr;
+
+use bytes::Bytes;
+use http::{HeaderMap, HeaderName, HeaderValue, Response, StatusCode, header, request};
+use http_body_util::Full;
+use isolet_runtime::{HttpResponse, RequestHead, ResponseBody, ResponseStream};
+
+/// Headers of a connection rather than of a message (RFC 9110, section 7.6.1), and the length.
+/// isolet writes its own.
+pub const CONNECTION_HEADERS: [HeaderName; 9] = [
+    header::CONNECTION,
+    header::CONTENT_LENGTH,
+    HeaderName::from_static("keep-alive"),
+    header::PROXY_AUTHORIZATION,
+    HeaderName::from_static("proxy-connection"),
+    header::TE,
+    header::TRAILER,
+    header::TRANSFER_ENCODING,
+    header::UPGRADE,
+];
+
+/// The header that names the client. A client's own is dropped.
+const CLIENT_ADDRESS: HeaderName = HeaderName::from_static("cf-connecting-ip");
+
+/// Returns the head of a request from `peer` as the Worker gets it, or `None` if it has no host.
+pub fn request_head(head: &request::Parts, peer: IpAddr) -> Option<RequestHead> {
+    let url = absolute_url(&head.uri, &head.headers)?;
+    let peer = peer.to_canonical().to_string();
+    let mut headers: Vec<(String, String)> = head
+        .headers
+        .iter()
+        .filter(|(name, _)| *name != CLIENT_ADDRESS)
+        .map(|(name, value)| (name.as_str().to_owned(), latin1(value)))
+        .collect();
+    headers.push((CLIENT_ADDRESS.as_str().to_owned(), peer));
+    let encodings = head.headers.get(header::ACCEPT_ENCODING).map(latin1).unwrap_or_default();
+    let cf = serde_json::json!({
+        "httpProtocol": format!("{:?}", head.version),
+        "clientAcceptEncoding": encodings,
+        "tlsVersion": "",
+        "tlsCipher": "",
+    });
+    Some(RequestHead { method: head.method.as_str().to_owned(), url, headers, cf: cf.to_string() })
+}
+
+/// Returns the absolute URL of a request.
+fn absolute_url(uri: &http::Uri, headers: &HeaderMap) -> Option<String> {
+    if uri.scheme().is_some() {
+        return Some(uri.to_string());
+    }
+    let host = headers.get(header::HOST)?.to_str().ok().filter(|host| !host.is_empty())?;
+    let path = uri.path_and_query().map_or("/", http::uri::PathAndQuery::as_str);
+    // The target of `OPTIONS *` is not a path.
+    Some(format!("http://{host}{}", if path.starts_with('/') { path } else { "/" }))
+}
+
+/// Decodes a header value as Latin-1, as the Fetch standard does.
+fn latin1(value: &HeaderValue) -> String {
+    value.as_bytes().iter().map(|byte| char::from(*byte)).collect()
+}
+
+/// Returns the bytes of a Latin-1 text.
+fn latin1_bytes(text: &str) -> Option<Vec<u8>> {
+    text.chars().map(|letter| u8::try_from(letter).ok()).collect()
+}
+
+/// Returns a Worker's response, with its body if it is whole, and else the stream of its body.
+pub fn response(answered: HttpResponse) -> (Response<Full<Bytes>>, Option<ResponseStream>) {
+    let HttpResponse { head, body } = answered;
+    // These statuses have no body by definition. Dropping a stream cancels it.
+    let has_body = !matches!(head.status, 204 | 205 | 304);
+    let (whole, stream) = match body {
+        ResponseBody::Whole(bytes) if has_body => (bytes, None),
+        ResponseBody::Stream(stream) if has_body => (Bytes::new(), Some(stream)),
+        _ => (Bytes::new(), None),
+    };
+    let mut response = Response::new(Full::from(whole));
+    *response.status_mut() = StatusCode::from_u16(head.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+    let phrase = latin1_bytes(&head.status_text).filter(|phrase| !phrase.is_empty());
+    if let Some(phrase) = phrase.and_then(|phrase| hyper::ext::ReasonPhrase::try_from(phrase).ok()) {
+        response.extensions_mut().insert(phrase);
+    } else if response.status().canonical_reason().is_none() {
+        // Else hyper writes a phrase of its own.
+        response.extensions_mut().insert(hyper::ext::ReasonPhrase::from_static(b""));
+    }
+    for (name, value) in head.headers {
+        let value = latin1_bytes(&value).and_then(|bytes| HeaderValue::from_bytes(&bytes).ok());
+        match (HeaderName::from_bytes(name.as_bytes()), value) {
+            (Ok(name), Some(value)) if !CONNECTION_HEADERS.contains(&name) => {
+                response.headers_mut().append(name, value);
+            }
+            _ => {}
+        }
+    }
+    (response, stream)
+}
+
+#[cfg(test)]
+mod tests {
+    use isolet_runtime::ResponseHead;
+
+    use super::*;
+
+    #[test]
+    fn urls_are_made_absolute() {
+        let with = |host| HeaderMap::from_iter([(header::HOST, HeaderValue::from_static(host))]);
+        let url = |uri: &'static str, headers| absolute_url(&uri.parse().unwrap(), &headers);
+        assert_eq!(url("/a?b=c", with("localhost:1")).as_deref(), Some("http://localhost:1/a?b=c"));
+        assert_eq!(url("http://x.example/a", with("y")).as_deref(), Some("http://x.example/a"));
+        assert_eq!(url("*", with("localhost")).as_deref(), Some("http://localhost/"));
+        assert_eq!(url("/", HeaderMap::new()), None);
+    }
+
+    #[test]
+    fn a_response_keeps_only_headers_of_the_message() {
+        let connection = CONNECTION_HEADERS.map(|name| (name.as_str().to_owned(), "1".to_owned()));
+        let mut headers = [("x-a", "1"), ("x-a", "2"), ("é", "x"), ("x-b", "a\nb")]
+            .map(|(name, value)| (name.to_owned(), value.to_owned()))
+            .to_vec();
+        headers.extend(connection);
+        let head = ResponseHead { status: 201, status_text: "Quite Fine".into(), headers, encoded: false };
+        let (response, stream) = response(HttpResponse { head, body: ResponseBody::Whole("hi".into()) });
+        assert_eq!(response.status(), 201);
+        assert_eq!(response.headers().len(), 2, "{:?}", response.headers());
+        assert_eq!(response.headers().get_all("x-a").iter().count(), 2);
+        let phrase = response.extensions().get::<hyper::ext::ReasonPhrase>();
+        assert_eq!(phrase.map(hyper::ext::ReasonPhrase::as_bytes), Some(&b"Quite Fine"[..]));
+        assert!(stream.is_none());
+    }
+
+    #[test]
+    fn the_client_does_not_say_who_it_is() {
+        let request = http::Request::builder()
+            .uri("/")
+            .header("host", "localhost")
+            .header("cf-connecting-ip", "6.6.6.6")
+            .body(())
+            .unwrap();
+        let head = request_head(&request.into_parts().0, "::ffff:192.0.2.7".parse().unwrap()).unwrap();
+        let named: Vec<_> = head.headers.iter().filter(|(name, _)| name == "cf-connecting-ip").collect();
+        assert_eq!(named, [&("cf-connecting-ip".to_owned(), "192.0.2.7".to_owned())]);
+    }
+}
