@@ -1,13 +1,11 @@
-//! `[audit]`, end to end: every call and every run is one line, whatever came of it, and never a secret.
+//! `[audit]`: each call and each run is one line, whatever its outcome, without secrets.
 
-mod harness;
-
-use harness::odd::Odd;
-use harness::*;
+use crate::harness::fake_server::FakeServer;
+use crate::harness::*;
 use rustix::process::Signal;
 
-fn audited(settings: &str) -> (Odd, Folder) {
-    let odd = Odd::new();
+fn audited(settings: &str) -> (FakeServer, Folder) {
+    let odd = FakeServer::new();
     let folder = Folder::new();
     folder.mcp_json(json!({ "odd": odd.entry(&[]) }));
     folder.write("isolet.toml", format!("{settings}\n[audit]\nfile = 'audit.jsonl'\n"));
@@ -21,7 +19,7 @@ fn lines(server: &Daemon) -> Vec<Value> {
         .collect()
 }
 
-/// The records of this event, once there are as many.
+/// Waits until the audit log has `count` records of this event and returns them.
 async fn records(server: &Daemon, event: &str, count: usize) -> Vec<Value> {
     eventually(&format!("{count} records of {event}"), async || {
         let mut lines = lines(server);
@@ -32,7 +30,7 @@ async fn records(server: &Daemon, event: &str, count: usize) -> Vec<Value> {
 }
 
 #[tokio::test]
-async fn every_call_and_run_is_a_line_whatever_came_of_it() {
+async fn every_call_and_run_is_one_line() {
     let rules =
         "[limits]\ncall_timeout = '300ms'\n[[policy.rule]]\nname = 'no-pid'\naction = 'deny'\ntool = 'pid'\n";
     let (_odd, folder) = audited(rules);
@@ -102,7 +100,7 @@ async fn a_caller_who_hangs_up_leaves_records() {
 
 #[tokio::test]
 async fn secrets_and_texts_are_not_recorded_unless_asked_for() {
-    let odd = Odd::new();
+    let odd = FakeServer::new();
     for (wanted, extra) in [(false, ""), (true, "arguments = true\n")] {
         let folder = Folder::new();
         let mut entry = odd.entry(&[]);
@@ -148,11 +146,11 @@ async fn the_file_is_private_appended_to_and_complete_at_the_end() {
 }
 
 #[tokio::test]
-async fn without_a_record_there_is_no_call() {
+async fn a_call_without_a_place_for_its_record_is_refused() {
     let (odd, folder) = audited("");
     folder.write("isolet.toml", "[audit]\nfile = '/dev/full'\n");
     let server = Daemon::serve_in(folder, &[]).await_ready().await;
-    // The first record finds out.
+    // The first record discovers the failure.
     server.run("await env.odd.give({ result: {} })").await;
     let before = odd.seen().len();
     let refused = eventually("calls are refused", async || {
@@ -166,7 +164,7 @@ async fn without_a_record_there_is_no_call() {
         &["odd/give was not called", "No space left on device", "\"audit\""],
     );
     assert!(odd.seen().len() <= before + 2);
-    server.wait_for_words(&["the audit log cannot be written"]);
+    server.wait_for_stderr(&["the audit log cannot be written"]);
     server.assert_works().await;
 
     let (odd, folder) = audited("");
@@ -188,8 +186,160 @@ fn a_single_run_is_recorded_too() {
     isolet(["run", "-"]).within(folder.path()).stdin("await env.demo.add({ a: 1, b: 2 })").output().exits(0);
     let file = folder.read("audit.jsonl");
     let events: Vec<Value> = file.lines().map(|line| serde_json::from_str(line).expect("JSON")).collect();
-    assert_eq!((&events[0]["event"], &events[1]["event"]), (&json!("call"), &json!("run")), "{file}");
+    let names: Vec<&str> = events.iter().map(|event| text(&event["event"])).collect();
+    assert_eq!(names, ["config", "call", "run"], "{file}");
     folder.write("isolet.toml", "[audit]\nfile = '-'\n");
     let taken = isolet(["run", "-"]).within(folder.path()).stdin("1").output().exits(2);
-    assert_says(&taken.stderr, &["standard output is taken"]);
+    assert_says(&taken.stderr, &["uses standard output for its result"]);
+}
+
+const TOKENS: &str =
+    "[server]\ntokens = [{ file = 'acme', tenant = 'acme', label = 'agents of acme' }, { file = 'ops' }]\n";
+
+/// Starts a service with a token of a tenant and one without a tenant.
+async fn with_tokens(args: &[&str]) -> (FakeServer, Daemon) {
+    let odd = FakeServer::new();
+    odd.poison("x");
+    let folder = Folder::new();
+    folder.mcp_json(json!({ "odd": odd.entry(&["poisoned"]) }));
+    folder.write("acme", "acme-token\n");
+    folder.write("ops", "ops-token\n");
+    folder.write("isolet.toml", format!("{TOKENS}[audit]\nfile = 'audit.jsonl'\n"));
+    (odd, Daemon::serve_in(folder, args).await_ready().await)
+}
+
+#[tokio::test]
+async fn refused_requests_are_recorded_without_credentials_and_within_bounds() {
+    let (_odd, server) = with_tokens(&[]).await;
+    let ask = |token: &str| {
+        http::Request::get("/v1/servers?key=hidden-key").header("authorization", &format!("Bearer {token}"))
+    };
+    server.get("/v1/servers").await.problem(401);
+    for _ in 0..99 {
+        server.send(ask("a-guess-of-mine")).await.problem(401);
+    }
+    server.send(ask("ops-token")).await.expect(200);
+    server.get("/v1/nothing").await.problem(401);
+    let refused = records(&server, "auth_failed", 60).await;
+    for record in &refused {
+        assert!(text(&record["peer"]).starts_with("127.0.0.1:"), "{record}");
+        assert_eq!(
+            (&record["status"], &record["method"], &record["path"]),
+            (&json!(401), &json!("GET"), &json!("/v1/servers"))
+        );
+        assert!(text(&record["why"]).contains("token"), "{record}");
+    }
+    let (file, said) = (server.folder().read("audit.jsonl"), server.stderr());
+    assert_eq!(file.matches("auth_failed").count(), 60, "a flood does not fill the disk");
+    assert_eq!(said.matches("a request was refused").count(), 1, "{said}");
+    for secret in ["a-guess-of-mine", "hidden-key", "ops-token"] {
+        assert!(!file.contains(secret) && !said.contains(secret), "{secret}\n{file}\n{said}");
+    }
+    // The number of suppressed records is written at the end.
+    let mut server = server;
+    server.end(Signal::TERM);
+    let last = records(&server, "auth_failed", 61).await.pop().expect("records");
+    assert_eq!(last["suppressed"], 41);
+    assert_says(&server.stderr(), &["100 more requests were refused"]);
+}
+
+#[tokio::test]
+async fn each_record_has_peer_and_token() {
+    let (_odd, server) = with_tokens(&["--expose-tools", "odd"]).await;
+    let acme = |request: http::Request| request.header("authorization", "Bearer acme-token");
+    let code = "return (await env.odd.pid({})).calls";
+    let body = json!({ "code": code });
+    server.send(acme(http::Request::run(&body))).await.expect(200);
+    let bare = http::Request::post("/v1/run", "text/typescript", code);
+    server.send(acme(bare)).await.expect(200);
+    let run = json!({ "name": "run", "arguments": body });
+    server.send(acme(mcp::modern("tools/call", run))).await.expect(200);
+    server
+        .send(acme(mcp::modern("tools/call", json!({ "name": "odd__pid", "arguments": {} }))))
+        .await
+        .expect(200);
+    for list in ["prompts/list", "resources/list", "resources/templates/list"] {
+        server.send(acme(mcp::modern(list, json!({})))).await.expect(200);
+    }
+    let calls = records(&server, "call", 7).await;
+    let runs = records(&server, "run", 3).await;
+    for record in calls.iter().chain(&runs) {
+        assert!(text(&record["peer"]).starts_with("127.0.0.1:"), "{record}");
+        assert_eq!(
+            (&record["token"], &record["tenant"]),
+            (&json!("agents of acme"), &json!("acme")),
+            "{record}"
+        );
+    }
+    let operations = calls.iter().filter(|call| text(&call["tool"]).starts_with('$')).count();
+    assert_eq!(operations, 3, "the lists are the client's calls");
+    // A token without a label is named by the first digits of its digest.
+    let ops = http::Request::run(&json!({ "code": "1" })).header("authorization", "Bearer ops-token");
+    server.send(ops).await.expect(200);
+    let last = records(&server, "run", 4).await.pop().expect("records");
+    assert_eq!(text(&last["token"]).len(), 8, "{last}");
+    assert!(!server.folder().read("audit.jsonl").contains("-token"));
+}
+
+#[tokio::test]
+async fn the_configuration_and_changed_definitions_are_recorded() {
+    let odd = FakeServer::new();
+    odd.define(json!([{ "name": "a", "description": "Is good.", "inputSchema": { "type": "object" } }]));
+    let folder = Folder::new();
+    folder.mcp_json(json!({ "odd": odd.entry(&["defined"]), "other": { "command": "/nowhere/x" } }));
+    folder.write("isolet.toml", "[audit]\nfile = 'audit.jsonl'\n");
+    isolet(["lock", "odd"]).within(folder.path()).output().exits(0);
+    let server = Daemon::serve_in(folder, &[]).await_ready().await;
+    let loaded = &records(&server, "config", 1).await[0];
+    assert_eq!(
+        (&loaded["what"], &loaded["servers"]),
+        (&json!("loaded"), &json!(["odd", "other"])),
+        "{loaded:#}"
+    );
+    let files = loaded["files"].as_array().expect("a list");
+    let names: Vec<&str> = files.iter().filter_map(|file| text(&file["path"]).rsplit('/').next()).collect();
+    assert_eq!(names, ["mcp.json", "isolet.toml", "isolet.lock"]);
+    for (file, name) in files.iter().zip(names) {
+        assert!(text(&file["path"]).starts_with('/'), "{file}");
+        assert_eq!(file["bytes"], server.folder().read(name).len());
+        assert_eq!(text(&file["sha256"]).len(), 64, "{file}");
+    }
+    odd.define(json!([{ "name": "a", "description": "Is bad.", "inputSchema": { "type": "object" } }]));
+    // A list is compared when it is next read.
+    let changed = eventually("the change is recorded", async || {
+        server.get("/v1/types?detail=names").await.expect(200);
+        lines(&server).into_iter().find(|line| line["what"] == "definitions")
+    })
+    .await;
+    assert_eq!((&changed["what"], &changed["lock"]), (&json!("definitions"), &json!("warn")), "{changed:#}");
+    assert_says(text(&changed["differences"][0]), &["odd/a", "description"]);
+}
+
+#[tokio::test]
+async fn a_run_that_the_kernel_ends_for_a_system_call_is_a_violation() {
+    let (odd, folder) = audited("");
+    let server = Daemon::serve_in(folder, &[]).await_ready().await;
+    let body = json!({ "code": "await env.odd.hang({})", "tenant": "acme" });
+    let report = async {
+        tokio::join!(server.run_with(body), async {
+            odd.sees("tools/call").await;
+            // The kernel ends a process for a forbidden system call by SIGSYS.
+            let zygotes: Vec<i32> = server.zygotes().iter().map(|zygote| zygote.pid).collect();
+            for copy in server.script_processes().iter().filter(|process| !zygotes.contains(&process.pid)) {
+                let pid = rustix::process::Pid::from_raw(copy.pid).expect("a process number");
+                let _gone = rustix::process::kill_process(pid, Signal::SYS);
+            }
+        })
+        .0
+    };
+    let report = report.await;
+    error(&report, "violation");
+    let violation = records(&server, "violation", 1).await.remove(0);
+    let run = records(&server, "run", 1).await.remove(0);
+    assert_eq!((&violation["run"], &violation["tenant"]), (&run["run"], &json!("acme")), "{violation}");
+    assert_eq!(run["outcome"], "violation");
+    server.wait_for_stderr(&[&format!("run={:?}", text(&run["run"])), "tenant=\"acme\"", "violation"]);
+    // The runners that waited were ended too.
+    eventually("a run works again", async || (server.run("return 1").await["ok"] == true).then_some(()))
+        .await;
 }

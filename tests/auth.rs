@@ -1,22 +1,20 @@
-//! `isolet auth` against an authorization server: the way that a user goes, and what is left on the disk.
-
-mod harness;
+//! `isolet auth` against an authorization server, and the files that it leaves.
 
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::net::TcpStream;
 use std::os::unix::fs::PermissionsExt as _;
 use std::process::{Child, Command, Stdio};
 
-use harness::*;
+use crate::harness::*;
 
 /// The MCP server with its authorization server, killed when dropped.
-struct Vault {
+struct OAuthServer {
     process: Child,
     port: u16,
     folder: Folder,
 }
 
-impl Vault {
+impl OAuthServer {
     fn start() -> Self {
         let folder = Folder::new();
         folder.write("oauth.mjs", include_str!("harness/oauth.mjs"));
@@ -35,7 +33,7 @@ impl Vault {
         isolet(args).within(self.folder.path()).env("XDG_STATE_HOME", self.folder.at("state"))
     }
 
-    /// What a browser does with an address: it follows redirects on this machine.
+    /// Follows redirects on this machine as a browser does.
     fn browse(&self, address: &str) -> String {
         let mut address = address.to_owned();
         for _ in 0..5 {
@@ -58,8 +56,9 @@ impl Vault {
     fn log_in(&self) -> String {
         let mut command = Command::new(ISOLET);
         command::clean(&mut command);
+        command.args(["auth", "login", "vault", "--wait", "30s"]);
+        command::name_configurations(&mut command, self.folder.path());
         let mut login = command
-            .args(["auth", "login", "vault", "--wait", "30s"])
             .current_dir(self.folder.path())
             .env("XDG_STATE_HOME", self.folder.at("state"))
             .stdout(Stdio::piped())
@@ -78,7 +77,7 @@ impl Vault {
     }
 }
 
-impl Drop for Vault {
+impl Drop for OAuthServer {
     fn drop(&mut self) {
         let _ = self.process.kill();
         let _ = self.process.wait();
@@ -87,20 +86,20 @@ impl Drop for Vault {
 
 #[test]
 fn a_user_logs_in_works_and_logs_out() {
-    let vault = Vault::start();
+    let vault = OAuthServer::start();
     let run = || vault.isolet(["run", "-"]).stdin("return await env.vault.open({})");
     let output = run().output().exits(3);
     assert_says(&output.stderr, &["vault", "401", "isolet auth login vault"]);
 
     let said = vault.log_in();
-    assert_says(&said, &["Logged in", "scopes: read", "renews it by itself"]);
+    assert_says(&said, &["Logged in", "scopes: read", "renewed automatically"]);
     assert!(!said.contains("0123456789abcdef"), "{said}");
     assert_eq!(run().output().exits(0).json(), "opened");
     let status = vault.isolet(["auth", "status"]).output().exits(0).stdout;
     assert_says(&status, &["vault", &format!("http://127.0.0.1:{}/mcp", vault.port), "scopes: read"]);
     assert!(!status.contains("0123456789abcdef"), "{status}");
 
-    // One file, its owner's alone.
+    // One file that only its owner can read.
     let folder = vault.folder.path().join("state/isolet/auth");
     let files: Vec<_> = std::fs::read_dir(&folder).expect("a folder").flatten().collect();
     assert!(!files.is_empty());
@@ -109,7 +108,7 @@ fn a_user_logs_in_works_and_logs_out() {
         assert_eq!(mode & 0o077, 0, "{:?} has mode {mode:o}", file.path());
     }
 
-    // The server ends the token; isolet gets another one, and nobody sees it, not even in the loudest log.
+    // The server ends the token; isolet gets another one, which is in no log at any level.
     vault.browse(&format!("http://127.0.0.1:{}/revoke", vault.port));
     let leak =
         vault.isolet(["run", "-"]).stdin("try { await env.vault.leak({}) } catch (e) { return e.message }");
@@ -118,7 +117,7 @@ fn a_user_logs_in_works_and_logs_out() {
     assert!(!output.both().contains("0123456789abcdef"), "a token is in the log");
 
     let output = vault.isolet(["auth", "logout", "vault"]).output().exits(0);
-    assert_says(&output.stdout, &["has forgotten"]);
+    assert_says(&output.stdout, &["token removed"]);
     run().output().exits(3);
     let output = vault.isolet(["auth", "status"]).output().exits(0);
     assert_says(&output.stderr, &["no logins"]);
@@ -126,9 +125,9 @@ fn a_user_logs_in_works_and_logs_out() {
 
 #[test]
 fn mistakes_are_named() {
-    let vault = Vault::start();
+    let vault = OAuthServer::start();
     let output = vault.isolet(["auth", "login", "valt"]).output().exits(2);
-    assert_says(&output.stderr, &["no server \"valt\"", "servers: vault"]);
+    assert_says(&output.stderr, &["unknown server \"valt\"", "expected one of: vault"]);
     vault.folder.mcp_json(json!({ "child": { "command": "x" } }));
     let output = vault.isolet(["auth", "login", "child"]).output().exits(3);
     assert_says(&output.stderr, &["child process", "\"env\""]);

@@ -1,22 +1,22 @@
-//! Processes die at the worst moments: every request gets an answer or a closed connection, nothing hangs, nothing is left.
+//! Processes are killed at bad moments: every request gets an answer or a closed connection,
+//! nothing hangs, and no process is left.
 
-mod harness;
-
+use std::process::Command;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
-use harness::http::{Request, attempt};
-use harness::processes::{Process, wait_until_gone};
-use harness::*;
+use crate::harness::http::{Request, attempt};
+use crate::harness::processes::{Process, wait_until_gone};
+use crate::harness::*;
 use rustix::process::{Pid, Signal, kill_process};
 use tokio::task::JoinSet;
 
-/// Longer than a run that is retried, two starts of a zygote that were waited for in vain, and a slow machine.
-const ANSWERED_WITHIN: Duration = Duration::from_secs(45);
+/// The time for a run with its retries, two starts of a zygote that fail, and a slow machine.
+const ANSWER_TIMEOUT: Duration = Duration::from_secs(45);
 
-/// What a service gets from agents: nothing, a call, calls at once, waiting, work.
-const HONEST: [(&str, i64); 5] = [
+/// Typical runs of agents, with their results: no call, one call, parallel calls, waiting, work.
+const TYPICAL_RUNS: [(&str, i64); 5] = [
     ("return 6 * 7", 42),
     ("return (await env.demo.add({ a: 1, b: 2 })).sum", 3),
     (
@@ -28,21 +28,21 @@ const HONEST: [(&str, i64); 5] = [
     ("let n = 0; for (let i = 0; i < 1e5; i++) n += i % 7; return n", 299_995),
 ];
 
-/// How requests ended.
+/// The outcomes of requests.
 #[derive(Debug, Default)]
-struct Ends {
+struct Outcomes {
     good: usize,
     crashed: usize,
-    /// `crashed` of runs that had called nothing.
+    /// Runs that ended as `crashed` before they had called anything.
     crashed_idle: usize,
     closed: usize,
     slowest: Duration,
 }
 
-/// Sends honest runs, some at once, until told to stop; each must be right or `crashed`.
+/// Sends typical runs, some in parallel, until it is stopped; each must be right or `crashed`.
 struct Load {
     over: Arc<AtomicBool>,
-    tasks: JoinSet<Ends>,
+    tasks: JoinSet<Outcomes>,
 }
 
 impl Load {
@@ -52,48 +52,48 @@ impl Load {
         for first in 0..at_once {
             let (over, address) = (over.clone(), server.address());
             tasks.spawn(async move {
-                let mut ends = Ends::default();
+                let mut outcomes = Outcomes::default();
                 for turn in first.. {
                     if over.load(Ordering::Relaxed) {
                         break;
                     }
-                    let (code, expected) = HONEST[turn % HONEST.len()];
+                    let (code, expected) = TYPICAL_RUNS[turn % TYPICAL_RUNS.len()];
                     let started = Instant::now();
                     let answer = attempt(address, Request::run(&json!({ "code": code }))).await;
-                    ends.slowest = ends.slowest.max(started.elapsed());
+                    outcomes.slowest = outcomes.slowest.max(started.elapsed());
                     let Some(answer) = answer else {
-                        ends.closed += 1;
+                        outcomes.closed += 1;
                         continue;
                     };
                     let report = answer.expect(200).json();
                     if report["ok"] == true {
                         assert_eq!(report["result"], expected, "{report:#}");
-                        ends.good += 1;
+                        outcomes.good += 1;
                     } else {
                         error(&report, "crashed");
-                        ends.crashed += 1;
-                        ends.crashed_idle += usize::from(!code.contains("env."));
+                        outcomes.crashed += 1;
+                        outcomes.crashed_idle += usize::from(!code.contains("env."));
                     }
                 }
-                ends
+                outcomes
             });
         }
         Self { over, tasks }
     }
 
-    /// Lets the requests under way end and says how all did.
-    async fn stop(self) -> Ends {
+    /// Lets requests in flight end and returns the sum of the outcomes.
+    async fn stop(self) -> Outcomes {
         self.over.store(true, Ordering::Relaxed);
-        let mut sum = Ends::default();
-        for ends in self.tasks.join_all().await {
-            sum.good += ends.good;
-            sum.crashed += ends.crashed;
-            sum.crashed_idle += ends.crashed_idle;
-            sum.closed += ends.closed;
-            sum.slowest = sum.slowest.max(ends.slowest);
+        let mut sum = Outcomes::default();
+        for outcomes in self.tasks.join_all().await {
+            sum.good += outcomes.good;
+            sum.crashed += outcomes.crashed;
+            sum.crashed_idle += outcomes.crashed_idle;
+            sum.closed += outcomes.closed;
+            sum.slowest = sum.slowest.max(outcomes.slowest);
         }
         println!("{sum:?}");
-        assert!(sum.slowest < ANSWERED_WITHIN, "{sum:?}");
+        assert!(sum.slowest < ANSWER_TIMEOUT, "{sum:?}");
         sum
     }
 }
@@ -102,22 +102,26 @@ fn kill(process: &Process) -> bool {
     Pid::from_raw(process.pid).is_some_and(|pid| kill_process(pid, Signal::KILL).is_ok())
 }
 
-/// Fails unless the service is whole again: as many zygotes as before, none of the killed ones left, nothing running, and
-/// scripts run.
+/// Fails unless the service has recovered: as many zygotes as before, no killed process left,
+/// nothing running, and scripts run.
 async fn assert_recovers(server: &Daemon, zygotes: usize, killed: &[Process]) {
     eventually("all zygotes are back", || async { (server.zygotes().len() == zygotes).then_some(()) }).await;
     server.ready().await;
-    for (code, expected) in HONEST {
+    for (code, expected) in TYPICAL_RUNS {
         assert_eq!(*result(&server.run(code).await), expected, "{code}");
     }
     server.metric_becomes("isolet_runs_in_flight", 0.0).await;
-    wait_until_gone("killed runners", PATIENCE, || {
+    wait_until_gone("killed runners", WAIT_TIMEOUT, || {
         killed.iter().filter(|process| process.is_alive()).cloned().collect()
     });
-    // Not even as something that waits for its parent to take note.
+    // Zombies count as left.
+    no_child_is_a_zombie(server.pid().as_raw_nonzero().get()).await;
+}
+
+/// Waits until the process has no zombie children.
+async fn no_child_is_a_zombie(parent: i32) {
     let zombies = || async {
-        let children =
-            std::fs::read_to_string(format!("/proc/{0}/task/{0}/children", server.pid().as_raw_nonzero()));
+        let children = std::fs::read_to_string(format!("/proc/{parent}/task/{parent}/children"));
         let children = children.unwrap_or_default();
         let is_zombie = |pid: &&str| {
             let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
@@ -129,8 +133,8 @@ async fn assert_recovers(server: &Daemon, zygotes: usize, killed: &[Process]) {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn runners_that_are_killed_under_load() {
-    let server = Daemon::serve_in(Folder::new(), &["--runners", "2"]).await_ready().await;
+async fn runners_killed_under_load_are_replaced() {
+    let server = Daemon::serve_in(Folder::new(), &["--zygotes", "2"]).await_ready().await;
     let load = Load::start(&server, 6);
     let mut killed = Vec::new();
     let until = Instant::now() + Duration::from_secs(5);
@@ -139,8 +143,8 @@ async fn runners_that_are_killed_under_load() {
         if Instant::now() >= until {
             break;
         }
-        // One after the other, whatever state it is in.
-        let mut runners = server.runners();
+        // One after the other, in whatever state each is.
+        let mut runners = server.script_processes();
         if !runners.is_empty() {
             let victim = runners.swap_remove(turn % runners.len());
             if kill(&victim) {
@@ -148,20 +152,20 @@ async fn runners_that_are_killed_under_load() {
             }
         }
     }
-    let ends = load.stop().await;
+    let outcomes = load.stop().await;
     println!("{} runners were killed", killed.len());
     assert!(killed.len() > 10, "{killed:#?}");
-    assert!(ends.good > 0 && ends.closed == 0, "{ends:?}");
+    assert!(outcomes.good > 0 && outcomes.closed == 0, "{outcomes:?}");
     assert_recovers(&server, 2, &killed).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn zygotes_that_are_killed_one_at_a_time_cost_only_runs_that_had_called() {
-    let server = Daemon::serve_in(Folder::new(), &["--runners", "2"]).await_ready().await;
+async fn zygotes_killed_one_at_a_time_cost_only_runs_that_had_called() {
+    let server = Daemon::serve_in(Folder::new(), &["--zygotes", "2"]).await_ready().await;
     let load = Load::start(&server, 6);
     let mut killed = Vec::new();
     for _ in 0..8 {
-        // The next one dies when the last one's place is taken.
+        // The next one is killed once the last one is replaced.
         server.ready().await;
         tokio::time::sleep(Duration::from_millis(100)).await;
         if let Some(victim) = server.zygotes().pop()
@@ -176,20 +180,97 @@ async fn zygotes_that_are_killed_one_at_a_time_cost_only_runs_that_had_called() 
         })
         .await;
     }
-    let ends = load.stop().await;
-    assert!(ends.good > killed.len(), "{ends:?}");
-    assert_eq!((ends.crashed_idle, ends.closed), (0, 0), "{ends:?}");
+    let outcomes = load.stop().await;
+    assert!(outcomes.good > killed.len(), "{outcomes:?}");
+    assert_eq!((outcomes.crashed_idle, outcomes.closed), (0, 0), "{outcomes:?}");
     assert_recovers(&server, 2, &killed).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn runners_that_are_killed_while_they_start() {
-    let server = Daemon::serve_in(Folder::new(), &["--runners", "2"]);
+async fn a_zygote_that_is_stopped_is_replaced_and_its_runs_go_on() {
+    let server = Daemon::serve_in(Folder::new(), &["--zygotes", "1"]).await_ready().await;
+    let stopped = server.zygotes().pop().expect("a zygote");
+    let body = json!({ "code": "await env.demo.wait({ ms: 9000 }); return 1" });
+    let long = tokio::spawn(attempt(server.address(), Request::run(&body)));
+    server.metric_becomes("isolet_runs_in_flight", 1.0).await;
+    let pid = Pid::from_raw(stopped.pid).expect("a process");
+    kill_process(pid, Signal::STOP).expect("it is there");
+    // More runs than there are ready runners.
+    let mut runs = JoinSet::new();
+    for _ in 0..30 {
+        runs.spawn(attempt(server.address(), Request::run(&json!({ "code": "return 6 * 7" }))));
+    }
+    for answer in bounded("all runs are answered", runs.join_all()).await {
+        let report = answer.expect("an answer").expect(200).json();
+        assert_eq!(*result(&report), 42, "{report:#}");
+    }
+    // `/v1/runtime` shows both: one makes runners, the other has a run.
+    let runtime = server.get("/v1/runtime").await.expect(200).json();
+    let ready = |zygote: &Value| zygote["ready"] == true;
+    let zygotes = runtime["zygotes"].as_array().unwrap_or_else(|| panic!("{runtime:#}"));
+    assert_eq!(zygotes.iter().filter(|zygote| ready(zygote)).count(), 1, "{runtime:#}");
+    if let Some(old) = zygotes.iter().find(|zygote| zygote["pid"] == stopped.pid) {
+        assert_eq!(
+            (&old["ready"], &old["runs"], &old["warm"]),
+            (&json!(false), &json!(1), &json!(0)),
+            "{old}"
+        );
+        assert!(stopped.is_alive());
+    } else {
+        assert!(long.is_finished(), "its run is not over: {runtime:#}");
+    }
+    assert_eq!(runtime["zygote_restarts"], 1, "{runtime:#}");
+    let report =
+        bounded("the long run", long).await.expect("no panic").expect("an answer").expect(200).json();
+    assert_eq!(*result(&report), 1, "{report:#}");
+    assert_recovers(&server, 1, &[stopped]).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn as_pid_1_it_reaps_orphans() {
+    let unshare = || {
+        let mut command = Command::new("unshare");
+        command.args(["--pid", "--fork", "--mount-proc", "--kill-child"]);
+        command
+    };
+    if !unshare().arg("true").status().is_ok_and(|status| status.success()) {
+        eprintln!("skipped: no PID namespace can be made here");
+        return;
+    }
+    let folder = Folder::new();
+    let mut command = unshare();
+    command.args([ISOLET, "serve", "--listen", "127.0.0.1:0", "--no-token", "--zygotes", "1"]);
+    let server = Daemon::start(command, folder.path()).await_ready().await;
+    let wrapper = server.pid().as_raw_nonzero().get();
+    let below = |parent: i32, what: &'static str| {
+        let found = move |process: &Process| process.parent == parent && process.command.contains(what);
+        server.descendants().into_iter().find(found)
+    };
+    let first = below(wrapper, " serve").expect("isolet").pid;
+    for _ in 0..3 {
+        let zygote = below(first, " zygote ").expect("a zygote");
+        assert!(kill(&zygote));
+        eventually("a replacement", || async { below(first, " zygote ").filter(|now| *now != zygote) }).await;
+        server.ready().await;
+    }
+    no_child_is_a_zombie(first).await;
+    // Children of its own are waited for by number: one that ends is noticed and started again.
+    let guard = below(first, "demo-mcp").expect("the guard of the demo server");
+    assert!(kill(&guard));
+    eventually("a new guard", || async { below(first, "demo-mcp").filter(|now| *now != guard) }).await;
+    server.server_in("demo", "ready").await;
+    no_child_is_a_zombie(first).await;
+    server.assert_works().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn runners_killed_while_they_start_lose_no_run() {
+    let server = Daemon::serve_in(Folder::new(), &["--zygotes", "2"]);
     let load = Load::start(&server, 4);
     let mut killed: Vec<Process> = Vec::new();
     let until = Instant::now() + Duration::from_secs(4);
     while Instant::now() < until {
-        for runner in server.runners() {
+        for runner in server.script_processes() {
             if !killed.contains(&runner) && kill(&runner) {
                 killed.push(runner);
             }
@@ -198,14 +279,14 @@ async fn runners_that_are_killed_while_they_start() {
     }
     println!("{} runners were killed", killed.len());
     assert!(killed.len() >= 4, "{killed:#?}");
-    let ends = load.stop().await;
-    assert!(ends.closed == 0, "{ends:?}");
-    // Those that waited for a runner were not lost with the ones that never came up.
-    assert!(ends.good > 0, "{ends:?}");
+    let outcomes = load.stop().await;
+    assert!(outcomes.closed == 0, "{outcomes:?}");
+    // Runs that waited for a runner were not lost with the ones that were killed at their start.
+    assert!(outcomes.good > 0, "{outcomes:?}");
     assert_recovers(&server, 2, &killed).await;
 }
 
-/// Runs that are in flight when the broker is told to end: calls, waits, loops, and streams of events.
+/// Runs that are in flight when the broker is stopped: calls, waits, loops, and event streams.
 fn in_flight(server: &Daemon) -> JoinSet<Option<u16>> {
     let mut tasks = JoinSet::new();
     for body in [
@@ -226,7 +307,8 @@ fn in_flight(server: &Daemon) -> JoinSet<Option<u16>> {
     tasks
 }
 
-/// Sends the signal with runs in flight; gives how they ended. Fails if anything hangs or is left.
+/// Sends the signal with runs in flight and returns their outcomes. Fails if anything hangs or is
+/// left.
 async fn ends_with_runs_in_flight(mut server: Daemon, signal: Signal, within: Duration) -> Vec<Option<u16>> {
     let tasks = in_flight(&server);
     eventually("some runs are in flight", || async {
@@ -235,40 +317,40 @@ async fn ends_with_runs_in_flight(mut server: Daemon, signal: Signal, within: Du
     .await;
     let family = server.descendants();
     assert!(family.iter().any(|process| process.command.contains("demo-mcp")), "{family:#?}");
-    assert!(family.iter().any(|process| process.command.contains(" runner ")), "{family:#?}");
+    assert!(family.iter().any(|process| process.command.contains(" zygote ")), "{family:#?}");
     let started = Instant::now();
     let ended = tokio::task::spawn_blocking(move || {
         server.end(signal);
         server
     });
-    let ends = tasks.join_all().await;
+    let outcomes = tasks.join_all().await;
     let _server = ended.await.expect("it ends");
     let took = started.elapsed();
-    assert!(took < within, "{took:?}: {ends:?}");
+    assert!(took < within, "{took:?}: {outcomes:?}");
     wait_until_gone("what isolet had started", Duration::from_secs(10), || {
         family.iter().filter(|process| process.is_alive()).cloned().collect()
     });
-    println!("{ends:?} within {took:?}");
-    ends
+    println!("{outcomes:?} within {took:?}");
+    outcomes
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_broker_that_is_asked_to_end_with_runs_in_flight() {
+async fn sigterm_answers_or_closes_runs_in_flight() {
     let server = Daemon::serve().await_ready().await;
     // Runs have 20 s to end, then they are cancelled.
-    let ends = ends_with_runs_in_flight(server, Signal::TERM, Duration::from_secs(40)).await;
-    let answered = ends.iter().filter(|end| **end == Some(200)).count();
-    assert!(answered >= 10, "runs that end in time get their answer: {ends:?}");
+    let outcomes = ends_with_runs_in_flight(server, Signal::TERM, Duration::from_secs(40)).await;
+    let answered = outcomes.iter().filter(|end| **end == Some(200)).count();
+    assert!(answered >= 10, "runs that end in time get their answer: {outcomes:?}");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_broker_that_is_killed_with_runs_in_flight() {
+async fn sigkill_leaves_no_process_of_runs_in_flight() {
     let server = Daemon::serve().await_ready().await;
     ends_with_runs_in_flight(server, Signal::KILL, Duration::from_secs(10)).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_broker_that_ends_while_its_runners_start() {
+async fn a_broker_that_ends_while_runners_start_leaves_nothing() {
     for signal in [Signal::TERM, Signal::KILL] {
         for pause in [0, 5, 20, 60] {
             let mut server = Daemon::serve();
@@ -285,11 +367,12 @@ async fn a_broker_that_ends_while_its_runners_start() {
                 server
             });
             for task in tasks {
-                // An answer or a closed connection, whichever.
+                // Either an answer or a closed connection is right.
                 let _ = task.await.expect("neither panics nor hangs");
             }
             let server = server.await.expect("it ends");
-            // What it started between the look and the signal is found by the name of its folder or of its parent.
+            // Processes that it started between the look and the signal are found by their folder
+            // or parent.
             wait_until_gone("what isolet had started", Duration::from_secs(20), || {
                 family
                     .iter()

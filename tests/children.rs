@@ -1,39 +1,39 @@
-//! However `isolet` ends, nothing that it started stays: not the servers, not what they started themselves.
-
-mod harness;
+//! However `isolet` ends, none of its processes stays: neither servers nor their descendants.
 
 use std::time::Duration;
 
-use harness::odd::Odd;
-use harness::processes::{Process, mentioning, wait_for, wait_until_gone};
-use harness::*;
+use crate::harness::fake_server::FakeServer;
+use crate::harness::processes::{Process, mentioning, wait_for, wait_until_gone};
+use crate::harness::*;
 use rustix::process::Signal;
 
-/// Asking in vain, SIGTERM in vain and SIGKILL take two seconds with the default patience; slow machines get more.
-const GONE_WITHIN: Duration = Duration::from_secs(30);
+/// The time until all are gone. Closing the input, SIGTERM and SIGKILL take two seconds with the
+/// default timeouts; slow machines get more.
+const EXIT_TIMEOUT: Duration = Duration::from_secs(30);
 
 /// A server with a grandchild in a session of its own, and the demo beside it.
-fn with_family(odd: &Odd, ways: &[&str]) -> Value {
+fn with_family(odd: &FakeServer, ways: &[&str]) -> Value {
     let ways: Vec<&str> = ways.iter().copied().chain(["child"]).collect();
     json!({ "demo": { "command": ISOLET, "args": ["demo-mcp"] }, "odd": odd.entry(&ways) })
 }
 
-/// Waits until the server and its grandchild live; gives all that `isolet` has below it, and the grandchild.
-fn family(server: &Daemon, odd: &Odd) -> Vec<Process> {
+/// Waits until the server and its grandchild run; returns all processes below `isolet`, and the
+/// grandchild.
+fn family(server: &Daemon, odd: &FakeServer) -> Vec<Process> {
     let grandchild = wait_for("a grandchild", || {
         mentioning(odd.mark()).into_iter().filter(|process| process.command.contains("grandchild")).collect()
     });
     let mut family = server.descendants();
     family.extend(grandchild);
     assert!(family.iter().any(|process| process.command.contains("demo-mcp")), "{family:#?}");
-    assert!(family.iter().any(|process| process.command.contains("odd.mjs")), "{family:#?}");
+    assert!(family.iter().any(|process| process.command.contains("fake_server.mjs")), "{family:#?}");
     family
 }
 
-/// Fails unless all of `family` and whoever mentions the server's folder are gone soon.
+/// Fails unless all of `family`, and all processes that mention the server's folder, end soon.
 #[track_caller]
-fn assert_gone(family: &[Process], odd: &Odd) {
-    wait_until_gone("the family", GONE_WITHIN, || {
+fn assert_gone(family: &[Process], odd: &FakeServer) {
+    wait_until_gone("the family", EXIT_TIMEOUT, || {
         let mut left: Vec<Process> = family.iter().filter(|process| process.is_alive()).cloned().collect();
         left.extend(mentioning(odd.mark()));
         left
@@ -41,7 +41,7 @@ fn assert_gone(family: &[Process], odd: &Odd) {
 }
 
 async fn ends_with(signal: Signal, ways: &[&str]) {
-    let odd = Odd::new();
+    let odd = FakeServer::new();
     let mut server = Daemon::serve_with(with_family(&odd, ways));
     server.server_in("odd", "ready").await;
     server.server_in("demo", "ready").await;
@@ -78,7 +78,7 @@ async fn stubborn_servers_are_killed_after_sigkill_too() {
 
 #[tokio::test]
 async fn nothing_is_left_after_sigkill_in_the_middle_of_a_call() {
-    let odd = Odd::new();
+    let odd = FakeServer::new();
     let mut server = Daemon::serve_with(with_family(&odd, &[]));
     let mut connection = server.connect().await;
     let request = http::Request::run(&json!({ "code": "await env.odd.hang({})" }));
@@ -96,8 +96,8 @@ async fn nothing_is_left_after_sigkill_in_the_middle_of_a_call() {
 
 #[tokio::test]
 async fn nothing_is_left_after_sigkill_during_the_start() {
-    let odd = Odd::new();
-    // It has not answered yet, and never will.
+    let odd = FakeServer::new();
+    // The server never answers.
     let mut server = Daemon::serve_with(with_family(&odd, &["mute"]));
     odd.sees("initialize").await;
     server.server_in("demo", "ready").await;
@@ -113,10 +113,10 @@ fn nothing_is_left_after_a_run() {
         (&["child"], "await env.odd.pid({}); throw new Error('no')", 1),
         (&["child", "stubborn"], "return (await env.odd.pid({})).calls", 0),
     ] {
-        let odd = Odd::new();
+        let odd = FakeServer::new();
         let folder = Folder::new();
         folder.mcp_json(json!({ "odd": odd.entry(ways) }));
-        // Its output must be closed when it ends, which `output` checks, so nothing holds a pipe either.
+        // `output` also checks that no process holds its output open.
         isolet(["run", "-"]).within(folder.path()).stdin(code).output().exits(exit);
         let left = mentioning(odd.mark());
         assert!(left.is_empty(), "after `isolet run` has returned, there are still: {left:#?}");
@@ -124,8 +124,8 @@ fn nothing_is_left_after_a_run() {
 }
 
 #[tokio::test]
-async fn what_a_dead_server_leaves_is_cleared_away() {
-    let odd = Odd::new();
+async fn descendants_of_a_dead_server_are_ended() {
+    let odd = FakeServer::new();
     let server = Daemon::serve_with(with_family(&odd, &[]));
     server.server_in("odd", "ready").await;
     let before = wait_for("a grandchild", || {
@@ -133,7 +133,7 @@ async fn what_a_dead_server_leaves_is_cleared_away() {
     });
     let report = server.run("return await env.odd.die({})").await;
     error(&report, "tool_error");
-    wait_until_gone("the grandchild of a dead server", GONE_WITHIN, || {
+    wait_until_gone("the grandchild of a dead server", EXIT_TIMEOUT, || {
         before.iter().filter(|process| process.is_alive()).cloned().collect()
     });
     server.server_in("odd", "ready").await;

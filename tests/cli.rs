@@ -1,9 +1,7 @@
-//! `isolet run`, `isolet types` and the rest of the command line: what they print, and the exit codes
-//! (0 done, 1 the script failed, 2 wrong usage, 3 a server or the set-up failed).
+//! The command line: output and exit codes of `isolet run`, `isolet types` and others (0 success, 1
+//! the script failed, 2 wrong usage, 3 a server or the set-up failed).
 
-mod harness;
-
-use harness::*;
+use crate::harness::*;
 
 /// Runs `code` from a file with this name; the result must be JSON on standard output.
 #[track_caller]
@@ -14,7 +12,7 @@ fn run_file(name: &str, code: &str) -> Value {
 }
 
 #[test]
-fn every_shape_of_script_gives_its_result() {
+fn every_form_of_script_gives_its_result() {
     let add = "(await env.demo.add({ a: 1, b: 2 })).sum";
     let shapes = [
         ("statements.ts", format!("const sum: number = {add};\nreturn sum;")),
@@ -43,7 +41,7 @@ fn every_shape_of_script_gives_its_result() {
         let output = isolet(["run", "--json", name]).within(folder.path()).output();
         assert_eq!(output.code, Some(0), "{name}\n{}", output.both());
         let document = output.json();
-        // A Worker's answer is a response; its body is what matters here.
+        // The result of a Worker is a response; the test compares its body.
         let value = result(&document);
         let value = if value.is_object() { &value["body"] } else { value };
         let value = value.as_str().map_or_else(|| value.clone(), |text| serde_json::from_str(text).unwrap());
@@ -55,7 +53,7 @@ fn every_shape_of_script_gives_its_result() {
 fn the_script_may_come_on_standard_input() {
     let output = isolet(["run", "-"]).stdin("return { answer: [1, 'zwei', null] }").output().exits(0);
     assert_eq!(output.json(), json!({ "answer": [1, "zwei", null] }));
-    assert_eq!(output.stderr, "", "nothing to say, no calls, no tokens");
+    assert_eq!(output.stderr, "isolet: built-in demo servers: demo, crm\n", "no calls, no tokens");
 }
 
 #[test]
@@ -77,7 +75,7 @@ fn no_value_is_null() {
 }
 
 #[test]
-fn the_document_has_result_logs_calls_and_stats() {
+fn the_report_has_result_logs_calls_and_stats() {
     let code = "console.log('one', { two: 2 }); console.warn('careful'); console.error('no');
         await Promise.all([env.demo.add({ a: 1, b: 1 }), env.demo.echo({ text: 'x' })]);
         try { await env.demo.fail({ message: 'on purpose' }) } catch {}
@@ -188,7 +186,7 @@ fn a_broken_set_up_exits_with_3() {
     let output = run.output().exits(3);
     assert_says(&output.stderr, &["ledger", "/nowhere/mcp-server-ledger"]);
 
-    // The same server does no harm to a script that does not use it.
+    // A script that does not use the same server is not affected.
     let run = isolet(["run", "-"]).within(folder.path()).stdin("return 1").output().exits(0);
     assert_eq!(run.json(), 1);
 
@@ -204,7 +202,7 @@ fn the_quickstart_prints_a_result_and_a_comparison_of_tokens() {
     assert!(result["decisions"].as_array().is_some_and(|list| !list.is_empty()), "{result:#}");
     assert_says(&output.stderr, &["tokens", "one script", "call by call", "times less"]);
 
-    // The transcript itself must not be in what a model would read.
+    // The transcript is not among the texts that a model would read.
     assert!(output.stdout.len() < 4096, "{}", output.stdout);
     let figures: Vec<usize> = output
         .stderr
@@ -235,7 +233,7 @@ fn types_prints_declarations_at_each_level() {
 }
 
 #[test]
-fn types_names_what_it_does_not_know() {
+fn types_names_unknown_servers_and_tools() {
     let output = isolet(["types", "dmo"]).output().exits(2);
     assert_says(&output.stderr, &["dmo", "demo"]);
     let output = isolet(["types", "demo/ad"]).output().exits(2);
@@ -251,14 +249,14 @@ fn types_reads_saved_lists_without_any_server() {
     let list =
         json!({ "tools": [{ "name": "get-user", "description": "Gets a user.", "inputSchema": schema }] });
     folder.write("my-hub.json", list.to_string());
-    // A configuration that would fail: it must not be looked at.
+    // A configuration that would fail: it must not be read.
     folder.mcp_json(json!({ "ledger": { "command": "/nowhere" } }));
     let output = isolet(["types", "--tools-file", "my-hub.json"]).within(folder.path()).output().exits(0);
-    assert_says(&output.stdout, &["\"my-hub\"", "\"get-user\"", "id: string", "Gets a user."]);
+    assert_says(&output.stdout, &["  my_hub: MyHub;", "  get_user(", "id: string", "Gets a user."]);
 
     folder.write("broken.json", "{\"tools\": [");
-    // A saved list says nothing of hints and is under no rules: to pass over these would show what they forbid.
-    for other in [&["--read-only"][..], &["--config", "isolet.toml"]] {
+    // A saved list has neither hints nor rules, so `--read-only` and `--config` with it are errors.
+    for other in [&["--read-only"][..], &["--config", "isolet.toml"], &["--mcp-config", "mcp.json"]] {
         for command in [&["types"][..], &["search", "x"]] {
             let words = [command, &["--tools-file", "my-hub.json"], other].concat();
             let output = isolet([]).args(&words).within(folder.path()).output().exits(2);
@@ -290,18 +288,31 @@ fn help_names_every_command() {
         let help = isolet([command, "--help"]).output().exits(0).stdout;
         assert_says(&help, &["Usage: isolet", command]);
     }
-    assert_says(&isolet(["--version"]).output().exits(0).stdout, &["isolet"]);
 }
 
 #[test]
-fn a_configuration_is_found_in_the_usual_places() {
-    for place in ["mcp.json", ".mcp.json", ".vscode/mcp.json"] {
-        let folder = Folder::new();
-        let key = if place.starts_with(".vscode") { "servers" } else { "mcpServers" };
-        let server = json!({ "command": ISOLET, "args": ["demo-mcp"] });
-        folder.write(place, json!({ key: { "found": server } }).to_string());
-        let run = isolet(["run", "-"]).within(folder.path()).stdin("env.found.add({ a: 1, b: 2 })");
-        assert_eq!(run.output().exits(0).json(), json!({ "sum": 3 }), "{place}");
+fn the_version_is_one_line_and_with_verbose_tells_the_engine() {
+    let own = format!("isolet {}\n", env!("CARGO_PKG_VERSION"));
+    for args in [&["--version"][..], &["-V"]] {
+        assert_eq!(isolet([]).args(args).output().exits(0).stdout, own, "{args:?}");
+    }
+    for args in [&["--version", "--verbose"][..], &["-vV"], &["-V", "--verbose"]] {
+        let output = isolet([]).args(args).output().exits(0);
+        let rest = output.stdout.strip_prefix(&own).unwrap_or_else(|| panic!("{args:?}: {}", output.both()));
+        let lines: std::collections::HashMap<&str, &str> =
+            rest.lines().map(|line| line.split_once(": ").unwrap_or_else(|| panic!("{line}"))).collect();
+        let dots = lines["v8"].split('.').filter(|number| number.parse::<u32>().is_ok()).count();
+        assert_eq!(dots, 4, "V8's full version: {rest}");
+        assert_says(lines["v8-released"], &["-", " days ago)"]);
+        for name in ["v8-crate", "v8-built", "v8-patches", "v8-sandbox", "v8-pointer-compression"] {
+            assert!(lines.contains_key(name), "{name}: {rest}");
+        }
+        if cfg!(all(target_os = "linux", target_arch = "x86_64")) {
+            assert_eq!((lines["v8-sandbox"], lines["v8-pointer-compression"]), ("on", "on"));
+        }
+    }
+    for args in [&["--verbose"][..], &["--version", "run"]] {
+        isolet([]).args(args).output().exits(2);
     }
 }
 

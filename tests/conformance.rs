@@ -1,23 +1,23 @@
-//! The official conformance suite, both ways: its server scenarios against `/mcp` with pass-through, its client scenarios
-//! with a script that calls the suite's server. For the revisions 2025-11-25 and 2026-07-28, all scenarios that they
-//! require; `conformance/expected-failures.yml` has what is known to fail, and why.
+//! The official conformance suite, both ways: its server scenarios against `/mcp` with
+//! pass-through, its client scenarios with a script that calls the suite's server. All scenarios
+//! that the revisions 2025-11-25 and 2026-07-28 require are run;
+//! `conformance/expected-failures.yml` lists known failures with reasons.
 
-mod harness;
-
-use std::sync::Mutex;
 use std::thread;
 use std::time::Duration;
 
-use harness::*;
+use parking_lot::Mutex;
+
+use crate::harness::*;
 
 const REVISIONS: [&str; 2] = ["2025-11-25", "2026-07-28"];
 
-/// Scenarios of the client that run at once. Each is a program for Node.js and two runs of isolet; more of them make
-/// each other late on a small machine, and late is failed.
-const AT_ONCE: usize = 3;
+/// Client scenarios that run in parallel. Each is a program for Node.js and two runs of isolet;
+/// with more of them a small machine exceeds the suite's timeouts.
+const MAX_PARALLEL_SCENARIOS: usize = 3;
 
-/// One scenario, or one set of the server's.
-const PATIENCE: Duration = Duration::from_secs(240);
+/// The time for one client scenario, or one set of server scenarios.
+const SCENARIO_TIMEOUT: Duration = Duration::from_secs(240);
 
 struct Suite {
     node: String,
@@ -36,7 +36,7 @@ impl Suite {
         }
     }
 
-    /// Runs the suite; gives its output and whether it is content.
+    /// Runs the suite; returns its output and whether it passed.
     fn run(&self, args: &[&str]) -> (String, bool) {
         let folder = Folder::new();
         let path = std::env::var("PATH").unwrap_or_default();
@@ -47,12 +47,12 @@ impl Suite {
             .env("PATH", format!("{node}:{path}"))
             .env("ISOLET", ISOLET)
             .within(folder.path())
-            .patience(PATIENCE)
+            .timeout(SCENARIO_TIMEOUT)
             .output();
         (output.both(), output.code == Some(0))
     }
 
-    /// The scenarios of one side that a revision requires, as the suite's own list has them.
+    /// Returns the scenarios of one side that a revision requires, from the suite's own list.
     fn required(&self, side: &str, revision: &str) -> Vec<String> {
         let list = npm::clients()
             .folder()
@@ -69,7 +69,8 @@ impl Suite {
     }
 }
 
-/// One after the other: some of the suite's checks give a server half a second.
+/// The two sides run one after the other, as some of the suite's checks give a server half a
+/// second.
 #[tokio::test]
 async fn isolet_conforms() {
     let suite = Suite::new();
@@ -94,7 +95,7 @@ async fn as_a_server(suite: &Suite) {
     }
 }
 
-/// The client is a script in isolet.
+/// Runs the client scenarios with a script in isolet as the client.
 fn as_a_client(suite: &Suite) {
     let client = repository().join("tests/conformance/client.mjs");
     let client = format!("{} {}", suite.node, client.display());
@@ -103,22 +104,22 @@ fn as_a_client(suite: &Suite) {
     });
     let waiting = Mutex::new(all.collect::<Vec<_>>());
     let failed = Mutex::new(Vec::new());
-    let count = waiting.lock().expect("no panic before").len();
+    let count = waiting.lock().len();
     thread::scope(|scope| {
-        for _ in 0..AT_ONCE {
+        for _ in 0..MAX_PARALLEL_SCENARIOS {
             scope.spawn(|| {
                 loop {
-                    let Some((revision, scenario)) = waiting.lock().expect("no panic").pop() else { return };
+                    let Some((revision, scenario)) = waiting.lock().pop() else { return };
                     let args =
                         ["client", "--command", &client, "--scenario", &scenario, "--spec-version", revision];
                     let (said, content) = suite.run(&args);
                     if !content {
-                        failed.lock().expect("no panic").push(format!("{revision} {scenario}\n{said}"));
+                        failed.lock().push(format!("{revision} {scenario}\n{said}"));
                     }
                 }
             });
         }
     });
-    let failed = failed.into_inner().expect("no panic");
+    let failed = failed.into_inner();
     assert!(failed.is_empty(), "{} of {count} scenarios\n{}", failed.len(), failed.join("\n\n"));
 }

@@ -1,15 +1,15 @@
-//! The declarations that are served compile under `tsc --strict`, with the scripts that are written against them.
+//! Served declarations compile under `tsc --strict`, with the scripts that are written against
+//! them.
 
-mod harness;
+use crate::harness::command::{isolet, program};
+use crate::harness::fake_server::FakeServer;
+use crate::harness::mcp;
+use crate::harness::*;
 
-use harness::command::{isolet, program};
-use harness::odd::Odd;
-use harness::*;
-
-/// Compiles these files in `folder`; gives what the compiler says, which is nothing if all is well.
+/// Compiles these files in `folder` and returns the compiler's output, which is empty on success.
 #[track_caller]
 fn compile(folder: &Folder, files: &[&str]) -> String {
-    let tsc = npm::installed().program("tsc");
+    let tsc = npm::servers().program("tsc");
     let options = [
         "--strict",
         "--noEmit",
@@ -30,7 +30,7 @@ fn compile(folder: &Folder, files: &[&str]) -> String {
     output.stdout
 }
 
-/// What a run adds to every script: the body of a function, with `input` and a console.
+/// The frame of every script: a function body with `input` and a console.
 fn as_module(script: &str) -> String {
     format!(
         "declare const input: any;\ndeclare const console: {{ log(...values: unknown[]): void }};\n\
@@ -100,7 +100,7 @@ async fn types_tell_right_calls_from_wrong_ones() {
 
 #[tokio::test]
 async fn declarations_of_real_servers_compile_together() {
-    let npm = npm::installed();
+    let npm = npm::servers();
     let data = Folder::new();
     let server = Daemon::serve_with(json!({
         "demo": { "command": ISOLET, "args": ["demo-mcp"] },
@@ -113,17 +113,17 @@ async fn declarations_of_real_servers_compile_together() {
     folder.write(
         "script.ts",
         as_module(
-            "const { content } = await env['file-system'].read_text_file({ path: '/x', head: 3 });
+            "const { content } = await env.file_system.read_text_file({ path: '/x', head: 3 });
              const lines: string[] = content.split('\\n');
              const { entities } = await env.memory.create_entities({
                entities: [{ name: 'a', entityType: 'b', observations: lines }] });
-             const weather = await env['every.thing']['get-structured-content']({ location: 'Chicago' });
+             const weather = await env.every_thing.get_structured_content({ location: 'Chicago' });
              const t: number = weather.temperature;
              return [entities[0].name, t];",
         ),
     );
     assert_eq!(compile(&folder, &["env.d.ts", "script.ts"]), "");
-    // Each alone, too.
+    // Each compiles alone, too.
     for name in ["file-system", "memory", "every.thing"] {
         let file = format!("{name}.d.ts");
         folder.write(&file, server.get(&format!("/v1/types/{name}")).await.expect(200).text());
@@ -131,8 +131,8 @@ async fn declarations_of_real_servers_compile_together() {
     }
 }
 
-/// Asks until `/v1/types/odd` says `words`: answers are read beside the runs.
-async fn learned(server: &Daemon, words: &str) -> String {
+/// Waits until `/v1/types/odd` contains `words`, as answers are read beside the runs.
+async fn with_inferred(server: &Daemon, words: &str) -> String {
     eventually(&format!("the declarations say {words}"), || async {
         let text = server.get("/v1/types/odd?detail=brief").await.expect(200).text();
         text.contains(words).then_some(text)
@@ -141,52 +141,59 @@ async fn learned(server: &Daemon, words: &str) -> String {
 }
 
 #[tokio::test]
-async fn result_types_are_learned_and_nothing_of_the_values() {
-    let odd = Odd::new();
+async fn result_types_are_inferred_without_values() {
+    let odd = FakeServer::new();
     let server = Daemon::serve_with(json!({ "odd": odd.entry(&[]) }));
     let before = server.get("/v1/types/odd?detail=brief").await.expect(200);
-    assert!(
-        before.text().contains("give(input?: { [k: string]: unknown }): Promise<unknown>;"),
-        "{}",
-        before.text()
-    );
-    let give = |value: Value| {
+    assert!(before.text().contains("give(input?: object): Promise<unknown>;"), "{}", before.text());
+    let given = std::cell::Cell::new(0);
+    let give = async |value: Value| {
+        given.set(given.get() + 1);
         let result = json!({ "content": [], "structuredContent": value });
-        let server = &server;
-        async move {
-            let body = json!({ "code": "return await env.odd.give({ result: input })", "input": result });
-            assert_eq!(server.run_with(body).await["ok"], json!(true));
-        }
+        let code = "return await env.odd.give({ result: input.result, with: input.with })";
+        let body = json!({ "code": code, "input": { "result": result, "with": given.get() } });
+        assert_eq!(server.run_with(body).await["ok"], json!(true));
     };
-    give(json!({ "files": [{ "path": "/home/ada/ledger", "size": 7 }], "owners": { "ada@example.org": 1 } }))
-        .await;
-    let type_ = "Promise</** observed, not promised */ { files: { path: string; size: number }[]; \
-                 owners: { [k: string]: number } }>";
-    learned(&server, type_).await;
+    let first =
+        json!({ "files": [{ "path": "/home/ada/ledger", "size": 7 }], "owners": { "ada@example.org": 1 } });
+    give(first.clone()).await;
+    // The kinds of values without a name: a key that one run has met may be data.
+    let text = with_inferred(&server, "Observed<{ [k: string]: ").await;
+    assert!(!text.contains("owners") && !text.contains("path"), "{text}");
+    give(first.clone()).await;
+    give(first).await;
+    let type_ = "Observed<{ files: { path: string; size: number }[]; owners: { [k: string]: number } }>";
+    with_inferred(&server, type_).await;
     let after = server.get("/v1/types/odd?detail=brief").await.expect(200);
     assert_ne!(before.header("etag"), after.header("etag"));
+    assert_eq!(after.header("cache-control"), "private, no-cache");
     assert_eq!(server.metric("isolet_learned_result_types").await, 1.0);
 
-    // What contradicts widens it, and what was seen before is still in it.
+    // A contradiction widens the type, which still accepts earlier values.
     give(json!({ "files": null, "next": "YWRh" })).await;
-    let text = learned(&server, "next?: string").await;
+    let text = with_inferred(&server, "owners?: ").await;
     assert!(text.contains("files: { path: string; size: number }[] | null"), "{text}");
-    assert!(text.contains("owners?: "), "{text}");
+    assert!(!text.contains("next") && text.contains("[k: string]: unknown"), "{text}");
+    give(json!({ "files": null, "next": "YWRh" })).await;
+    give(json!({ "files": null, "next": "YWRh" })).await;
+    let text = with_inferred(&server, "next?: string").await;
     let full = server.get("/v1/types/odd").await.expect(200).text();
     for value in ["ada", "ledger", "YWRh", "example.org"] {
         assert!(!text.contains(value) && !full.contains(value), "{full}");
     }
+    // Inferred types are in no text that a model gets without asking for types.
     let search = server.get("/v1/search?q=give").await.expect(200).text();
-    assert!(search.contains("observed, not promised"), "{search}");
+    assert!(search.contains("env.odd.give") && !search.contains("observed"), "{search}");
+    let list = server.send(mcp::modern("tools/list", json!({}))).await.expect(200).text();
+    assert!(list.contains("give(") && !list.contains("observed") && !list.contains("owners"), "{list}");
+    let describe = json!({ "name": "describe", "arguments": { "tools": ["odd/give"] } });
+    let described = server.send(mcp::modern("tools/call", describe)).await.expect(200).text();
+    assert_says(&described, &["observed, not promised", "owners"]);
 
-    // A call that fails teaches nothing; a text is a text.
+    // A call that fails teaches nothing; a text result is a string.
     server.run("try { await env.odd.isError() } catch {}; await env.odd.late({ ms: 1 })").await;
-    let text = learned(
-        &server,
-        "late(input?: { [k: string]: unknown }): Promise</** observed, not promised */ string>",
-    )
-    .await;
-    assert!(text.contains("isError(input?: { [k: string]: unknown }): Promise<unknown>"), "{text}");
+    let text = with_inferred(&server, "late(input?: object): Observed<string>").await;
+    assert!(text.contains("isError(input?: object): Promise<unknown>"), "{text}");
 
     let folder = Folder::new();
     folder.write("env.d.ts", text);
@@ -197,8 +204,8 @@ async fn result_types_are_learned_and_nothing_of_the_values() {
 }
 
 #[tokio::test]
-async fn a_server_that_waits_for_its_first_use_is_started_by_who_asks_for_its_types() {
-    let odd = Odd::new();
+async fn a_request_for_types_starts_a_lazy_server() {
+    let odd = FakeServer::new();
     let mut lazy = odd.entry(&[]);
     lazy["start"] = "lazy".into();
     let server = Daemon::serve_with(json!({ "odd": lazy })).await_ready().await;
@@ -209,22 +216,31 @@ async fn a_server_that_waits_for_its_first_use_is_started_by_who_asks_for_its_ty
 }
 
 #[tokio::test]
-async fn learning_can_be_turned_off() {
-    let odd = Odd::new();
-    let folder = Folder::new();
-    folder.mcp_json(json!({ "odd": odd.entry(&[]) }));
-    folder.write("isolet.toml", "[types]\nlearn = false\n");
-    let server = Daemon::serve_in(folder, &[]);
-    server.run("await env.odd.late({ ms: 1 }); await env.odd.pid()").await;
-    tokio::time::sleep(std::time::Duration::from_millis(300)).await;
-    let text = server.get("/v1/types/odd").await.expect(200).text();
-    assert!(!text.contains("observed"), "{text}");
-    assert_eq!(server.metric("isolet_learned_result_types").await, 0.0);
+async fn nothing_is_inferred_if_turned_off_or_locked() {
+    for settings in
+        ["[types]\nlearn = false\n", "lock = 'enforce'\n", "lock = 'enforce'\n[types]\nlearn = true\n"]
+    {
+        let odd = FakeServer::new();
+        let folder = Folder::new();
+        folder.mcp_json(json!({ "odd": odd.entry(&[]) }));
+        isolet(["lock"]).within(folder.path()).output().exits(0);
+        folder.write("isolet.toml", settings);
+        let server = Daemon::serve_in(folder, &[]).await_ready().await;
+        for n in 1..=3 {
+            let report = server.run(&format!("return await env.odd.late({{ ms: {n} }})")).await;
+            assert_eq!(*result(&report), "late");
+        }
+        tokio::time::sleep(std::time::Duration::from_millis(300)).await;
+        let text = server.get("/v1/types/odd").await.expect(200).text();
+        assert!(text.contains("late(") && !text.contains("observed"), "{text}");
+        assert_eq!(server.metric("isolet_learned_result_types").await, 0.0);
+        assert_eq!(server.stderr().contains("learn = true has no effect"), settings.contains("true"));
+    }
 }
 
 #[tokio::test]
 async fn a_list_that_changes_costs_its_own_server_only() {
-    let (odd, still) = (Odd::new(), Odd::new());
+    let (odd, still) = (FakeServer::new(), FakeServer::new());
     let server = Daemon::serve_with(json!({ "odd": odd.entry(&["grows"]), "still": still.entry(&[]) }));
     let made = || async {
         let sections = server.metric("isolet_declaration_sections_made_total").await;
@@ -243,7 +259,7 @@ async fn a_list_that_changes_costs_its_own_server_only() {
     ask().await;
     assert_eq!(made().await, (2.0, 2.0));
 
-    // No result is read, or the learned type would be a change of its own.
+    // A result is not read here, as an inferred type would be another change.
     server.run("await env.odd.$raw('grow', {})").await;
     eventually("the new tool is declared", || async {
         server.get("/v1/types/odd").await.expect(200).text().contains("grown_1").then_some(())
@@ -256,6 +272,29 @@ async fn a_list_that_changes_costs_its_own_server_only() {
 }
 
 #[tokio::test]
+async fn patterns_of_a_run_choose_the_types_of_its_tools() {
+    let server = Daemon::serve();
+    let text = server.get("/v1/types?detail=brief&tools=demo/add,crm/get_*").await.expect(200).text();
+    assert!(text.contains("add(") && text.contains("get_record("), "{text}");
+    assert!(!text.contains("plan_trip(") && !text.contains("update_record("), "{text}");
+    let whole = server.get("/v1/types?tools=crm").await.expect(200).text();
+    assert!(whole.contains("update_record(") && !whole.contains("interface Demo"), "{whole}");
+    assert_says(
+        &server.get("/v1/types?tools=nobody/*").await.expect(404).text(),
+        &["No tool matches", "demo, crm"],
+    );
+    server.get("/v1/types?tools=%5B").await.problem(400);
+    server.get("/v1/types?tools=demo&server=demo").await.problem(400);
+    server.get("/v1/types/demo?tools=demo").await.problem(400);
+
+    let folder = Folder::new();
+    let chosen = ["types", "--detail", "brief", "--tools", "demo/add,crm/get_*"];
+    assert_eq!(isolet(chosen).within(folder.path()).output().exits(0).stdout, text);
+    let nothing = isolet(["types", "--tools", "nobody/*"]).within(folder.path()).output();
+    assert_says(&nothing.stderr, &["no tool matches"]);
+}
+
+#[tokio::test]
 async fn tokens_are_counted_over_http_and_on_the_command_line() {
     let server = Daemon::serve();
     let counts = server.get("/v1/types?tokens=1").await.expect(200).json();
@@ -265,6 +304,8 @@ async fn tokens_are_counted_over_http_and_on_the_command_line() {
         let of = |level: &str| counts["total"][level][encoding].as_u64().unwrap();
         assert!(of("names") < of("brief") && of("brief") < of("full") && of("raw") > of("names"), "{counts}");
     }
+    let chosen = server.get("/v1/types?tokens=1&tools=demo/add,crm/get_*").await.expect(200).json();
+    assert_eq!(chosen["servers"][0]["tools"], 1, "{chosen}");
     let one = server.get("/v1/types/demo/add?tokens=1").await.expect(200).json();
     assert_eq!(one["total"]["tools"], 1);
     server.get("/v1/types?tokens=2").await.problem(400);

@@ -1,9 +1,8 @@
-//! `isolet dev`: a wrangler project, its variables and MCP bindings, loaded again when it changes.
+//! `isolet dev`: a wrangler project with variables and MCP bindings, reloaded when it changes.
 
-mod harness;
-
-use harness::http::Request;
-use harness::*;
+use crate::harness::http::Request;
+use crate::harness::*;
+use hyper::Method;
 
 const HELLO: &str =
     "export default { async fetch(request, env, ctx) { return new Response('Hello from ' + env.WHO) } }";
@@ -34,7 +33,7 @@ async fn hello_world_from_each_kind_of_configuration() {
         let answer = worker.get("/").await.expect(200);
         assert_eq!(answer.text(), "Hello from isolet", "{name}");
         assert_says(answer.header("content-type"), &["text/plain"]);
-        assert_says(&worker.said(), &["hello"]);
+        assert_says(&worker.stderr(), &["hello"]);
     }
 }
 
@@ -72,10 +71,10 @@ async fn json_in_and_json_out() {
     assert_eq!(answer.header("x-a"), "1");
     assert_eq!(worker.get("/else").await.expect(404).header("x-path"), "/else");
 
-    // A mistake of one request is that request's alone, and shown.
+    // An error affects one request only, and is shown.
     let broken = worker.send(Request::post("/order", "application/json", "{")).await.expect(500);
     assert_says(&broken.text(), &["SyntaxError"]);
-    worker.wait_for_words(&["POST /order", "SyntaxError"]);
+    worker.wait_for_stderr(&["POST /order", "SyntaxError"]);
     let request = Request::post("/order", "application/json", "{\"lines\": []}");
     assert_eq!(worker.send(request).await.expect(201).json()["total"], 0);
 }
@@ -88,7 +87,7 @@ async fn variables_and_mcp_servers_are_in_env() {
     } }";
     let project = project("wrangler.jsonc", JSONC, entry);
     project.write(".dev.vars", "SECRET=\"hunter2\"\n# a comment\nWHO=you\n");
-    let worker = Daemon::dev(project.path(), &[]);
+    let worker = Daemon::dev(project.path(), &["--demo"]);
     let value = worker.get("/").await.expect(200).json();
     assert_eq!(
         (&value["who"], &value["secret"], &value["list"], &value["sum"]),
@@ -96,11 +95,24 @@ async fn variables_and_mcp_servers_are_in_env() {
         "{value:#}"
     );
 
-    // Its own servers, from the project's folder.
+    // The project's own servers.
     project.mcp_json(json!({ "mine": { "command": ISOLET, "args": ["demo-mcp"] } }));
     project.write("src/index.ts", entry.replace("env.demo", "env.mine"));
     let worker = Daemon::dev(project.path(), &[]);
     assert_eq!(worker.get("/").await.expect(200).json()["sum"], 42);
+}
+
+#[tokio::test]
+async fn an_environment_is_chosen() {
+    let config = JSONC
+        .replace("\"vars\"", "\"env\": { \"staging\": { \"vars\": { \"WHO\": \"staging\" } } }, \"vars\"");
+    let project = project("wrangler.jsonc", &config, HELLO);
+    let worker = Daemon::dev(project.path(), &["--env", "staging"]);
+    assert_eq!(worker.get("/").await.expect(200).text(), "Hello from staging");
+    assert_says(&worker.stderr(), &["hello-staging"]);
+
+    let other = isolet(["dev", project.text(), "-e", "live", "--port", "0"]).output().exits(3).stderr;
+    assert_says(&other, &["wrangler.jsonc", "\"live\" not found", "staging"]);
 }
 
 #[tokio::test]
@@ -113,7 +125,7 @@ async fn the_isolate_stays_warm_between_requests() {
     }
 }
 
-/// Asks until the Worker answers with this text.
+/// Waits until the Worker answers with this text.
 async fn answers(worker: &Daemon, expected: &str) {
     eventually(&format!("the answer `{expected}`"), || async {
         (worker.get("/").await.text() == expected).then_some(())
@@ -129,10 +141,10 @@ async fn a_change_is_loaded_and_a_broken_one_is_not() {
 
     project.write("src/index.ts", HELLO.replace("Hello", "Goodbye"));
     answers(&worker, "Goodbye from isolet").await;
-    worker.wait_for_words(&["loaded again"]);
+    worker.wait_for_stderr(&["reloaded "]);
 
     project.write("src/index.ts", "export default {\n  fetch() { return new Response('x' }\n}");
-    worker.wait_for_words(&["does not load", "src/index.ts:2:"]);
+    worker.wait_for_stderr(&["reload failed", "src/index.ts:2:"]);
     assert_eq!(worker.get("/").await.expect(200).text(), "Goodbye from isolet", "the version before goes on");
 
     project.write("src/index.ts", HELLO.replace("Hello", "Back"));
@@ -142,7 +154,7 @@ async fn a_change_is_loaded_and_a_broken_one_is_not() {
     project.write(".dev.vars", "WHO=them");
     answers(&worker, "Back from them").await;
     project.write("wrangler.jsonc", "{ \"main\": \"src/index.ts\", ");
-    worker.wait_for_words(&["wrangler.jsonc:1:"]);
+    worker.wait_for_stderr(&["wrangler.jsonc:1:"]);
     assert_eq!(worker.get("/").await.expect(200).text(), "Back from them");
 }
 
@@ -164,8 +176,91 @@ async fn limits_end_a_request_and_the_next_one_works() {
     }
 }
 
+#[tokio::test]
+async fn a_project_lowers_the_limits_of_its_requests() {
+    let entry = "export default { async fetch(request, env) {
+        const url = new URL(request.url);
+        if (url.pathname === '/loop') for (;;);
+        for (let i = 0; i < 3; i++) await env.demo.add({ a: 1, b: i });
+        return new Response('fine');
+    } }";
+    let config = JSONC.replace("\"vars\"", "\"limits\": { \"cpu_ms\": 300, \"subrequests\": 3 }, \"vars\"");
+    let project = project("wrangler.jsonc", &config, entry);
+    let worker = Daemon::dev(project.path(), &["--demo"]);
+    assert_says(&worker.get("/loop").await.expect(500).text(), &["300ms of CPU time"]);
+    assert_eq!(worker.get("/").await.expect(200).text(), "fine");
+
+    project.write("wrangler.jsonc", config.replace("\"subrequests\": 3", "\"subrequests\": 2"));
+    worker.wait_for_stderr(&["reloaded "]);
+    assert_says(&worker.get("/").await.expect(500).text(), &["more than 2 tool calls"]);
+
+    project.write("wrangler.jsonc", config.replace("300", "300000"));
+    worker.wait_for_stderr(&["`limits.cpu_ms` (300000)", "(10 s)"]);
+}
+
+/// The Worker's `env` has MCP servers: pages of other sites must not reach it under any name.
+#[tokio::test]
+async fn a_worker_answers_to_its_own_names_and_pages() {
+    let entry = "export default { fetch: (request) => new Response(request.method) }";
+    let project = project("wrangler.jsonc", JSONC, entry);
+    let worker =
+        Daemon::dev(project.path(), &["--allow-host", "app.test", "--allow-origin", "http://localhost:5173"]);
+    let own = format!("http://{}", worker.address());
+    let ask = |method, headers: &[(&str, &str)]| {
+        let request = Request::new(method, "/");
+        headers.iter().fold(request, |request, (name, value)| request.header(name, value))
+    };
+    for host in ["rebound.example", "localhost.", "10.1.2.3", "app.test.rebound.example"] {
+        let answer = worker.send(ask(Method::GET, &[("host", host)])).await.expect(403);
+        assert_says(&answer.text(), &["--allow-host"]);
+    }
+    for host in ["localhost", "127.0.0.1:1", "[::1]", "app.test"] {
+        worker.send(ask(Method::GET, &[("host", host)])).await.expect(200);
+    }
+    let site = |site| ("sec-fetch-site", site);
+    for origin in ["null", "http://localhost:3000", "https://evil.example", "http://rebound.example"] {
+        let answer =
+            worker.send(ask(Method::POST, &[("origin", origin), site("cross-site")])).await.expect(403);
+        assert_says(&answer.text(), &["--allow-origin"]);
+    }
+    worker
+        .send(ask(Method::POST, &[("origin", &own), site("same-origin")]).body("no type"))
+        .await
+        .expect(200);
+    worker.send(ask(Method::POST, &[("origin", "null"), site("same-origin")])).await.expect(200);
+    worker
+        .send(ask(Method::POST, &[("origin", "http://localhost:5173"), site("same-site")]))
+        .await
+        .expect(200);
+    // A link to the Worker works, an image of it on another page does not.
+    let link = [site("cross-site"), ("sec-fetch-mode", "navigate"), ("sec-fetch-dest", "document")];
+    worker.send(ask(Method::GET, &link)).await.expect(200);
+    worker.send(ask(Method::POST, &link)).await.expect(403);
+    let image = [site("cross-site"), ("sec-fetch-mode", "no-cors"), ("sec-fetch-dest", "image")];
+    worker.send(ask(Method::GET, &image)).await.expect(403);
+}
+
 #[test]
-fn a_project_that_cannot_start_says_where() {
+fn it_listens_beyond_this_machine_only_with_both_options() {
+    let project = project("wrangler.jsonc", JSONC, HELLO);
+    let dev = |args: &[&str]| isolet(["dev", project.text()]).args(args).output().exits(2).stderr;
+    for open in ["0.0.0.0:0", "[::]:0"] {
+        let said = dev(&["--listen", open]);
+        assert_says(&said, &["other machines", "no token", "--allow-unauthenticated"]);
+        assert!(!said.contains("ISOLET_TOKEN"), "{said}");
+        // A name alone is not a permission.
+        dev(&["--listen", open, "--allow-host", "app.test"]);
+        assert_says(&dev(&["--listen", open, "--allow-unauthenticated"]), &["--allow-host"]);
+        dev(&["--listen", open, "--allow-unauthenticated", "--allow-host", ""]);
+    }
+    // With both it continues to the project, which does not exist.
+    let open = ["--listen", "0.0.0.0:0", "--allow-unauthenticated", "--allow-host", "app.test"];
+    let said = isolet(["dev", Folder::new().text()]).args(&open).output().exits(3).stderr;
+    assert_says(&said, &["wrangler.jsonc"]);
+}
+
+#[test]
+fn errors_of_a_project_name_the_place() {
     let start =
         |folder: &Folder| isolet(["dev", folder.text(), "--listen", "127.0.0.1:0"]).output().exits(3).stderr;
     assert_says(&start(&Folder::new()), &["wrangler.jsonc"]);
@@ -181,13 +276,13 @@ fn a_project_that_cannot_start_says_where() {
     let broken = project("wrangler.jsonc", JSONC, "export const a = 1;");
     assert!(!start(&broken).is_empty());
     let broken =
-        project("wrangler.jsonc", JSONC, "import { a } from './gone.ts';\nexport default { fetch() {} }");
+        project("wrangler.jsonc", JSONC, "import { a } from './gone.ts';\nexport default { fetch() { a } }");
     assert_says(&start(&broken), &["gone.ts"]);
 }
 
 #[tokio::test]
 async fn the_example_works() {
-    let worker = Daemon::dev(&repository().join("examples/worker"), &[]);
+    let worker = Daemon::dev(&repository().join("examples/worker"), &["--demo"]);
     assert_says(&worker.get("/").await.expect(200).text(), &["Hello"]);
     assert_eq!(worker.get("/add?a=1&b=2").await.expect(200).json(), json!({ "sum": 3 }));
     let order = json!({ "customer": "Halden", "lines": [{ "item": "scanner", "count": 3, "price": 5 }] });

@@ -1,9 +1,10 @@
-//! The HTTP API of `isolet serve`: what each call answers, what it refuses, and how clients may behave.
+//! The HTTP API of `isolet serve`: answers, refusals, and the behaviour of clients.
+//! `http_callers.rs` has the callers that it admits.
 
-mod harness;
+use std::collections::BTreeSet;
 
-use harness::http::{Connection, Request, raw};
-use harness::*;
+use crate::harness::http::{Connection, Request, raw};
+use crate::harness::*;
 use hyper::Method;
 
 #[tokio::test]
@@ -24,7 +25,7 @@ async fn a_run_takes_all_forms_of_bodies() {
         let report = server.send(Request::post("/v1/run", content_type, code)).await.expect(200).json();
         assert_eq!(*result(&report), 1, "{content_type}");
     }
-    // What means something else as TypeScript is JavaScript where the caller says so.
+    // A text with another meaning in TypeScript is JavaScript if the caller declares it so.
     let code = "const f = 3, a = 2, b = 1; return [f < a, b > (7)].length";
     let report =
         server.send(Request::post("/v1/run", "application/javascript", code)).await.expect(200).json();
@@ -39,7 +40,7 @@ async fn a_report_has_its_documented_fields() {
         .await;
     assert_eq!(*result(&report), 5);
     let keys: Vec<&String> = report.as_object().unwrap().keys().collect();
-    assert_eq!(keys, ["ok", "result", "logs", "calls", "stats"]);
+    assert_eq!(keys, ["ok", "result", "warnings", "logs", "calls", "stats", "id"]);
     assert_eq!(report["logs"][0]["level"], "info");
     assert_eq!(report["logs"][0]["text"], "hello 1");
     let call = &report["calls"][0];
@@ -51,7 +52,7 @@ async fn a_report_has_its_documented_fields() {
     let report = server.run("const a = 1;\nthrow new RangeError('too far')").await;
     let error = error(&report, "exception");
     let keys: Vec<&String> = error.as_object().unwrap().keys().collect();
-    assert_eq!(keys, ["code", "name", "message", "line", "column", "frame", "hint"]);
+    assert_eq!(keys, ["code", "name", "message", "line", "column", "frame", "hint", "stack", "tool"]);
     assert_eq!((&error["name"], &error["message"]), (&json!("RangeError"), &json!("too far")));
     assert_eq!((&error["line"], &error["column"]), (&json!(2), &json!(7)));
 }
@@ -66,7 +67,7 @@ async fn the_choice_of_tools_is_enforced() {
         assert_eq!(*result(&with(allowed.clone(), add).await), json!({ "sum": 3 }), "{allowed}");
     }
     for denied in [json!(["demo/echo"]), json!(["demo/get_*"]), json!(["crm"]), json!([])] {
-        // However the script asks.
+        // Every way to call the tool is refused.
         for code in [
             add,
             "return await env.demo.$raw('add', { a: 1, b: 2 })",
@@ -81,7 +82,7 @@ async fn the_choice_of_tools_is_enforced() {
     }
     let names = with(json!(["demo/list_*"]), "return await env.demo.$tools()").await;
     assert_eq!(*result(&names), json!(["list_documents", "list_records"]));
-    // A few tools are not the whole server: its resources stay closed.
+    // Access to some tools of a server does not include its resources.
     let resources = with(json!(["demo/add"]), "return await env.demo.$resources()").await;
     assert_eq!(resources["ok"], false, "{resources:#}");
 
@@ -90,7 +91,7 @@ async fn the_choice_of_tools_is_enforced() {
 }
 
 #[tokio::test]
-async fn the_caller_may_shorten_the_time_but_not_lengthen_it() {
+async fn the_caller_may_lower_the_timeout_but_not_raise_it() {
     let server = Daemon::serve();
     let waiting = "await env.demo.wait({ ms: 50000 })";
     let report = server.run_with(json!({ "code": waiting, "timeout_ms": 300 })).await;
@@ -107,22 +108,27 @@ async fn the_caller_may_shorten_the_time_but_not_lengthen_it() {
 }
 
 #[tokio::test]
-async fn events_come_as_they_happen_and_the_result_last() {
+async fn events_are_sent_as_they_happen_and_the_result_last() {
     let server = Daemon::serve().await_ready().await;
     let code = "console.log('first'); await env.demo.add({ a: 1, b: 2 }); console.warn('second');
         await env.demo.wait({ ms: 60000 });";
     let mut connection = server.connect().await;
     let mut events = connection.events(&json!({ "code": code })).await;
-    // These three are read while the run still goes on, which it will for a minute.
+    // These four are read while the run still goes on.
     let mut seen = Vec::new();
-    for _ in 0..3 {
+    for _ in 0..4 {
         seen.push(events.next().await.expect("the stream goes on"));
     }
     let names: Vec<&str> = seen.iter().map(|event| event.name.as_str()).collect();
-    assert_eq!(names, ["log", "call", "log"]);
+    assert_eq!(names, ["log", "call_start", "call", "log"]);
     assert_eq!((&seen[0].data["text"], &seen[0].data["level"]), (&json!("first"), &json!("log")));
-    assert_eq!((&seen[1].data["tool"], &seen[1].data["ok"]), (&json!("add"), &json!(true)));
-    assert_eq!(seen[2].data["level"], "warn");
+    assert_eq!(seen[1].data, json!({ "call": 1, "server": "demo", "tool": "add" }));
+    assert_eq!((&seen[2].data["call"], &seen[2].data["tool"]), (&json!(1), &json!("add")));
+    assert_eq!(seen[2].data["ok"], true);
+    assert_eq!(seen[3].data["level"], "warn");
+    // The call in flight has a `call_start` event.
+    let waiting = events.next().await.expect("the stream goes on");
+    assert_eq!((waiting.name.as_str(), &waiting.data["call"]), ("call_start", &json!(2)));
     drop(connection);
     drop(events);
 
@@ -133,6 +139,7 @@ async fn events_come_as_they_happen_and_the_result_last() {
     assert_eq!(names, ["log", "result"]);
     assert_eq!(*result(&rest[1].data), "done");
     assert_eq!(rest[1].data["logs"], json!([rest[0].data]), "the last event is the whole report");
+    assert_eq!(rest[1].data["id"], *events.id);
 
     let mut events = connection.events(&json!({ "code": "throw new Error('no')" })).await;
     let rest = events.rest().await;
@@ -168,7 +175,7 @@ async fn declarations_are_served_whole_and_in_part() {
 }
 
 #[tokio::test]
-async fn declarations_that_the_client_has_are_not_sent_again() {
+async fn a_matching_etag_is_answered_with_304() {
     let server = Daemon::serve();
     let first = server.get("/v1/types").await.expect(200);
     let etag = first.header("etag").to_owned();
@@ -257,7 +264,7 @@ async fn metrics_are_prometheus_text_and_count() {
             assert!(["counter", "gauge", "histogram"].contains(&kind), "{line}");
             assert!(typed.insert(name.to_owned()), "{name} is declared twice");
         } else if !line.starts_with('#') {
-            let (name, value) = line.rsplit_once(' ').unwrap_or_else(|| panic!("{line:?} is no sample"));
+            let (name, value) = line.rsplit_once(' ').unwrap_or_else(|| panic!("{line:?} is not a sample"));
             assert!(value.parse::<f64>().is_ok(), "{line}");
             let name = name.split('{').next().unwrap();
             let base = ["_bucket", "_sum", "_count"].iter().find_map(|end| name.strip_suffix(end));
@@ -270,10 +277,22 @@ async fn metrics_are_prometheus_text_and_count() {
 }
 
 #[tokio::test]
-async fn one_who_hangs_up_cancels_the_run() {
+async fn the_metrics_are_those_that_the_documentation_lists() {
+    let server = Daemon::serve().await_ready().await;
+    let text = server.get("/metrics").await.expect(200).text();
+    let served: BTreeSet<&str> =
+        text.lines().filter_map(|line| line.strip_prefix("# TYPE ")?.split(' ').next()).collect();
+    let rows = include_str!("../docs/http.md").lines().filter(|line| line.starts_with("| `isolet_"));
+    let names = rows.flat_map(|row| row.split('`').filter(|word| word.starts_with("isolet_")));
+    let documented: BTreeSet<&str> = names.filter_map(|name| name.split('{').next()).collect();
+    assert_eq!(served, documented);
+}
+
+#[tokio::test]
+async fn hanging_up_cancels_the_run() {
     let server = Daemon::serve().await_ready().await;
     let cancelled = "isolet_runs_total{outcome=\"cancelled\"}";
-    // Waiting for a tool, and busy without end: both end with their client.
+    // Waiting for a tool and a busy loop both end with their client.
     for (code, so_far) in [("await env.demo.wait({ ms: 50000 })", 1.0), ("for (;;) {}", 2.0)] {
         let mut connection = server.connect().await;
         let mut answer = Box::pin(connection.begin(Request::run(&json!({ "code": code }))));
@@ -296,9 +315,10 @@ async fn one_who_hangs_up_cancels_the_run() {
     server.assert_works().await;
 }
 
-/// hyper does not read while it answers, so it does not see the end behind a request that waits its turn.
+/// hyper does not read while it answers, so it does not see the end of the connection behind a
+/// waiting request.
 #[tokio::test]
-async fn one_who_hangs_up_with_another_request_on_its_way_cancels_the_run() {
+async fn hanging_up_behind_a_second_request_cancels_the_run() {
     use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 
     let server = Daemon::serve().await_ready().await;
@@ -315,21 +335,21 @@ async fn one_who_hangs_up_with_another_request_on_its_way_cancels_the_run() {
         socket.write_all(requests.as_bytes()).await.unwrap();
         server.metric_becomes("isolet_runs_in_flight", 1.0).await;
         if accept == "text/event-stream" {
-            // The head and the line are here: what is left is a stream without a next event for long.
+            // The head and the line have arrived; the next event of the stream is far away.
             let mut begun = Vec::new();
             while !String::from_utf8_lossy(&begun).contains("event: log") {
                 assert_ne!(socket.read_buf(&mut begun).await.unwrap(), 0);
             }
         }
         drop(socket);
-        // Not by the comment that would be the next thing written, after 15 seconds.
+        // The run ends before the comment that would be written after 15 seconds.
         let cancelled = server.metric_becomes("isolet_runs_total{outcome=\"cancelled\"}", so_far);
         tokio::time::timeout(std::time::Duration::from_secs(10), cancelled).await.expect("long before");
         server.metric_becomes("isolet_runs_in_flight", 0.0).await;
     }
 }
 
-/// A body whose length nobody says ahead.
+/// A body without an announced length.
 #[tokio::test]
 async fn a_body_may_come_in_chunks() {
     use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
@@ -354,7 +374,7 @@ async fn a_body_may_come_in_chunks() {
 
 #[tokio::test]
 async fn hanging_up_cancels_the_call_upstream() {
-    let odd = odd::Odd::new();
+    let odd = fake_server::FakeServer::new();
     let server = Daemon::serve_with(json!({ "odd": odd.entry(&[]) }));
     let mut connection = server.connect().await;
     let request = Request::run(&json!({ "code": "await env.odd.hang({})" }));
@@ -413,14 +433,14 @@ async fn a_body_of_100_mib_is_refused_and_the_next_request_works() {
         server.send(chunked.chunks(mebibyte.clone(), 100)).await.problem(413);
         server.assert_works().await;
     }
-    // What is refused must not stay in memory.
+    // A refused body does not stay in memory.
     let peak = server.process().peak_mib();
     assert!(peak < 400, "{peak} MiB: four bodies of 100 MiB were kept");
 }
 
 #[tokio::test]
 async fn a_full_queue_is_429_with_retry_after() {
-    let server = Daemon::serve_in(Folder::new(), &["--max-running", "1", "--max-waiting", "1"]);
+    let server = Daemon::serve_in(Folder::new(), &["--max-running", "1", "--queue", "1"]);
     server.ready().await;
     let waiting = json!({ "code": "await env.demo.wait({ ms: 50000 })" });
     let mut first = server.connect().await;
@@ -454,7 +474,7 @@ async fn runs_in_progress_end_before_the_server_does() {
     let mut events = connection.events(&json!({ "code": format!("console.log('started'); {code}") })).await;
     assert_eq!(events.next().await.expect("a line").name, "log");
     rustix::process::kill_process(server.pid(), rustix::process::Signal::TERM).unwrap();
-    server.wait_for_words(&["stops when its runs have ended"]);
+    server.wait_for_stderr(&["stops when its runs have ended"]);
     let rest = events.rest().await;
     assert_eq!(*result(&rest.last().expect("a result").data), "ended in peace");
     drop(events);
@@ -464,35 +484,7 @@ async fn runs_in_progress_end_before_the_server_does() {
 }
 
 #[tokio::test]
-async fn a_token_keeps_strangers_out() {
-    let server = Daemon::serve_in(Folder::new(), &["--token", "correct horse"]);
-    server.get("/healthz").await.expect(200);
-    for path in ["/v1/servers", "/v1/types", "/metrics"] {
-        let answer = server.get(path).await;
-        assert_says(answer.header("www-authenticate"), &["Bearer"]);
-        answer.problem(401);
-    }
-    let run = || Request::run(&json!({ "code": "return 1" }));
-    server.send(run()).await.problem(401);
-    server.send(run().header("authorization", "Bearer wrong horse")).await.problem(401);
-    let report = server.send(run().header("authorization", "Bearer correct horse")).await.expect(200).json();
-    assert_eq!(*result(&report), 1);
-}
-
-#[tokio::test]
-async fn web_pages_do_not_get_in() {
-    let server = Daemon::serve();
-    let run = || Request::run(&json!({ "code": "return 1" }));
-    server.send(run().header("origin", "https://evil.example")).await.problem(403);
-    server.send(run().header("origin", "null")).await.problem(403);
-    server.send(run().header("host", "evil.example")).await.problem(403);
-    server.send(run().header("origin", "http://localhost:3000")).await.expect(200);
-    let open = isolet(["serve", "--listen", "0.0.0.0:0"]).output().exits(2);
-    assert_says(&open.stderr, &["token"]);
-}
-
-#[tokio::test]
-async fn nonsense_on_the_socket_is_answered_and_survived() {
+async fn invalid_http_is_answered_and_survived() {
     let server = Daemon::serve();
     let answer = raw(server.address(), b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03 hello\r\n\r\n").await;
     assert!(answer.is_empty() || answer.starts_with("HTTP/1.1 400"), "{answer}");

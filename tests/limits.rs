@@ -1,19 +1,18 @@
-//! Limits fire, whatever a script does to avoid it, and the next run works.
-
-mod harness;
+//! Limits fire whatever a script does, and the next run works.
 
 use std::time::{Duration, Instant};
 
-use harness::*;
+use crate::harness::*;
 
-/// A small limit, so that the tests are quick; and what it may take at most on a machine that is busy with other things.
+/// A small limit, so that the tests are quick, and the slack for a busy machine.
 const LIMIT: Duration = Duration::from_millis(500);
 const SLACK: Duration = Duration::from_secs(20);
 
-/// A caller's `timeout_ms` lowers both; which of the two is passed first is up to the scheduler.
+/// A caller's `timeout_ms` lowers both limits; the scheduler decides which is reached first.
 const CPU_OR_WALL: &[&str] = &["cpu_limit", "wall_limit"];
 
-/// Runs each script with a small limit; it must fail with one of these codes, in time, and leave everything else alone.
+/// Runs each script with a small limit; it must fail with one of these codes, in time, and the next
+/// run must work.
 async fn each_fails_with(codes: &[&str], scripts: &[&str]) {
     let server = Daemon::serve().await_ready().await;
     for script in scripts {
@@ -32,7 +31,7 @@ async fn each_fails_with(codes: &[&str], scripts: &[&str]) {
 #[tokio::test]
 async fn ten_seconds_of_cpu_are_the_default() {
     let server = Daemon::serve().await_ready().await;
-    // Calls in between do not start the count again.
+    // Calls in between do not restart the count.
     let script = "let until = 0;
         for (;;) { if (performance.now() > until) { await env.demo.wait({ ms: 1 }); until = performance.now() + 500 } }";
     let report = server.run(script).await;
@@ -44,7 +43,7 @@ async fn ten_seconds_of_cpu_are_the_default() {
 }
 
 #[tokio::test]
-async fn loops_without_end_are_stopped() {
+async fn endless_loops_are_stopped() {
     each_fails_with(
         CPU_OR_WALL,
         &[
@@ -115,21 +114,21 @@ async fn memory_is_bounded() {
         "const w = new Uint8Array(64 << 20); return [structuredClone(w), structuredClone(w)].length",
     ] {
         let report = server.run(script).await;
-        // A string may hit V8's own longest length first, which is an exception that the script sees.
+        // A string may reach V8's maximum length first, which is an exception in the script.
         let code = text(&report["error"]["code"]);
         let expected =
             if script.contains("join") { &["memory_limit", "exception"][..] } else { &["memory_limit"] };
         assert!(expected.contains(&code), "{script}: {report:#}");
         server.assert_works().await;
     }
-    for process in server.runners().iter().chain([&server.process()]) {
+    for process in server.script_processes().iter().chain([&server.process()]) {
         let peak = process.peak_mib();
         assert!(peak < 1024, "{peak} MiB for runs of 128 MiB, one at a time: {}", process.command);
     }
 }
 
-/// V8 ends its whole process where it needs memory in a place from which it cannot throw. That may cost the run,
-/// never another one and never the server.
+/// V8 ends its process if it needs memory in a place from which it cannot throw. That may cost the
+/// run, but not another run or the server.
 #[tokio::test]
 async fn memory_that_v8_cannot_refuse_does_not_end_the_server() {
     let server = Daemon::serve().await_ready().await;
@@ -168,7 +167,7 @@ async fn calls_are_counted_and_bounded() {
 
 #[tokio::test]
 async fn at_most_32_calls_are_in_flight() {
-    let odd = odd::Odd::new();
+    let odd = fake_server::FakeServer::new();
     let server = Daemon::serve_with(json!({ "odd": odd.entry(&[]) }));
     server.server_in("odd", "ready").await;
     let code =
@@ -180,7 +179,7 @@ async fn at_most_32_calls_are_in_flight() {
 }
 
 #[tokio::test]
-async fn output_over_the_cap_fails_and_says_by_how_much() {
+async fn output_over_the_limit_fails_with_its_size() {
     let server = Daemon::serve().await_ready().await;
     let report = server.run("return 'x'.repeat(1024 * 1024 - 2)").await;
     assert_eq!(
@@ -191,7 +190,7 @@ async fn output_over_the_cap_fails_and_says_by_how_much() {
     let report = server.run("return 'x'.repeat(3 * 1024 * 1024)").await;
     let message = text(&error(&report, "output_limit")["message"]).to_owned();
     assert_says(&message, &["3.0 MiB", "2.0 MiB", "1.0 MiB"]);
-    // What counts is the text that would be sent, not the number of characters.
+    // The bytes of the text that would be sent count, not its characters.
     error(&server.run("return '\\u0000'.repeat(300 * 1024)").await, "output_limit");
     error(&server.run("return 'ü'.repeat(600 * 1024)").await, "output_limit");
     for script in
@@ -207,10 +206,10 @@ async fn output_over_the_cap_fails_and_says_by_how_much() {
 }
 
 #[tokio::test]
-async fn one_long_line_of_the_log_is_cut_and_says_so() {
+async fn a_long_log_line_is_cut_with_a_note() {
     let server = Daemon::serve().await_ready().await;
     let report = server.run("console.log('x'.repeat(1 << 20)); return 1").await;
-    // Either is honest: a line that says what is missing, or a run that fails.
+    // Both are right: a line that names the missing part, or a run that fails.
     if report["ok"] == true {
         let line = text(&report["logs"][0]["text"]);
         assert!(line.len() <= 256 * 1024, "{} bytes", line.len());
@@ -221,7 +220,7 @@ async fn one_long_line_of_the_log_is_cut_and_says_so() {
 }
 
 #[tokio::test]
-async fn recursion_without_end_is_an_exception() {
+async fn endless_recursion_is_an_exception() {
     let server = Daemon::serve().await_ready().await;
     for script in [
         "const f = () => f() + 1; return f()",
@@ -296,7 +295,7 @@ fn the_command_line_has_the_same_limits() {
 }
 
 #[test]
-fn what_fits_into_the_heap_runs_from_the_command_line_too() {
+fn scripts_that_fit_into_the_heap_run_from_the_command_line_too() {
     // 100 of the 128 MiB, as one array and as many small objects.
     for script in [
         "return JSON.parse('[' + '1,'.repeat(1.2e7) + '1]').length",

@@ -1,20 +1,18 @@
-//! isolet as an MCP server, from the clients that people use: both generations of the official TypeScript SDK, the
-//! official Python SDK, and the command line of the MCP Inspector; each on standard input and over HTTP. They validate
-//! what they get against the protocol and the tools' schemas.
+//! isolet as an MCP server, from the clients that people use: both generations of the official
+//! TypeScript SDK, the official Python SDK, and the command line of the MCP Inspector, each on
+//! standard input and over HTTP. They validate answers against the protocol and the tools' schemas.
 
-mod harness;
+use crate::harness::fake_server::FakeServer;
+use crate::harness::*;
 
-use harness::odd::Odd;
-use harness::*;
-
-/// A conversation with `talk.mjs` or `python.py`, over both transports.
+/// Runs a conversation of `talk.mjs` or `python.py` over both transports.
 async fn talks(client: impl Fn(&[&str]) -> command::Invocation) {
-    let folder = Folder::new();
-    folder.mcp_json(json!({ "demo": { "command": ISOLET, "args": ["demo-mcp"] } }));
+    let folder = Folder::with_servers(demo());
     let server = Daemon::serve_in(folder, &["--expose-tools", "demo/add"]).await_ready().await;
     let url = format!("http://{}/mcp", server.address());
     let folder = server.folder().path();
-    let over_stdio = [ISOLET, "mcp", "--expose-tools", "demo/add"];
+    let over_stdio =
+        [ISOLET, "mcp", "--mcp-config", "mcp.json", "--list-wait", "10s", "--expose-tools", "demo/add"];
     for target in [&over_stdio[..], &[url.as_str()]] {
         let talked = client(target).within(folder).output().exits(0).json();
         assert_eq!(talked["tools"], json!(["search", "describe", "run", "demo__add"]), "{talked:#}");
@@ -55,15 +53,18 @@ async fn the_typescript_sdk_of_the_newer_revision() {
     talks(typescript("typescript-2.mjs")).await;
 }
 
-/// Results of servers that speak the older revisions say less than clients of the newer one demand.
+/// Results of servers of older revisions lack fields that clients of the newer one require.
 #[tokio::test]
-async fn what_older_servers_answer_passes_to_both_generations() {
-    let odd = Odd::new();
+async fn answers_of_older_servers_pass_to_both_generations() {
+    let odd = FakeServer::new();
     odd.define(json!([
         { "name": "odd_empty", "inputSchema": {} },
         { "name": "odd_nullable", "inputSchema": { "type": ["object", "null"], "properties": { "x": true } } },
         { "name": "odd_required", "inputSchema": { "type": "object", "required": null }, "title": 5 },
         { "name": "odd_bare" },
+        { "name": "odd_output", "outputSchema": { "type": "object", "properties": { "x": { "$ref": "#/$defs/None" } } } },
+        { "name": "odd_pattern", "outputSchema": { "type": "object", "properties": { "x": { "type": "string", "pattern": "(?i)^a" } } } },
+        { "name": "odd_choice", "inputSchema": { "type": "object", "anyOf": [{ "required": ["a"] }, { "required": ["b"] }] } },
     ]));
     let folder = Folder::new();
     folder.mcp_json(json!({
@@ -74,14 +75,23 @@ async fn what_older_servers_answer_passes_to_both_generations() {
     let server = Daemon::serve_in(folder, &args).await_ready().await;
     let url = format!("http://{}/mcp", server.address());
     let folder = server.folder().path();
-    let over_stdio = [&[ISOLET, "mcp"], &args[..]].concat();
+    let over_stdio = [&[ISOLET, "mcp", "--mcp-config", "mcp.json", "--list-wait", "10s"], &args[..]].concat();
     for script in ["typescript-1.mjs", "typescript-2.mjs"] {
         let client = typescript(script);
         for target in [&over_stdio[..], &[url.as_str()]] {
             let client = client(target).env("CONVERSATION", "pass").within(folder);
             let passed = client.output().exits(0).json();
             let tools = passed["tools"].as_array().expect("a list");
-            for name in ["add", "odd_empty", "odd_nullable", "odd_required", "odd_bare"] {
+            for name in [
+                "add",
+                "odd_empty",
+                "odd_nullable",
+                "odd_required",
+                "odd_bare",
+                "odd_output",
+                "odd_pattern",
+                "odd_choice",
+            ] {
                 assert!(tools.contains(&json!(name)), "{name}: {passed:#}");
             }
             assert_eq!(passed["sum"], json!({ "sum": 3 }), "{script}: {passed:#}");
@@ -94,28 +104,62 @@ async fn what_older_servers_answer_passes_to_both_generations() {
     }
 }
 
-#[tokio::test]
-async fn the_python_sdk() {
+fn python() -> impl Fn(&[&str]) -> command::Invocation {
     let script = repository().join("tests/clients/python.py").display().to_string();
     let python = pypi::clients().program("python");
-    talks(|target| command::program(&python, [script.as_str()]).args(target)).await;
+    move |target| command::program(&python, [script.as_str()]).args(target)
+}
+
+#[tokio::test]
+async fn the_python_sdk() {
+    talks(python()).await;
+}
+
+/// As many tools as three pages hold.
+#[tokio::test]
+async fn all_clients_read_a_list_of_several_pages() {
+    let odd = FakeServer::new();
+    let name = |at: usize| format!("tool_{at}");
+    odd.define((0..2_100).map(|at| json!({ "name": name(at), "inputSchema": {} })).collect());
+    let folder = Folder::new();
+    folder.mcp_json(json!({ "odd": odd.entry(&["defined"]) }));
+    let args = ["--expose-tools", "odd/tool_*", "--plain-names"];
+    let server = Daemon::serve_in(folder, &args).await_ready().await;
+    let url = format!("http://{}/mcp", server.address());
+    let folder = server.folder().path();
+    let over_stdio = [&[ISOLET, "mcp", "--mcp-config", "mcp.json", "--list-wait", "30s"], &args[..]].concat();
+    let own = ["search", "describe", "run"].map(str::to_owned);
+    let expected: Vec<String> = own.into_iter().chain((0..2_100).map(name)).collect();
+    let (older, newer, python) = (typescript("typescript-1.mjs"), typescript("typescript-2.mjs"), python());
+    for client in [&older as &dyn Fn(&[&str]) -> command::Invocation, &newer, &python] {
+        for target in [&over_stdio[..], &[url.as_str()]] {
+            let client = client(target).env("CONVERSATION", "list").within(folder);
+            let listed = client.output().exits(0).json();
+            assert!(
+                listed["tools"] == json!(expected),
+                "{} tools",
+                listed["tools"].as_array().unwrap().len()
+            );
+        }
+    }
 }
 
 #[tokio::test]
 async fn the_inspectors_command_line() {
     let clients = npm::clients();
-    let folder = Folder::new();
-    folder.mcp_json(json!({ "demo": { "command": ISOLET, "args": ["demo-mcp"] } }));
+    let folder = Folder::with_servers(demo());
     let server = Daemon::serve_in(folder, &[]).await_ready().await;
     let url = format!("http://{}/mcp", server.address());
     let folder = server.folder().path();
-    for (target, rest) in [(None, &["--", ISOLET, "mcp"][..]), (Some(url.as_str()), &[])] {
+    let over_stdio = ["--", ISOLET, "mcp", "--mcp-config", "mcp.json", "--list-wait", "10s"];
+    for (target, rest) in [(None, &over_stdio[..]), (Some(url.as_str()), &[])] {
         let inspect = |args: &[&str]| {
             let program = clients.program("mcp-inspector");
             let inspector = command::program(clients.node(), [program.as_str(), "--cli"]).env("HOME", folder);
             inspector.args(target.as_slice()).args(args).args(rest).within(folder).output()
         };
-        // With --strict it is also a judge of schemas: what not every provider of models takes is an error or a warning.
+        // With `--strict` it also judges schemas: keywords that some providers of models refuse are
+        // errors or warnings.
         let listed = inspect(&["--method", "tools/list", "--strict"]).exits(0);
         let tools = listed.json()["tools"].as_array().map(Vec::len);
         assert_eq!(tools, Some(3), "{}", listed.both());
@@ -127,7 +171,7 @@ async fn the_inspectors_command_line() {
         let found = call("search", "query=add numbers").exits(0).json();
         assert_says(text(&found["content"][0]["text"]), &["env.demo.add("]);
         let described = call("describe", "tools=[\"demo/add\"]").exits(0).json();
-        assert_says(text(&described["content"][0]["text"]), &["interface AddInput"]);
+        assert_says(text(&described["content"][0]["text"]), &["add(input: {"]);
         let ran = call("run", "code=return (await env.demo.add({ a: 1, b: 2 })).sum").exits(0).json();
         assert_eq!(ran["structuredContent"]["result"], 3);
         let failed = call("run", "code=await env.demo.fail({ message: 'as asked' })");

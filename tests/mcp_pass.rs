@@ -1,13 +1,12 @@
-//! Pass-through: upstream tools, prompts and resources offered as they are. The official suite (`conformance.rs`) sees
-//! the same through a server that was written for it; here are names, bounds, errors, and what must not pass.
-
-mod harness;
+//! Pass-through of upstream tools, prompts and resources: names, bounds, errors. Notifications are
+//! in `mcp_notifications.rs`. The official suite (`conformance.rs`) tests pass-through with a
+//! server that was written for it.
 
 use std::time::{Duration, Instant};
 
-use harness::mcp::{Client, Session, last_message, modern, text};
-use harness::odd::Odd;
-use harness::*;
+use crate::harness::fake_server::FakeServer;
+use crate::harness::mcp::{Client, Session, last_message, modern, text};
+use crate::harness::*;
 
 fn servers() -> Value {
     let demo = json!({ "command": ISOLET, "args": ["demo-mcp"] });
@@ -15,19 +14,13 @@ fn servers() -> Value {
     json!({ "demo": demo, "my.crm": records })
 }
 
-fn in_folder(servers: Value) -> Folder {
-    let folder = Folder::new();
-    folder.mcp_json(servers);
-    folder
-}
-
 fn names(tools: &[Value]) -> Vec<&str> {
-    tools.iter().map(|tool| harness::text(&tool["name"])).collect()
+    tools.iter().map(|tool| crate::harness::text(&tool["name"])).collect()
 }
 
 #[test]
-fn chosen_tools_are_offered_under_names_that_say_whose_they_are() {
-    let folder = in_folder(servers());
+fn chosen_tools_are_offered_with_their_servers_name() {
+    let folder = Folder::with_servers(servers());
     let mut client =
         Client::legacy(folder.path(), &["--expose-tools", "demo/add", "--expose-tools", "my.crm/get_*"]);
     let tools = client.tools();
@@ -41,7 +34,7 @@ fn chosen_tools_are_offered_under_names_that_say_whose_they_are() {
     let missing = client.call("my_crm__get_record", json!({ "id": "nobody" }));
     assert_eq!(missing["isError"], true, "the server's own error: {missing:#}");
 
-    // What was not chosen is not there, whatever it is called.
+    // Tools that were not chosen are absent under every name.
     for hidden in ["demo__echo", "demo/add", "echo", "add", "my_crm__list_records"] {
         let answer = client.request("tools/call", json!({ "name": hidden, "arguments": {} }));
         assert_eq!(answer["error"]["code"], -32602, "{hidden}: {answer:#}");
@@ -54,8 +47,8 @@ fn chosen_tools_are_offered_under_names_that_say_whose_they_are() {
 }
 
 #[test]
-fn plain_names_are_kept_where_no_two_are_the_same() {
-    let folder = in_folder(servers());
+fn plain_names_are_kept_if_they_are_unique() {
+    let folder = Folder::with_servers(servers());
     let mut client = Client::legacy(
         folder.path(),
         &["--expose-tools", "*/*_record", "--expose-tools", "*/add", "--plain-names"],
@@ -70,7 +63,7 @@ fn plain_names_are_kept_where_no_two_are_the_same() {
 
 #[test]
 fn whole_servers_bring_their_prompts_and_resources() {
-    let folder = in_folder(servers());
+    let folder = Folder::with_servers(servers());
     let mut client = Client::legacy(folder.path(), &["--expose-tools", "demo", "--expose-tools", "my.crm"]);
     client.tools();
     let prompts = client.request("prompts/list", json!({}));
@@ -78,18 +71,63 @@ fn whole_servers_bring_their_prompts_and_resources() {
     let resources = client.request("resources/list", json!({}));
     let uri = resources["result"]["resources"][0]["uri"].clone();
     let read = client.request("resources/read", json!({ "uri": uri }));
-    assert!(!harness::text(&read["result"]["contents"][0]["text"]).is_empty());
-    let id = harness::text(&uri).strip_prefix("document:").expect("a document").to_owned();
+    assert!(!crate::harness::text(&read["result"]["contents"][0]["text"]).is_empty());
+    let id = crate::harness::text(&uri).strip_prefix("document:").expect("a document").to_owned();
     let got = client.request("prompts/get", json!({ "name": "demo__summarise", "arguments": { "id": id } }));
     assert_eq!(got["result"]["messages"].as_array().map(Vec::len), Some(1), "{got:#}");
     let unknown = client.request("resources/read", json!({ "uri": "document:none" }));
-    assert_says(harness::text(&unknown["error"]["message"]), &["No resource document:none"]);
+    assert_says(crate::harness::text(&unknown["error"]["message"]), &["No resource document:none"]);
+}
+
+/// If the list changes between two pages, the next page continues behind the last tool of the page
+/// before, as long as that tool exists.
+#[test]
+fn a_page_follows_the_one_before_it() {
+    let odd = FakeServer::new();
+    let define = |from: usize| {
+        odd.define((from..1_500).map(|at| json!({ "name": format!("t{at}"), "inputSchema": {} })).collect());
+    };
+    define(0);
+    let folder = Folder::with_servers(json!({ "odd": odd.entry(&["defined"]) }));
+    let args = ["--expose-tools", "odd/t*", "--plain-names", "--list-wait", "30s"];
+    let mut client = Client::legacy(folder.path(), &args);
+    let first = client.request("tools/list", json!({ "cursor": "" }))["result"].clone();
+    assert_eq!(first["tools"].as_array().map(Vec::len), Some(1_003));
+    let second = client.request("tools/list", json!({ "cursor": first["nextCursor"] }))["result"].clone();
+    assert_eq!(second["tools"].as_array().map(Vec::len), Some(500));
+    assert_eq!((&second["tools"][0]["name"], second.get("nextCursor")), (&json!("t1000"), None));
+    let mut redefine = |from: usize| {
+        client.heard("notifications/tools/list_changed");
+        define(from);
+        client.wait("list_changed", |message| message["method"] == "notifications/tools/list_changed");
+        client.request("tools/list", json!({ "cursor": first["nextCursor"] }))
+    };
+    let shorter = redefine(900);
+    assert_eq!(shorter["result"]["tools"][0]["name"], "t1000");
+    let gone = redefine(1_200);
+    assert_eq!(gone["error"]["code"], -32602, "{gone:#}");
+    assert_says(gone["error"]["message"].as_str().unwrap(), &["List the tools again from the start"]);
+}
+
+/// Some clients start isolet for each call, with names that they know from before.
+#[test]
+fn a_tool_can_be_called_before_its_server_has_started() {
+    let slow = json!({ "command": "sh", "args": ["-c", format!("sleep 1; exec {ISOLET} demo-mcp")] });
+    let folder = Folder::with_servers(json!({ "slow": slow }));
+    for (args, name) in
+        [(&["--expose-tools", "slow"][..], "slow__add"), (&["--expose-tools", "*", "--plain-names"], "add")]
+    {
+        let mut client = Client::legacy(folder.path(), args);
+        assert_eq!(client.call(name, json!({ "a": 1, "b": 2 }))["structuredContent"], json!({ "sum": 3 }));
+        let unknown = client.request("tools/call", json!({ "name": "slow__no_such", "arguments": {} }));
+        assert_eq!(unknown["error"]["code"], -32602, "{unknown:#}");
+    }
 }
 
 #[tokio::test]
 async fn errors_and_cancellation_pass_in_both_directions() {
-    let odd = Odd::new();
-    let folder = in_folder(json!({ "odd": odd.entry(&[]) }));
+    let odd = FakeServer::new();
+    let folder = Folder::with_servers(json!({ "odd": odd.entry(&["halves"]) }));
     let mut client = Client::legacy(folder.path(), &["--expose-tools", "odd/*"]);
     client.tools();
     let refused = client.request("tools/call", json!({ "name": "odd__refuse", "arguments": {} }));
@@ -105,11 +143,16 @@ async fn errors_and_cancellation_pass_in_both_directions() {
     });
     let passed = client.call("odd__give", json!({ "result": given }));
     assert_eq!(passed["content"][1]["text"], "kept", "{passed:#}");
-    assert_says(harness::text(&passed["content"][0]["text"]), &["hologram"]);
+    assert_says(crate::harness::text(&passed["content"][0]["text"]), &["hologram"]);
     assert_eq!(
         (&passed["structuredContent"], &passed["_meta"]),
         (&given["structuredContent"], &given["_meta"])
     );
+
+    // A text that was cut inside an emoji, and a field that the server does not have.
+    let passed = client.request_text("tools/call", r#"{"name":"odd__half","arguments":{"cut":"y\ud83d"}}"#);
+    assert_eq!(text(&passed["result"]), "x\u{fffd}", "{passed:#}");
+    assert_eq!(passed["result"].get("structuredContent"), None, "{passed:#}");
 
     let id = client.begin("tools/call", json!({ "name": "odd__hang", "arguments": {} }));
     eventually("the call arrives", || async {
@@ -127,11 +170,11 @@ async fn errors_and_cancellation_pass_in_both_directions() {
 }
 
 #[test]
-fn results_say_their_type_to_clients_of_the_newer_revision_alone() {
-    let odd = Odd::new();
+fn results_have_their_type_for_clients_of_the_newer_revision_only() {
+    let odd = FakeServer::new();
     let mut all = servers();
     all["odd"] = odd.entry(&[]);
-    let folder = in_folder(all);
+    let folder = Folder::with_servers(all);
     let args = ["--expose-tools", "demo", "--expose-tools", "odd"];
     for (modern, expected) in [(true, json!("complete")), (false, Value::Null)] {
         let start = if modern { Client::modern } else { Client::legacy };
@@ -142,7 +185,7 @@ fn results_say_their_type_to_clients_of_the_newer_revision_alone() {
         let answer = client.request("tools/call", json!({ "name": "odd__give", "arguments": arguments }));
         assert_eq!(answer["result"]["resultType"], expected, "{answer:#}");
         let listed = client.request("resources/list", json!({}));
-        let uri = harness::text(&listed["result"]["resources"][0]["uri"]).to_owned();
+        let uri = crate::harness::text(&listed["result"]["resources"][0]["uri"]).to_owned();
         let answer = client.request("resources/read", json!({ "uri": uri }));
         assert_eq!(answer["result"]["resultType"], expected, "{answer:#}");
         let id = uri.strip_prefix("document:").expect("a document");
@@ -152,17 +195,17 @@ fn results_say_their_type_to_clients_of_the_newer_revision_alone() {
     }
 }
 
-/// Clients refuse a whole list over one tool whose schema is not as they want it; that they take this one is in
-/// `mcp_clients.rs`.
+/// Clients refuse a whole list for one unusual schema; `mcp_clients.rs` tests that they accept this
+/// one.
 #[test]
-fn odd_definitions_are_made_fit() {
-    let odd = Odd::new();
+fn unusual_definitions_are_adapted_for_clients() {
+    let odd = FakeServer::new();
     odd.define(json!([
         { "name": "empty", "inputSchema": {} },
         { "name": "nullable", "inputSchema": { "type": ["object", "null"], "properties": { "x": true } } },
         { "name": "unrequired", "inputSchema": { "type": "object", "required": null }, "title": 5, "description": "Kept." },
     ]));
-    let folder = in_folder(json!({ "odd": odd.entry(&["defined"]) }));
+    let folder = Folder::with_servers(json!({ "odd": odd.entry(&["defined"]) }));
     let mut client = Client::legacy(folder.path(), &["--expose-tools", "odd/*"]);
     let tools = client.tools();
     assert_eq!(names(&tools)[3..], ["odd__empty", "odd__nullable", "odd__unrequired"]);
@@ -173,13 +216,13 @@ fn odd_definitions_are_made_fit() {
 }
 
 #[test]
-fn servers_that_say_nothing_keep_no_list_back() {
-    let (first, second) = (Odd::new(), Odd::new());
+fn silent_servers_do_not_delay_lists() {
+    let (first, second) = (FakeServer::new(), FakeServer::new());
     let mut all = servers();
     for (name, odd) in [("mute", &first), ("deaf", &second)] {
         all[name] = odd.entry(&["mute"]);
     }
-    let folder = in_folder(all);
+    let folder = Folder::with_servers(all);
     let args = ["demo", "mute", "deaf"].map(|server| ["--expose-tools", server]).concat();
     let mut client = Client::legacy(folder.path(), &args);
     let began = Instant::now();
@@ -187,24 +230,24 @@ fn servers_that_say_nothing_keep_no_list_back() {
     assert_eq!(prompts["result"]["prompts"][0]["name"], "demo__summarise", "{prompts:#}");
     let resources = client.request("resources/list", json!({}));
     let uri = resources["result"]["resources"][0]["uri"].clone();
-    // The first that has it is not kept waiting by those that come after it.
+    // The first server with the address does not wait for later ones.
     let read = client.request("resources/read", json!({ "uri": uri }));
     assert!(read["result"]["contents"].is_array(), "{read:#}");
     assert!(began.elapsed() < Duration::from_secs(25), "{:?}", began.elapsed());
 }
 
 #[test]
-fn a_server_that_waits_for_its_first_use_is_started_by_who_lists_or_describes_it() {
-    let odd = Odd::new();
+fn listing_or_describing_starts_a_lazy_server() {
+    let odd = FakeServer::new();
     let mut lazy = odd.entry(&[]);
     lazy["start"] = "lazy".into();
     let gone = json!({ "command": "./no-such-program", "start": "lazy" });
-    let folder = in_folder(json!({ "odd": lazy, "gone": gone }));
+    let folder = Folder::with_servers(json!({ "odd": lazy, "gone": gone }));
     let mut client = Client::legacy(folder.path(), &[]);
     let tools = client.tools();
     let run = tools.iter().find(|tool| tool["name"] == "run").expect("it is there");
     assert_says(
-        harness::text(&run["description"]),
+        crate::harness::text(&run["description"]),
         &["Started when first used, or by `describe`: env.odd, env.gone."],
     );
     assert!(odd.seen().is_empty(), "looking at all tools starts no such server");
@@ -214,173 +257,72 @@ fn a_server_that_waits_for_its_first_use_is_started_by_who_lists_or_describes_it
     assert_eq!(described["isError"], true, "{described:#}");
     assert_says(text(&described), &["the server `gone` has not listed its tools: ", "no-such-program"]);
 
-    // What is passed through cannot be called before it is listed.
+    // A tool that is passed through must be listed before it can be called.
     let mut client = Client::legacy(folder.path(), &["--expose-tools", "odd/pid"]);
     assert_eq!(names(&client.tools())[3..], ["odd__pid"]);
     client.call("odd__pid", json!({}));
 }
 
-fn logged(client: &mut Client) -> Vec<Value> {
-    client.heard("notifications/message").iter().map(|told| told["params"].clone()).collect()
-}
+#[test]
+fn metadata_opaque_addresses_and_tools_called_like_members_pass() {
+    let odd = FakeServer::new();
+    let meta = json!({ "ui": { "resourceUri": "ui://odd/page" } });
+    let plain = json!({ "type": "object" });
+    odd.define(json!([
+        { "name": "shown", "inputSchema": plain, "_meta": meta },
+        { "name": "$tools", "inputSchema": plain },
+        { "name": "$raw", "inputSchema": plain },
+    ]));
+    odd.define_beside("resources", json!([{ "uri": "memo:insights", "name": "insights" }]));
+    let giving = FakeServer::new();
+    let folder = Folder::with_servers(json!({ "odd": odd.entry(&["defined"]), "giving": giving.entry(&[]) }));
+    let mut client = Client::legacy(folder.path(), &["--expose-tools", "odd", "--list-wait", "10s"]);
+    let tools = client.tools();
+    let shown = tools.iter().find(|tool| tool["name"] == "odd__shown").expect("shown");
+    assert_eq!(shown["_meta"], meta, "{shown:#}");
+    let read = client.request("resources/read", json!({ "uri": "memo:insights" }));
+    assert_eq!(read["result"]["contents"][0]["text"], "content", "{read:#}");
 
-#[tokio::test]
-async fn what_a_server_logs_is_heard_by_who_asked_and_by_nobody_else() {
-    let odd = Odd::new();
-    let folder = in_folder(json!({ "odd": odd.entry(&["logs"]) }));
-    let mut client = Client::legacy(folder.path(), &["--expose-tools", "odd/*"]);
-    client.tools();
-    let log = |level: &str, says: &[&str]| json!({ "level": level, "says": says });
-    client.call("odd__log", log("info", &["not asked for"]));
-    assert_eq!(client.request("logging/setLevel", json!({ "level": "notice" }))["result"], json!({}));
-    client.call("odd__log", log("warning", &["one", "two"]));
-    client.call("odd__log", log("info", &["too low"]));
-    let line = |data: &str| json!({ "level": "warning", "logger": "odd", "data": data });
-    assert_eq!(logged(&mut client), [line("one"), line("two")]);
-    let asked = odd.seen().into_iter().filter(|message| message["method"] == "logging/setLevel");
-    assert_eq!(asked.map(|message| message["params"]["level"].clone()).collect::<Vec<_>>(), ["notice"]);
-    let wrong = client.request("logging/setLevel", json!({ "level": "loud" }));
-    assert_eq!(wrong["error"]["code"], -32602, "{wrong:#}");
-
-    // Of two requests at once nobody can tell whose a message is, and a script's is as good as any.
-    let script = json!({ "name": "run", "arguments": { "code": "return await env.odd.late({ ms: 4000 })" } });
-    let run = client.begin("tools/call", script);
-    eventually("the script's call arrives", || async {
-        odd.seen().iter().any(|message| message["params"]["name"] == "late").then_some(())
-    })
-    .await;
-    client.call("odd__log", log("error", &["whose?"]));
-    assert_eq!(text(&client.answer(run)["result"]), "late");
-    client.call("odd__log", log("warning", &["three"]));
-    assert_eq!(logged(&mut client).len(), 3);
-
-    // A server may be at work on what was given up.
-    let hang = client.begin("tools/call", json!({ "name": "odd__hang", "arguments": {} }));
-    eventually("the call arrives", || async {
-        odd.seen().iter().any(|message| message["params"]["name"] == "hang").then_some(())
-    })
-    .await;
-    client.send(
-        &json!({ "jsonrpc": "2.0", "method": "notifications/cancelled", "params": { "requestId": hang } }),
+    // As the declarations say. A whole result keeps its metadata.
+    let code = "const named = await Promise.all([env.odd.$tools({ a: 1 }), env.odd.$raw({ b: 2 })]);
+        const whole = await env.giving.$raw('give', { result: { content: [], _meta: { own: true } } });
+        return [named.map((one) => [one.called, one.with]), whole._meta];";
+    let done = client.call("run", json!({ "code": code }));
+    assert_eq!(
+        done["structuredContent"]["result"],
+        json!([[["$tools", { "a": 1 }], ["$raw", { "b": 2 }]], { "own": true }]),
+        "{done:#}"
     );
-    odd.sees("notifications/cancelled").await;
-    client.call("odd__log", log("error", &["perhaps of the call before"]));
-    assert_eq!(logged(&mut client).len(), 3);
 }
 
 #[test]
-fn clients_of_the_newer_revision_ask_for_log_messages_with_each_request() {
-    let odd = Odd::new();
-    let folder = in_folder(json!({ "odd": odd.entry(&["logs"]) }));
-    let mut client = Client::modern(folder.path(), &["--expose-tools", "odd/*"]);
-    client.tools();
-    let mut call = |meta: Value| {
-        let arguments = json!({ "level": "info", "says": ["heard"] });
-        client.request("tools/call", json!({ "name": "odd__log", "arguments": arguments, "_meta": meta }));
-        logged(&mut client).len()
-    };
-    assert_eq!(call(json!({})), 0);
-    assert_eq!(call(json!({ "io.modelcontextprotocol/logLevel": "info" })), 1);
-    let removed = client.request("logging/setLevel", json!({ "level": "info" }));
-    assert_eq!(removed["error"]["code"], -32601, "{removed:#}");
-}
-
-/// Waits until the client hears that a resource has changed.
-fn updated(client: &mut Client) -> Value {
-    let told = client.wait("an update", |message| message["method"] == "notifications/resources/updated");
-    told["params"].clone()
-}
-
-#[test]
-fn subscribers_hear_of_changes_and_still_do_after_the_server_was_gone() {
-    let odd = Odd::new();
-    let folder = in_folder(json!({ "odd": odd.entry(&["watched"]) }));
-    let mut client = Client::legacy(folder.path(), &["--expose-tools", "odd"]);
-    client.tools();
-    let touch = |uri: &str| json!({ "uri": uri });
-    let page = json!({ "uri": "odd://page" });
-    client.call("odd__touch", touch("odd://page"));
-    assert_eq!(client.request("resources/subscribe", page.clone())["result"], json!({}));
-    client.call("odd__touch", touch("odd://other"));
-    client.call("odd__touch", touch("odd://page/part"));
-    assert_eq!(updated(&mut client), page);
-
-    client.call("odd__die", json!({}));
-    // There may have been a change meanwhile, so the new subscription begins with an update.
-    assert_eq!(updated(&mut client), page);
-    client.call("odd__touch", touch("odd://page"));
-    assert_eq!(updated(&mut client), page);
-
-    assert_eq!(client.request("resources/unsubscribe", page.clone())["result"], json!({}));
-    client.call("odd__touch", touch("odd://page"));
-    let refused = client.request("resources/subscribe", json!({ "uri": "odd://none" }));
-    assert_eq!(refused["error"]["message"], "there is no such page", "{refused:#}");
-    assert!(client.heard("notifications/resources/updated").is_empty());
-}
-
-#[test]
-fn clients_of_the_newer_revision_listen_to_resources() {
-    let odd = Odd::new();
-    let folder = in_folder(json!({ "odd": odd.entry(&["watched"]) }));
-    let mut client = Client::modern(folder.path(), &["--expose-tools", "odd"]);
-    client.tools();
-    let wanted = json!({ "notifications": { "resourceSubscriptions": ["odd://page"] } });
-    let listening = client.begin("subscriptions/listen", wanted);
-    let told = client.wait("it", |message| message["method"] == "notifications/subscriptions/acknowledged");
-    assert_eq!(told["params"]["notifications"]["resourceSubscriptions"], json!(["odd://page"]), "{told:#}");
-    let told = loop {
-        // Acknowledged is not yet subscribed.
-        client.call("odd__touch", json!({ "uri": "odd://page" }));
-        if let Some(told) = client.heard("notifications/resources/updated").pop() {
-            break told;
-        }
-    };
-    assert_eq!(told["params"]["uri"], "odd://page", "{told:#}");
-    assert_eq!(told["params"]["_meta"]["io.modelcontextprotocol/subscriptionId"], listening);
-
-    let wanted = json!({ "notifications": { "resourceSubscriptions": ["odd://none"] } });
-    let refused = client.request("subscriptions/listen", wanted);
-    assert_eq!(refused["error"]["message"], "there is no such page", "{refused:#}");
-}
-
-#[tokio::test]
-async fn one_subscription_upstream_serves_all_sessions() {
-    let odd = Odd::new();
-    let folder = in_folder(json!({ "odd": odd.entry(&["watched"]) }));
-    let server = Daemon::serve_in(folder, &["--expose-tools", "odd"]).await_ready().await;
-    let page = json!({ "uri": "odd://page" });
-    let count = |method: &str| odd.seen().iter().filter(|message| message["method"] == method).count();
-    let (one, other) = (Session::open(&server).await, Session::open(&server).await);
-    for session in [&one, &one, &other] {
-        assert_eq!(session.request("resources/subscribe", page.clone()).await["result"], json!({}));
-    }
-    assert_eq!(count("resources/subscribe"), 1);
-    one.request("resources/unsubscribe", page.clone()).await;
-    one.request("resources/unsubscribe", page.clone()).await;
-    // A subscription that another session still has is left alone.
-    other.request("tools/call", json!({ "name": "odd__touch", "arguments": page })).await;
-    assert_eq!(count("resources/unsubscribe"), 0);
-    let close = http::Request::new(::http::Method::DELETE, "/mcp");
-    assert!(server.send(other.within(close)).await.status < 300);
-    odd.sees("resources/unsubscribe").await;
-}
-
-#[test]
-fn patterns_for_servers_that_there_are_not_are_told() {
-    let folder = in_folder(servers());
-    let mcp = isolet(["mcp", "--expose-tools", "nosuch", "--expose-tools", "demo/add"]);
+fn patterns_without_a_server_are_reported() {
+    let folder = Folder::with_servers(servers());
+    let mcp = isolet([
+        "mcp",
+        "--expose-tools",
+        "nosuch",
+        "--expose-tools",
+        "demmo/add",
+        "--expose-tools",
+        "demo/add",
+    ]);
     let said = mcp.within(folder.path()).stdin("").output().both();
-    assert_says(&said, &["--expose-tools nosuch: there is no such server"]);
-    assert!(!said.contains("demo/add"), "{said}");
+    assert_says(&said, &["--expose-tools: there is no server for the pattern `nosuch`."]);
+    assert_says(
+        &said,
+        &["--expose-tools: there is no server for the pattern `demmo/add`. Did you mean `demo/add`?"],
+    );
+    assert!(!said.contains("pattern `demo/add`"), "{said}");
 }
 
 #[tokio::test]
 async fn over_http_in_both_eras() {
-    let odd = Odd::new();
+    let odd = FakeServer::new();
     let mut all = servers();
     all["odd"] = odd.entry(&["big"]);
     let exposed = ["--expose-tools", "demo/*", "--expose-tools", "odd/*"];
-    let server = Daemon::serve_in(in_folder(all), &exposed).await_ready().await;
+    let server = Daemon::serve_in(Folder::with_servers(all), &exposed).await_ready().await;
     let session = Session::open(&server).await;
     let params = json!({ "name": "demo__add", "arguments": { "a": 20, "b": 22 } });
     let done = session.request("tools/call", params.clone()).await;
@@ -398,7 +340,7 @@ async fn over_http_in_both_eras() {
     drop(connection);
     odd.sees("notifications/cancelled").await;
 
-    // Numbers that neither 64 bits nor a double hold, in events and in a document.
+    // Numbers that neither 64 bits nor a double can hold, in events and in a document.
     let params = json!({ "name": "odd__big", "arguments": {}, "_meta": { "progressToken": 1 } });
     let message = json!({ "jsonrpc": "2.0", "id": 1, "method": "tools/call", "params": params });
     let in_events = session.within(mcp::post(&message));
@@ -416,4 +358,44 @@ async fn over_http_in_both_eras() {
 fn patterns_are_checked_at_the_start() {
     isolet(["mcp", "--expose-tools", "["]).output().exits(2);
     isolet(["mcp", "--plain-names"]).output().exits(2);
+}
+
+#[test]
+fn an_address_goes_only_to_the_server_that_lists_it() {
+    let (greedy, notes, plain) = (FakeServer::new(), FakeServer::new(), FakeServer::new());
+    for odd in [&greedy, &notes, &plain] {
+        odd.define(json!([]));
+    }
+    // Without a scheme before the first brace a template would match every address.
+    greedy.define_beside(
+        "templates",
+        json!([
+            { "uriTemplate": "{+uri}", "name": "all" }, { "uriTemplate": "{scheme}:{+rest}", "name": "all" },
+            { "uriTemplate": "n{rest}", "name": "some" }, { "uriTemplate": "greedy:{id}", "name": "own" }
+        ]),
+    );
+    notes.define_beside("templates", json!([{ "uriTemplate": "notes:{id}", "name": "note" }]));
+    plain.define_beside("resources", json!([{ "uri": "notes:listed", "name": "listed" }]));
+    let folder = Folder::with_servers(json!({
+        "greedy": greedy.entry(&["defined"]), "notes": notes.entry(&["defined"]), "plain": plain.entry(&["defined"])
+    }));
+    let mut client = Client::legacy(
+        folder.path(),
+        &["--expose-tools", "greedy", "--expose-tools", "notes", "--expose-tools", "plain"],
+    );
+    let reads = |odd: &FakeServer| -> Vec<String> {
+        let seen = odd.seen().into_iter().filter(|message| message["method"] == "resources/read");
+        seen.map(|message| crate::harness::text(&message["params"]["uri"]).to_owned()).collect()
+    };
+    for uri in ["notes:1", "notes:listed", "greedy:1"] {
+        let read = client.request("resources/read", json!({ "uri": uri }));
+        assert_eq!(read["result"]["contents"][0]["uri"], uri, "{read:#}");
+    }
+    for uri in ["secret:token", "", "none", "{+uri}"] {
+        let read = client.request("resources/read", json!({ "uri": uri }));
+        assert_eq!(read["error"]["code"], -32002, "{uri}: {read:#}");
+    }
+    assert_eq!(reads(&greedy), ["greedy:1"]);
+    assert_eq!(reads(&notes), ["notes:1"]);
+    assert_eq!(reads(&plain), ["notes:listed"]);
 }

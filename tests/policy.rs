@@ -1,14 +1,12 @@
-//! `[policy]`, end to end: what rules hide is nowhere, what they deny is not sent, and no way leads around them.
+//! `[policy]`: hidden tools are nowhere, denied calls are not sent, and rules cannot be bypassed.
 
-mod harness;
+use crate::harness::fake_server::FakeServer;
+use crate::harness::http::Request;
+use crate::harness::*;
 
-use harness::http::Request;
-use harness::odd::Odd;
-use harness::*;
-
-/// A server that says back what it was called with, behind these rules.
-async fn guarded(tools: Value, rules: &str) -> (Odd, Daemon) {
-    let odd = Odd::new();
+/// A server that echoes its arguments, behind these rules.
+async fn guarded(tools: Value, rules: &str) -> (FakeServer, Daemon) {
+    let odd = FakeServer::new();
     odd.define(tools);
     let folder = Folder::new();
     folder.mcp_json(json!({ "my-files": odd.entry(&["defined"]) }));
@@ -21,7 +19,7 @@ fn tools(names: &[&str]) -> Value {
     names.iter().map(|name| json!({ "name": name, "inputSchema": { "type": "object" } })).collect()
 }
 
-/// `POST /mcp`, one request of the latest revision, which needs no session.
+/// `POST /mcp` with one request of the latest revision, which needs no session.
 fn mcp(method: &str, name: &str, mut params: Value) -> Request {
     params["_meta"] = json!({
         "io.modelcontextprotocol/protocolVersion": "2026-07-28",
@@ -36,17 +34,20 @@ fn mcp(method: &str, name: &str, mut params: Value) -> Request {
         .header("mcp-name", name)
 }
 
-/// The audit log once it has so many lines: they are written after the answer.
+/// Waits until the audit log has `count` records and returns them: they are written after the
+/// answer.
 async fn log(server: &Daemon, lines: usize) -> String {
     eventually("records", async || {
         let text = server.folder().read("audit.jsonl");
+        let text: String =
+            text.split_inclusive('\n').filter(|line| !line.contains("\"event\":\"config\"")).collect();
         (text.lines().count() >= lines).then_some(text)
     })
     .await
 }
 
-/// The tools that were called, as the server saw it.
-fn called(odd: &Odd) -> Vec<String> {
+/// Returns the tools that were called, as the server received them.
+fn called(odd: &FakeServer) -> Vec<String> {
     let seen = odd.seen().into_iter().filter(|message| message["method"] == "tools/call");
     seen.map(|message| text(&message["params"]["name"]).to_owned()).collect()
 }
@@ -54,7 +55,7 @@ fn called(odd: &Odd) -> Vec<String> {
 const NO_DELETES: &str = "[[policy.rule]]\nname = 'no-deletes'\naction = 'deny'\ntool = 'delete-*'\n";
 
 #[tokio::test]
-async fn a_hidden_tool_is_nowhere_and_a_call_is_told_the_rule() {
+async fn a_hidden_tool_is_nowhere_and_a_call_names_the_rule() {
     let (odd, server) = guarded(tools(&["delete-file", "delete_all", "list"]), NO_DELETES).await;
     let types = server.get("/v1/types").await.expect(200).text();
     assert!(types.contains("list") && !types.contains("delete-file"), "{types}");
@@ -97,12 +98,74 @@ async fn a_hidden_tool_is_nowhere_and_a_call_is_told_the_rule() {
 }
 
 #[tokio::test]
-async fn arguments_are_judged_as_the_server_might_read_them() {
+async fn hints_do_not_name_tools_that_the_run_may_not_use() {
+    let schema = |name: &str| json!({ "type": "object", "properties": { name: { "type": "string" } } });
+    let tools = json!([
+        { "name": "delete-file", "description": "secret-words", "inputSchema": schema("secret_of_delete") },
+        { "name": "list", "description": "secret-words", "inputSchema": schema("secret_of_list") },
+        { "name": "read", "inputSchema": schema("known") },
+    ]);
+    let (_odd, server) = guarded(tools, NO_DELETES).await;
+    // An error names its tool, and a script can make it name another.
+    let forged = |server: &str, tool: &str| {
+        format!(
+            "const e = await env.my_files.read(1).catch((e) => e);\n\
+             for (const s of Object.getOwnPropertySymbols(e)) if (String(e[s]).includes('\\n')) e[s] = '{server}\\n{tool}';\n\
+             throw e"
+        )
+    };
+    let run = async |code: String| {
+        let report = server.run_with(json!({ "code": code, "tools": ["my-files/read"] })).await;
+        report["error"].to_string()
+    };
+    let told = run(forged("my-files", "read")).await;
+    assert!(told.contains("env.my-files.read(") || told.contains("known"), "{told}");
+    for server in ["my-files", "my_files"] {
+        for tool in ["delete-file", "delete_file", "list", "lis", "*", ""] {
+            let told = run(forged(server, tool)).await;
+            assert!(!told.contains("secret"), "{tool}: {told}");
+        }
+    }
+    for code in [
+        "list(1)",
+        "lists({})",
+        "delete_file(1)",
+        "delete_fil({})",
+        "$raw('list', 1)",
+        "$exact('delete-file', 1)",
+    ] {
+        let told = run(format!("return await env.my_files.{code}")).await;
+        assert!(!told.contains("secret"), "{code}: {told}");
+    }
+    for code in ["list", "delete_file", "lists", "tools"] {
+        let told = run(format!("return {code}")).await;
+        assert!(!told.contains("env.my_files.list(") && !told.contains("secret"), "{code}: {told}");
+    }
+    // The definition for a model's API is made of the same list.
+    for query in ["", "&tools=my-files/read", "&tools=my-files", "&tools=*/*", "&tools=my-files/delete*"] {
+        let definition = server.get(&format!("/v1/tool?format=mcp{query}")).await.expect(200).text();
+        assert!(
+            !definition.contains("secret_of_delete") && !definition.contains("delete_file"),
+            "{query}: {definition}"
+        );
+    }
+    let narrow = server.get("/v1/tool?format=openai&tools=my-files/read").await.expect(200).text();
+    assert!(!narrow.contains("secret") && narrow.contains("read"), "{narrow}");
+}
+
+#[tokio::test]
+async fn arguments_are_judged_by_all_possible_readings() {
     let rules = "[[policy.rule]]\nname = 'no-etc'\naction = 'deny'\nserver = 'my-files'\ntool = 'read'\n\
                  when = [{ argument = '/path', matches = '/etc/*' }]\n\
                  [[policy.rule]]\nname = 'small'\naction = 'deny'\ntool = 'list'\n\
-                 unless = [{ argument = '/depth', in = [1, 2] }]\n";
-    let (odd, server) = guarded(tools(&["read", "list"]), rules).await;
+                 unless = [{ argument = '/depth', in = [1, 2] }]\n\
+                 [[policy.rule]]\nname = 'ours'\naction = 'deny'\ntool = 'ours'\n\
+                 unless = [{ argument = '/path', matches = '/srv/data/*' }]\n\
+                 [[policy.rule]]\nname = 'no-prod'\naction = 'deny'\ntool = 'word'\n\
+                 when = [{ argument = '/text', equals = 'prod' }]\n\
+                 [[policy.rule]]\nname = 'not-one'\naction = 'deny'\ntool = 'number'\n\
+                 when = [{ argument = '/text', equals = 1 }]\n";
+    let (odd, server) = guarded(tools(&["read", "list", "ours", "word", "number"]), rules).await;
     for arguments in [
         "{ path: '/etc/passwd' }",
         "{ PATH: '/etc/passwd' }",
@@ -112,6 +175,19 @@ async fn arguments_are_judged_as_the_server_might_read_them() {
         "{ path: { toString: 1 } }",
         "{ path: '/tmp/../etc/passwd' }",
         "{ path: '/tmp/%2E%2E/etc' }",
+        "{ path: '//etc/passwd' }",
+        "{ path: '/./etc/passwd' }",
+        "{ path: ' /etc/passwd' }",
+        "{ path: 'file:///etc/passwd' }",
+        "{ path: '/ETC/passwd' }",
+        "{ path: '/etc' }",
+        "{ path: '/%65tc/passwd' }",
+        "{ path: '/\u{ff45}tc/passwd' }",
+        "{ path: '/srv/\u{ff0e}\u{ff0e}/etc/x' }",
+        "{ path: '/srv/\u{2025}/etc/x' }",
+        "{ path: '\\ufeff/etc/x' }",
+        "{ path: '/etc\\u200b/x' }",
+        "{ path: '/srv/%25252e%25252e/etc/x' }",
         "JSON.parse('{\"__proto__\": {\"path\": \"/etc/passwd\"}}')",
         "{ toJSON: () => ({ path: '/etc/passwd' }) }",
         "{ get path() { return '/etc/' + (globalThis.n = (globalThis.n ?? 0) + 1) } }",
@@ -124,6 +200,33 @@ async fn arguments_are_judged_as_the_server_might_read_them() {
             assert_eq!(report["ok"], false, "{call} {report:#}");
             let message = text(&report["error"]["message"]);
             assert!(message.contains("no-etc") || message.contains("path"), "{call}: {message}");
+        }
+    }
+    for (rule, tool, key, values) in [
+        (
+            "ours",
+            "ours",
+            "path",
+            vec![
+                "'/srv/data/\u{ff0e}\u{ff0e}/x'",
+                "'/srv/data/\u{2025}/x'",
+                "'/srv/data/.\\u200b./x'",
+                "'/srv/data/.\\t./x'",
+                "'/srv/data/%25252e%25252e/x'",
+            ],
+        ),
+        (
+            "no-prod",
+            "word",
+            "text",
+            vec!["'\\ufeffprod'", "'prod\\ufeff'", "'prod\\u200b'", "'prod\\u00ad'", "'\\u2060prod'"],
+        ),
+        ("not-one", "number", "text", vec!["true", "'01'", "'+1'", "'1.0'", "'1e0'", "'0x1'"]),
+    ] {
+        for value in values {
+            let report = server.run(&format!("return await env.my_files.{tool}({{ {key}: {value} }})")).await;
+            let failure = error(&report, "tool_error");
+            assert_says(text(&failure["message"]), &[&format!("\"{rule}\""), &format!("/{key}")]);
         }
     }
     for depth in ["3", "'1'", "[1]", "1.5", "null", "undefined"] {
@@ -141,9 +244,9 @@ async fn arguments_are_judged_as_the_server_might_read_them() {
 }
 
 #[tokio::test]
-async fn read_only_leaves_tools_that_promise_it() {
+async fn read_only_leaves_tools_with_the_hint() {
     let hinted = |name: &str, annotations: Value| json!({ "name": name, "inputSchema": { "type": "object" }, "annotations": annotations });
-    let odd = Odd::new();
+    let odd = FakeServer::new();
     odd.define(json!([
         hinted("reads", json!({ "readOnlyHint": true })),
         hinted("both", json!({ "readOnlyHint": true, "destructiveHint": true })),
@@ -163,7 +266,7 @@ async fn read_only_leaves_tools_that_promise_it() {
         assert_says(text(&failure["hint"]), &["read_only_tools"]);
     }
     assert_eq!(*result(&server.run("return (await env.s.vouched({})).called").await), "vouched");
-    // A tool that takes its promise back is gone.
+    // A tool that withdraws its hint is removed.
     odd.define(json!([hinted("reads", json!({ "readOnlyHint": false }))]));
     eventually("the list changes", async || {
         let report = server.run("return await env.s.$tools()").await;
@@ -173,7 +276,7 @@ async fn read_only_leaves_tools_that_promise_it() {
 }
 
 #[tokio::test]
-async fn what_no_rule_allows_is_denied_where_that_is_the_default() {
+async fn calls_without_an_allow_rule_are_denied_by_default_deny() {
     let rules = "[policy]\ndefault = 'deny'\n[[policy.rule]]\nname = 'reading'\naction = 'allow'\nserver = 'my-files'\n\
                  tool = ['read', 'list']\n";
     let (_odd, server) = guarded(tools(&["read", "write"]), rules).await;
@@ -186,7 +289,7 @@ async fn what_no_rule_allows_is_denied_where_that_is_the_default() {
 }
 
 #[tokio::test]
-async fn resources_and_prompts_do_not_walk_around_a_rule() {
+async fn resources_and_prompts_do_not_bypass_a_rule() {
     let (odd, server) = guarded(tools(&["delete-file", "list"]), NO_DELETES).await;
     for call in ["$resources()", "$readResource('file:///x')", "$prompts()", "$getPrompt('p', {})"] {
         let report = server.run(&format!("await env.my_files.{call}")).await;
@@ -206,7 +309,7 @@ async fn resources_and_prompts_do_not_walk_around_a_rule() {
 }
 
 #[tokio::test]
-async fn a_denied_server_is_not_there() {
+async fn a_denied_server_is_hidden() {
     let rules = "[[policy.rule]]\nname = 'closed'\naction = 'deny'\nserver = 'my_files'\n";
     let (_odd, server) = guarded(tools(&["read"]), rules).await;
     let report = server.run("await env.my_files.read({})").await;
@@ -216,7 +319,7 @@ async fn a_denied_server_is_not_there() {
 }
 
 #[tokio::test]
-async fn rates_hold_for_each_tool_and_each_tenant() {
+async fn rates_are_counted_for_each_tool_and_each_tenant() {
     let rules = "[[policy.rate]]\nname = 'slowly'\ntool = 'read'\nlimit = '2/h'\n\
                  [[policy.rate]]\nname = 'fair'\ntool = 'list'\nlimit = '1/h'\nper = 'tenant'\n";
     let (odd, server) = guarded(tools(&["read", "list"]), rules).await;
@@ -238,8 +341,8 @@ async fn rates_hold_for_each_tool_and_each_tenant() {
 }
 
 #[tokio::test]
-async fn tools_that_are_passed_through_go_by_the_same_rules() {
-    let odd = Odd::new();
+async fn rules_apply_to_tools_that_are_passed_through() {
+    let odd = FakeServer::new();
     odd.define(tools(&["delete-file", "read"]));
     let folder = Folder::new();
     folder.mcp_json(json!({ "s": odd.entry(&["defined"]) }));
@@ -273,7 +376,7 @@ async fn tools_that_are_passed_through_go_by_the_same_rules() {
 }
 
 #[tokio::test]
-async fn a_tenants_token_leaves_no_choice_of_tenant() {
+async fn a_tenants_token_fixes_the_tenant() {
     let folder = Folder::new();
     folder.write("acme", "acme-token\n");
     folder.write("ops", "ops-token\n");
@@ -296,7 +399,7 @@ async fn a_tenants_token_leaves_no_choice_of_tenant() {
     let again = send("acme-token", Some("acme")).await.expect(200).json();
     assert_says(text(&error(&again, "tool_error")["message"]), &["\"fair\""]);
     assert_eq!(send("ops-token", Some("other")).await.expect(200).json()["result"], 3);
-    // The MCP tool `run` goes by the same token.
+    // The MCP tool `run` takes the tenant of the same token.
     let call =
         json!({ "name": "run", "arguments": { "code": "return (await env.demo.add({ a: 1, b: 2 })).sum" } });
     let request = mcp("tools/call", "run", call).header("authorization", "Bearer acme-token");
@@ -312,7 +415,7 @@ async fn a_real_server_keeps_to_its_folder() {
     let data = Folder::new();
     data.write("open/a.txt", "open");
     data.write("closed/b.txt", "closed");
-    let program = npm::installed().program("mcp-server-filesystem");
+    let program = npm::servers().program("mcp-server-filesystem");
     let folder = Folder::new();
     folder.mcp_json(json!({ "files": { "command": program, "args": [data.text()] } }));
     folder.write(
@@ -332,7 +435,8 @@ async fn a_real_server_keeps_to_its_folder() {
         let report = server.run(&read(&path)).await;
         assert_says(text(&error(&report, "tool_error")["message"]), &["\"open-only\""]);
     }
-    // The tool for many files takes a list under another name: what the rule does not find is not exempt.
+    // The tool for many files takes a list under another name: a call without the rule's argument
+    // is not exempt.
     let many =
         format!("return await env.files.read_multiple_files({{ paths: ['{}'] }})", data.at("closed/b.txt"));
     error(&server.run(&many).await, "tool_error");

@@ -1,8 +1,6 @@
-//! `isolet.toml`, end to end: its limits fire, and what is wrong in it is said before anything starts.
+//! `isolet.toml`: its limits fire, and mistakes in it end the command before anything starts.
 
-mod harness;
-
-use harness::{Daemon, Folder, assert_says, error, isolet, json, result, text};
+use crate::harness::{Daemon, Folder, assert_says, error, isolet, json, result, text};
 
 fn folder(toml: &str) -> Folder {
     let folder = Folder::new();
@@ -15,7 +13,7 @@ async fn the_limits_of_the_file_fire() {
     let server = Daemon::serve_in(
         folder(
             "[limits]\ncpu = '1s'\nwall = '4s'\nmemory = '32MiB'\ncalls = 2\ncode = '2KiB'\ninput = '1KiB'\n\
-             result = '1KiB'\nlogs = '1KiB'\n[runtime]\nrunners = 1\nwarm = 1\n",
+             result = '1KiB'\nlogs = '1KiB'\n[runtime]\nzygotes = 1\nwarm = 1\n",
         ),
         &[],
     )
@@ -32,7 +30,7 @@ async fn the_limits_of_the_file_fire() {
         let report = server.run(script).await;
         assert_says(text(&error(&report, code)["message"]), &[said]);
     }
-    let send = async |body: serde_json::Value| server.send(harness::http::Request::run(&body)).await;
+    let send = async |body: serde_json::Value| server.send(crate::harness::http::Request::run(&body)).await;
     let code = format!("return 1 //{}", "x".repeat(2048));
     assert_says(text(&send(json!({ "code": code })).await.problem(413)["detail"]), &["2,048"]);
     let input = json!({ "code": "1", "input": "x".repeat(2000) });
@@ -52,12 +50,25 @@ async fn a_request_lowers_the_limits_and_never_raises_them() {
 }
 
 #[test]
-fn a_command_follows_the_file_in_its_folder_or_the_one_it_is_given() {
+fn a_missing_servers_file_is_named_with_its_line() {
+    let folder = folder("# servers\nmcp_config = 'none.json'\n");
+    let output = isolet(["types", "--config", "isolet.toml"]).within(folder.path()).output().exits(3);
+    let said = "isolet: isolet.toml:2:14: `mcp_config = 'none.json'`: there is no such file\n";
+    assert_eq!(output.stderr, said);
+    // The command line overrides it.
+    let servers = json!({ "mcpServers": {} }).to_string();
+    let servers = folder.write("mcp.json", servers).display().to_string();
+    let args = ["types", "--config", "isolet.toml", "--mcp-config", &servers];
+    isolet(args).within(folder.path()).output().exits(0);
+}
+
+#[test]
+fn a_command_uses_the_settings_that_it_is_given() {
     let folder = folder("[limits]\ncpu = '200ms'\n");
     folder.write("spin.ts", "for (;;) {}");
     let output = isolet(["run", "spin.ts"]).within(folder.path()).output().exits(1);
     assert_says(&output.stderr, &["error[cpu_limit]", "200ms"]);
-    // The operator's limit holds against the command line too.
+    // The operator's limit applies to the command line too.
     let output = isolet(["run", "spin.ts", "--timeout", "5s"]).within(folder.path()).output().exits(1);
     assert_says(&output.stderr, &["error[cpu_limit]", "200ms"]);
 
@@ -75,7 +86,7 @@ fn a_mistake_ends_the_command_before_anything_starts() {
         let output = isolet(args).within(folder.path()).output().exits(2);
         assert_eq!(
             output.stderr,
-            "isolet: ./isolet.toml:2:7: `limits.cpu = '10x'`: `x` is no unit of time; use 500ms, 30s or 2m\n"
+            "isolet: ./isolet.toml:2:7: `limits.cpu = '10x'`: unknown time unit `x`; use 500ms, 30s or 2m\n"
         );
     }
     let absent = isolet(["run", "one.ts", "--config", "none.toml"]).within(folder.path()).output().exits(2);
@@ -88,8 +99,8 @@ async fn addresses_and_tokens_come_from_the_file() {
     folder.write("token", "s3cret\n");
     let server = Daemon::serve_in(folder, &[]);
     let bare = server.get("/v1/servers").await.problem(401);
-    assert_says(text(&bare["detail"]), &["wants a token"]);
-    let with = harness::http::Request::get("/v1/servers").header("authorization", "Bearer s3cret");
+    assert_says(text(&bare["detail"]), &["requires a token"]);
+    let with = crate::harness::http::Request::get("/v1/servers").header("authorization", "Bearer s3cret");
     server.send(with).await.expect(200);
 }
 

@@ -1,14 +1,16 @@
-//! Real MCP servers behind `isolet`: the demo over both transports, three from npm, and servers that misbehave. Whatever
-//! a server does is a state in `/v1/servers` and a clear `tool_error`, never a hang, and the next run works.
-
-mod harness;
+//! Real MCP servers behind `isolet`: the demo over both transports, three from npm, and servers
+//! that misbehave. Each behaviour of a server is a state in `/v1/servers` and a clear `tool_error`,
+//! never a hang, and the next run works.
 
 use std::fmt::Write as _;
+use std::sync::Arc;
 
-use harness::odd::Odd;
-use harness::*;
+use parking_lot::Mutex;
 
-/// What every way to the demo server must be able to do.
+use crate::harness::fake_server::FakeServer;
+use crate::harness::*;
+
+/// Fails unless the demo server works as documented, whatever the transport.
 async fn exercise_demo(server: &Daemon) {
     let code = "const { documents } = await env.demo.list_documents({ kind: 'transcript' });
         const { content } = await env.demo.get_document({ id: documents[0].id });
@@ -37,7 +39,7 @@ async fn exercise_demo(server: &Daemon) {
 
 #[tokio::test]
 async fn the_demo_server_over_stdio() {
-    let server = Daemon::serve_with(json!({ "demo": { "command": ISOLET, "args": ["demo-mcp"] } }));
+    let server = Daemon::serve_with(demo());
     exercise_demo(&server).await;
     assert_eq!(server.server("demo").await["transport"], "stdio");
 }
@@ -54,7 +56,7 @@ async fn the_demo_server_over_streamable_http() {
         (&json!("http"), &json!("ready"), &json!(11))
     );
 
-    // The server goes away in the middle: an error, not a hang.
+    // The server ends in the middle: an error, not a hang.
     let mut connection = server.connect().await;
     let request = http::Request::run(&json!({ "code": "await env.demo.wait({ ms: 50000 })" }));
     let mut answer = Box::pin(connection.send(request));
@@ -72,7 +74,7 @@ async fn the_demo_server_over_streamable_http() {
 
 #[tokio::test]
 async fn files_are_aggregated_in_a_loop_and_stored_in_another_server() {
-    let npm = npm::installed();
+    let npm = npm::servers();
     let data = Folder::new();
     // Eleven months of sales; every third line is a return.
     let (mut totals, mut returns) = (std::collections::BTreeMap::<String, i64>::new(), 0);
@@ -124,7 +126,7 @@ async fn files_are_aggregated_in_a_loop_and_stored_in_another_server() {
     assert_says(text(&value["sum"]), &[&returns.to_string()]);
     assert_eq!(report["calls"].as_array().map(Vec::len), Some(14), "{report:#}");
 
-    // What the other server wrote, without isolet in between.
+    // The file that the other server wrote, read without isolet.
     let mut stored = std::collections::BTreeMap::new();
     for line in data.read("memory.jsonl").lines() {
         let entity: Value = serde_json::from_str(line).expect("one JSON document a line");
@@ -142,7 +144,7 @@ async fn files_are_aggregated_in_a_loop_and_stored_in_another_server() {
 #[tokio::test]
 async fn the_everything_server_shows_the_kinds_of_results() {
     let server = Daemon::serve_with(
-        json!({ "every-thing": { "command": npm::installed().program("mcp-server-everything") } }),
+        json!({ "every-thing": { "command": npm::servers().program("mcp-server-everything") } }),
     );
     let code = "const e = env['every-thing'];
         return {
@@ -160,14 +162,15 @@ async fn the_everything_server_shows_the_kinds_of_results() {
         (&value["image"], &value["tools"], &value["resources"]),
         (&json!(true), &json!(true), &json!(true))
     );
-    // Names with dashes are in the declarations under both.
+    // Names with dashes have one spelling in the declarations.
     let types = server.get("/v1/types/every-thing").await.expect(200).text();
-    assert_says(&types, &["\"get-sum\"", "get_sum"]);
+    assert_says(&types, &["  get_sum("]);
+    assert!(!types.contains("\"get-sum\""), "{types}");
 }
 
 #[tokio::test]
-async fn servers_in_python_do_their_work() {
-    let python = pypi::installed();
+async fn servers_in_python_work() {
+    let python = pypi::servers();
     let folder = Folder::new();
     for arguments in [
         ["init", "--quiet", "--initial-branch=main", "."],
@@ -203,7 +206,7 @@ async fn servers_in_python_do_their_work() {
         return { hours: parseFloat(time_difference), rows, message };";
     let report = server.run_with(json!({ "code": code, "input": { "repository": folder.text() } })).await;
     let value = result(&report);
-    // Paris is seven or eight hours behind Tokyo, by the season.
+    // Paris is seven or eight hours behind Tokyo, depending on the season.
     assert!([7.0, 8.0].contains(&value["hours"].as_f64().unwrap_or(0.0)), "{value:#}");
     assert_says(&value["rows"].to_string(), &["true"]);
     assert_eq!(value["message"], "ToolError", "{value:#}");
@@ -211,7 +214,7 @@ async fn servers_in_python_do_their_work() {
 
 #[tokio::test]
 async fn sequential_thinking_remembers_between_calls() {
-    let program = npm::installed().program("mcp-server-sequential-thinking");
+    let program = npm::servers().program("mcp-server-sequential-thinking");
     let server = Daemon::serve_with(json!({ "mind": { "command": program } }));
     let code = "const thought = (n) => env.mind.sequentialthinking({
           thought: `step ${n}`, thoughtNumber: n, totalThoughts: 3, nextThoughtNeeded: n < 3 });
@@ -236,8 +239,8 @@ async fn a_server_with_a_token_gets_it_from_the_environment() {
 }
 
 #[tokio::test]
-async fn children_get_their_own_environment_and_not_the_operators() {
-    let npm = npm::installed();
+async fn servers_get_their_own_environment_and_not_the_operators() {
+    let npm = npm::servers();
     let folder = Folder::new();
     folder.mcp_json(json!({
         "everything": { "command": npm.program("mcp-server-everything"), "env": { "GIVEN": "for you" } }
@@ -255,7 +258,7 @@ fn beside_demo(broken: Value) -> Daemon {
     Daemon::serve_with(json!({ "demo": { "command": ISOLET, "args": ["demo-mcp"] }, "odd": broken }))
 }
 
-/// Fails unless the healthy server still does its job.
+/// Fails unless the healthy server still works.
 async fn assert_demo_works(server: &Daemon) {
     let report = server.run("return (await env.demo.add({ a: 20, b: 22 })).sum").await;
     assert_eq!(*result(&report), 42);
@@ -269,7 +272,7 @@ async fn a_missing_executable_is_a_state_and_an_error() {
     let report = server.run("return await env.odd.anything({})").await;
     assert_says(text(&error(&report, "tool_error")["message"]), &["odd", "/nowhere/mcp-server-ledger"]);
     assert_demo_works(&server).await;
-    // One broken server of two: the rest is ready and declared.
+    // One of two servers is broken: the other is ready and declared.
     server.ready().await;
     assert_says(&server.get("/v1/types").await.expect(200).text(), &["demo: Demo"]);
     server.get("/v1/types/odd/anything").await.problem(503);
@@ -279,22 +282,25 @@ async fn a_missing_executable_is_a_state_and_an_error() {
 }
 
 #[tokio::test]
-async fn a_server_that_exits_at_once_is_quoted() {
-    let odd = Odd::new();
+async fn a_server_that_exits_at_once_is_quoted_to_the_operator() {
+    let odd = FakeServer::new();
     let server = beside_demo(odd.entry(&["exits"]));
     let status = server.server_in("odd", "failed").await;
-    assert_says(text(&status["last_error"]), &["cannot open the ledger", "7"]);
+    assert_says(text(&status["last_error"]), &["exited with status 7"]);
+    server.wait_for_stderr(&["\"odd\"", "exited with status 7", "cannot open the ledger"]);
     let report =
         server.run("try { await env.odd.pid({}) } catch (e) { return [e.name, e.server, e.message] }").await;
     let caught = result(&report);
     assert_eq!((&caught[0], &caught[1]), (&json!("ToolError"), &json!("odd")));
-    assert_says(text(&caught[2]), &["cannot open the ledger"]);
+    assert_says(text(&caught[2]), &["exited with status 7"]);
+    let heard = format!("{report}{}", server.get("/v1/servers").await.expect(200).text());
+    assert!(!heard.contains("cannot open"), "{heard}");
     assert_demo_works(&server).await;
 }
 
 #[tokio::test]
 async fn garbage_on_standard_output_is_skipped_and_reported() {
-    let odd = Odd::new();
+    let odd = FakeServer::new();
     let server = beside_demo(odd.entry(&["garbage"]));
     let report = server.run("return (await env.odd.pid({})).calls").await;
     assert_eq!(*result(&report), 1);
@@ -303,26 +309,28 @@ async fn garbage_on_standard_output_is_skipped_and_reported() {
 }
 
 #[tokio::test]
-async fn a_program_that_is_no_mcp_server_fails_with_what_it_said() {
+async fn a_program_that_is_not_an_mcp_server_fails_with_its_output_counted() {
     let script = "i=0; while [ $i -lt 50 ]; do echo 'Usage: ledger [options]'; i=$((i+1)); done";
     let server = beside_demo(json!({ "command": "sh", "args": ["-c", script] }));
     let status = server.server_in("odd", "failed").await;
-    assert_says(text(&status["last_error"]), &["Usage: ledger"]);
+    assert_says(text(&status["last_error"]), &["50 lines on stdout that are not MCP messages"]);
+    server.wait_for_stderr(&["Usage: ledger"]);
     let report = server.run("return await env.odd.anything({})").await;
     error(&report, "tool_error");
+    assert!(!report.to_string().contains("Usage"), "{report:#}");
     assert_demo_works(&server).await;
 }
 
 #[tokio::test]
-async fn a_server_that_never_answers_does_not_hang_anybody() {
-    let odd = Odd::new();
+async fn a_silent_server_does_not_hang_runs() {
+    let odd = FakeServer::new();
     let server = beside_demo(odd.entry(&["mute"]));
     odd.sees("initialize").await;
     let status = server.server("odd").await;
     assert!(["starting", "restarting", "failed"].contains(&text(&status["state"])), "{status:#}");
     let problem = server.get("/readyz").await;
     assert_eq!(problem.status, 503, "{problem:?}");
-    // The run's own limit ends the waiting.
+    // The run's own limit ends the wait.
     let report = server.run_with(json!({ "code": "return await env.odd.pid({})", "timeout_ms": 700 })).await;
     assert_eq!(report["ok"], false, "{report:#}");
     assert!(["wall_limit", "tool_error"].contains(&text(&report["error"]["code"])), "{report:#}");
@@ -331,25 +339,31 @@ async fn a_server_that_never_answers_does_not_hang_anybody() {
 
 #[tokio::test]
 async fn a_server_that_dies_in_a_call_is_restarted() {
-    let odd = Odd::new();
+    let odd = FakeServer::new();
     let server = beside_demo(odd.entry(&[]));
     let pid = |report: &Value| result(report)["pid"].as_u64().expect("a pid");
     let first = pid(&server.run("return await env.odd.pid({})").await);
     let report = server.run("return await env.odd.die({})").await;
     let failure = error(&report, "tool_error");
-    assert_says(text(&failure["message"]), &["odd", "die", "the ledger is on fire"]);
+    assert_says(text(&failure["message"]), &["odd", "die", "exited with status 3"]);
+    assert!(
+        !report.to_string().contains("on fire"),
+        "what it printed may be about another's call: {report:#}"
+    );
+    server.wait_for_stderr(&["\"odd\"", "the ledger is on fire"]);
     assert_eq!(report["calls"][0]["ok"], false);
-    // The next call finds a new process, without anybody's help.
+    // The next call finds a new process.
     let second = pid(&server.run("return await env.odd.pid({})").await);
     assert_ne!(first, second);
     let status = server.server_in("odd", "ready").await;
     assert!(status["restarts"].as_u64() >= Some(1), "{status:#}");
-    assert_says(text(&status["last_error"]), &["the ledger is on fire"]);
+    assert_says(text(&status["last_error"]), &["exited with status 3"]);
+    assert!(!status.to_string().contains("on fire"), "{status:#}");
 }
 
 #[tokio::test]
-async fn a_call_that_takes_too_long_is_named_and_cancelled() {
-    let odd = Odd::new();
+async fn a_call_past_its_timeout_is_named_and_cancelled() {
+    let odd = FakeServer::new();
     let mut entry = odd.entry(&[]);
     entry["timeout"] = json!(400);
     let server = beside_demo(entry);
@@ -357,7 +371,7 @@ async fn a_call_that_takes_too_long_is_named_and_cancelled() {
     let failure = error(&report, "tool_error");
     assert_says(text(&failure["message"]), &["late", "odd", "400ms"]);
     odd.sees("notifications/cancelled").await;
-    // Late answers of a cancelled call must not be taken for those of another.
+    // A late answer of a cancelled call must not be taken for another call's.
     let code = "try { await env.odd.late({ ms: 600 }) } catch {}
         const seen = []; for (let i = 0; i < 5; i++) { seen.push((await env.odd.pid({})).calls); await new Promise((r) => setTimeout(r, 100)) }
         return seen.every((calls, i) => i === 0 || calls === seen[i - 1] + 1)";
@@ -365,8 +379,8 @@ async fn a_call_that_takes_too_long_is_named_and_cancelled() {
 }
 
 #[tokio::test]
-async fn a_call_that_nobody_awaits_is_cancelled_and_said_so() {
-    let odd = Odd::new();
+async fn a_call_without_await_is_cancelled_and_reported() {
+    let odd = FakeServer::new();
     let server = beside_demo(odd.entry(&[]));
     // The second call gives the first one time to reach the server.
     let report = server.run("env.odd.hang({}); await env.odd.late({ ms: 300 }); return 'done'").await;
@@ -380,7 +394,7 @@ async fn a_call_that_nobody_awaits_is_cancelled_and_said_so() {
 
 #[tokio::test]
 async fn results_are_unwrapped_as_documented() {
-    let odd = Odd::new();
+    let odd = FakeServer::new();
     let server = Daemon::serve_with(json!({ "odd": odd.entry(&[]) }));
     let part = |text: &str| json!({ "type": "text", "text": text });
     let image = json!({ "type": "image", "data": "AAAA", "mimeType": "image/png" });
@@ -404,8 +418,8 @@ async fn results_are_unwrapped_as_documented() {
 }
 
 #[tokio::test]
-async fn answers_that_are_no_mcp_results_are_errors() {
-    let odd = Odd::new();
+async fn answers_that_are_not_mcp_results_are_errors() {
+    let odd = FakeServer::new();
     let server = beside_demo(odd.entry(&[]));
     for given in [json!(null), json!(7), json!([]), json!({ "content": "text" })] {
         let body = json!({ "code": "return await env.odd.give({ result: input })", "input": given, "timeout_ms": 5000 });
@@ -422,12 +436,9 @@ async fn a_malformed_configuration_is_refused_with_its_position() {
     let folder = Folder::new();
     for (content, expected) in [
         ("{\n  \"mcpServers\": {\n    \"a\": {\"command\": \"x\",, }\n  }\n}".to_owned(), "mcp.json:3:"),
-        ("{\"mcpServers\": {\"a\": {}}}".to_owned(), "mcp.json:1:"),
-        ("{\n\"mcpServers\": {\"a\": {\"command\": 7}}}".to_owned(), "mcp.json:2:"),
         (format!("{{\"mcpServers\": {{\n  \"a\": {demo},\n  \"a\": {demo}\n}}}}"), "mcp.json:3:3"),
         ("[]".to_owned(), "mcp.json:1:1"),
         (String::new(), "mcp.json:1:1"),
-        ("{\"mcpServers\": {\"a\": {\"type\": \"http\", \"url\": \"not a url\"}}}".to_owned(), "mcp.json:1:"),
     ] {
         folder.write("mcp.json", &content);
         for args in [&["run", "-"][..], &["serve", "--listen", "127.0.0.1:0"], &["types"]] {
@@ -441,6 +452,28 @@ async fn a_malformed_configuration_is_refused_with_its_position() {
     assert_says(&output.stderr, &["mcp.json:2:2", "UTF-8"]);
 }
 
+#[test]
+fn an_invalid_entry_disables_only_its_server() {
+    let demo = format!("{{\"command\": {ISOLET:?}, \"args\": [\"demo-mcp\"]}}");
+    let folder = Folder::new();
+    for (entry, reason) in [
+        ("{}", "neither \"command\" nor \"url\""),
+        ("{\"command\": 7}", "command"),
+        ("{\"type\": \"http\", \"url\": \"not a url\"}", "URL"),
+    ] {
+        folder.write("mcp.json", format!("{{\"mcpServers\": {{\n\"bad\": {entry},\n\"demo\": {demo}}}}}"));
+        let run = |code: &str| isolet(["run", "-"]).within(folder.path()).stdin(code.to_owned()).output();
+        let good = run("return (await env.demo.add({ a: 1, b: 2 })).sum").exits(0);
+        assert_eq!(good.stdout, "3\n");
+        assert_says(&good.stderr, &["mcp.json:2:", "\"bad\"", reason]);
+        let bad = run("return await env.bad.tool({})").exits(3);
+        assert_says(&bad.stderr, &["mcp.json:2", reason]);
+        assert_eq!(bad.stdout, "");
+        let types = isolet(["types"]).within(folder.path()).output().exits(3);
+        assert_says(&types.stdout, &["demo: Demo;"]);
+    }
+}
+
 #[tokio::test]
 async fn two_servers_with_one_name_are_named() {
     let folder = Folder::new();
@@ -452,7 +485,7 @@ async fn two_servers_with_one_name_are_named() {
 
 #[tokio::test]
 async fn a_disabled_server_is_not_started() {
-    let odd = Odd::new();
+    let odd = FakeServer::new();
     let mut entry = odd.entry(&[]);
     entry["disabled"] = json!(true);
     let server = beside_demo(entry);
@@ -461,4 +494,65 @@ async fn a_disabled_server_is_not_started() {
     let report = server.run("return await env.odd.pid({})").await;
     assert_says(text(&error(&report, "tool_error")["message"]), &["odd", "disabled"]);
     assert!(odd.seen().is_empty());
+}
+
+/// Listens and answers every request with this status and the address of `elsewhere`, on
+/// connections that it closes. Returns its address, and the heads of the requests as they arrive.
+async fn moved(
+    status: u16,
+    elsewhere: std::net::SocketAddr,
+) -> (std::net::SocketAddr, Arc<Mutex<Vec<String>>>) {
+    use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.expect("a port");
+    let address = listener.local_addr().expect("it listens");
+    let heads = Arc::new(Mutex::new(Vec::new()));
+    let seen = heads.clone();
+    tokio::spawn(async move {
+        while let Ok((mut socket, _)) = listener.accept().await {
+            let (mut head, mut buffer) = (String::new(), [0; 4096]);
+            while !head.contains("\r\n\r\n") {
+                match socket.read(&mut buffer).await {
+                    Ok(count @ 1..) => head.push_str(&String::from_utf8_lossy(&buffer[..count])),
+                    _ => break,
+                }
+            }
+            seen.lock().push(head);
+            let answer = format!(
+                "HTTP/1.1 {status} Moved\r\nlocation: http://{elsewhere}/mcp\r\ncontent-length: 0\r\nconnection: close\r\n\r\n"
+            );
+            let _gone = socket.write_all(answer.as_bytes()).await;
+        }
+    });
+    (address, heads)
+}
+
+#[tokio::test]
+async fn redirects_of_a_server_are_not_followed() {
+    // The server that listens elsewhere would answer the same: only the first request's status
+    // matters.
+    let (elsewhere, asked_elsewhere) = moved(503, ([127, 0, 0, 1], 9).into()).await;
+    let mut servers = serde_json::Map::new();
+    let mut asked = Vec::new();
+    for status in [301, 302, 303, 307, 308] {
+        let (address, heads) = moved(status, elsewhere).await;
+        let headers = json!({ "Authorization": "Bearer the-key-of-the-operator" });
+        servers.insert(
+            format!("s{status}"),
+            json!({ "type": "http", "url": format!("http://{address}/mcp"), "headers": headers }),
+        );
+        asked.push(heads);
+    }
+    let server = Daemon::serve_with(Value::Object(servers)).await_ready().await;
+    for status in [301, 302, 303, 307, 308] {
+        let failed = server.server_in(&format!("s{status}"), "failed").await;
+        assert_says(text(&failed["last_error"]), &["has moved to", &elsewhere.to_string()]);
+        let report = server.run(&format!("await env.s{status}.$raw('x', {{}})")).await;
+        error(&report, "tool_error");
+    }
+    for heads in asked {
+        let heads = heads.lock();
+        assert!(heads.iter().any(|head| head.contains("the-key-of-the-operator")), "{heads:?}");
+    }
+    let elsewhere = asked_elsewhere.lock();
+    assert!(elsewhere.is_empty(), "nothing goes to another server: {elsewhere:?}");
 }

@@ -1,7 +1,8 @@
-"""The official Python SDK: the same conversation as talk.mjs."""
+"""The official Python SDK: the same conversations as talk.mjs."""
 
 import asyncio
 import json
+import os
 import sys
 
 from mcp import Client, StdioServerParameters
@@ -11,11 +12,23 @@ def text(result):
     return "\n".join(block.text for block in result.content)
 
 
+async def all_tools(client):
+    page = await client.list_tools()
+    tools = list(page.tools)
+    while page.next_cursor:
+        page = await client.list_tools(cursor=page.next_cursor)
+        tools += page.tools
+    return [tool.name for tool in tools]
+
+
 async def main():
     target, *words = sys.argv[1:]
     server = target if target.startswith("http") else StdioServerParameters(command=target, args=words)
     async with Client(server) as client:
-        tools = [tool.name for tool in (await client.list_tools()).tools]
+        tools = await all_tools(client)
+        if os.environ.get("CONVERSATION") == "list":
+            print(json.dumps({"tools": tools}))
+            return
         search = await client.call_tool("search", {"query": "add numbers", "limit": 1})
         describe = await client.call_tool("describe", {"tools": ["demo/add"]})
         told = []

@@ -1,10 +1,28 @@
-// The same conversations for both generations of the official TypeScript SDK: print what came of them as JSON.
-// `client` is connected; what differs between the generations is passed in.
+// The same conversations for both generations of the official TypeScript SDK; prints the results
+// as JSON. `client` is connected; the differences between the generations are passed in.
 
-/** What CONVERSATION in the environment says. */
-export const talk = process.env.CONVERSATION === "pass" ? pass : all;
+/** Runs the conversation that CONVERSATION in the environment names. */
+export const talk = { pass, list }[process.env.CONVERSATION] ?? all;
 
-/** What is passed through: tools, resources and prompts of a server that is exposed as a whole, under its own names. */
+/** All tools, page by page. The newer SDK asks for further pages by itself. */
+async function allTools(client) {
+  const tools = [];
+  let page = await client.listTools();
+  tools.push(...page.tools);
+  while (page.nextCursor) {
+    page = await client.listTools({ cursor: page.nextCursor });
+    tools.push(...page.tools);
+  }
+  return tools.map((tool) => tool.name);
+}
+
+async function list(client) {
+  const tools = await allTools(client);
+  await client.close();
+  console.log(JSON.stringify({ tools }));
+}
+
+/** Uses tools, resources and prompts of a server that is exposed as a whole, with plain names. */
 async function pass(client, callTool) {
   const tools = (await client.listTools()).tools.map((tool) => tool.name);
   const sum = await callTool({ name: "add", arguments: { a: 1, b: 2 } });
@@ -54,5 +72,5 @@ async function all(client, callTool) {
   console.log(JSON.stringify(talked));
 }
 
-/** What to connect to, as the arguments say: a URL, or a command. */
+/** The target of the connection, from the arguments: a URL, or a command. */
 export const [target, ...words] = process.argv.slice(2);

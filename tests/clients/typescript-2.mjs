@@ -1,4 +1,4 @@
-// The official TypeScript SDK 2, told to find out which revision the server speaks.
+// The official TypeScript SDK 2, which detects the server's revision.
 import { createRequire } from "node:module";
 import { talk, target, words } from "./talk.mjs";
 

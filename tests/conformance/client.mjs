@@ -1,5 +1,6 @@
-// The client under test in the official conformance suite: a script in isolet, which reaches the suite's server as
-// env.suite. The suite starts this with the server's URL as the last argument; ISOLET is the binary.
+// The client under test in the official conformance suite: a script in isolet, which reaches the
+// suite's server as env.suite. The suite starts this with the server's URL as the last argument;
+// ISOLET is the binary.
 import { spawn } from "node:child_process";
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
@@ -10,7 +11,7 @@ const scenario = process.env.MCP_CONFORMANCE_SCENARIO ?? "";
 const context = JSON.parse(process.env.MCP_CONFORMANCE_CONTEXT ?? "{}");
 const folder = mkdtempSync(join(tmpdir(), "isolet-conformance-"));
 
-/** What the script calls: what the suite says, else every tool there is. */
+/** The calls of the script: those of the suite, else one of every tool. */
 const script = `
 const attempt = async (what, work) => {
   try { return await work(); } catch (error) { console.error(what + ": " + error.message); }
@@ -28,22 +29,22 @@ for (const prompt of await attempt("prompts", () => env.suite.$prompts()) ?? [])
 return names;
 `;
 
-/** The login that the scenario is about. */
+/** The login of the scenario. */
 function oauth() {
   const { client_id: clientId, client_secret: clientSecret } = context;
   if (scenario === "auth/client-credentials-basic") return { grant: "client_credentials", clientId, clientSecret };
-  // The address that the suite knows; nobody fetches it.
+  // The address that the suite expects; it is not fetched.
   const clientMetadataUrl = "https://conformance-test.local/client-metadata.json";
   if (scenario === "auth/basic-cimd") return { clientMetadataUrl };
   return clientId ? { clientId, clientSecret } : true;
 }
 
-/** What isolet has said on standard error. */
+/** The standard error of isolet. */
 let complaints = "";
 
-/** Runs isolet; `said` gets its standard output as it comes. Resolves to the exit code. */
+/** Runs isolet; `said` receives its standard output. Resolves to the exit code. */
 function isolet(args, said = (text) => process.stdout.write(text)) {
-  const child = spawn(process.env.ISOLET, args, {
+  const child = spawn(process.env.ISOLET, [...args, "--mcp-config", "mcp.json"], {
     cwd: folder,
     env: { ...process.env, XDG_STATE_HOME: folder, HOME: folder },
     stdio: ["ignore", "pipe", "pipe"],
@@ -79,7 +80,7 @@ const run = () => isolet(["run", "script.ts", "--input", JSON.stringify(context)
 const byUser = auth && entry.oauth.grant === undefined;
 if (byUser) await login();
 process.exitCode = await run();
-// As a person does who is told to.
+// As a person would.
 if (byUser && complaints.includes("isolet auth login")) {
   await login();
   process.exitCode = await run();

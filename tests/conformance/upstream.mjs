@@ -1,6 +1,7 @@
-// The MCP server behind isolet in the official conformance suite: it has the tools, prompts and resources that the suite
-// asks servers for. It speaks revision 2026-07-28 on standard input and output, so whatever the suite sees in older
-// revisions is isolet's translation. What each scenario wants is written in the suite's own descriptions.
+// The MCP server behind isolet in the official conformance suite, with the tools, prompts and
+// resources that the suite requires. It speaks revision 2026-07-28 on standard input and output, so
+// answers in older revisions are isolet's translation. The suite's descriptions explain each
+// scenario.
 import { createHmac } from "node:crypto";
 import { createInterface } from "node:readline";
 import { setTimeout as sleep } from "node:timers/promises";
@@ -9,9 +10,9 @@ const PNG = "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mP8z8BQDwA
 const WAV = "UklGRiYAAABXQVZFZm10IBAAAAABAAEAQB8AAAB9AAACABAAZGF0YQIAAAA=";
 const META = "io.modelcontextprotocol/";
 
-/** Whether there is one tool more than at first. */
+/** True once a tool was added. */
 let changed = false;
-/** Requests that listen to changes. */
+/** Open requests that listen for changes. */
 const listening = new Set();
 
 const send = (message) => process.stdout.write(JSON.stringify({ jsonrpc: "2.0", ...message }) + "\n");

@@ -1,4 +1,4 @@
-//! One command with a beginning and an end.
+//! A command that runs to its end.
 
 use std::io::{Read, Write as _};
 use std::path::{Path, PathBuf};
@@ -10,12 +10,13 @@ use std::time::{Duration, Instant};
 use rustix::process::{Pid, Signal, kill_process};
 use serde_json::Value;
 
-use super::{ISOLET, PATIENCE};
+use super::{ISOLET, WAIT_TIMEOUT, home};
 
-/// How long pipes may stay open after the program has ended: only something that it left behind holds them.
-const LEFTOVERS: Duration = Duration::from_secs(20);
+/// The time that pipes may stay open after the program has ended: only a process that it left
+/// behind holds them.
+const PIPE_CLOSE_TIMEOUT: Duration = Duration::from_secs(20);
 
-/// What came of a command.
+/// The output of a command.
 #[derive(Debug)]
 pub struct Output {
     /// The exit code; `None` if a signal ended it.
@@ -24,7 +25,7 @@ pub struct Output {
     pub stdout: String,
     /// Everything on standard error.
     pub stderr: String,
-    /// On the clock.
+    /// The duration on the clock.
     pub took: Duration,
 }
 
@@ -36,7 +37,7 @@ impl Output {
         self
     }
 
-    /// Standard output as JSON.
+    /// Parses standard output as JSON.
     #[track_caller]
     pub fn json(&self) -> Value {
         serde_json::from_str(&self.stdout)
@@ -49,7 +50,7 @@ impl Output {
     }
 }
 
-/// `isolet` with these arguments, in an empty directory unless told otherwise.
+/// `isolet` with these arguments, in an empty directory by default.
 pub fn isolet<const N: usize>(args: [&str; N]) -> Invocation {
     program(ISOLET, args)
 }
@@ -59,13 +60,41 @@ pub fn program<const N: usize>(program: impl AsRef<std::ffi::OsStr>, args: [&str
     let mut command = Command::new(program);
     command.args(args);
     clean(&mut command);
-    Invocation { command, stdin: Vec::new(), folder: None, patience: PATIENCE }
+    Invocation { command, stdin: Vec::new(), folder: None, finds: false, timeout: WAIT_TIMEOUT }
 }
 
-/// Takes away what the developer's environment would change.
+/// Removes variables of the developer's environment that would change results, and gives the
+/// command a home of its own, so that it neither reads nor writes the developer's state.
 pub fn clean(command: &mut Command) {
     for name in ["ISOLET_TOKEN", "RUST_LOG", "RUST_BACKTRACE", "NODE_OPTIONS"] {
         command.env_remove(name);
+    }
+    for (name, folder) in home::variables() {
+        command.env(name, folder);
+    }
+}
+
+/// Names the `mcp.json` and the `isolet.toml` of `folder` on the command line, if the command takes
+/// them and does not name others: isolet does not use files that it finds without trust.
+pub fn name_configurations(command: &mut Command, folder: &Path) {
+    if command.get_program() != std::ffi::OsStr::new(ISOLET) {
+        return;
+    }
+    let words: Vec<String> = command.get_args().map(|word| word.to_string_lossy().into_owned()).collect();
+    let verb: Vec<&str> = words.iter().take(2).map(String::as_str).collect();
+    let takes_them = matches!(
+        verb.as_slice(),
+        ["run" | "call" | "servers" | "serve" | "types" | "search" | "mcp" | "lock" | "dev", ..]
+            | ["auth", "login" | "logout"]
+    );
+    if !takes_them || words.iter().any(|word| word.starts_with("--tools-file")) {
+        return;
+    }
+    for (option, file) in [("--mcp-config", "./mcp.json"), ("--config", "./isolet.toml")] {
+        let is_named = words.iter().any(|word| word.split('=').next() == Some(option));
+        if !is_named && folder.join(file).exists() {
+            command.args([option, file]);
+        }
     }
 }
 
@@ -74,37 +103,55 @@ pub struct Invocation {
     command: Command,
     stdin: Vec<u8>,
     folder: Option<PathBuf>,
-    patience: Duration,
+    finds: bool,
+    timeout: Duration,
 }
 
 impl Invocation {
-    /// Runs in this directory.
+    /// Runs in this directory; the configurations in it are named on the command line.
     pub fn within(mut self, folder: impl AsRef<Path>) -> Self {
         self.folder = Some(folder.as_ref().to_owned());
         self
     }
 
-    /// Gets this on standard input; else nothing.
+    /// Leaves out the names of configurations: the command has to find them.
+    pub fn finds(mut self) -> Self {
+        self.finds = true;
+        self
+    }
+
+    /// Uses the developer's own home, where package managers keep their caches and settings.
+    pub fn at_home(mut self) -> Self {
+        for (name, _) in home::variables() {
+            match std::env::var_os(name) {
+                Some(value) => self.command.env(name, value),
+                None => self.command.env_remove(name),
+            };
+        }
+        self
+    }
+
+    /// Sets the standard input, which is empty by default.
     pub fn stdin(mut self, bytes: impl Into<Vec<u8>>) -> Self {
         self.stdin = bytes.into();
         self
     }
 
-    /// Further arguments.
+    /// Adds arguments.
     pub fn args(mut self, args: &[&str]) -> Self {
         self.command.args(args);
         self
     }
 
-    /// A variable in its environment.
+    /// Sets a variable of its environment.
     pub fn env(mut self, name: &str, value: impl AsRef<std::ffi::OsStr>) -> Self {
         self.command.env(name, value);
         self
     }
 
-    /// May take this long.
-    pub fn patience(mut self, patience: Duration) -> Self {
-        self.patience = patience;
+    /// Sets the time that it may take.
+    pub fn timeout(mut self, timeout: Duration) -> Self {
+        self.timeout = timeout;
         self
     }
 
@@ -113,6 +160,9 @@ impl Invocation {
     pub fn output(mut self) -> Output {
         let empty = tempfile::tempdir().expect("a temporary directory");
         let folder = self.folder.take().unwrap_or_else(|| empty.path().to_owned());
+        if !self.finds {
+            name_configurations(&mut self.command, &folder);
+        }
         let shown = format!("{:?}", self.command);
         let started = Instant::now();
         let mut child = self
@@ -125,19 +175,19 @@ impl Invocation {
             .unwrap_or_else(|error| panic!("{shown}: {error}"));
         let mut stdin = child.stdin.take().expect("piped");
         let given = std::mem::take(&mut self.stdin);
-        // A program that does not read its input is no failure of the test.
+        // A program may end without reading its input.
         thread::spawn(move || drop(stdin.write_all(&given)));
         let stdout = collect(child.stdout.take().expect("piped"));
         let stderr = collect(child.stderr.take().expect("piped"));
         let pid = Pid::from_child(&child);
         let (sender, ended) = channel();
         thread::spawn(move || sender.send(child.wait()));
-        let status = match ended.recv_timeout(self.patience) {
+        let status = match ended.recv_timeout(self.timeout) {
             Ok(status) => status.expect("a child that can be waited for"),
             Err(_) => {
                 let _ = kill_process(pid, Signal::KILL);
                 let output = (gather(&stdout).0, gather(&stderr).0);
-                panic!("{shown} did not end within {:?}\n{}\n{}", self.patience, output.0, output.1);
+                panic!("{shown} did not end within {:?}\n{}\n{}", self.timeout, output.0, output.1);
             }
         };
         let took = started.elapsed();
@@ -162,10 +212,10 @@ fn collect(mut stream: impl Read + Send + 'static) -> Receiver<Vec<u8>> {
     pieces
 }
 
-/// All that was read, and whether the stream has ended.
+/// Returns all that was read, and whether the stream has ended.
 fn gather(pieces: &Receiver<Vec<u8>>) -> (String, bool) {
     use std::sync::mpsc::RecvTimeoutError;
-    let deadline = Instant::now() + LEFTOVERS;
+    let deadline = Instant::now() + PIPE_CLOSE_TIMEOUT;
     let mut bytes = Vec::new();
     let ended = loop {
         match pieces.recv_timeout(deadline.saturating_duration_since(Instant::now())) {

@@ -1,66 +1,64 @@
-//! One command that goes on: `isolet serve`, `isolet dev`, `isolet demo-mcp --http`.
+//! A command that keeps running: `isolet serve`, `isolet dev`, `isolet demo-mcp --http`.
 
 use std::io::{BufRead as _, BufReader};
 use std::net::SocketAddr;
 use std::path::Path;
 use std::process::{Child, ChildStderr, Command, ExitStatus, Stdio};
-use std::sync::{Arc, Condvar, Mutex, PoisonError};
+use std::sync::Arc;
 use std::thread;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
+use parking_lot::{Condvar, Mutex};
 use rustix::process::{Pid, Signal, kill_process};
 use serde_json::{Value, json};
 
 use super::http::{Answer, Connection, Request};
 use super::processes::{self, Process};
-use super::{Folder, ISOLET, PATIENCE, command, eventually};
+use super::{Folder, ISOLET, WAIT_TIMEOUT, command, eventually};
 
-/// A running `isolet`. It is killed when it is dropped; when the test fails, what it said is shown.
+/// A running `isolet`. It is killed when it is dropped; when the test fails, its standard error is
+/// printed.
 pub struct Daemon {
     child: Child,
     address: SocketAddr,
-    said: Arc<Said>,
-    /// Kept for as long as the program works in it.
+    stderr: Arc<StderrLog>,
+    /// The folder that it works in, kept until it is dropped.
     folder: Option<Folder>,
 }
 
-/// Everything on standard error until now.
+/// Its standard error until now.
 #[derive(Default)]
-struct Said {
+struct StderrLog {
     text: Mutex<String>,
     more: Condvar,
 }
 
-impl Said {
+impl StderrLog {
     fn listen(self: &Arc<Self>, stderr: ChildStderr) {
-        let said = self.clone();
+        let log = self.clone();
         thread::spawn(move || {
             let mut reader = BufReader::new(stderr);
             let mut line = Vec::new();
             while let Ok(1..) = reader.read_until(b'\n', &mut line) {
-                said.text().push_str(&String::from_utf8_lossy(&line));
-                said.more.notify_all();
+                log.text.lock().push_str(&String::from_utf8_lossy(&line));
+                log.more.notify_all();
                 line.clear();
             }
         });
     }
 
-    fn text(&self) -> std::sync::MutexGuard<'_, String> {
-        self.text.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    /// Waits until `find` finds something in all that was said.
+    /// Waits until `find` finds something in the output.
     #[track_caller]
     fn wait<T>(&self, what: &str, find: impl Fn(&str) -> Option<T>) -> T {
-        let deadline = Instant::now() + PATIENCE;
-        let mut text = self.text();
+        let deadline = Instant::now() + WAIT_TIMEOUT;
+        let mut text = self.text.lock();
         loop {
             if let Some(found) = find(&text) {
                 return found;
             }
             let left = deadline.saturating_duration_since(Instant::now());
-            assert!(!left.is_zero(), "{what} was not said within {PATIENCE:?}, but:\n{text}");
-            text = self.more.wait_timeout(text, left).unwrap_or_else(PoisonError::into_inner).0;
+            assert!(!left.is_zero(), "{what} was not printed within {WAIT_TIMEOUT:?}, but:\n{text}");
+            self.more.wait_for(&mut text, left);
         }
     }
 }
@@ -75,26 +73,32 @@ impl Daemon {
     /// `isolet serve` with these MCP servers, as in `mcpServers`.
     #[track_caller]
     pub fn serve_with(servers: Value) -> Self {
-        let folder = Folder::new();
-        folder.mcp_json(servers);
-        Self::serve_in(folder, &[])
+        Self::serve_in(Folder::with_servers(servers), &[])
     }
 
-    /// `isolet serve` in a folder, which is where it finds its `mcp.json`.
+    /// `isolet serve` in a folder, with the configurations in it and `--no-token`.
     #[track_caller]
     pub fn serve_in(folder: Folder, args: &[&str]) -> Self {
+        Self::serve_as(folder, &[&["--listen", "127.0.0.1:0", "--no-token"], args].concat(), &[])
+    }
+
+    /// `isolet serve` in a folder, with the configurations in it and only these arguments and
+    /// variables.
+    #[track_caller]
+    pub fn serve_as(folder: Folder, args: &[&str], variables: &[(&str, &str)]) -> Self {
         let mut command = Command::new(ISOLET);
-        command.args(["serve", "--listen", "127.0.0.1:0"]).args(args);
-        let mut daemon = Self::start(command, folder.path());
+        command.arg("serve").args(args);
+        let mut daemon = Self::start_with(command, folder.path(), variables);
         daemon.folder = Some(folder);
         daemon
     }
 
-    /// `isolet dev` of the project in `folder`.
+    /// `isolet dev` of a project's folder, or of an entry module.
     #[track_caller]
-    pub fn dev(folder: &Path, args: &[&str]) -> Self {
+    pub fn dev(project: &Path, args: &[&str]) -> Self {
         let mut command = Command::new(ISOLET);
-        command.arg("dev").arg(folder).args(["--listen", "127.0.0.1:0"]).args(args);
+        command.arg("dev").arg(project).args(["--listen", "127.0.0.1:0"]).args(args);
+        let folder = if project.is_file() { project.parent().expect("a folder") } else { project };
         Self::start(command, folder)
     }
 
@@ -106,10 +110,18 @@ impl Daemon {
         Self::start(command, &std::env::temp_dir())
     }
 
-    /// Starts `command` and waits until it says where it listens.
+    /// Starts `command` and waits until it prints its address.
     #[track_caller]
-    fn start(mut command: Command, folder: &Path) -> Self {
+    pub fn start(command: Command, folder: &Path) -> Self {
+        Self::start_with(command, folder, &[])
+    }
+
+    /// The same with variables in its environment.
+    #[track_caller]
+    fn start_with(mut command: Command, folder: &Path, variables: &[(&str, &str)]) -> Self {
         command::clean(&mut command);
+        command.envs(variables.iter().copied());
+        command::name_configurations(&mut command, folder);
         let mut child = command
             .current_dir(folder)
             .stdin(Stdio::null())
@@ -117,16 +129,16 @@ impl Daemon {
             .stderr(Stdio::piped())
             .spawn()
             .unwrap_or_else(|error| panic!("{command:?}: {error}"));
-        let said = Arc::new(Said::default());
-        said.listen(child.stderr.take().expect("piped"));
+        let stderr = Arc::new(StderrLog::default());
+        stderr.listen(child.stderr.take().expect("piped"));
         let unused = SocketAddr::from(([127, 0, 0, 1], 0));
         // From here on a panic kills the child.
-        let mut daemon = Self { child, address: unused, said, folder: None };
-        daemon.address = daemon.said.wait("an address", address);
+        let mut daemon = Self { child, address: unused, stderr, folder: None };
+        daemon.address = daemon.stderr.wait("an address", address);
         daemon
     }
 
-    /// Where it listens.
+    /// The address that it listens on.
     pub fn address(&self) -> SocketAddr {
         self.address
     }
@@ -136,20 +148,20 @@ impl Daemon {
         self.folder.as_ref().expect("started in a folder of its own")
     }
 
-    /// Its process.
+    /// Its process id.
     pub fn pid(&self) -> Pid {
         Pid::from_child(&self.child)
     }
 
-    /// Everything on standard error until now.
-    pub fn said(&self) -> String {
-        self.said.text().clone()
+    /// Its standard error until now.
+    pub fn stderr(&self) -> String {
+        self.stderr.text.lock().clone()
     }
 
-    /// Waits until it has said all of `parts`, in any order.
+    /// Waits until its standard error contains all of `parts`, in any order.
     #[track_caller]
-    pub fn wait_for_words(&self, parts: &[&str]) {
-        self.said
+    pub fn wait_for_stderr(&self, parts: &[&str]) {
+        self.stderr
             .wait(&format!("{parts:?}"), |text| parts.iter().all(|part| text.contains(part)).then_some(()));
     }
 
@@ -159,21 +171,21 @@ impl Daemon {
         Process::read(self.pid().as_raw_nonzero().get()).expect("it is alive")
     }
 
-    /// The processes that can run scripts: zygotes, and their copies that wait for a run or are at one.
-    pub fn runners(&self) -> Vec<Process> {
-        let mut runners = self.descendants();
-        runners.retain(|process| process.command.starts_with(&format!("{ISOLET} runner")));
-        runners
+    /// Its zygotes and their runners.
+    pub fn script_processes(&self) -> Vec<Process> {
+        let mut processes = self.descendants();
+        processes.retain(|process| process.command.starts_with(&format!("{ISOLET} zygote")));
+        processes
     }
 
-    /// The processes of which every run gets a copy.
+    /// Its zygotes.
     pub fn zygotes(&self) -> Vec<Process> {
-        let mut zygotes = self.runners();
+        let mut zygotes = self.script_processes();
         zygotes.retain(|process| process.parent == self.pid().as_raw_nonzero().get());
         zygotes
     }
 
-    /// Every process below it.
+    /// All processes below it.
     pub fn descendants(&self) -> Vec<Process> {
         processes::descendants(self.pid())
     }
@@ -193,23 +205,23 @@ impl Daemon {
         self.send(Request::get(path)).await
     }
 
-    /// Runs a script; gives the whole report.
+    /// Runs a script and returns the report.
     pub async fn run(&self, code: &str) -> Value {
         self.run_with(json!({ "code": code })).await
     }
 
-    /// `POST /v1/run` with this document, which must become a run; gives the whole report.
+    /// Sends `POST /v1/run` with this body, which must become a run, and returns the report.
     pub async fn run_with(&self, body: Value) -> Value {
         self.send(Request::run(&body)).await.expect(200).json()
     }
 
-    /// Fails unless a script runs as it should.
+    /// Fails unless a script runs.
     pub async fn assert_works(&self) {
         let report = self.run("return 6 * 7").await;
         assert_eq!(*super::result(&report), 42, "the next run must work");
     }
 
-    /// What `/v1/servers` says of one server.
+    /// The entry of one server in `/v1/servers`.
     pub async fn server(&self, name: &str) -> Value {
         let all = self.get("/v1/servers").await.expect(200).json();
         let servers = all["servers"].as_array().unwrap_or_else(|| panic!("{all:#}"));
@@ -217,7 +229,7 @@ impl Daemon {
         found.unwrap_or_else(|| panic!("{name} is not in {all:#}")).clone()
     }
 
-    /// Waits until a server is in this state; gives what `/v1/servers` says of it then.
+    /// Waits until a server is in this state; returns its entry in `/v1/servers`.
     pub async fn server_in(&self, name: &str, state: &str) -> Value {
         eventually(&format!("{name} becomes {state}"), || async {
             let server = self.server(name).await;
@@ -226,13 +238,13 @@ impl Daemon {
         .await
     }
 
-    /// The same daemon once it is ready.
+    /// Waits until it is ready and returns itself.
     pub async fn await_ready(self) -> Self {
         self.ready().await;
         self
     }
 
-    /// Waits until it is ready: every server has answered or failed.
+    /// Waits until it is ready: every server has started or failed.
     pub async fn ready(&self) {
         eventually("/readyz", || async { (self.get("/readyz").await.status == 200).then_some(()) }).await;
     }
@@ -253,24 +265,25 @@ impl Daemon {
         .await;
     }
 
-    /// Sends a signal and waits for the end.
+    /// Waits until a metric has this value or a higher one.
+    pub async fn metric_reaches(&self, name: &str, wanted: f64) {
+        eventually(&format!("{name} reaches {wanted}"), || async {
+            (self.metric(name).await >= wanted).then_some(())
+        })
+        .await;
+    }
+
+    /// Sends a signal and waits for the exit.
     #[track_caller]
     pub fn end(&mut self, signal: Signal) -> ExitStatus {
         kill_process(self.pid(), signal).expect("it is our child");
         self.ended()
     }
 
-    /// Waits for the end.
+    /// Waits for the exit.
     #[track_caller]
     pub fn ended(&mut self) -> ExitStatus {
-        let deadline = Instant::now() + PATIENCE;
-        loop {
-            if let Some(status) = self.child.try_wait().expect("a child that can be waited for") {
-                return status;
-            }
-            assert!(Instant::now() < deadline, "it did not end within {PATIENCE:?}");
-            thread::sleep(Duration::from_millis(5));
-        }
+        processes::wait_for_exit(&mut self.child)
     }
 }
 
@@ -279,14 +292,21 @@ impl Drop for Daemon {
         let _ = self.child.kill();
         let _ = self.child.wait();
         if thread::panicking() {
-            eprintln!("--- isolet said\n{}", self.said());
+            eprintln!("--- standard error of isolet\n{}", self.stderr());
         }
     }
 }
 
-/// The address in `… http://127.0.0.1:PORT…`, once its line is whole.
-fn address(said: &str) -> Option<SocketAddr> {
-    let (_, rest) = said.split_once(" on http://")?;
-    let (line, _) = rest.split_once('\n')?;
-    line.split('/').next()?.trim().parse().ok()
+/// Finds the address in `… http://127.0.0.1:PORT…`, once the line is complete. For a UNIX socket it
+/// is an unused address.
+fn address(output: &str) -> Option<SocketAddr> {
+    let whole = &output[..=output.rfind('\n')?];
+    if whole.contains(" listens on unix:") {
+        return Some(([127, 0, 0, 1], 0).into());
+    }
+    let (_, rest) = whole.split_once(" on http://")?;
+    // A path may follow, or the rest of a JSON document.
+    let address: SocketAddr = rest.lines().next()?.split(['/', '"']).next()?.trim().parse().ok()?;
+    // For "all addresses" it is the loopback address.
+    Some(if address.ip().is_unspecified() { ([127, 0, 0, 1], address.port()).into() } else { address })
 }

@@ -10,25 +10,31 @@ use super::bounded;
 /// One event.
 #[derive(Debug, Clone)]
 pub struct Event {
-    /// After `event:`.
+    /// The name after `event:`.
     pub name: String,
-    /// After `data:`, which is JSON here.
+    /// The JSON after `data:`.
     pub data: Value,
 }
 
 /// A stream of events.
 pub struct Events {
+    /// The id of their run.
+    pub id: String,
     body: Incoming,
     text: BytesMut,
 }
 
 impl Events {
-    /// Reads from `body`.
-    pub fn new(body: Incoming) -> Self {
-        Self { body, text: BytesMut::new() }
+    /// Reads events from `body`, whose first one has the run's id.
+    pub async fn of_run(body: Incoming) -> Self {
+        let mut events = Self { id: String::new(), body, text: BytesMut::new() };
+        let start = events.next().await.expect("a first event");
+        assert_eq!(start.name, "start", "{start:?}");
+        events.id = super::text(&start.data["id"]).to_owned();
+        events
     }
 
-    /// The next event; `None` at the end of the stream. Comments are passed over.
+    /// Returns the next event, or `None` at the end of the stream. Comments are skipped.
     pub async fn next(&mut self) -> Option<Event> {
         loop {
             if let Some(end) = self.text.windows(2).position(|pair| pair == b"\n\n") {
@@ -51,7 +57,7 @@ impl Events {
         }
     }
 
-    /// All events to the end of the stream.
+    /// Returns all events to the end of the stream.
     pub async fn rest(&mut self) -> Vec<Event> {
         let mut events = Vec::new();
         while let Some(event) = self.next().await {
@@ -64,7 +70,7 @@ impl Events {
 fn parse(block: &str) -> Option<Event> {
     let (mut name, mut data) = (None, None);
     for line in block.lines().filter(|line| !line.is_empty() && !line.starts_with(':')) {
-        let (field, value) = line.split_once(':').unwrap_or_else(|| panic!("{line:?} is no field"));
+        let (field, value) = line.split_once(':').unwrap_or_else(|| panic!("{line:?} is not a field"));
         let value = value.strip_prefix(' ').unwrap_or(value).to_owned();
         let slot = match field {
             "event" => &mut name,

@@ -4,21 +4,29 @@ use std::path::{Path, PathBuf};
 
 use serde_json::{Value, json};
 
-/// A directory that is gone when this is dropped.
+/// A directory that is removed when this is dropped.
 pub struct Folder(tempfile::TempDir);
 
 impl Folder {
-    /// An empty one. Its name is in no other path, so processes can be found by it.
+    /// Makes an empty directory. Its name is in no other path, so that processes can be found by
+    /// it.
     pub fn new() -> Self {
         Self(tempfile::Builder::new().prefix("isolet-e2e-").tempdir().expect("a temporary directory"))
     }
 
-    /// Where it is.
+    /// Makes a directory with an `mcp.json` of these servers.
+    pub fn with_servers(servers: Value) -> Self {
+        let folder = Self::new();
+        folder.mcp_json(servers);
+        folder
+    }
+
+    /// Its path.
     pub fn path(&self) -> &Path {
         self.0.path()
     }
 
-    /// Where it is, as text.
+    /// Its path as text.
     pub fn text(&self) -> &str {
         self.path().to_str().expect("a path in UTF-8")
     }
@@ -43,7 +51,7 @@ impl Folder {
         std::fs::read_to_string(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
     }
 
-    /// Writes an `mcp.json` with these servers; gives its path.
+    /// Writes an `mcp.json` with these servers and returns its path.
     pub fn mcp_json(&self, servers: Value) -> PathBuf {
         self.write("mcp.json", format!("{:#}", json!({ "mcpServers": servers })))
     }

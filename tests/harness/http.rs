@@ -1,4 +1,4 @@
-//! An HTTP client that also says odd things.
+//! An HTTP client that can also send invalid requests.
 
 use std::convert::Infallible;
 use std::net::SocketAddr;
@@ -27,7 +27,7 @@ pub struct Request {
 }
 
 impl Request {
-    /// Any method, without a body.
+    /// A request of any method, without a body.
     pub fn new(method: Method, path: &str) -> Self {
         let builder = http::Request::builder().method(method).uri(path);
         Self { builder, body: Full::default().boxed() }
@@ -48,19 +48,19 @@ impl Request {
         Self::post("/v1/run", "application/json", body.to_string())
     }
 
-    /// The same with a header.
+    /// Adds a header.
     pub fn header(mut self, name: &str, value: &str) -> Self {
         self.builder = self.builder.header(name, value);
         self
     }
 
-    /// The same with a body whose length is announced.
+    /// Sets a body with a `Content-Length`.
     pub fn body(mut self, body: impl Into<Bytes>) -> Self {
         self.body = Full::new(body.into()).boxed();
         self
     }
 
-    /// The same with a body of `count` times `piece`, in chunks: its length is not announced.
+    /// Sets a body of `count` times `piece`, in chunks, without a `Content-Length`.
     pub fn chunks(mut self, piece: Bytes, count: usize) -> Self {
         let pieces = std::iter::repeat_n(piece, count).map(|piece| Ok::<_, Infallible>(Frame::data(piece)));
         self.body = StreamBody::new(futures_util::stream::iter(pieces)).boxed();
@@ -87,7 +87,7 @@ impl Answer {
         self
     }
 
-    /// A header's text; empty if there is none.
+    /// A header's text; empty if it is absent.
     pub fn header(&self, name: &str) -> &str {
         self.headers.get(name).map_or("", |value| value.to_str().expect("a header in ASCII"))
     }
@@ -98,7 +98,7 @@ impl Answer {
         String::from_utf8(self.body.to_vec()).expect("a body in UTF-8")
     }
 
-    /// The body as JSON, which the headers must say it is.
+    /// The body as JSON; the headers must declare it.
     #[track_caller]
     pub fn json(&self) -> Value {
         assert_eq!(self.header("content-type"), "application/json");
@@ -165,18 +165,21 @@ impl Connection {
         Answer { status: head.status.as_u16(), headers: head.headers, body }
     }
 
-    /// Sends `POST /v1/run` for events.
+    /// Sends `POST /v1/run` and reads the answer as events.
     pub async fn events(&mut self, body: &Value) -> Events {
         let request = Request::run(body).header("accept", "text/event-stream");
         let (head, body) = self.begin(request).await.into_parts();
         assert_eq!(head.status, 200, "{head:?}");
         assert_eq!(head.headers["content-type"], "text/event-stream");
-        Events::new(body)
+        let id = head.headers["isolet-run-id"].clone();
+        let events = Events::of_run(body).await;
+        assert_eq!(id, events.id);
+        events
     }
 }
 
-/// Sends a request, on a connection of its own, to a server that may end at any moment. `None` if the connection was refused
-/// or closed before a whole answer had come.
+/// Sends a request, on a connection of its own, to a server that may end at any moment. Returns
+/// `None` if the connection was refused or closed before a whole answer had arrived.
 pub async fn attempt(address: SocketAddr, request: Request) -> Option<Answer> {
     bounded("an answer or the end of the connection", async {
         let socket = TcpStream::connect(address).await.ok()?;
@@ -191,11 +194,25 @@ pub async fn attempt(address: SocketAddr, request: Request) -> Option<Answer> {
     .await
 }
 
-/// Sends bytes as they are and reads to the end of the connection.
+/// Sends bytes that ask for one answer and for the connection's end, and reads until then.
+pub async fn exchange(address: SocketAddr, bytes: &[u8]) -> String {
+    read_answer(send_bytes(address, bytes).await).await
+}
+
+/// Sends bytes as they are, closes the sending direction, and reads to the end of the connection.
 pub async fn raw(address: SocketAddr, bytes: &[u8]) -> String {
+    let mut socket = send_bytes(address, bytes).await;
+    socket.shutdown().await.expect("a connection that can be closed");
+    read_answer(socket).await
+}
+
+async fn send_bytes(address: SocketAddr, bytes: &[u8]) -> TcpStream {
     let mut socket = bounded("a connection", TcpStream::connect(address)).await.expect("it listens");
     socket.write_all(bytes).await.expect("it reads");
-    socket.shutdown().await.expect("a connection that can be closed");
+    socket
+}
+
+async fn read_answer(mut socket: TcpStream) -> String {
     let mut answer = Vec::new();
     bounded("an answer", socket.read_to_end(&mut answer)).await.expect("it answers");
     String::from_utf8_lossy(&answer).into_owned()

@@ -1,4 +1,5 @@
-//! MCP clients made by hand, for what no library would send: JSON lines to `isolet mcp`, single requests to `/mcp`.
+//! Hand-made MCP clients, for messages that no library would send: JSON lines to `isolet mcp`,
+//! single requests to `/mcp`.
 
 use std::collections::VecDeque;
 use std::io::{BufRead as _, BufReader, Write as _};
@@ -11,34 +12,41 @@ use std::time::{Duration, Instant};
 use serde_json::{Value, json};
 
 use super::http::{Answer, Request};
-use super::{Daemon, ISOLET, PATIENCE, command};
+use super::{Daemon, ISOLET, WAIT_TIMEOUT, command, processes};
 
-/// The revision with sessions that clients speak most.
+/// The revision with sessions that most clients speak.
 pub const LEGACY: &str = "2025-11-25";
 
 /// The revision without sessions.
 pub const MODERN: &str = "2026-07-28";
 
-/// `isolet mcp`, and what it says.
+/// A running `isolet mcp` and its messages.
 pub struct Client {
     child: Child,
     stdin: Option<ChildStdin>,
     lines: Receiver<Value>,
-    /// What came while something else was waited for.
+    /// Messages that arrived while another was waited for.
     early: VecDeque<Value>,
     last: u64,
-    /// What every request carries as `_meta`.
+    /// The `_meta` of every request.
     meta: Value,
 }
 
 impl Client {
-    /// Starts it in `folder`.
+    /// Starts it in `folder`, with the configurations in it.
     #[track_caller]
     pub fn start(folder: &Path, args: &[&str]) -> Self {
+        Self::start_with_stderr(folder, args, Stdio::inherit())
+    }
+
+    /// Starts it in `folder` with this as its standard error.
+    #[track_caller]
+    pub fn start_with_stderr(folder: &Path, args: &[&str], stderr: impl Into<Stdio>) -> Self {
         let mut command = Command::new(ISOLET);
         command::clean(&mut command);
         command.arg("mcp").args(args).current_dir(folder).stdin(Stdio::piped()).stdout(Stdio::piped());
-        let mut child = command.spawn().unwrap_or_else(|error| panic!("{command:?}: {error}"));
+        command::name_configurations(&mut command, folder);
+        let mut child = command.stderr(stderr).spawn().unwrap_or_else(|error| panic!("{command:?}: {error}"));
         let (sender, lines) = channel();
         let stdout = BufReader::new(child.stdout.take().expect("piped"));
         thread::spawn(move || {
@@ -76,7 +84,7 @@ impl Client {
         client
     }
 
-    /// The process.
+    /// Its process id.
     pub fn pid(&self) -> u32 {
         self.child.id()
     }
@@ -88,7 +96,7 @@ impl Client {
         stdin.write_all(format!("{message}\n").as_bytes()).expect("it reads");
     }
 
-    /// Sends a request and does not wait; gives its id.
+    /// Sends a request without waiting and returns its id.
     #[track_caller]
     pub fn begin(&mut self, method: &str, mut params: Value) -> u64 {
         self.last += 1;
@@ -107,6 +115,18 @@ impl Client {
         self.answer(id)
     }
 
+    /// Sends a request whose parameters are this text, and waits for the answer.
+    #[track_caller]
+    pub fn request_text(&mut self, method: &str, params: &str) -> Value {
+        self.last += 1;
+        let line = format!(
+            "{{\"jsonrpc\":\"2.0\",\"id\":{},\"method\":\"{method}\",\"params\":{params}}}\n",
+            self.last
+        );
+        self.stdin.as_mut().expect("not closed yet").write_all(line.as_bytes()).expect("it reads");
+        self.answer(self.last)
+    }
+
     /// Waits for the answer to a request.
     #[track_caller]
     pub fn answer(&mut self, id: u64) -> Value {
@@ -121,7 +141,7 @@ impl Client {
         if let Some(at) = self.early.iter().position(&wanted) {
             return self.early.remove(at).expect("just found");
         }
-        let deadline = Instant::now() + PATIENCE;
+        let deadline = Instant::now() + WAIT_TIMEOUT;
         loop {
             match self.lines.recv_timeout(deadline.saturating_duration_since(Instant::now())) {
                 Ok(message) if wanted(&message) => return message,
@@ -131,7 +151,7 @@ impl Client {
         }
     }
 
-    /// Messages of this method that have come until now.
+    /// Returns the messages of this method that have arrived.
     pub fn heard(&mut self, method: &str) -> Vec<Value> {
         while let Ok(message) = self.lines.recv_timeout(Duration::ZERO) {
             self.early.push_back(message);
@@ -139,32 +159,51 @@ impl Client {
         self.early.iter().filter(|message| message["method"] == method).cloned().collect()
     }
 
-    /// Calls a tool; gives the result.
+    /// Closes its input and waits for its end; returns its messages since then.
+    pub fn close_and_listen(mut self) -> Vec<Value> {
+        while self.lines.recv_timeout(Duration::ZERO).is_ok() {}
+        drop(self.stdin.take());
+        let mut messages = Vec::new();
+        while let Ok(message) = self.lines.recv_timeout(WAIT_TIMEOUT) {
+            messages.push(message);
+        }
+        messages
+    }
+
+    /// Calls a tool and returns the result.
     #[track_caller]
     pub fn call(&mut self, tool: &str, arguments: Value) -> Value {
         let answer = self.request("tools/call", json!({ "name": tool, "arguments": arguments }));
         answer.get("result").unwrap_or_else(|| panic!("{tool}: {answer:#}")).clone()
     }
 
-    /// The tools, by name.
+    /// Returns the tools when no server is starting any more, or after five seconds.
     #[track_caller]
     pub fn tools(&mut self) -> Vec<Value> {
+        let began = Instant::now();
+        loop {
+            let tools = self.tools_now();
+            let starting =
+                |tool: &Value| tool["description"].as_str().is_some_and(|text| text.contains("(starting)"));
+            if began.elapsed() > Duration::from_secs(5) || !tools.iter().any(starting) {
+                return tools;
+            }
+            thread::sleep(Duration::from_millis(20));
+        }
+    }
+
+    /// Returns the tools as they are listed at once.
+    #[track_caller]
+    pub fn tools_now(&mut self) -> Vec<Value> {
         let answer = self.request("tools/list", json!({}));
         answer["result"]["tools"].as_array().unwrap_or_else(|| panic!("{answer:#}")).clone()
     }
 
-    /// Closes its input and waits for its end.
+    /// Closes its input and waits for the exit.
     #[track_caller]
     pub fn close(&mut self) -> ExitStatus {
         self.stdin = None;
-        let deadline = Instant::now() + PATIENCE;
-        loop {
-            if let Some(status) = self.child.try_wait().expect("a child that can be waited for") {
-                return status;
-            }
-            assert!(Instant::now() < deadline, "it did not end within {PATIENCE:?}");
-            thread::sleep(Duration::from_millis(5));
-        }
+        processes::wait_for_exit(&mut self.child)
     }
 }
 
@@ -175,7 +214,7 @@ impl Drop for Client {
     }
 }
 
-/// The text of a tool's result, which must be all there is.
+/// The text of a tool's result, which must be its only content.
 #[track_caller]
 pub fn text(result: &Value) -> &str {
     assert_eq!(result["content"].as_array().map(Vec::len), Some(1), "{result:#}");
@@ -187,7 +226,7 @@ pub fn initialize(revision: &str) -> Value {
     json!({ "protocolVersion": revision, "capabilities": {}, "clientInfo": { "name": "test", "version": "1" } })
 }
 
-/// What a request of the newer revision carries.
+/// The `_meta` of requests of the newer revision.
 pub fn modern_meta() -> Value {
     json!({
         "io.modelcontextprotocol/protocolVersion": MODERN,
@@ -223,7 +262,7 @@ pub struct Session<'a> {
 }
 
 impl<'a> Session<'a> {
-    /// Opens one.
+    /// Opens a session.
     pub async fn open(server: &'a Daemon) -> Self {
         let hello =
             json!({ "jsonrpc": "2.0", "id": 0, "method": "initialize", "params": initialize(LEGACY) });
@@ -236,12 +275,12 @@ impl<'a> Session<'a> {
         session
     }
 
-    /// The request as one of this session.
+    /// Adds the session's headers to the request.
     pub fn within(&self, request: Request) -> Request {
         request.header("mcp-session-id", &self.id).header("mcp-protocol-version", LEGACY)
     }
 
-    /// A request and its answer.
+    /// Sends a request and returns its answer.
     pub async fn request(&self, method: &str, params: Value) -> Value {
         let message = json!({ "jsonrpc": "2.0", "id": 1, "method": method, "params": params });
         let answer = self.server.send(self.within(post(&message))).await.expect(200);
@@ -249,7 +288,7 @@ impl<'a> Session<'a> {
     }
 }
 
-/// The last message of an answer, be it a document or a stream of events.
+/// The last message of an answer, which is a document or a stream of events.
 #[track_caller]
 pub fn last_message(answer: &Answer) -> Value {
     messages(answer).pop().unwrap_or_else(|| panic!("no message in {answer:?}"))

@@ -1,31 +1,38 @@
-//! What the end-to-end tests share: they drive the built binary `isolet` from outside, over sockets and pipes.
+//! Shared by the end-to-end tests, which drive the built binary `isolet` from outside, over sockets
+//! and pipes.
 //!
-//! | module | idea |
+//! | module | contents |
 //! |---|---|
-//! | [`command`] | one command with a beginning and an end: its output and exit code |
-//! | [`daemon`] | one command that goes on: `serve`, `dev`, `demo-mcp --http` |
-//! | [`http`] | an HTTP client that also says odd things |
+//! | [`command`] | a command that runs to its end: output and exit code |
+//! | [`confined`] | programs to which system calls are refused |
+//! | [`daemon`] | a command that keeps running: `serve`, `dev`, `demo-mcp --http` |
+//! | [`http`] | an HTTP client that can send invalid requests |
 //! | [`events`] | server-sent events |
 //! | [`folder`] | a directory for one test, with the `mcp.json` in it |
-//! | [`odd`] | an MCP server that misbehaves as it is told |
-//! | [`mcp`] | MCP clients made by hand |
-//! | [`npm`] | real MCP servers from npm, installed once |
-//! | [`pypi`] | real MCP servers from PyPI, installed once |
-//! | [`processes`] | who is alive, from `/proc` |
+//! | [`home`] | a home for the commands of one test process |
+//! | [`fake_server`] | an MCP server that misbehaves in chosen ways |
+//! | [`mcp`] | hand-made MCP clients |
+//! | [`model`] | a language model that follows a script |
+//! | [`packages`] | packages that are installed once for all tests |
+//! | [`npm`], [`pypi`] | the packages: real MCP servers, clients and SDKs |
+//! | [`processes`] | processes, from `/proc` |
 //!
-//! Nothing here waits for ever: every wait ends after [`PATIENCE`] at the latest, kills what it waited for and fails the
-//! test with what was said until then.
-
-#![allow(dead_code, unused_imports, reason = "every test binary compiles all of this and uses a part")]
+//! Every wait ends after [`WAIT_TIMEOUT`] at the latest, kills the process that it waited for, and
+//! fails the test with the output until then.
 
 pub mod command;
+#[cfg(target_os = "linux")]
+pub mod confined;
 pub mod daemon;
 pub mod events;
+pub mod fake_server;
 pub mod folder;
+pub mod home;
 pub mod http;
 pub mod mcp;
+pub mod model;
 pub mod npm;
-pub mod odd;
+pub mod packages;
 pub mod processes;
 pub mod pypi;
 
@@ -38,9 +45,10 @@ pub use daemon::Daemon;
 pub use folder::Folder;
 pub use serde_json::{Value, json};
 
-/// The longest wait for anything. Things take milliseconds here; two slow cores that compile something else at the same
-/// time make seconds of them. It is longer than the longest run, so that a run's own limit speaks first.
-pub const PATIENCE: Duration = Duration::from_secs(90);
+/// The longest wait for anything. Operations take milliseconds, or seconds on two cores that
+/// compile something at the same time. It is longer than the longest run, so that a run's own limit
+/// is reached first.
+pub const WAIT_TIMEOUT: Duration = Duration::from_secs(90);
 
 /// The program under test.
 pub const ISOLET: &str = env!("CARGO_BIN_EXE_isolet");
@@ -50,15 +58,15 @@ pub fn repository() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("the crate lies in the repository").to_owned()
 }
 
-/// Waits for `what`, but not for ever.
+/// Waits for `wait`, at most [`WAIT_TIMEOUT`].
 pub async fn bounded<T>(what: &str, wait: impl Future<Output = T>) -> T {
-    match tokio::time::timeout(PATIENCE, wait).await {
+    match tokio::time::timeout(WAIT_TIMEOUT, wait).await {
         Ok(value) => value,
-        Err(_) => panic!("{what}: nothing happened within {PATIENCE:?}"),
+        Err(_) => panic!("{what}: nothing happened within {WAIT_TIMEOUT:?}"),
     }
 }
 
-/// Asks again and again until `look` finds something: for what announces itself nowhere, such as a counter in `/metrics`.
+/// Repeats `look` until it finds something, such as a value of `/metrics`.
 pub async fn eventually<T, F: Future<Output = Option<T>>>(what: &str, mut look: impl FnMut() -> F) -> T {
     bounded(what, async {
         loop {
@@ -71,7 +79,12 @@ pub async fn eventually<T, F: Future<Output = Option<T>>>(what: &str, mut look: 
     .await
 }
 
-/// The error of a report, which must be of this kind.
+/// The servers of an `mcp.json` with the built-in demo server alone.
+pub fn demo() -> Value {
+    json!({ "demo": { "command": ISOLET, "args": ["demo-mcp"] } })
+}
+
+/// The error of a report, which must have this code.
 #[track_caller]
 pub fn error<'a>(report: &'a Value, code: &str) -> &'a Value {
     assert_eq!(report["ok"], false, "a failure with the code {code} was expected: {report:#}");
@@ -88,10 +101,10 @@ pub fn result(report: &Value) -> &Value {
     &report["result"]
 }
 
-/// The text at `value`, which must be one.
+/// The text at `value`, which must be a string.
 #[track_caller]
 pub fn text(value: &Value) -> &str {
-    value.as_str().unwrap_or_else(|| panic!("{value} is no text"))
+    value.as_str().unwrap_or_else(|| panic!("{value} is not a string"))
 }
 
 /// Fails unless `text` contains all of `parts`.

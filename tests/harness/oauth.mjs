@@ -1,5 +1,5 @@
 // An MCP server over HTTP behind an authorization server, both in one process. It prints its port.
-// Every client may register; the user behind the browser says yes at once. /revoke ends the tokens that are out.
+// Every client may register; the user in the browser agrees at once. /revoke ends all tokens.
 import { createHash } from "node:crypto";
 import { createServer } from "node:http";
 

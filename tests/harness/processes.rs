@@ -1,28 +1,30 @@
-//! Who is alive, from `/proc`.
+//! Processes of this machine, from `/proc`.
 
 use std::fs;
+use std::process::{Child, ExitStatus};
 use std::thread;
 use std::time::{Duration, Instant};
 
 use rustix::process::Pid;
 
-use super::PATIENCE;
+use super::WAIT_TIMEOUT;
 
-/// One process at one moment.
+/// A process at one moment.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Process {
-    /// Its number.
+    /// Its process id.
     pub pid: i32,
-    /// Its parent's.
+    /// Its parent's process id.
     pub parent: i32,
-    /// When it was started, in ticks since the boot: with the number, it names one process for ever.
+    /// Its start time in ticks since the boot: together with the process id it is unique.
     pub started: u64,
     /// Its arguments.
     pub command: String,
 }
 
 impl Process {
-    /// The process with this number; `None` if there is none, or only what is left until its parent takes note.
+    /// Reads the process with this id. Returns `None` for a process that does not exist or is a
+    /// zombie.
     pub fn read(pid: i32) -> Option<Self> {
         let stat = fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
         // The name in parentheses can hold anything; what follows the last one are numbers.
@@ -39,7 +41,7 @@ impl Process {
         })
     }
 
-    /// The most memory that it ever had, in MiB.
+    /// Its peak memory in MiB.
     #[track_caller]
     pub fn peak_mib(&self) -> u64 {
         let status = fs::read_to_string(format!("/proc/{}/status", self.pid)).expect("it is alive");
@@ -47,7 +49,7 @@ impl Process {
         peak.trim().trim_end_matches(" kB").parse::<u64>().expect("a number") / 1024
     }
 
-    /// Whether it is still there.
+    /// Tells if it still exists.
     pub fn is_alive(&self) -> bool {
         Self::read(self.pid).is_some_and(|now| now.started == self.started)
     }
@@ -59,7 +61,7 @@ fn all() -> Vec<Process> {
     numbers.filter_map(Process::read).collect()
 }
 
-/// Every process below `pid`.
+/// All processes below `pid`.
 pub fn descendants(pid: Pid) -> Vec<Process> {
     let all = all();
     let mut found: Vec<Process> = Vec::new();
@@ -73,15 +75,15 @@ pub fn descendants(pid: Pid) -> Vec<Process> {
     found
 }
 
-/// Every process with `text` among its arguments.
+/// All processes with `text` among their arguments.
 pub fn mentioning(text: &str) -> Vec<Process> {
     all().into_iter().filter(|process| process.command.contains(text)).collect()
 }
 
-/// Waits until `find` finds at least one process, and gives all it finds.
+/// Waits until `find` finds at least one process, and returns all of them.
 #[track_caller]
 pub fn wait_for(what: &str, find: impl Fn() -> Vec<Process>) -> Vec<Process> {
-    let deadline = Instant::now() + PATIENCE;
+    let deadline = Instant::now() + WAIT_TIMEOUT;
     loop {
         let found = find();
         if !found.is_empty() {
@@ -92,7 +94,7 @@ pub fn wait_for(what: &str, find: impl Fn() -> Vec<Process>) -> Vec<Process> {
     }
 }
 
-/// Waits until `find` finds nothing any more.
+/// Waits until `find` finds no process.
 #[track_caller]
 pub fn wait_until_gone(what: &str, within: Duration, find: impl Fn() -> Vec<Process>) {
     let deadline = Instant::now() + within;
@@ -103,5 +105,18 @@ pub fn wait_until_gone(what: &str, within: Duration, find: impl Fn() -> Vec<Proc
         }
         assert!(Instant::now() < deadline, "{what}: still alive after {within:?}: {left:#?}");
         thread::sleep(Duration::from_millis(10));
+    }
+}
+
+/// Waits for the exit of a child.
+#[track_caller]
+pub fn wait_for_exit(child: &mut Child) -> ExitStatus {
+    let deadline = Instant::now() + WAIT_TIMEOUT;
+    loop {
+        if let Some(status) = child.try_wait().expect("a child that can be waited for") {
+            return status;
+        }
+        assert!(Instant::now() < deadline, "it did not end within {WAIT_TIMEOUT:?}");
+        thread::sleep(Duration::from_millis(5));
     }
 }

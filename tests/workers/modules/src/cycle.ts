@@ -1,0 +1,2 @@
+import { both } from './lib/first';
+export const cycle = () => both();

@@ -1,0 +1,3 @@
+exports.name = 'first';
+const second = require('./second');
+exports.both = () => [second.seen, second.name];

@@ -1,0 +1,2 @@
+export const lazy = 'lazy' as const;
+export default lazy;

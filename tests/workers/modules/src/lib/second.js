@@ -1,0 +1,3 @@
+const first = require('./first');
+exports.seen = Object.keys(first);
+exports.name = 'second';
