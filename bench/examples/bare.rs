@@ -1,7 +1,7 @@
-//! A hyper server that answers every request with the bytes of one file: what an HTTP server costs that does nothing else.
+//! A hyper server that answers every request with the bytes of one file: the cost of HTTP alone.
 //!
-//! `cargo run --release -p isolet-bench --example bare -- FILE [ADDR]`; with `isolet serve` beside it, its
-//! `GET /v1/types` can be measured against the least that the same bytes take.
+//! `cargo run --release -p isolet-bench --example bare -- FILE [ADDR]`; `GET /v1/types` of
+//! `isolet serve` can be measured against it.
 
 use std::convert::Infallible;
 use std::process::ExitCode;

@@ -1,5 +1,5 @@
-//! The cheapest server there is to load: one thread, a fixed answer to everything. What `isolet-bench` reaches against
-//! it is the ceiling of what it can measure on a machine.
+//! The cheapest server for a load test: one thread, a fixed answer to everything. The rate of
+//! `isolet-bench` against it is the ceiling of its measurements on a machine.
 //!
 //! `cargo run --release -p isolet-bench --example ceiling -- 127.0.0.1:9999`
 

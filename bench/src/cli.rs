@@ -5,7 +5,8 @@ use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand};
 
-/// Measures HTTP servers and commands: latency, throughput, and CPU and memory of the whole process tree.
+/// Measures HTTP servers and commands: latency, throughput, and CPU and memory of the whole process
+/// tree.
 #[derive(Debug, Parser)]
 #[command(name = "isolet-bench", version)]
 pub struct Cli {
@@ -24,7 +25,7 @@ pub enum Command {
     /// Print several --json reports side by side, with ratios to the first.
     Compare(CompareArgs),
     /// Measure isolet and workerd's Worker Loader in turns and print a Markdown table.
-    Workerd(BesideArgs),
+    Workerd(WorkerdArgs),
 }
 
 #[derive(Debug, Args)]
@@ -46,7 +47,7 @@ pub struct SpawnArgs {
     /// Give up if it is not ready after this time.
     #[arg(long, value_name = "TIME", default_value = "60s", value_parser = duration)]
     pub ready_timeout: Duration,
-    /// Drop what the server writes to standard error.
+    /// Drop the server's standard error.
     #[arg(long)]
     pub quiet_target: bool,
     /// The server and its arguments.
@@ -74,10 +75,10 @@ pub struct LoadArgs {
     /// Threads of the generator; one is enough until its own CPU nears 100%.
     #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..=64))]
     pub threads: u32,
-    /// Stop after this many requests.
+    /// StopCondition after this many requests.
     #[arg(long, conflicts_with = "duration")]
     pub requests: Option<u64>,
-    /// Stop after this time.
+    /// StopCondition after this time.
     #[arg(long, value_name = "TIME", default_value = "10s", value_parser = duration)]
     pub duration: Duration,
     /// Put the same load on the server for this long before measuring.
@@ -86,7 +87,7 @@ pub struct LoadArgs {
     /// Give up on a request after this time.
     #[arg(long, value_name = "TIME", default_value = "30s", value_parser = duration)]
     pub timeout: Duration,
-    /// Stop in any case after this time (at most 1h).
+    /// StopCondition in any case after this time (at most 1h).
     #[arg(long, value_name = "TIME", default_value = "10m", value_parser = duration)]
     pub max_duration: Duration,
     /// Count answers without this text as failures.
@@ -111,7 +112,7 @@ pub struct OutputArgs {
 
 #[derive(Debug, Args)]
 pub struct ColdArgs {
-    /// How often to run the command.
+    /// The number of runs.
     #[arg(long, default_value_t = 20, value_parser = clap::value_parser!(u32).range(1..=10_000))]
     pub runs: u32,
     /// Runs before those that count, to fill the page cache.
@@ -129,23 +130,23 @@ pub struct ColdArgs {
 
 #[derive(Debug, Args)]
 pub struct CompareArgs {
-    /// Files with one or more JSON documents each; the first document is what the others are compared with.
+    /// Files with one or more JSON documents each; the others are compared with the first document.
     #[arg(required = true, value_name = "FILE")]
     pub files: Vec<PathBuf>,
 }
 
 #[derive(Debug, Args)]
-pub struct BesideArgs {
+pub struct WorkerdArgs {
     /// The isolet to measure; by default the one beside this program.
     #[arg(long, value_name = "FILE")]
     pub isolet: Option<PathBuf>,
-    /// A workerd that is there; by default one that npm installs.
+    /// The workerd to use; by default npm installs one.
     #[arg(long, value_name = "FILE")]
     pub workerd: Option<PathBuf>,
-    /// Where to install workerd; by default a folder beside this program.
+    /// The folder in which workerd is installed; by default one beside this program.
     #[arg(long, value_name = "DIR")]
     pub folder: Option<PathBuf>,
-    /// How workerd makes a fresh Worker for each request.
+    /// The way in which workerd makes a fresh Worker for each request.
     #[arg(long, value_enum, default_value_t = Loader::Load)]
     pub loader: Loader,
     /// Numbers of connections.
@@ -154,7 +155,8 @@ pub struct BesideArgs {
     /// Rounds of each of the two, for each script and number of connections.
     #[arg(long, default_value_t = 3, value_parser = clap::value_parser!(u32).range(1..=100))]
     pub rounds: u32,
-    /// The time that is measured in a round. workerd keeps memory of each Worker for a while: some seconds are enough.
+    /// The measured time of a round. workerd keeps memory of each Worker for a while: some seconds
+    /// are enough.
     #[arg(long, value_name = "TIME", default_value = "2s", value_parser = duration)]
     pub duration: Duration,
     /// The same load before that, in each round.
@@ -170,12 +172,13 @@ pub struct BesideArgs {
 pub enum Loader {
     /// `LOADER.load()`: made for code that is run once.
     Load,
-    /// `LOADER.get()` with an id that was never used: workerd keeps such Workers for a next request.
+    /// `LOADER.get()` with an id that was never used: workerd keeps such Workers for later
+    /// requests.
     Get,
 }
 
 impl Loader {
-    /// The path at which the peer does it this way.
+    /// The path at which the workerd Worker does it this way.
     pub fn path(self) -> &'static str {
         match self {
             Self::Load => "/load",
@@ -183,7 +186,7 @@ impl Loader {
         }
     }
 
-    /// For the report.
+    /// The name in the report.
     pub fn label(self) -> &'static str {
         match self {
             Self::Load => "LOADER.load()",
@@ -203,7 +206,7 @@ fn duration(text: &str) -> Result<Duration, String> {
         "h" => 3600.0,
         _ => return Err("a time has a unit: 250ms, 10s, 2m or 1h".to_owned()),
     };
-    let number: f64 = number.parse().map_err(|_| format!("{number:?} is no number"))?;
+    let number: f64 = number.parse().map_err(|_| format!("{number:?} is not a number"))?;
     Duration::try_from_secs_f64(number * seconds).map_err(|error| error.to_string())
 }
 

@@ -1,4 +1,4 @@
-//! Wall time of a whole command, again and again.
+//! Measures the wall time of a whole command, repeatedly.
 
 use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
@@ -9,10 +9,10 @@ use crate::error::BenchError;
 use crate::procfs::{self, Units};
 use crate::report::ColdReport;
 use crate::session::cpus;
-use crate::tally::{Failure, Tally};
+use crate::tally::{FailureKind, Tally};
 use crate::target::{Target, command_text};
 
-/// Runs the command as often as asked, one run after the other.
+/// Runs the command as often as requested, one run after the other.
 pub async fn measure(args: &ColdArgs) -> Result<ColdReport, BenchError> {
     let unix_time = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_secs();
     for _ in 0..args.discard {
@@ -23,7 +23,8 @@ pub async fn measure(args: &ColdArgs) -> Result<ColdReport, BenchError> {
     for _ in 0..args.runs {
         run(args, &mut tally).await?;
     }
-    // The kernel adds up nanoseconds and shows ticks of 10 ms, so only the sum over all runs is exact enough.
+    // The kernel adds nanoseconds and shows ticks of 10 ms, so only the sum over all runs is exact
+    // enough.
     let cpu = Units::of_this_machine().time(children_ticks() - before);
     Ok(ColdReport {
         label: args.output.label.clone(),
@@ -43,10 +44,10 @@ async fn run(args: &ColdArgs, tally: &mut Tally) -> Result<(), BenchError> {
     match timeout(args.timeout, target.wait()).await {
         Ok(status) => {
             let wall = started.elapsed();
-            if status?.success() { tally.right(wall, true) } else { tally.wrong(Failure::Status(0)) }
+            if status?.success() { tally.right(wall, true) } else { tally.wrong(FailureKind::Status(0)) }
         }
         Err(_elapsed) => {
-            tally.wrong(Failure::Timeout);
+            tally.wrong(FailureKind::Timeout);
             target.end().await;
         }
     }

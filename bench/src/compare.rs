@@ -14,7 +14,7 @@ pub struct Column {
     values: Vec<Option<f64>>,
 }
 
-/// A figure's name and how it is written.
+/// A figure's name and its format.
 type Figure = (&'static str, fn(f64) -> String);
 
 const FIGURES: [Figure; 13] = [

@@ -11,15 +11,15 @@ use hyper_util::rt::TokioIo;
 use tokio::net::TcpStream;
 use tokio::time::timeout;
 
-use crate::request::Plan;
-use crate::tally::Failure;
+use crate::request::RequestPlan;
+use crate::tally::FailureKind;
 
-/// Only the start of a body is searched for the expected text, so that a server that never ends one costs no memory.
-const SEARCHED_BYTES: usize = 16 * 1024 * 1024;
+/// The searched length of a body, so that an endless body costs no memory.
+const MAX_SEARCHED_BYTES: usize = 16 * 1024 * 1024;
 
 /// A connection that is opened when first needed and again after it was lost.
 pub struct Connection {
-    plan: Arc<Plan>,
+    plan: Arc<RequestPlan>,
     sender: Option<SendRequest<Full<Bytes>>>,
     /// The start of the current body; kept to reuse its memory.
     body: Vec<u8>,
@@ -29,18 +29,19 @@ pub struct Connection {
 /// A complete exchange.
 #[derive(Debug)]
 pub struct Exchange {
-    pub outcome: Result<(), Failure>,
-    /// From the moment the request could be written to the last byte of the answer; a new connection is not part of it.
+    pub outcome: Result<(), FailureKind>,
+    /// The time from when the request could be written to the last byte of the answer, without the
+    /// time to connect.
     pub latency: Duration,
     pub body_bytes: u64,
 }
 
 impl Connection {
-    pub fn new(plan: Arc<Plan>) -> Self {
+    pub fn new(plan: Arc<RequestPlan>) -> Self {
         Self { plan, sender: None, body: Vec::new(), opened: 0 }
     }
 
-    /// How often a connection was made.
+    /// The number of connections that were made.
     pub fn opened(&self) -> u64 {
         self.opened
     }
@@ -52,61 +53,63 @@ impl Connection {
         match timeout(limit, self.connect()).await {
             Ok(Ok(())) => {}
             Ok(Err(failure)) => return failed(failure),
-            Err(_elapsed) => return failed(Failure::Timeout),
+            Err(_elapsed) => return failed(FailureKind::Timeout),
         }
         let started = Instant::now();
         let mut body_bytes = 0;
-        let outcome = timeout(limit, self.answer(&mut body_bytes)).await.unwrap_or(Err(Failure::Timeout));
+        let outcome = timeout(limit, self.answer(&mut body_bytes)).await.unwrap_or(Err(FailureKind::Timeout));
         let latency = started.elapsed();
-        if matches!(outcome, Err(Failure::Timeout | Failure::Transport)) {
+        if matches!(outcome, Err(FailureKind::Timeout | FailureKind::Transport)) {
             // The rest of an abandoned answer must not be taken for the next one.
             self.sender = None;
         }
         Exchange { outcome, latency, body_bytes }
     }
 
-    async fn connect(&mut self) -> Result<(), Failure> {
+    async fn connect(&mut self) -> Result<(), FailureKind> {
         if let Some(sender) = &mut self.sender
             && sender.ready().await.is_ok()
         {
             return Ok(());
         }
         self.sender = None;
-        let stream = TcpStream::connect(self.plan.address).await.map_err(|_| Failure::Connect)?;
-        // Without this, Nagle's algorithm and delayed acknowledgements add 40 ms to requests of two segments.
-        stream.set_nodelay(true).map_err(|_| Failure::Connect)?;
+        let stream = TcpStream::connect(self.plan.address).await.map_err(|_| FailureKind::Connect)?;
+        // Without this, Nagle's algorithm and delayed acknowledgements add 40 ms to requests of two
+        // segments.
+        stream.set_nodelay(true).map_err(|_| FailureKind::Connect)?;
         let (mut sender, connection) =
-            http1::handshake(TokioIo::new(stream)).await.map_err(|_| Failure::Connect)?;
-        // Ends when the sender is dropped or the server closes; its error comes out of `send_request` as well.
+            http1::handshake(TokioIo::new(stream)).await.map_err(|_| FailureKind::Connect)?;
+        // Ends when the sender is dropped or the server closes; `send_request` returns the error as
+        // well.
         tokio::spawn(connection);
-        sender.ready().await.map_err(|_| Failure::Connect)?;
+        sender.ready().await.map_err(|_| FailureKind::Connect)?;
         self.sender = Some(sender);
         self.opened += 1;
         Ok(())
     }
 
-    async fn answer(&mut self, body_bytes: &mut u64) -> Result<(), Failure> {
-        let sender = self.sender.as_mut().ok_or(Failure::Connect)?;
-        let response = sender.send_request(self.plan.request()).await.map_err(|_| Failure::Transport)?;
+    async fn answer(&mut self, body_bytes: &mut u64) -> Result<(), FailureKind> {
+        let sender = self.sender.as_mut().ok_or(FailureKind::Connect)?;
+        let response = sender.send_request(self.plan.request()).await.map_err(|_| FailureKind::Transport)?;
         let status = response.status();
         self.body.clear();
         self.read(response.into_body(), body_bytes).await?;
         if !status.is_success() {
-            return Err(Failure::Status(status.as_u16()));
+            return Err(FailureKind::Status(status.as_u16()));
         }
         match &self.plan.expect {
-            Some(text) if !contains(&self.body, text) => Err(Failure::Mismatch),
+            Some(text) if !contains(&self.body, text) => Err(FailureKind::Mismatch),
             _ => Ok(()),
         }
     }
 
-    async fn read(&mut self, mut incoming: Incoming, body_bytes: &mut u64) -> Result<(), Failure> {
+    async fn read(&mut self, mut incoming: Incoming, body_bytes: &mut u64) -> Result<(), FailureKind> {
         while let Some(frame) = incoming.frame().await {
-            let frame = frame.map_err(|_| Failure::Transport)?;
+            let frame = frame.map_err(|_| FailureKind::Transport)?;
             let Some(data) = frame.data_ref() else { continue };
             *body_bytes += data.len() as u64;
             if self.plan.expect.is_some() {
-                let room = SEARCHED_BYTES.saturating_sub(self.body.len());
+                let room = MAX_SEARCHED_BYTES.saturating_sub(self.body.len());
                 self.body.extend_from_slice(&data[..data.len().min(room)]);
             }
         }

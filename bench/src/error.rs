@@ -1,11 +1,11 @@
-//! What can go wrong before or around a measurement. Failures of single requests are figures, not errors.
+//! Errors before or around a measurement. Failures of single requests are figures, not errors.
 
 use std::io;
 use std::path::PathBuf;
 use std::process::ExitStatus;
 use std::time::Duration;
 
-/// Why there is no measurement.
+/// The reason why a measurement failed.
 #[derive(Debug, thiserror::Error)]
 pub enum BenchError {
     #[error("cannot start the asynchronous runtime: {0}")]

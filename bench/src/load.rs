@@ -1,63 +1,66 @@
 //! Connections on threads, until a count or a time is reached.
 
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, PoisonError, mpsc};
+use std::sync::{Arc, mpsc};
 use std::thread;
 use std::time::{Duration, Instant};
 
+use parking_lot::Mutex;
 use tokio::runtime::Builder;
 use tokio::sync::oneshot;
 
 use crate::connection::Connection;
 use crate::error::BenchError;
-use crate::request::Plan;
-use crate::tally::{Failure, Tally};
+use crate::request::RequestPlan;
+use crate::tally::{FailureKind, Tally};
 
-/// How long a connection waits after it could not be opened, so that a dead target is not a busy loop.
+/// The pause after a failed connect, so that a dead target does not cause a busy loop.
 const CONNECT_PAUSE: Duration = Duration::from_millis(10);
 
-/// When to stop sending. Requests in flight are always answered or time out first.
+/// The end of sending. Requests in flight are always answered or time out first.
 #[derive(Debug, Clone, Copy)]
-pub struct Stop {
+pub struct StopCondition {
     /// After this many requests, if given.
     pub requests: Option<u64>,
     /// At this time in any case.
     pub deadline: Instant,
 }
 
-/// What one phase of load gave.
+/// The results of one phase of load.
 #[derive(Debug)]
 pub struct Phase {
     pub tally: Tally,
     /// From the start to the deadline, or to the last answer if the count was reached first.
     pub window: Duration,
-    /// From the start until nothing was in flight any more.
+    /// From the start until the last request had ended.
     pub whole: Duration,
 }
 
-/// Threads and connections that live through several phases, so that measuring begins on warm connections.
+/// Threads and connections that are kept for several phases, so that a measurement begins on warm
+/// connections.
 pub struct Generator {
-    threads: Vec<mpsc::Sender<Order>>,
+    threads: Vec<mpsc::Sender<PhaseOrder>>,
 }
 
 /// One phase for one thread.
-struct Order {
-    stop: Stop,
-    shared: Arc<Shared>,
+struct PhaseOrder {
+    stop: StopCondition,
+    shared: Arc<PhaseCounters>,
     done: oneshot::Sender<(Tally, Instant)>,
 }
 
-/// What all threads count together in a phase.
+/// The counters that all threads of a phase share.
 #[derive(Debug, Default)]
-pub struct Shared {
+pub struct PhaseCounters {
     claimed: AtomicU64,
-    /// Answers so far, right or wrong, for whoever watches.
+    /// Answers so far, right or wrong, for the progress line.
     pub answered: AtomicU64,
 }
 
 impl Generator {
-    /// Starts `threads` threads that share `connections` connections. Connections are opened when first used.
-    pub fn new(plan: Plan, connections: u32, threads: u32) -> Result<Self, BenchError> {
+    /// Starts `threads` threads that share `connections` connections. Connections are opened when
+    /// first used.
+    pub fn new(plan: RequestPlan, connections: u32, threads: u32) -> Result<Self, BenchError> {
         let plan = Arc::new(plan);
         let threads = threads.clamp(1, connections.max(1));
         let start = |index: u32| {
@@ -75,12 +78,12 @@ impl Generator {
     }
 
     /// Puts load on the target until `stop`.
-    pub async fn run(&self, stop: Stop, shared: Arc<Shared>) -> Result<Phase, BenchError> {
+    pub async fn run(&self, stop: StopCondition, shared: Arc<PhaseCounters>) -> Result<Phase, BenchError> {
         let started = Instant::now();
         let mut waiting = Vec::with_capacity(self.threads.len());
         for thread in &self.threads {
             let (done, result) = oneshot::channel();
-            let order = Order { stop, shared: Arc::clone(&shared), done };
+            let order = PhaseOrder { stop, shared: Arc::clone(&shared), done };
             thread.send(order).map_err(|_| BenchError::GeneratorLost)?;
             waiting.push(result);
         }
@@ -98,13 +101,13 @@ impl Generator {
     }
 }
 
-/// The life of a generator thread; it ends when the generator is dropped.
+/// Runs one generator thread until the generator is dropped.
 fn serve(
     runtime: &tokio::runtime::Runtime,
     mut connections: Vec<Connection>,
-    orders: &mpsc::Receiver<Order>,
+    orders: &mpsc::Receiver<PhaseOrder>,
 ) {
-    while let Ok(Order { stop, shared, done }) = orders.recv() {
+    while let Ok(PhaseOrder { stop, shared, done }) = orders.recv() {
         // All tasks run on this thread: the lock is never contended and costs some 10 ns.
         let tally = Arc::new(Mutex::new(Tally::new()));
         let last = runtime.block_on(async {
@@ -122,16 +125,16 @@ fn serve(
             }
             last
         });
-        let tally = tally.lock().unwrap_or_else(PoisonError::into_inner).clone();
-        // Nobody waits any more if the program was interrupted.
+        let tally = tally.lock().clone();
+        // If the program was interrupted, nobody waits any more.
         let _ = done.send((tally, last));
     }
 }
 
 async fn exchanges(
     mut connection: Connection,
-    stop: Stop,
-    shared: Arc<Shared>,
+    stop: StopCondition,
+    shared: Arc<PhaseCounters>,
     tally: Arc<Mutex<Tally>>,
 ) -> (Connection, Instant) {
     let opened_before = connection.opened();
@@ -143,7 +146,7 @@ async fn exchanges(
         let exchange = connection.exchange().await;
         last = Instant::now();
         {
-            let mut tally = tally.lock().unwrap_or_else(PoisonError::into_inner);
+            let mut tally = tally.lock();
             tally.body_bytes += exchange.body_bytes;
             match exchange.outcome {
                 Ok(()) => tally.right(exchange.latency, last <= stop.deadline),
@@ -151,13 +154,13 @@ async fn exchanges(
             }
         }
         shared.answered.fetch_add(1, Ordering::Relaxed);
-        if exchange.outcome == Err(Failure::Connect) {
+        if exchange.outcome == Err(FailureKind::Connect) {
             tokio::time::sleep(CONNECT_PAUSE).await;
         }
     }
     let opened = connection.opened() - opened_before;
-    // The very first connection is no reconnection.
+    // The first connection does not count as a reconnection.
     let first = u64::from(opened_before == 0 && opened > 0);
-    tally.lock().unwrap_or_else(PoisonError::into_inner).reconnects += opened - first;
+    tally.lock().reconnects += opened - first;
     (connection, last)
 }

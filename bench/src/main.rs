@@ -1,36 +1,37 @@
 //! `isolet-bench`: a closed-loop load generator that measures the target's process tree.
 //!
-//! Closed loop: every connection has one request in flight and sends the next when the answer is complete. That is how
-//! agents use isolet, and it needs no arrival model; it also means that a stalled target is offered less work, so the
-//! percentiles describe answers, not what a fixed stream of arrivals would have waited.
+//! Closed loop: every connection has one request in flight and sends the next when the answer is
+//! complete. That is how agents use isolet, and it needs no arrival model; it also means that a
+//! stalled target is offered less work, so the percentiles describe answers, not what a fixed
+//! stream of arrivals would have waited.
 //!
-//! | module | one idea |
+//! | module | contents |
 //! |---|---|
 //! | [`cli`] | the command line |
-//! | [`request`] | what is sent and what counts as the right answer |
+//! | [`request`] | the request, and the check of its answer |
 //! | [`connection`] | one keep-alive connection, one exchange at a time |
 //! | [`load`] | connections on threads, until a count or a time is reached |
-//! | [`tally`] | what came back: latencies, failures by kind, bytes |
-//! | [`procfs`] | what Linux says about one process |
-//! | [`process_tree`] | CPU and memory of a process and everything it started, the ended ones included |
-//! | [`sampler`] | watching a process tree while the load runs |
+//! | [`tally`] | counters of answers: latencies, failures by kind, bytes |
+//! | [`procfs`] | figures of Linux about one process |
+//! | [`process_tree`] | CPU and memory of a process and its descendants |
+//! | [`sampler`] | samples of a process tree while the load runs |
 //! | [`target`] | starting the target, waiting until it answers, ending it with all its children |
 //! | [`session`] | one measured run: warm-up, load, figures |
-//! | [`cold`] | wall time of a whole command, again and again |
+//! | [`cold`] | wall time of a whole command, repeatedly |
 //! | [`report`] | the figures as JSON |
 //! | [`table`] | the figures as text |
 //! | [`compare`] | several reports side by side |
-//! | [`beside`] | isolet and workerd in turns |
-//! | [`workerd`] | that peer: installed from npm, configured, started |
-//! | [`error`] | what can go wrong before or around a measurement |
+//! | [`peer_comparison`] | isolet and workerd in turns |
+//! | [`workerd`] | workerd, installed from npm, configured, started |
+//! | [`error`] | errors before or around a measurement |
 
-mod beside;
 mod cli;
 mod cold;
 mod compare;
 mod connection;
 mod error;
 mod load;
+mod peer_comparison;
 mod process_tree;
 mod procfs;
 mod report;
@@ -92,16 +93,16 @@ async fn run(command: &Command) -> Result<ExitCode, BenchError> {
     Ok(if document.failures() == 0 { ExitCode::SUCCESS } else { ExitCode::from(1) })
 }
 
-async fn in_turns(args: &cli::BesideArgs) -> Result<ExitCode, BenchError> {
-    let beside = beside::measure(args).await?;
-    let failures = beside.failures();
+async fn in_turns(args: &cli::WorkerdArgs) -> Result<ExitCode, BenchError> {
+    let comparison = peer_comparison::measure(args).await?;
+    let failures = comparison.failures();
     if args.json {
-        for report in beside.into_reports() {
+        for report in comparison.into_reports() {
             let document = Document::Load(Box::new(report));
             println!("{}", serde_json::to_string(&document).map_err(BenchError::Json)?);
         }
     } else {
-        print!("{}", beside.table());
+        print!("{}", comparison.table());
     }
     Ok(if failures == 0 { ExitCode::SUCCESS } else { ExitCode::from(1) })
 }

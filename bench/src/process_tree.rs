@@ -1,9 +1,9 @@
-//! CPU and memory of a process and everything it started, the ended ones included.
+//! CPU and memory of a process and its descendants, ended ones included.
 //!
-//! A process that ended is gone from `/proc`. If its parent waited for it, its CPU time is in the parent's "children"
-//! counters, which thus also cover processes too short-lived to be seen. If not (the parent ignores SIGCHLD, or ended
-//! itself and left an orphan), the time last seen is kept here. Only a process that is both unseen between two looks
-//! and waited for by nobody in the tree is missed.
+//! A process that ended is no longer in `/proc`. If its parent waited for it, its CPU time is in
+//! the parent's "children" counters, which also cover processes that are too short-lived to be
+//! sampled. If not (the parent ignores SIGCHLD, or ended itself and left an orphan), the last
+//! sampled time is kept here. Only a process that is neither sampled nor waited for is missed.
 
 use std::collections::HashMap;
 use std::io;
@@ -11,32 +11,32 @@ use std::time::Duration;
 
 use crate::procfs::{self, Stat, Units};
 
-/// A look at a process may find it changed by the time the look is over; this many looks are tried.
-const ATTEMPTS: usize = 5;
+/// The number of samples that are tried, as the tree may change while it is read.
+const MAX_SAMPLE_ATTEMPTS: usize = 5;
 
-/// A process tree that is looked at now and then.
+/// A process tree that is sampled from time to time.
 #[derive(Debug)]
 pub struct ProcessTree {
     units: Units,
     roots: Vec<u32>,
-    /// Members as last seen.
+    /// The members of the last sample.
     members: HashMap<u32, Stat>,
-    /// Ticks of members that ended and that no member's counters include.
+    /// Ticks of ended members that are in no other member's counters.
     lost_user: u64,
     lost_system: u64,
     baseline: (u64, u64),
 }
 
-/// What a look finds.
+/// One sample.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct Look {
-    /// CPU since the tree was first looked at.
+pub struct Sample {
+    /// CPU since the first sample.
     pub user: Duration,
     pub system: Duration,
-    /// Resident bytes; pages shared by several processes count for each.
+    /// Resident bytes; shared pages count once for each process.
     pub resident: u64,
     pub processes: usize,
-    /// Whether all roots are still there.
+    /// True if all roots still exist.
     pub alive: bool,
 }
 
@@ -44,7 +44,7 @@ pub struct Look {
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Memory {
     pub resident: u64,
-    /// `None` if some process could not be read, which would make the sum too small.
+    /// `None` if a process could not be read, as the sum would be too small.
     pub proportional: Option<u64>,
 }
 
@@ -62,17 +62,17 @@ impl ProcessTree {
             lost_system: 0,
             baseline: (0, 0),
         };
-        tree.look();
+        tree.sample();
         tree.baseline = tree.ticks();
         Ok(tree)
     }
 
-    /// Looks at every process of the tree.
-    pub fn look(&mut self) -> Look {
+    /// Reads every process of the tree.
+    pub fn sample(&mut self) -> Sample {
         let mut seen = self.scan();
-        for _ in 1..ATTEMPTS {
-            // A process that ended during the look is in its own counters and in its parent's. Looking again when the
-            // members differ removes the double.
+        for _ in 1..MAX_SAMPLE_ATTEMPTS {
+            // A process that ends during a sample is in its own counters and in its parent's.
+            // Sampling again when the members differ removes the double.
             let again = self.scan();
             let stable = seen.len() == again.len() && seen.keys().all(|pid| again.contains_key(pid));
             seen = again;
@@ -83,7 +83,7 @@ impl ProcessTree {
         self.settle(&seen);
         self.members = seen;
         let (user, system) = self.ticks();
-        Look {
+        Sample {
             user: self.units.time(user.saturating_sub(self.baseline.0)),
             system: self.units.time(system.saturating_sub(self.baseline.1)),
             resident: self.units.bytes(self.members.values().map(|stat| stat.resident_pages).sum()),
@@ -92,7 +92,8 @@ impl ProcessTree {
         }
     }
 
-    /// Exact memory of the members as last seen. Costs the target a walk over its page tables: ask seldom.
+    /// Exact memory of the members of the last sample. The kernel walks the target's page tables
+    /// for it, so it should be called rarely.
     pub fn memory(&self) -> Memory {
         let mut memory = Memory { resident: 0, proportional: Some(0) };
         for pid in self.members.keys() {
@@ -101,7 +102,7 @@ impl ProcessTree {
                     memory.resident += rollup.resident;
                     memory.proportional = memory.proportional.map(|sum| sum + rollup.proportional);
                 }
-                // It ended since the last look, and what is gone needs no memory.
+                // It ended since the last sample.
                 Err(_) if procfs::stat(*pid).is_err() => {}
                 Err(_) => {
                     let pages = self.members.get(pid).map_or(0, |stat| stat.resident_pages);
@@ -113,8 +114,8 @@ impl ProcessTree {
         memory
     }
 
-    /// The members and their state, leaves before their parents: if a process ends in between, the parent that is read
-    /// later has its time already.
+    /// The members and their state, leaves before their parents: if a process ends in between, its
+    /// parent is read later and has its time already.
     fn scan(&self) -> HashMap<u32, Stat> {
         let all: HashMap<u32, Stat> = procfs::processes()
             .unwrap_or_default()
@@ -129,13 +130,13 @@ impl ProcessTree {
         read.filter(|(pid, stat)| all.get(pid).is_some_and(|before| before.started == stat.started)).collect()
     }
 
-    /// How far below a root a process is; `None` if it does not belong to the tree.
+    /// The depth of a process below a root; `None` if it does not belong to the tree.
     fn depth(&self, pid: u32, all: &HashMap<u32, Stat>) -> Option<usize> {
         let mut current = pid;
-        // The bound guards against a circle, which a reused id could make between two reads.
+        // The bound guards against a cycle, which a reused id could make between two reads.
         for depth in 0..all.len() {
             let stat = all.get(&current)?;
-            // An orphan has another parent now but was seen here before.
+            // An orphan has another parent now but was sampled here before.
             let known = self.members.get(&current).is_some_and(|before| before.started == stat.started);
             if self.roots.contains(&current) || known {
                 return Some(depth + usize::from(!self.roots.contains(&current)));
@@ -145,7 +146,7 @@ impl ProcessTree {
         None
     }
 
-    /// Keeps the time of members that are gone and that no member's counters took over.
+    /// Keeps the time of ended members that is in no other member's counters.
     fn settle(&mut self, now: &HashMap<u32, Stat>) {
         let is_gone =
             |pid: &u32, before: &Stat| now.get(pid).is_none_or(|stat| stat.started != before.started);
@@ -153,7 +154,7 @@ impl ProcessTree {
         for before in
             self.members.iter().filter(|(pid, before)| is_gone(pid, before)).map(|(_, before)| before)
         {
-            // The nearest ancestor that is still here may have taken over the times of a whole branch.
+            // The nearest ancestor that still exists may have the times of a whole branch.
             let mut heir = before.parent;
             while let Some(parent) = self.members.get(&heir).filter(|parent| is_gone(&heir, parent)) {
                 heir = parent.parent;

@@ -1,21 +1,21 @@
-//! What Linux says about one process.
+//! Figures of Linux about one process.
 
 use std::fs;
 use std::io;
 use std::time::Duration;
 
-/// How `/proc` counts: ticks a second and bytes a page, both from the auxiliary vector.
+/// The units of `/proc`: ticks a second and bytes a page, both from the auxiliary vector.
 #[derive(Debug, Clone, Copy)]
 pub struct Units {
     ticks_per_second: u64,
     page_size: u64,
 }
 
-/// The parts of `/proc/PID/stat` that matter here.
+/// The used parts of `/proc/PID/stat`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Stat {
     pub parent: u32,
-    /// With the id, tells a process from a later one of the same id.
+    /// The start time; it distinguishes a process from a later one with the same id.
     pub started: u64,
     /// Own CPU, all threads, in ticks.
     pub user: u64,
@@ -23,11 +23,13 @@ pub struct Stat {
     /// CPU of children that ended and were waited for, and of theirs, in ticks.
     pub children_user: u64,
     pub children_system: u64,
-    /// Resident pages. Kernels since 6.2 keep it in per-CPU counters, so it may be some hundred kilobytes off.
+    /// Resident pages. Kernels since 6.2 keep them in per-CPU counters, so the value may be wrong
+    /// by some hundred kilobytes.
     pub resident_pages: u64,
 }
 
-/// The parts of `/proc/PID/smaps_rollup` that matter here, in bytes. Exact, but the kernel walks the page tables.
+/// The used parts of `/proc/PID/smaps_rollup`, in bytes. Exact, but the kernel walks the page
+/// tables.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Rollup {
     pub resident: u64,
@@ -36,7 +38,7 @@ pub struct Rollup {
 }
 
 impl Units {
-    /// Reads the units of this machine; the usual 100 Hz and 4 KiB where they cannot be read.
+    /// Reads the units of this machine; 100 Hz and 4 KiB if they cannot be read.
     pub fn of_this_machine() -> Self {
         const AT_PAGESZ: u64 = 6;
         const AT_CLKTCK: u64 = 17;
@@ -73,10 +75,11 @@ pub fn stat(pid: u32) -> io::Result<Stat> {
 }
 
 fn parse_stat(text: &[u8]) -> Option<Stat> {
-    // The second field is the name in parentheses, and a name may contain anything, parentheses and spaces included.
+    // The second field is the name in parentheses, and a name may contain anything, parentheses and
+    // spaces included.
     let name_end = text.iter().rposition(|byte| *byte == b')')?;
     let rest = std::str::from_utf8(&text[name_end + 1..]).ok()?;
-    // What follows is field 3 of proc(5).
+    // The rest begins with field 3 of proc(5).
     let fields: Vec<&str> = rest.split_ascii_whitespace().collect();
     let field = |number: usize| fields.get(number - 3)?.parse::<u64>().ok();
     Some(Stat {
@@ -103,7 +106,7 @@ fn parse_rollup(text: &str) -> Rollup {
     Rollup { resident: kibibytes("Rss:") * 1024, proportional: kibibytes("Pss:") * 1024 }
 }
 
-/// Ticks in which any processor of the machine did something, since it started.
+/// Ticks in which any processor of the machine was busy since it started.
 pub fn busy_ticks() -> u64 {
     parse_busy(&fs::read_to_string("/proc/stat").unwrap_or_default()).unwrap_or(0)
 }

@@ -1,11 +1,12 @@
-//! The figures as JSON: one document a run, on one line.
+//! The figures as JSON: one document for each run, on one line.
 
 use serde::{Deserialize, Serialize};
 
 use crate::sampler::Usage;
 use crate::tally::{Failures, Latency};
 
-/// A report of either kind. The tag is the format's name; it changes when a field changes its meaning.
+/// A report of either kind. The tag is the format's name; it changes when the meaning of a field
+/// changes.
 #[derive(Debug, Serialize, Deserialize)]
 #[serde(tag = "format")]
 pub enum Document {
@@ -30,7 +31,7 @@ pub struct LoadReport {
     pub warm_up_s: f64,
     /// The time in which answers count for the rate.
     pub window_s: f64,
-    /// Right answers, all of which have a latency below.
+    /// Right answers, each with a latency.
     pub answers: u64,
     /// Right answers inside the window, a second.
     pub per_second: f64,
@@ -38,34 +39,36 @@ pub struct LoadReport {
     pub failures: Failures,
     pub body_bytes: u64,
     pub reconnects: u64,
-    /// What the target used; absent if no process was named.
+    /// The target's resources; absent if no process was named.
     pub target: Option<Usage>,
     /// The target's CPU for one attempt, right or wrong.
     pub target_cpu_ms_per_request: Option<f64>,
-    /// The generator's own CPU as a share of one processor, per thread of it. Near 1 it measures itself.
+    /// The generator's own CPU as a share of one processor, per thread of it. Near 1 it measures
+    /// itself.
     pub generator_load: f64,
-    /// How many processors were busy with neither target nor generator; absent if the target is not known. Above some
-    /// tenths the machine was not quiet enough for figures that last.
+    /// The number of processors that were busy with neither target nor generator; absent if the
+    /// target is not known. Above some tenths the machine was not quiet enough.
     pub others_cpus: Option<f64>,
     /// Present if the target was started for the measurement.
     pub start: Option<Start>,
 }
 
-/// How a target started.
+/// The start of a target.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct Start {
     pub command: String,
     /// From the start of the process to the first 2xx of the ready URL.
     pub ready_ms: f64,
-    /// From the start of the process to the first answer to the measured request, sent when ready; absent if it failed.
+    /// From the start of the process to the first answer to the measured request, sent when it is
+    /// ready; absent if it failed.
     pub first_answer_ms: Option<f64>,
     /// That answer's own latency.
     pub first_latency_ms: Option<f64>,
-    /// Whether the target ended when asked to, without being killed.
+    /// True if the target ended when it was asked to, without being killed.
     pub ended_when_asked: bool,
 }
 
-/// A command, run again and again.
+/// A command that was run repeatedly.
 #[derive(Debug, Serialize, Deserialize)]
 pub struct ColdReport {
     pub label: Option<String>,

@@ -1,4 +1,4 @@
-//! What is sent and what counts as the right answer.
+//! The request, and the check of its answer.
 
 use std::fs;
 use std::net::SocketAddr;
@@ -13,9 +13,9 @@ use http_body_util::Full;
 use crate::cli::LoadArgs;
 use crate::error::BenchError;
 
-/// Everything a connection needs, made once.
+/// The parts of a request that are the same for all connections.
 #[derive(Debug, Clone)]
-pub struct Plan {
+pub struct RequestPlan {
     pub address: SocketAddr,
     pub timeout: Duration,
     pub expect: Option<Bytes>,
@@ -26,14 +26,14 @@ pub struct Plan {
     body: Bytes,
 }
 
-impl Plan {
+impl RequestPlan {
     pub async fn new(args: &LoadArgs) -> Result<Self, BenchError> {
         let endpoint = Endpoint::resolve(&args.url, args.allow_remote).await?;
         let mut headers = HeaderMap::new();
         headers.insert(HOST, endpoint.host);
         for header in &args.headers {
             let (name, value) = parse_header(header)?;
-            // A given Host replaces ours; other headers may be repeated.
+            // A given Host replaces the default; other headers may be repeated.
             if name == HOST {
                 headers.remove(HOST);
             }
@@ -64,7 +64,7 @@ impl Plan {
         })
     }
 
-    /// A plain GET, for asking whether a target is ready.
+    /// A plain GET that checks if a target is ready.
     pub async fn probe(url: &str, allow_remote: bool, timeout: Duration) -> Result<Self, BenchError> {
         let endpoint = Endpoint::resolve(url, allow_remote).await?;
         let headers = HeaderMap::from_iter([(HOST, endpoint.host)]);
@@ -117,7 +117,7 @@ impl Endpoint {
             .await
             .map_err(|error| wrong(format!("cannot look up {host}: {error}")))?
             .collect();
-        // Every address, not the one in use: a name that may mean another machine is another machine.
+        // Every resolved address must be local, not only the one in use.
         if !allow_remote && addresses.iter().any(|address| !address.ip().is_loopback()) {
             return Err(wrong("is not this machine; --allow-remote permits load on another one".to_owned()));
         }
@@ -143,10 +143,10 @@ mod tests {
     use crate::cli::{Cli, Command};
     use clap::Parser;
 
-    async fn plan(args: &[&str]) -> Result<Plan, BenchError> {
+    async fn plan(args: &[&str]) -> Result<RequestPlan, BenchError> {
         let cli = Cli::try_parse_from([&["isolet-bench", "run"], args].concat()).unwrap();
         let Command::Run(run) = cli.command else { panic!("wrong subcommand") };
-        Plan::new(&run.load).await
+        RequestPlan::new(&run.load).await
     }
 
     #[tokio::test]
@@ -159,7 +159,7 @@ mod tests {
         assert_eq!(request.headers()["host"], "127.0.0.1:9");
         assert_eq!(request.headers()["x-key"], "a:b");
         assert_eq!(request.headers()["content-type"], "application/json");
-        let plain = Plan::probe("http://[::1]:9", false, Duration::ZERO).await.unwrap();
+        let plain = RequestPlan::probe("http://[::1]:9", false, Duration::ZERO).await.unwrap();
         assert_eq!((plain.method().as_str(), plain.request().uri().path()), ("GET", "/"));
     }
 

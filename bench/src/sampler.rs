@@ -1,4 +1,4 @@
-//! Watching a process tree while the load runs.
+//! Samples a process tree while the load runs.
 
 use std::sync::mpsc;
 use std::thread::{self, JoinHandle};
@@ -9,12 +9,14 @@ use serde::{Deserialize, Serialize};
 use crate::error::BenchError;
 use crate::process_tree::{Memory, ProcessTree};
 
-/// A look reads one small file for each process of the machine, some 10 µs each: below 1% of a CPU for 100 processes.
-const LOOK_EVERY: Duration = Duration::from_millis(200);
-/// Exact memory makes the kernel walk the target's page tables while the target may want to change them.
-const MEMORY_EVERY: Duration = Duration::from_secs(1);
+/// The pause between two samples. A sample reads one small file for each process of the machine,
+/// some 10 µs each: below 1% of a CPU for 100 processes.
+const SAMPLE_INTERVAL: Duration = Duration::from_millis(200);
+/// The pause between two exact readings of memory, for which the kernel walks the target's page
+/// tables.
+const MEMORY_INTERVAL: Duration = Duration::from_secs(1);
 
-/// What a process tree used between start and finish.
+/// The resources of a process tree between start and finish.
 #[derive(Debug, Clone, Copy, Serialize, Deserialize)]
 pub struct Usage {
     pub cpu_user_s: f64,
@@ -29,7 +31,7 @@ pub struct Usage {
     pub pss_end: Option<u64>,
     /// The largest number of processes seen at once.
     pub processes: usize,
-    /// Whether the target was still there at the end.
+    /// True if the target still ran at the end.
     pub alive: bool,
 }
 
@@ -39,14 +41,14 @@ impl Usage {
     }
 }
 
-/// A thread that looks at a process tree until told to stop.
+/// A thread that samples a process tree until it is stopped.
 pub struct Sampler {
     stop: mpsc::Sender<()>,
     thread: JoinHandle<Usage>,
 }
 
 impl Sampler {
-    /// Starts counting now.
+    /// Starts the measurement.
     pub fn start(pids: &[u32]) -> Result<Self, BenchError> {
         let tree = ProcessTree::new(pids).map_err(|(pid, source)| BenchError::NoProcess { pid, source })?;
         let first = tree.memory();
@@ -58,7 +60,7 @@ impl Sampler {
         Ok(Self { stop, thread })
     }
 
-    /// Stops counting. Blocks for one last look, some milliseconds.
+    /// Stops the measurement. Blocks for a last sample of some milliseconds.
     pub fn finish(self) -> Result<Usage, BenchError> {
         drop(self.stop);
         self.thread.join().map_err(|_| BenchError::GeneratorLost)
@@ -69,18 +71,18 @@ fn watch(mut tree: ProcessTree, first: Memory, stopped: &mpsc::Receiver<()>) -> 
     let mut rss_peak = first.resident;
     let mut pss_peak = first.proportional;
     let mut processes = 0;
-    let mut memory_at = Instant::now() + MEMORY_EVERY;
-    // Dropping the sender is the sign to stop; nothing is ever sent.
-    while stopped.recv_timeout(LOOK_EVERY) == Err(mpsc::RecvTimeoutError::Timeout) {
-        let look = tree.look();
-        processes = processes.max(look.processes);
-        rss_peak = rss_peak.max(look.resident);
+    let mut memory_at = Instant::now() + MEMORY_INTERVAL;
+    // Dropping the sender stops the thread; nothing is ever sent.
+    while stopped.recv_timeout(SAMPLE_INTERVAL) == Err(mpsc::RecvTimeoutError::Timeout) {
+        let sample = tree.sample();
+        processes = processes.max(sample.processes);
+        rss_peak = rss_peak.max(sample.resident);
         if Instant::now() >= memory_at {
             pss_peak = pss_peak.max(tree.memory().proportional);
-            memory_at = Instant::now() + MEMORY_EVERY;
+            memory_at = Instant::now() + MEMORY_INTERVAL;
         }
     }
-    let last = tree.look();
+    let last = tree.sample();
     let end = tree.memory();
     Usage {
         cpu_user_s: last.user.as_secs_f64(),

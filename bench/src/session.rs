@@ -8,28 +8,28 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 use crate::cli::{LoadArgs, RunArgs, SpawnArgs};
 use crate::connection::Connection;
 use crate::error::BenchError;
-use crate::load::{Generator, Phase, Shared, Stop};
+use crate::load::{Generator, Phase, PhaseCounters, StopCondition};
 use crate::procfs::{self, Units};
 use crate::report::{LoadReport, Start};
-use crate::request::Plan;
+use crate::request::RequestPlan;
 use crate::sampler::Sampler;
 use crate::target::{Target, command_text};
 
-/// Whatever is asked for, no run is longer.
-const LONGEST: Duration = Duration::from_secs(3600);
-const PROGRESS_EVERY: Duration = Duration::from_millis(500);
+/// The longest run that can be requested.
+const MAX_DURATION: Duration = Duration::from_secs(3600);
+const PROGRESS_INTERVAL: Duration = Duration::from_millis(500);
 
 /// Measures a server that is running.
 pub async fn attach(args: &RunArgs) -> Result<LoadReport, BenchError> {
-    let plan = Plan::new(&args.load).await?;
+    let plan = RequestPlan::new(&args.load).await?;
     measure(&args.load, plan, &args.pids).await
 }
 
 /// Starts a server, measures it and ends it.
 pub async fn spawn(args: &SpawnArgs) -> Result<LoadReport, BenchError> {
-    let plan = Plan::new(&args.load).await?;
+    let plan = RequestPlan::new(&args.load).await?;
     let attempt = Target::attempt_timeout(args.ready_timeout);
-    let probe = Plan::probe(&args.ready, args.load.allow_remote, attempt).await?;
+    let probe = RequestPlan::probe(&args.ready, args.load.allow_remote, attempt).await?;
     let mut target = Target::start(&args.command, args.quiet_target)?;
     let ready = target.ready(&args.ready, probe, args.ready_timeout).await?;
 
@@ -49,8 +49,8 @@ pub async fn spawn(args: &SpawnArgs) -> Result<LoadReport, BenchError> {
     Ok(report)
 }
 
-async fn measure(args: &LoadArgs, plan: Plan, pids: &[u32]) -> Result<LoadReport, BenchError> {
-    let limit = args.max_duration.min(LONGEST);
+async fn measure(args: &LoadArgs, plan: RequestPlan, pids: &[u32]) -> Result<LoadReport, BenchError> {
+    let limit = args.max_duration.min(MAX_DURATION);
     for (what, time) in
         [("--duration", args.duration), ("--warm-up", args.warm_up), ("--timeout", args.timeout)]
     {
@@ -60,18 +60,18 @@ async fn measure(args: &LoadArgs, plan: Plan, pids: &[u32]) -> Result<LoadReport
     }
     let method = plan.method().to_string();
     let generator = Generator::new(plan, args.connections, args.threads)?;
-    let warm_up = Stop { requests: None, deadline: Instant::now() + args.warm_up };
+    let warm_up = StopCondition { requests: None, deadline: Instant::now() + args.warm_up };
     if !args.warm_up.is_zero() {
         phase(&generator, warm_up, "warming up").await?;
     }
 
-    // Nothing is in flight now: all CPU from here on belongs to what is measured.
+    // No request is in flight now: all CPU from here on belongs to the measured phase.
     let sampler = if pids.is_empty() { None } else { Some(Sampler::start(pids)?) };
     let own_before = own_cpu();
     let machine_before = machine_cpu();
     let unix_time = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_secs();
     let lasting = if args.requests.is_some() { limit } else { args.duration };
-    let stop = Stop { requests: args.requests, deadline: Instant::now() + lasting };
+    let stop = StopCondition { requests: args.requests, deadline: Instant::now() + lasting };
     let Phase { tally, window, whole } = phase(&generator, stop, "measuring").await?;
     let own = own_cpu().saturating_sub(own_before);
     let machine = machine_cpu().saturating_sub(machine_before);
@@ -107,9 +107,9 @@ async fn measure(args: &LoadArgs, plan: Plan, pids: &[u32]) -> Result<LoadReport
     })
 }
 
-/// Runs a phase, with a line of progress if someone is watching.
-async fn phase(generator: &Generator, stop: Stop, name: &str) -> Result<Phase, BenchError> {
-    let shared = Arc::new(Shared::default());
+/// Runs a phase, with a progress line on a terminal.
+async fn phase(generator: &Generator, stop: StopCondition, name: &str) -> Result<Phase, BenchError> {
+    let shared = Arc::new(PhaseCounters::default());
     let mut running = std::pin::pin!(generator.run(stop, Arc::clone(&shared)));
     if !std::io::stderr().is_terminal() {
         return running.await;
@@ -122,7 +122,7 @@ async fn phase(generator: &Generator, stop: Stop, name: &str) -> Result<Phase, B
                 eprint!("\r\x1b[K");
                 return phase;
             }
-            () = tokio::time::sleep(PROGRESS_EVERY) => {
+            () = tokio::time::sleep(PROGRESS_INTERVAL) => {
                 let answered = shared.answered.load(Ordering::Relaxed);
                 let seconds = started.elapsed().as_secs_f64();
                 eprint!("\r\x1b[K{name}: {seconds:.0} s, {answered} requests, {:.0}/s", answered as f64 / seconds);

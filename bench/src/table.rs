@@ -7,13 +7,13 @@ use crate::report::{ColdReport, Document, LoadReport};
 use crate::sampler::Usage;
 use crate::tally::Latency;
 
-/// A generator this busy is a bottleneck itself: its share of a processor, per thread.
-const SATURATED: f64 = 0.85;
+/// The share of a processor, per thread, at which the generator is a bottleneck itself.
+const SATURATED_SHARE: f64 = 0.85;
 
-/// Other programs that took this share of the machine disturbed the figures.
-pub const DISTURBED: f64 = 0.1;
+/// The share of the machine at which other programs disturbed the figures.
+pub const DISTURBED_SHARE: f64 = 0.1;
 
-/// The table of one report; names in bold where a terminal shows it and NO_COLOR does not forbid it.
+/// The table of one report; names are bold on a terminal, unless NO_COLOR is set.
 pub fn render(document: &Document) -> String {
     let allowed = std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty());
     let mut rows = Rows { text: String::new(), bold: allowed && std::io::stdout().is_terminal() };
@@ -91,11 +91,11 @@ fn load(rows: &mut Rows, report: &LoadReport) {
         target(rows, usage, report.target_cpu_ms_per_request);
     }
     let note =
-        if report.generator_load > SATURATED { ": saturated, add --threads or processors" } else { "" };
+        if report.generator_load > SATURATED_SHARE { ": saturated, add --threads or processors" } else { "" };
     let share = report.generator_load * 100.0;
     rows.row("generator", format_args!("{share:.0}% of a CPU for each of {} threads{note}", report.threads));
     if let Some(others) = report.others_cpus {
-        let note = if others > DISTURBED * report.cpus as f64 { ": not a quiet machine" } else { "" };
+        let note = if others > DISTURBED_SHARE * report.cpus as f64 { ": not a quiet machine" } else { "" };
         rows.row("others", format_args!("{others:.2} of {} CPUs{note}", report.cpus));
     }
 }

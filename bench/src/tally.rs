@@ -1,24 +1,25 @@
-//! What came back: latencies, failures by kind, bytes.
+//! Counts answers: latencies, failures by kind, bytes.
 
 use std::time::Duration;
 
 use hdrhistogram::Histogram;
 use serde::{Deserialize, Serialize};
 
-/// Latencies are kept in microseconds with three significant digits, up to this one.
-const LONGEST_MICROSECONDS: u64 = 3_600_000_000;
+/// The largest latency, in microseconds. Latencies are kept with three significant digits.
+const MAX_LATENCY_MICROSECONDS: u64 = 3_600_000_000;
 
 /// The outcome of many exchanges.
 #[derive(Debug, Clone)]
 pub struct Tally {
-    /// Of right answers only: failures are often faster or slower for reasons of their own.
+    /// Latencies of right answers only, as failures are often faster or slower.
     latencies: Histogram<u64>,
     pub failures: Failures,
-    /// Bytes of response bodies, of right and wrong answers.
+    /// Bytes of all response bodies.
     pub body_bytes: u64,
-    /// Right answers that were complete before the time was up; the rate is made of these.
+    /// Right answers that were complete in time, for the rate.
     pub in_window: u64,
-    /// Connections opened after the first ones, because the server closed one or a failure ended it.
+    /// Connections opened after the first ones, because the server closed one or a failure ended
+    /// it.
     pub reconnects: u64,
 }
 
@@ -27,7 +28,7 @@ pub struct Tally {
 pub struct Failures {
     /// No connection.
     pub connect: u64,
-    /// The connection broke, or what came was no HTTP.
+    /// The connection broke, or the answer was not HTTP.
     pub transport: u64,
     /// A status other than 2xx.
     pub status: u64,
@@ -37,9 +38,9 @@ pub struct Failures {
     pub timeout: u64,
 }
 
-/// How one exchange failed.
+/// The failure of one exchange.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Failure {
+pub enum FailureKind {
     Connect,
     Transport,
     Status(u16),
@@ -52,13 +53,13 @@ impl Failures {
         self.connect + self.transport + self.status + self.mismatch + self.timeout
     }
 
-    fn count(&mut self, failure: Failure) {
+    fn count(&mut self, failure: FailureKind) {
         let counter = match failure {
-            Failure::Connect => &mut self.connect,
-            Failure::Transport => &mut self.transport,
-            Failure::Status(_) => &mut self.status,
-            Failure::Mismatch => &mut self.mismatch,
-            Failure::Timeout => &mut self.timeout,
+            FailureKind::Connect => &mut self.connect,
+            FailureKind::Transport => &mut self.transport,
+            FailureKind::Status(_) => &mut self.status,
+            FailureKind::Mismatch => &mut self.mismatch,
+            FailureKind::Timeout => &mut self.timeout,
         };
         *counter += 1;
     }
@@ -78,7 +79,7 @@ pub struct Latency {
 
 impl Tally {
     pub fn new() -> Self {
-        let latencies = Histogram::new_with_bounds(1, LONGEST_MICROSECONDS, 3);
+        let latencies = Histogram::new_with_bounds(1, MAX_LATENCY_MICROSECONDS, 3);
         Self {
             latencies: latencies.expect("the bounds are valid"),
             failures: Failures::default(),
@@ -94,7 +95,7 @@ impl Tally {
         self.in_window += u64::from(in_window);
     }
 
-    pub fn wrong(&mut self, failure: Failure) {
+    pub fn wrong(&mut self, failure: FailureKind) {
         self.failures.count(failure);
     }
 
@@ -148,7 +149,7 @@ mod tests {
         let mut tally = Tally::new();
         halves.iter().for_each(|half| tally.merge(half));
         let latency = tally.latency().unwrap();
-        // Three significant digits: at most one part in a thousand off.
+        // Three significant digits: an error of one part in a thousand at most.
         let close = |value: u64, expected: f64| (value as f64 - expected).abs() <= expected / 1000.0;
         assert!(close(latency.min, 1e3), "{latency:?}");
         assert!(close(latency.p50, 500e3), "{latency:?}");
@@ -163,7 +164,9 @@ mod tests {
     #[test]
     fn failures_are_counted_by_kind_and_kept_out_of_latencies() {
         let mut tally = Tally::new();
-        for failure in [Failure::Connect, Failure::Status(500), Failure::Status(404), Failure::Timeout] {
+        for failure in
+            [FailureKind::Connect, FailureKind::Status(500), FailureKind::Status(404), FailureKind::Timeout]
+        {
             tally.wrong(failure);
         }
         let expected = Failures { connect: 1, status: 2, timeout: 1, ..Failures::default() };

@@ -1,4 +1,4 @@
-//! Starting the target, waiting until it answers, ending it with all its children.
+//! Starts the target, waits until it answers, and ends it with all its children.
 
 use std::process::Stdio;
 use std::time::{Duration, Instant};
@@ -8,15 +8,15 @@ use tokio::process::{Child, Command};
 
 use crate::connection::Connection;
 use crate::error::BenchError;
-use crate::request::Plan;
-use crate::tally::Failure;
+use crate::request::RequestPlan;
+use crate::tally::FailureKind;
 
-/// Between two attempts to reach a starting target: the resolution of the time to ready.
-const ATTEMPT_EVERY: Duration = Duration::from_millis(1);
-/// One attempt; a target that accepts before it can answer keeps the attempt waiting.
+/// The pause between two attempts to reach a starting target: the resolution of the time to ready.
+const ATTEMPT_INTERVAL: Duration = Duration::from_millis(1);
+/// The time for one attempt; a target that accepts before it can answer keeps the attempt waiting.
 const ATTEMPT_TIMEOUT: Duration = Duration::from_secs(10);
-/// How long a target may take to end by itself when asked to.
-const GRACE: Duration = Duration::from_secs(5);
+/// The time that a target has to end by itself.
+const EXIT_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// A running child that leads its own process group. Dropping it kills the whole group.
 pub struct Target {
@@ -31,14 +31,16 @@ pub fn command_text(command: &[String]) -> String {
 }
 
 impl Target {
-    /// Starts `command` without input; what it prints is dropped, what it complains about is not, unless `quiet`.
+    /// Starts `command` without input. Its standard output is dropped; its standard error is
+    /// printed, unless `quiet`.
     pub fn start(command: &[String], quiet: bool) -> Result<Self, BenchError> {
         let program = command.first().map_or("", String::as_str);
         let mut prepared = Command::new(program);
         prepared.args(&command[1.min(command.len())..]);
         prepared.stdin(Stdio::null()).stdout(Stdio::null());
         prepared.stderr(if quiet { Stdio::null() } else { Stdio::inherit() });
-        // A group of its own: servers start runners and tools, and none may outlive the measurement.
+        // A group of its own: servers start runners and tools, and none may outlive the
+        // measurement.
         prepared.process_group(0).kill_on_drop(true);
         let started = Instant::now();
         let child = prepared
@@ -53,16 +55,21 @@ impl Target {
         self.child.id()
     }
 
-    /// When it was started.
+    /// The time of its start.
     pub fn started(&self) -> Instant {
         self.started
     }
 
-    /// Waits until a GET of `probe` answers with 2xx; the time since the start.
-    pub async fn ready(&mut self, url: &str, probe: Plan, limit: Duration) -> Result<Duration, BenchError> {
+    /// Waits until a GET of `probe` answers with 2xx; returns the time since the start.
+    pub async fn ready(
+        &mut self,
+        url: &str,
+        probe: RequestPlan,
+        limit: Duration,
+    ) -> Result<Duration, BenchError> {
         let mut connection = Connection::new(probe.into());
         let deadline = self.started + limit;
-        let mut last = Failure::Connect;
+        let mut last = FailureKind::Connect;
         while Instant::now() < deadline {
             let exchange = tokio::select! {
                 exchange = connection.exchange() => exchange,
@@ -75,27 +82,27 @@ impl Target {
                 Ok(()) => return Ok(self.started.elapsed()),
                 Err(failure) => last = failure,
             }
-            tokio::time::sleep(ATTEMPT_EVERY).await;
+            tokio::time::sleep(ATTEMPT_INTERVAL).await;
         }
         let last = match last {
-            Failure::Connect => "no connection".to_owned(),
-            Failure::Status(status) => format!("status {status}"),
-            Failure::Timeout => "no answer in time".to_owned(),
-            Failure::Transport | Failure::Mismatch => "the connection broke".to_owned(),
+            FailureKind::Connect => "no connection".to_owned(),
+            FailureKind::Status(status) => format!("status {status}"),
+            FailureKind::Timeout => "no answer in time".to_owned(),
+            FailureKind::Transport | FailureKind::Mismatch => "the connection broke".to_owned(),
         };
         Err(BenchError::NotReady { url: url.to_owned(), after: limit, last })
     }
 
-    /// How long one attempt of [`Target::ready`] may take.
+    /// The time for one attempt of [`Target::ready`].
     pub fn attempt_timeout(limit: Duration) -> Duration {
         limit.min(ATTEMPT_TIMEOUT)
     }
 
-    /// Asks the group to end, then makes it. Whether the target ended by itself in time.
+    /// Asks the group to end, then kills it. Returns true if the target ended by itself in time.
     pub async fn end(mut self) -> bool {
         self.signal(Signal::TERM);
-        let graceful = tokio::time::timeout(GRACE, self.child.wait()).await.is_ok();
-        // Dropping kills what is left of the group.
+        let graceful = tokio::time::timeout(EXIT_TIMEOUT, self.child.wait()).await.is_ok();
+        // Dropping kills the rest of the group.
         drop(self);
         graceful
     }
@@ -115,8 +122,9 @@ impl Target {
 
 impl Drop for Target {
     fn drop(&mut self) {
-        // The group's id stays taken while it has members, so this reaches no other group unless the leader was waited
-        // for, all members ended and the id was given away again within the moment since: ids are handed out in turn.
+        // The group's id stays in use while it has members. This reaches another group only if the
+        // leader was waited for, all members ended and the id was reused in that moment: ids are
+        // handed out in turn.
         self.signal(Signal::KILL);
     }
 }

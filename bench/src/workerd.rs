@@ -1,4 +1,4 @@
-//! The peer: workerd with a Worker Loader, installed from npm.
+//! workerd with a Worker Loader, installed from npm.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -6,7 +6,7 @@ use std::process::Command;
 
 use crate::error::BenchError;
 
-/// What npm is to install, and what the installed program is to serve.
+/// The files for npm, and the Worker that workerd serves.
 const FILES: [(&str, &str); 4] = [
     ("package.json", include_str!("../workerd/package.json")),
     ("package-lock.json", include_str!("../workerd/package-lock.json")),
@@ -24,7 +24,8 @@ pub struct Workerd {
 }
 
 impl Workerd {
-    /// Writes the peer's files into `folder` and installs the program there, unless it is there or `program` is given.
+    /// Writes the files into `folder` and installs workerd there, unless it is installed or
+    /// `program` is given.
     pub fn install(folder: &Path, program: Option<PathBuf>) -> Result<Self, BenchError> {
         let failed = |path: &Path| {
             let path = path.to_owned();
@@ -43,7 +44,8 @@ impl Workerd {
             None => {
                 let program = folder.join(PROGRAM);
                 if !(installed && program.exists()) {
-                    // Should npm fail, the next attempt must not take this lock file for an installed one.
+                    // If npm fails, the next attempt must not take this lock file for an installed
+                    // one.
                     npm(folder).inspect_err(|_| drop(fs::remove_file(&lock)))?;
                 }
                 program
@@ -52,7 +54,7 @@ impl Workerd {
         Ok(Self { program, config: folder.join(FILES[2].0) })
     }
 
-    /// What the program says of itself.
+    /// The version that the program prints.
     pub fn version(&self) -> Result<String, BenchError> {
         version(&self.program)
     }
@@ -76,7 +78,7 @@ pub fn version(program: &Path) -> Result<String, BenchError> {
     Ok(String::from_utf8_lossy(&output.stdout).lines().next().unwrap_or_default().to_owned())
 }
 
-/// `npm ci`, so that exactly the program of the lock file is measured.
+/// Runs `npm ci`, so that exactly the program of the lock file is measured.
 fn npm(folder: &Path) -> Result<(), BenchError> {
     let words = ["ci", "--ignore-scripts", "--no-audit", "--no-fund"];
     let command = format!("npm {}", words.join(" "));

@@ -21,8 +21,9 @@ struct Server {
     _runtime: tokio::runtime::Runtime,
 }
 
-/// `/echo` gives the body back, `/slow` answers after 20 ms, `/never` does not, `/third` fails two times of three,
-/// `/close` ends the connection after each answer, `/torn` in the middle of one.
+/// `/echo` returns the body, `/slow` answers after 20 ms, `/never` does not answer, `/third` fails
+/// two times of three, `/close` ends the connection after each answer, `/torn` in the middle of
+/// one.
 async fn answer(request: Request<Incoming>, number: u64) -> Result<Response<Full<Bytes>>, Infallible> {
     let path = request.uri().path().to_owned();
     let key = request.headers().get("x-key").cloned();
@@ -73,7 +74,7 @@ impl Server {
         format!("http://{}{path}", self.address)
     }
 
-    /// Runs the load and gives the JSON report.
+    /// Runs the load and returns the JSON report.
     fn load(&self, path: &str, args: &[&str]) -> Value {
         let url = self.url(path);
         report(&bench(&[&["run", &url, "--warm-up", "0s", "--json"], args].concat()))

@@ -1,4 +1,4 @@
-//! The binary starting and measuring processes. The targets are small Python and shell programs.
+//! The binary starts and measures processes. The targets are small Python and shell programs.
 
 use std::process::{Command, Output};
 use std::time::{Duration, Instant};
@@ -18,7 +18,8 @@ fn free_port() -> u16 {
     std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port()
 }
 
-/// A server of which each request makes a short-lived child that burns CPU, and that keeps a second process.
+/// A server that makes a short-lived child for each request, which uses CPU, and keeps a second
+/// process.
 const SERVER: &str = r#"
 import http.server, subprocess, sys, time
 time.sleep(0.2)
@@ -94,7 +95,8 @@ fn cold_runs_measure_wall_time_and_cpu() {
     let nested = format!("bash -c '{burn}'; {burn}");
     let busy = report(&bench(&["cold", "--runs", "3", "--json", "--", "bash", "-c", &nested]));
     let (cpu, wall) = (busy["cpu_ms"].as_f64().unwrap(), busy["wall_us"]["mean"].as_f64().unwrap() / 1e3);
-    // Both halves burn the same: without the child's, it would be about half of the wall time on an idle machine.
+    // Both halves use the same CPU: without the child's, it would be about half of the wall time on
+    // an idle machine.
     assert!(cpu > 50.0 && cpu < wall * 1.3, "CPU {cpu} ms, wall {wall} ms");
 
     let failing = bench(&["cold", "--runs", "2", "--json", "--", "false"]);

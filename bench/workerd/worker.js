@@ -1,8 +1,10 @@
-// Runs the script of each request in a Worker that is loaded for that request alone, without network, and with the tools
-// as an RPC binding in `env`: what Cloudflare's documentation of Dynamic Workers recommends for code that runs once.
+// Runs the script of each request in a Worker that is loaded for that request alone, without
+// network, and with the tools as an RPC binding in `env`, as Cloudflare's documentation of Dynamic
+// Workers recommends for code that runs once.
 import { WorkerEntrypoint } from "cloudflare:workers";
 
-// isolet's `demo.add` goes on to an MCP server in another process; this one is answered here, in the loading Worker.
+// isolet's `demo.add` calls an MCP server in another process; this one is answered here, in the
+// loading Worker.
 export class Demo extends WorkerEntrypoint {
   add({ a, b }) {
     return { sum: a + b };
@@ -24,7 +26,7 @@ export default {
 
 export default {
   async fetch(request, env, ctx) {
-    // For "is it ready": loads nothing.
+    // For the readiness check: loads nothing.
     if (request.method === "GET") return new Response("ok");
     const { code } = await request.json();
     const worker = {

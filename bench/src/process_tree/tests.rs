@@ -40,21 +40,21 @@ impl Drop for Shell {
 /// Some 0.2 to 1 s of CPU in a process of its own.
 const BUSY: &str = "bash -c 'for ((i=0;i<200000;i++)); do :; done'";
 
-fn cpu(look: Look) -> Duration {
-    look.user + look.system
+fn cpu(sample: Sample) -> Duration {
+    sample.user + sample.system
 }
 
 #[test]
 fn children_that_ended_unseen_are_counted() {
     let mut shell = Shell::start();
     let mut tree = shell.tree();
-    assert_eq!(cpu(tree.look()), Duration::ZERO);
+    assert_eq!(cpu(tree.sample()), Duration::ZERO);
     shell.run(BUSY);
-    let look = tree.look();
-    assert!(cpu(look) >= Duration::from_millis(100), "{look:?}");
-    assert_eq!((look.processes, look.alive), (1, true));
-    let again = tree.look();
-    assert!(cpu(again) < cpu(look) + Duration::from_millis(100), "counted once: {look:?} {again:?}");
+    let sample = tree.sample();
+    assert!(cpu(sample) >= Duration::from_millis(100), "{sample:?}");
+    assert_eq!((sample.processes, sample.alive), (1, true));
+    let again = tree.sample();
+    assert!(cpu(again) < cpu(sample) + Duration::from_millis(100), "counted once: {sample:?} {again:?}");
 }
 
 #[test]
@@ -62,16 +62,16 @@ fn children_that_run_are_members() {
     let mut shell = Shell::start();
     let mut tree = shell.tree();
     shell.run("sleep 30 & child=$!");
-    let look = tree.look();
-    assert_eq!(look.processes, 2);
-    assert!(look.resident > 500 * 1024, "{look:?}");
+    let sample = tree.sample();
+    assert_eq!(sample.processes, 2);
+    assert!(sample.resident > 500 * 1024, "{sample:?}");
     let memory = tree.memory();
     assert!(
         memory.proportional.unwrap() > 0 && memory.proportional.unwrap() <= memory.resident,
         "{memory:?}"
     );
     shell.run("kill $child; wait $child");
-    assert_eq!(tree.look().processes, 1);
+    assert_eq!(tree.sample().processes, 1);
 }
 
 #[test]
@@ -82,7 +82,7 @@ fn orphans_stay_members() {
     shell.run("bash -c 'sleep 30 & read -r -t 30 _ < <(sleep 30)' & middle=$!");
     let count = |tree: &mut ProcessTree, wanted: usize| {
         let deadline = std::time::Instant::now() + Duration::from_secs(10);
-        while tree.look().processes != wanted {
+        while tree.sample().processes != wanted {
             assert!(std::time::Instant::now() < deadline, "{:?}", tree.members);
             std::thread::sleep(Duration::from_millis(5));
         }

@@ -1,8 +1,9 @@
-//! isolet and workerd in turns: the same scripts, the same load, on the same machine within the same minutes.
+//! Measures isolet and workerd in turns: the same scripts, the same load, the same machine, within
+//! minutes.
 //!
-//! Each round starts a server, warms it up, measures it and ends it, so only one of the two is there at a time and neither
-//! round inherits the other's memory. Machines change from minute to minute; the rounds of the two alternate, and the ratio
-//! is taken within each pair of rounds.
+//! Each round starts a server, warms it up, measures it and ends it, so only one of the two runs at
+//! a time and a round does not inherit the other's memory. A machine's speed changes from minute to
+//! minute, so rounds alternate, and the ratio is taken within each pair.
 
 use std::fmt::Write as _;
 use std::net::TcpListener;
@@ -11,18 +12,18 @@ use std::time::Duration;
 
 use serde_json::json;
 
-use crate::cli::{BesideArgs, LoadArgs, Loader, OutputArgs, SpawnArgs};
+use crate::cli::{LoadArgs, Loader, OutputArgs, SpawnArgs, WorkerdArgs};
 use crate::error::BenchError;
 use crate::report::LoadReport;
 use crate::session;
-use crate::table::{DISTURBED, bytes, microseconds};
+use crate::table::{DISTURBED_SHARE, bytes, microseconds};
 use crate::workerd::{Workerd, version};
 
-/// What both run.
+/// The scripts that both run.
 struct Script {
     name: &'static str,
     code: &'static str,
-    /// What a right answer has in it.
+    /// The text in a right answer.
     expect: &'static str,
 }
 
@@ -44,16 +45,16 @@ pub struct Pairs {
     rounds: Vec<[LoadReport; 2]>,
 }
 
-/// What was measured.
+/// All measurements.
 #[derive(Debug)]
-pub struct Beside {
+pub struct PeerComparison {
     versions: [String; 2],
     loader: Loader,
     pub pairs: Vec<Pairs>,
 }
 
-/// Installs the peer if need be and measures both.
-pub async fn measure(args: &BesideArgs) -> Result<Beside, BenchError> {
+/// Installs workerd if necessary and measures both.
+pub async fn measure(args: &WorkerdArgs) -> Result<PeerComparison, BenchError> {
     let own = std::env::current_exe().map_err(BenchError::Runtime)?;
     let isolet = args.isolet.clone().unwrap_or_else(|| own.with_file_name("isolet"));
     let folder = args.folder.clone().unwrap_or_else(|| own.with_file_name("workerd"));
@@ -90,10 +91,10 @@ pub async fn measure(args: &BesideArgs) -> Result<Beside, BenchError> {
             pairs.push(Pairs { script: script.name, connections, rounds });
         }
     }
-    Ok(Beside { versions, loader: args.loader, pairs })
+    Ok(PeerComparison { versions, loader: args.loader, pairs })
 }
 
-/// isolet with the one server that the second script calls, whatever configuration lies in the current folder.
+/// isolet with the one server that the second script calls, independent of the current folder.
 fn isolet_config(folder: &Path, isolet: &Path) -> Result<PathBuf, BenchError> {
     let path = folder.join("mcp.json");
     let servers = json!({ "mcpServers": { "demo": { "command": isolet, "args": ["demo-mcp"] } } });
@@ -105,10 +106,12 @@ fn isolet_config(folder: &Path, isolet: &Path) -> Result<PathBuf, BenchError> {
 fn isolet_command(isolet: &Path, config: &Path, port: u16) -> Vec<String> {
     let (isolet, config) = (isolet.display().to_string(), config.display().to_string());
     let listen = format!("127.0.0.1:{port}");
-    [isolet.as_str(), "serve", "--listen", &listen, "--mcp-config", &config].map(str::to_owned).to_vec()
+    [isolet.as_str(), "serve", "--no-token", "--listen", &listen, "--mcp-config", &config]
+        .map(str::to_owned)
+        .to_vec()
 }
 
-/// One of the two, about to be started.
+/// One of the two, before its start.
 struct Server {
     label: String,
     port: u16,
@@ -118,8 +121,8 @@ struct Server {
 }
 
 impl Server {
-    /// The same round for both.
-    fn round(self, args: &BesideArgs, script: &Script, connections: u32) -> SpawnArgs {
+    /// Runs one round.
+    fn round(self, args: &WorkerdArgs, script: &Script, connections: u32) -> SpawnArgs {
         let url = |path| format!("http://127.0.0.1:{}{path}", self.port);
         SpawnArgs {
             ready: url(self.ready),
@@ -146,25 +149,26 @@ impl Server {
     }
 }
 
-/// A port that nobody listens on. Another program may take it first; then the server does not start, and says so.
+/// Returns an unused port. If another program takes it first, the server's start fails with that
+/// reason.
 fn free_port() -> Result<u16, BenchError> {
     let listener = TcpListener::bind("127.0.0.1:0").map_err(BenchError::Runtime)?;
     Ok(listener.local_addr().map_err(BenchError::Runtime)?.port())
 }
 
-impl Beside {
-    /// Requests that failed, of both.
+impl PeerComparison {
+    /// The number of failed requests of both.
     pub fn failures(&self) -> u64 {
         let reports = self.pairs.iter().flat_map(|pairs| pairs.rounds.iter().flatten());
         reports.map(|report| report.failures.total()).sum()
     }
 
-    /// Every round's report, in the order in which they were measured.
+    /// Every round's report, in the order of measurement.
     pub fn into_reports(self) -> impl Iterator<Item = LoadReport> {
         self.pairs.into_iter().flat_map(|pairs| pairs.rounds).flatten()
     }
 
-    /// A Markdown table, for the page that the figures go into.
+    /// The results as a Markdown table.
     pub fn table(&self) -> String {
         let [isolet, workerd] = &self.versions;
         let rounds = self.pairs.first().map_or(0, |pairs| pairs.rounds.len());
@@ -178,7 +182,7 @@ impl Beside {
         self.pairs.iter().for_each(|pairs| pairs.rows(&mut text));
         let disturbed: Vec<f64> = self.pairs.iter().filter_map(Pairs::others).collect();
         let most = disturbed.iter().copied().fold(0.0, f64::max);
-        let note = if most > DISTURBED * session::cpus() as f64 { ": not a quiet machine" } else { "" };
+        let note = if most > DISTURBED_SHARE * session::cpus() as f64 { ": not a quiet machine" } else { "" };
         let _ = writeln!(text, "\nOther programs took at most {most:.2} processors in a round{note}.");
         text
     }
@@ -232,7 +236,7 @@ impl Pairs {
     }
 }
 
-/// By how many bytes the processes' memory grew for each request.
+/// The growth of the processes' memory in bytes for each request.
 fn growth(report: &LoadReport) -> Option<f64> {
     let usage = report.target?;
     let attempts = report.answers + report.failures.total();
@@ -265,17 +269,18 @@ mod tests {
 
     #[test]
     fn ratios_are_those_of_pairs_and_failures_are_not_hidden() {
-        // The machine was half as fast in the second pair: the ratio of medians would be off, that of pairs is 10.
+        // The machine was half as fast in the second pair: the ratio of medians would be wrong,
+        // that of pairs is 10.
         let rounds = vec![
             [report(2000.0, 0.5), report(200.0, 5.0)],
             [report(1000.0, 1.0), report(100.0, 10.0)],
             [report(2100.0, 0.5), report(210.0, 5.0)],
         ];
         let pairs = vec![Pairs { script: "pure", connections: 1, rounds }];
-        let beside =
-            Beside { versions: ["isolet 1".into(), "workerd 2".into()], loader: Loader::Load, pairs };
-        assert_eq!(beside.failures(), 6);
-        let table = beside.table();
+        let comparison =
+            PeerComparison { versions: ["isolet 1".into(), "workerd 2".into()], loader: Loader::Load, pairs };
+        assert_eq!(comparison.failures(), 6);
+        let table = comparison.table();
         for part in [
             "| pure | 1 | isolet | 2000 | 950 µs | 3.80 ms | 500 µs | 1.0 MiB → 1.2 MiB | 2.0 KiB | 3 |",
             "| pure | 1 | workerd | 200 |",
