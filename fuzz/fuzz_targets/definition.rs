@@ -1,4 +1,4 @@
-//! What a server sends as its tools: read, searched and declared, it costs a bounded text that is TypeScript.
+//! A server's list of tools: its declarations are bounded and TypeScript, and search accepts it.
 
 #![no_main]
 
@@ -9,8 +9,9 @@ use oxc_allocator::Allocator;
 use oxc_parser::Parser;
 use oxc_span::SourceType;
 
-/// Bytes that one tool may take: twice 24 KiB of types, and the description (`tsdefs/tests/hostile.rs`).
-const LARGEST: usize = (2 * 24 + 9) << 10;
+/// The bytes of one tool: twice 24 KiB of types, and the description
+/// (`tsdefs/tests/hostile.rs`).
+const MAX_TOOL_BYTES: usize = (2 * 24 + 9) << 10;
 
 libfuzzer_sys::fuzz_target!(|text: &str| {
     fuzzing::definition(text);
@@ -19,11 +20,15 @@ libfuzzer_sys::fuzz_target!(|text: &str| {
     let Ok((server, _skipped)) = ServerDefinition::from_tools_list("fuzz", &list) else { return };
     for detail in Detail::ALL {
         let declared = declare_server(&server, detail).text;
-        assert!(declared.len() < 1000 + LARGEST * (1 + server.tools.len()), "{} bytes", declared.len());
+        assert!(
+            declared.len() < 1000 + MAX_TOOL_BYTES * (1 + server.tools.len()),
+            "{} bytes",
+            declared.len()
+        );
         is_typescript(&declared);
         is_typescript(&declare(std::slice::from_ref(&server), detail).text);
         for tool in &server.tools {
-            let alone = declare_tool(&server, &tool.name, detail).expect("it is there").text;
+            let alone = declare_tool(&server, &tool.name, detail).expect("the tool exists").text;
             is_typescript(&alone);
             is_typescript(&format!("interface S {{ {} }}", signature(tool)));
         }
