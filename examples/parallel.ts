@@ -1,4 +1,4 @@
-// Many calls at once, and one that fails without taking the others along.
+// Many parallel calls, and one that fails without affecting the others.
 const { records } = await env.demo.list_records({});
 const whole = await Promise.all(records.map(({ id }) => env.demo.get_record({ id })));
 

@@ -1,5 +1,5 @@
-// A two-hour transcript goes from one server into a customer record of another. Only the few lines that are returned
-// come back: the text itself never passes through a model.
+// Copies a two-hour transcript from one server into a customer record of another. Only the returned
+// lines come back: the text itself never passes through a model.
 const { documents } = await env.demo.list_documents({ kind: "transcript" });
 const transcript = await env.demo.get_document({ id: documents[0].id });
 
