@@ -10,7 +10,7 @@
 //! | [`cmd`] | the command line, one command a file |
 //! | [`http`] | the HTTP API of `isolet serve` |
 //! | [`mcp`] | isolet as one MCP server in front of many |
-//! | [`dev`] | serves a wrangler project, and reloads it when it changes |
+//! | [`workers`] | serves wrangler projects |
 //! | [`web`] | HTTP as all listeners speak it: access, bodies, replies |
 //! | [`service`] | the service core: engine, admission, limits, metrics, runs |
 //! | [`registry`] | the MCP servers as they are now, shared by all runs and clients |
@@ -36,7 +36,6 @@ mod output;
 mod clients;
 mod cmd;
 mod demo;
-mod dev;
 mod exit;
 mod http;
 mod mcp;
@@ -52,6 +51,7 @@ mod token_savings;
 mod trust;
 mod web;
 mod whole_number;
+mod workers;
 
 use std::process::ExitCode;
 

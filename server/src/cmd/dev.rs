@@ -8,8 +8,6 @@ use tokio::net::TcpListener;
 use tokio::sync::watch;
 
 use super::Signals;
-use crate::dev::project::{ProjectBuilder, ProjectSource};
-use crate::dev::server;
 use crate::exit::Failure;
 use crate::mcp_config;
 use crate::registry::Registry;
@@ -19,6 +17,8 @@ use crate::settings::rules::StdoutUse;
 use crate::trust::Search;
 use crate::web::access::{self, UnsafeListenError};
 use crate::web::server_names::{ServerNames, SiteKind};
+use crate::workers::project::{ProjectBuilder, ProjectSource};
+use crate::workers::server;
 
 /// The time for which the first build waits for servers that are starting. A Worker's `env` has the
 /// tools of its build.
