@@ -5,11 +5,11 @@ use serde_json::{Map, Value};
 use super::condition::Condition;
 use super::context::Context;
 use super::dialect::Dialect;
-use super::document::Node;
 use super::item_schemas::item_schemas;
 use super::keyword::{Array, General, Keyword, Logic, Reference, effective_keywords};
 use super::kind_bounds::KindBounds;
 use super::kinds::Kinds;
+use super::resource::Node;
 
 /// The nesting of schemas for the same value that is followed. Deeper ones are unknown.
 const MAX_DEPTH: usize = 12;

@@ -6,9 +6,9 @@ use super::condition::{Condition, ItemCondition};
 use super::constraints::Constraints;
 use super::context::Context;
 use super::dialect::Dialect;
-use super::document::Node;
 use super::item_schemas::item_schemas;
 use super::keyword::{Array, Keyword};
+use super::resource::Node;
 use super::types::{ArrayShape, NameHint, TypeId};
 
 /// The positions that get a type of their own. A longer tuple ends in any items.

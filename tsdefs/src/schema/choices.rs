@@ -6,9 +6,9 @@ use serde_json::{Map, Value};
 use super::condition::{Choice, Condition, Presence};
 use super::constraints::Constraints;
 use super::context::Context;
-use super::document::Node;
 use super::keyword::{Keyword, Logic, Object, is_annotation};
 use super::kinds::Kinds;
+use super::resource::Node;
 use super::types::Note;
 
 /// The alternatives of one choice. A longer choice is dropped, which widens the type.

@@ -2,8 +2,8 @@
 
 use serde_json::Value;
 
-use super::document::Node;
 use super::kinds::Kinds;
+use super::resource::Node;
 use super::types::Note;
 
 /// A condition on one value.

@@ -5,10 +5,10 @@ use serde_json::{Map, Value};
 use super::address_map::AddressSet;
 use super::condition::{Choice, Condition, ConditionId, Conjunction, ItemCondition, KeyCondition};
 use super::context::Context;
-use super::document::Node;
 use super::keyword::{General, Keyword, known_keywords};
 use super::kinds::Kinds;
 use super::literal::equal;
+use super::resource::Node;
 use super::type_part::TypePart;
 use super::types::Note;
 

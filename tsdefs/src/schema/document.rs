@@ -2,52 +2,19 @@
 
 use std::rc::Rc;
 
-use serde_json::{Map, Value};
+use serde_json::Value;
 use url::Url;
 
 use super::address_map::AddressMap;
 use super::dialect::Dialect;
-use super::references::{ReferenceId, ReferenceIndex};
-
-/// The bytes of a URI. A longer base, or a longer reference to another resource, names nothing:
-/// each is joined and kept for every resource.
-pub(super) const MAX_URI_BYTES: usize = 2048;
+use super::reference_index::{ReferenceId, ReferenceIndex};
+use super::resource::{MAX_URI_BYTES, Node, Resource};
 
 /// The resources that inherit a base. Further ones have only their own.
 const MAX_INHERITED_BASES: usize = 4096;
 
 /// The base of a document without `$id`. The host is reserved, and nothing is fetched anyway.
 const DEFAULT_BASE: &str = "https://schema.invalid/";
-
-/// A schema and the resource in which it stands. The same text means different things in different
-/// resources.
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct Node<'a> {
-    pub schema: &'a Value,
-    pub resource: Resource,
-}
-
-impl<'a> Node<'a> {
-    /// Returns the keywords. A boolean schema, and a value that is not a schema and allows
-    /// everything, has none.
-    pub fn keywords(&self) -> Option<&'a Map<String, Value>> {
-        self.schema.as_object()
-    }
-
-    /// Returns the schema's address in memory: its identity while the document is borrowed.
-    pub fn address(&self) -> usize {
-        std::ptr::from_ref(self.schema) as usize
-    }
-}
-
-/// A schema resource of the document, by number. Number 0 is the document itself.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub(crate) struct Resource(pub(super) u32);
-
-impl Resource {
-    /// The document itself.
-    pub(super) const ROOT: Self = Self(0);
-}
 
 pub(super) struct ResourceData<'a> {
     pub root: &'a Value,

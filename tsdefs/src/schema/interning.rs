@@ -4,8 +4,8 @@ use serde_json::Value;
 
 use super::condition::{Condition, Conjunction};
 use super::context::Context;
-use super::document::Node;
 use super::keyword::is_annotation;
+use super::resource::Node;
 use super::types::{NameHint, Note, Type, TypeId};
 
 /// The types of one schema. 4,096 fill any output budget many times over.

@@ -10,7 +10,8 @@
 //! | module | content |
 //! |---|---|
 //! | [`keyword`], [`dialect`] | the table of keywords; the drafts and their differences |
-//! | [`document`], [`references`] | resources and base URIs; the targets of references |
+//! | [`resource`], [`document`] | resources by number; the document with its base URIs and dialects |
+//! | [`reference_index`], [`references`] | identifiers and anchors; the targets of references |
 //! | [`kinds`], [`literal`], [`item_schemas`] | sets of kinds; equality and ranges of literals; schemas of items |
 //! | [`pattern`] | patterns of keys, as regular expressions and as template literals |
 //! | [`types`] | the result: types by number |
@@ -53,16 +54,19 @@ mod normal_form;
 mod object;
 mod object_source;
 mod pattern;
+mod reference_index;
 mod references;
+mod resource;
 mod simplify;
 mod type_part;
 mod types;
 mod unevaluated;
 
-pub(crate) use document::{Document, Node};
+pub(crate) use document::Document;
 pub(crate) use graph::{Graph, steps_per_schema};
 pub(crate) use keyword::{Annotation, Array, Holds, Keyword, Logic, Object, Tag};
 pub(crate) use kinds::Kinds;
 pub(crate) use pattern::Template;
 pub(crate) use references::TOO_DEEP_REFERENCE;
+pub(crate) use resource::Node;
 pub(crate) use types::{ArrayShape, NameHint, Note, ObjectShape, Property, Type, TypeId};

@@ -15,10 +15,10 @@ use serde_json::{Map, Value};
 use super::condition::{Choice, Condition, ItemCondition, Presence};
 use super::context::Context;
 use super::dialect::Dialect;
-use super::document::Node;
 use super::item_schemas::item_schemas;
 use super::keyword::{Array, General, Keyword, Logic, Object, Reference, effective_keywords};
 use super::kinds::Kinds;
+use super::resource::Node;
 
 /// The alternatives of one negation. With more, it says nothing.
 const MAX_ALTERNATIVES: usize = 32;

@@ -8,9 +8,9 @@ use serde_json::Value;
 use super::address_map::AddressSet;
 use super::condition::{Condition, ConditionId, Conjunction};
 use super::context::Context;
-use super::document::Node;
 use super::keyword::{Keyword, Logic, Reference, known_keywords};
 use super::references::TOO_DEEP_REFERENCE;
+use super::resource::Node;
 use super::type_part::TypePart;
 use super::types::Note;
 

@@ -10,9 +10,9 @@ use serde_json::{Map, Value};
 use super::condition::{Condition, Presence};
 use super::constraints::Constraints;
 use super::context::Context;
-use super::document::Node;
 use super::object_source::{MAX_PROPERTIES, ObjectSource};
 use super::pattern::{KeySet, Template, key_set};
+use super::resource::Node;
 use super::types::{NameHint, Note, ObjectShape, Property, TypeId};
 use super::unevaluated::Evaluation;
 

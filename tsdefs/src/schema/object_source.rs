@@ -6,10 +6,10 @@ use serde_json::{Map, Value};
 use super::condition::Condition;
 use super::constraints::Constraints;
 use super::context::Context;
-use super::document::Node;
 use super::keyword::{Keyword, Object, known_keywords};
 use super::kinds::Kinds;
 use super::pattern::{KeySet, key_set};
+use super::resource::Node;
 use super::unevaluated::EvaluatedKeys;
 
 /// The properties of one object. Further ones fall to the rest, which is then open.

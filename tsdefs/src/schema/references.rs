@@ -1,14 +1,15 @@
 //! The targets of references: JSON pointers, anchors, identifiers, dynamic references. Nothing is
 //! ever fetched.
 
-use std::collections::HashMap;
 use std::rc::Rc;
 
 use serde_json::Value;
 use url::Url;
 
-use super::document::{Document, MAX_URI_BYTES, Node, Resource};
+use super::document::Document;
 use super::keyword::known_keywords;
+use super::reference_index::{ReferenceId, ReferenceIndex};
+use super::resource::{MAX_URI_BYTES, Node, Resource};
 
 /// The reference that replaces a schema that is nested too deeply to be read.
 pub(crate) const TOO_DEEP_REFERENCE: &str = "#isolet:too-deep";
@@ -19,17 +20,6 @@ const MAX_INDEXED: usize = 400_000;
 
 /// The bytes of a reference that cost one unit of work.
 const BYTES_PER_STEP: usize = 16;
-
-/// The identity of a reference: its resource's number, its address and its length.
-pub(super) type ReferenceId = (u32, usize, usize);
-
-/// The identifiers and anchors of a document.
-#[derive(Default)]
-pub(super) struct ReferenceIndex<'a> {
-    by_uri: HashMap<String, Resource>,
-    anchors: HashMap<(Resource, &'a str), Node<'a>>,
-    dynamic: HashMap<&'a str, Vec<Node<'a>>>,
-}
 
 impl<'a> Document<'a> {
     /// Returns the schema that `reference` names, seen from the resource `from`. Returns `None` if

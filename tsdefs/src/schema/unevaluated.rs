@@ -7,9 +7,9 @@
 use serde_json::{Map, Value};
 
 use super::context::Context;
-use super::document::Node;
 use super::item_schemas::item_schemas;
 use super::keyword::{Array, Keyword, Logic, Object, Reference};
+use super::resource::Node;
 
 /// The schemas in place that are looked at. With more, everything counts as evaluated.
 const MAX_IN_PLACE: usize = 256;
