@@ -8,7 +8,6 @@ use crate::config_tree::{self, ConfigEntry, ConfigNode, NodeData};
 use crate::error::{ProjectError, ProjectProblem, ProjectWarning, SourceLocation};
 use crate::keys::{self, Environment, Support};
 use crate::module_kind::{RULE_TYPES, Rule};
-use crate::project::ProjectLimits;
 use crate::project_folder::ProjectFolder;
 
 /// The names of configuration files, in wrangler's order of preference.
@@ -39,6 +38,15 @@ pub(crate) struct Config {
     pub(crate) base_dir: Option<String>,
     pub(crate) no_bundle: bool,
     pub(crate) find_additional_modules: Option<bool>,
+}
+
+/// The limits that a project sets for each of its requests.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct ProjectLimits {
+    /// The value of `limits.cpu_ms`: the CPU time in milliseconds.
+    pub cpu_ms: Option<u64>,
+    /// The value of `limits.subrequests`: the number of tool calls.
+    pub subrequests: Option<u64>,
 }
 
 /// Returns the configuration file of a folder.

@@ -54,8 +54,9 @@ mod resolution;
 mod text_edits;
 mod transform;
 
+pub use config::ProjectLimits;
 pub use error::{ProjectError, ProjectProblem, ProjectWarning, SourceLocation};
 pub use module_kind::ModuleKind;
 pub use modules::{ProjectModule, REQUIRE_MODULE, ResolvedImport};
-pub use project::{LoadOptions, Project, ProjectLimits, load};
+pub use project::{LoadOptions, Project, load};
 pub use text_edits::{SourceMark, SourceMarks};

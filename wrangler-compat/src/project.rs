@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use serde_json::{Map, Value};
 
-use crate::config::{self, Config};
+use crate::config::{self, Config, ProjectLimits};
 use crate::define::Definitions;
 use crate::error::{ProjectError, ProjectProblem, ProjectWarning, SourceLocation};
 use crate::local_variables;
@@ -58,15 +58,6 @@ pub struct Project {
     pub files_read: Vec<PathBuf>,
     /// The parts of the project that were ignored.
     pub warnings: Vec<ProjectWarning>,
-}
-
-/// The limits that a project sets for each of its requests.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct ProjectLimits {
-    /// The value of `limits.cpu_ms`: the CPU time in milliseconds.
-    pub cpu_ms: Option<u64>,
-    /// The value of `limits.subrequests`: the number of tool calls.
-    pub subrequests: Option<u64>,
 }
 
 /// Reads the project in `folder`.
