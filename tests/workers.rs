@@ -10,7 +10,8 @@ use crate::harness::http::Request;
 use crate::harness::*;
 
 /// The projects in `tests/workers`.
-const PROJECTS: [&str; 7] = ["hono", "itty-router", "libraries", "modules", "preact", "react", "zod"];
+const PROJECTS: [&str; 8] =
+    ["hono", "html-rewriter", "itty-router", "libraries", "modules", "preact", "react", "zod"];
 
 /// Copies a project to a folder below the one in which the packages are installed.
 fn installed(name: &str) -> PathBuf {

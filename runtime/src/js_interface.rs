@@ -7,7 +7,9 @@
 
 use v8::MapFnTo;
 
-use crate::natives::{calls, clock, codecs, crypto, kind, logs, outcome, text, url, url_pattern, worker};
+use crate::natives::{
+    calls, clock, codecs, crypto, html, kind, logs, outcome, text, url, url_pattern, worker,
+};
 
 macro_rules! natives {
     ($($name:literal => $function:path,)*) => {

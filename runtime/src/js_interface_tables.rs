@@ -59,6 +59,12 @@ natives! {
     "codecEnd" => codecs::codec_end,
     "codecRead" => codecs::codec_read,
     "codecClose" => codecs::codec_close,
+    "checkSelector" => html::check_selector,
+    "openHtml" => html::open_html,
+    "findHtml" => html::find_html,
+    "applyHtml" => html::apply_html,
+    "takeHtml" => html::take_html,
+    "closeHtml" => html::close_html,
 }
 
 // The functions on `isolet` that Rust calls. A context has them in this order.

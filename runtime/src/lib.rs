@@ -31,6 +31,7 @@
 //! | `error` | exceptions and stop reasons → errors of the report |
 //! | [`worker`] | long-lived isolates that answer requests |
 //! | `blob` | bytes in messages |
+//! | `html_rewriter` | `HTMLRewriter`: HTML in two passes, through `lol_html` |
 //! | `aws_lc` | the algorithms of `crypto.subtle`, in C |
 //! | `modules` | ES modules: the script's, a project's, the built-in ones |
 //! | `js_interface` | the tables that Rust and js/ share: host functions, entry functions |
@@ -62,6 +63,7 @@ mod execution;
 #[doc(hidden)]
 pub mod fuzzing;
 mod hints;
+mod html_rewriter;
 mod isolate;
 pub mod job;
 mod js_interface;

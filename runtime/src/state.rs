@@ -10,7 +10,7 @@ use crate::blob::Blob;
 use crate::calls::{CANCELLED, CallSite, InFlightCall, LastAnswer, NOT_SENT, UnawaitedCall, recorded_error};
 use crate::limits::{MAX_ARGUMENTS_BYTES, MAX_IN_FLIGHT_BYTES, MAX_NAME_BYTES};
 use crate::messages::Inbound;
-use crate::natives::codecs;
+use crate::natives::{codecs, html};
 use crate::numbers;
 use crate::run_channel::RunChannel;
 use crate::stop::{self, RunControl, StopReason};
@@ -94,6 +94,8 @@ pub(crate) struct RunState {
     pub(crate) exact: HashSet<u32>,
     /// The streams that are being compressed or decompressed.
     pub(crate) codecs: codecs::Streams,
+    /// The HTML documents that are being rewritten.
+    pub(crate) html_rewriters: html::Rewriters,
     /// The tools for which a rounded number was reported.
     rounded: HashSet<(String, String)>,
 }
@@ -139,6 +141,7 @@ impl RunState {
             rejected: Vec::new(),
             exact: HashSet::new(),
             codecs: codecs::Streams::default(),
+            html_rewriters: html::Rewriters::default(),
             rounded: HashSet::new(),
         }
     }

@@ -152,6 +152,11 @@ fn compression() {
 }
 
 #[test]
+fn html_rewriter() {
+    pass(include_str!("web/html.js"));
+}
+
+#[test]
 fn url_patterns() {
     pass(include_str!("web/pattern.js"));
 }

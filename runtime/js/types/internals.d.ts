@@ -12,6 +12,7 @@
 // | `web-classes.d.ts` | classes of Web APIs, with what the host does with their instances |
 // | `streams.d.ts` | streams and their states |
 // | `fetch.d.ts` | bodies, headers, requests and responses |
+// | `html.d.ts` | the tokens of HTMLRewriter |
 
 declare const isolet: Internals & LazyInternals;
 
@@ -256,6 +257,9 @@ interface LazyInternals {
   /** Returns a Worker's answer as the result of a run. */
   responseValue(response: ScriptValue): Promise<ResponseValue>;
   web: Pick<LazyInternals, "Request" | "Response" | "Headers"> & Bare;
+
+  // html-tokens.js
+  htmlTokens: HtmlTokens;
 
   // clone.js
   structuredClone(value: ScriptValue, options?: object): any;

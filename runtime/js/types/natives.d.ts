@@ -151,6 +151,21 @@ interface Natives {
   /** Fills a buffer as far as the input goes. Returns the number of bytes, -1 if it is invalid. */
   codecRead(id: number, out: ArrayBuffer): number;
   codecClose(id: number): void;
+
+  /** Returns why a CSS selector cannot be used. */
+  checkSelector(selector: string): string | undefined;
+  /**
+   * Opens an HTML document until it is closed or `handle` is collected. Returns its number, or the
+   * text of an error. `handlers` is JSON text.
+   */
+  openHtml(handlers: string, encoding: string, handle: object): number | string;
+  /** Parses a piece, or the end. Returns JSON text of the tokens, or of the text of an error. */
+  findHtml(id: number, bytes: Bytes | undefined): string;
+  /** Applies changes, as JSON text. Returns the number of bytes that are ready, or an error. */
+  applyHtml(id: number, edits: string): number | string;
+  /** Fills a buffer with the bytes that are ready. */
+  takeHtml(id: number, out: ArrayBuffer): void;
+  closeHtml(id: number): void;
 }
 
 /** An error for Rust, as `isolet.describe` gives it: with its kind, its hint, and its tool. */

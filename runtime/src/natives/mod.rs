@@ -12,7 +12,8 @@
 //! | `logs` | log lines, warnings |
 //! | `clock` | the time, the next timer |
 //! | `kind` | the kind of a value |
-//! | `url`, `url_pattern`, `text`, `crypto`, `codecs` | the parts of Web APIs that are written in Rust |
+//! | `url`, `url_pattern`, `text`, `crypto`, `codecs`, `html` | the parts of Web APIs that are written in Rust |
+//! | `host_objects` | objects of Rust that JavaScript holds by a number |
 
 use v8::{FunctionCallbackArguments as Arguments, PinScope, ReturnValue};
 
@@ -24,6 +25,8 @@ pub(crate) mod calls;
 pub(crate) mod clock;
 pub(crate) mod codecs;
 pub(crate) mod crypto;
+pub(crate) mod host_objects;
+pub(crate) mod html;
 pub(crate) mod kind;
 pub(crate) mod logs;
 pub(crate) mod outcome;
