@@ -22,6 +22,8 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parent.parent
 TARGET = "x86_64-unknown-linux-gnu"
 LICENCE_FILE = re.compile(r"(licen[cs]e|copying|notice|unlicense|copyright)", re.IGNORECASE)
+# The licence whose parts come with the place of their source.
+MPL = "MPL-2.0"
 # Parts of Rust's standard library that are for other systems, or for building it.
 ELSEWHERE = re.compile(r"windows|wasi|wit-|hermit|fortanix|r-efi|vex|moto|xous|unwinding|dlmalloc|^cc$|^shlex$|^rand|getopts")
 # Names of a part in databases of vulnerabilities.
@@ -174,6 +176,8 @@ def licences(packages, std_notices):
     """One text: the list of parts, then each licence once with the names of its parts."""
     ours = (ROOT / "LICENSE").read_text()
     mit = ours[ours.index("Permission is hereby"):].strip()
+    # Not every crate of one author brings the text.
+    mpl = [text for package in packages if package["license"] == MPL for text in texts(package)]
     by_text, lines = {}, []
     for package in packages:
         if package["source"] is None:
@@ -181,6 +185,8 @@ def licences(packages, std_notices):
         name = f"{package['name']} {package['version']}"
         lines.append(f"{name}: {expression(package['license'])}")
         found = texts(package)
+        if not found and package["license"] == MPL:
+            found = mpl[:1]
         if not found:
             if package["license"] != "MIT":
                 sys.exit(f"inside.py: {name} has no licence file and is not under MIT alone: say in inside.py where its text is")
@@ -190,6 +196,8 @@ def licences(packages, std_notices):
             by_text.setdefault(text, []).append(name)
     rule = "=" * 100
     made = ["isolet itself is under the MIT licence (LICENSE). In the program are these, each under its own:\n", *lines, ""]
+    unchanged = [package["name"] + "@" + package["version"] for package in packages if package["license"] == MPL]
+    made += [f"The source of parts under {MPL} is unchanged: " + ", ".join(f"pkg:cargo/{name}" for name in unchanged), ""]
     for text, names in by_text.items():
         made += [rule, ", ".join(names), rule, "", text, ""]
     made += [rule, "The engine V8 and what is in it", rule, "", (ROOT / "third_party/v8/LICENSES.md").read_text()]
