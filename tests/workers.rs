@@ -160,6 +160,54 @@ async fn commonjs_fails_with_the_reason() {
 }
 
 #[tokio::test]
+async fn cycles_of_commonjs_and_ecmascript_modules_work_or_fail_with_the_place() {
+    let project = project(&[
+        ("wrangler.json", r#"{ "main": "index.js" }"#),
+        (
+            "index.js",
+            "import back from './back.cjs';
+             export const named = 'index';
+             const cases = {
+                 back: () => back(), lazy: () => import('./lazy/a.cjs').then((a) => a.default.b),
+                 required: () => require('./required/a.cjs').found, cycle: () => import('./cycle/a.cjs'),
+                 deep: () => import('./deep/a.cjs'), late: () => import('./late/a.cjs').then((a) => a.default()),
+             };
+             export default { fetch: async (request) => {
+                try { return Response.json(await cases[new URL(request.url).pathname.slice(1)]()) }
+                catch (error) { return new Response(error.stack) }
+             } }",
+        ),
+        // It requires a module that is running, whose names have no values yet.
+        ("back.cjs", "const index = require('./index.js'); module.exports = () => [Object.keys(index), index.named];"),
+        ("lazy/a.cjs", "exports.b = import('./b.js').then((b) => b.default); exports.a = 1;"),
+        ("lazy/b.js", "import a from './a.cjs'; export default typeof a.b.then;"),
+        ("required/a.cjs", "exports.early = 'early'; exports.found = require('./b.mjs').default;"),
+        ("required/b.mjs", "import a, { early } from './a.cjs'; export default [early, Object.keys(a)];"),
+        ("cycle/a.cjs", "exports.a = 1;\n  require('./b.js');"),
+        ("cycle/b.js", "import './a.cjs'; export default 1;"),
+        ("deep/a.cjs", "module.exports = require('./b.js').c;"),
+        ("deep/b.js", "export * from './c.js';"),
+        ("deep/c.js", "import a from './a.cjs'; export const c = a;"),
+        ("late/a.cjs", "module.exports = () => require('./b.mjs').default;"),
+        ("late/b.mjs", "import a from './a.cjs'; export default typeof a;"),
+    ]);
+    let worker = Daemon::dev(project.path(), &[]);
+    for (path, expected) in [
+        ("/back", "[[\"default\",\"named\"],\"index\"]"),
+        ("/lazy", "\"function\""),
+        ("/required", "[\"early\",[\"early\"]]"),
+        ("/cycle", "Cannot require \"cycle/b.js\" now: it imports \"cycle/a.cjs\", which is running"),
+        ("/cycle", "cycle/a.cjs:2:3"),
+        ("/deep", "deep/a.cjs:1:18"),
+        ("/late", "\"function\""),
+    ] {
+        assert_says(&worker.get(path).await.text(), &[expected]);
+    }
+    project.write("index.js", "import './cycle/a.cjs'; import './cycle/b.js'; export default {}");
+    worker.wait_for_stderr(&["reload failed", "Cannot require \"cycle/b.js\" now", "cycle/a.cjs:2:3"]);
+}
+
+#[tokio::test]
 async fn the_command_line_chooses_entry_configuration_and_environment() {
     let entry = "export default { fetch: (request, env) => Response.json(env) }";
     let project = project(&[

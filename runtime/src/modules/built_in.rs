@@ -2,7 +2,8 @@
 
 use v8::{Local, PinScope};
 
-use super::{ModuleKey, map};
+/// An export of a module that isolet provides.
+type Export<'s> = (&'static str, Local<'s, v8::Value>);
 
 /// The modules that isolet provides and their exports, in one table. `isolet.exported` in
 /// js/drive.js returns the value of an export.
@@ -22,34 +23,15 @@ pub(super) fn is_built_in(name: &str) -> bool {
 /// The function of the snapshot that returns the value of an export, in a slot of the isolate.
 pub(crate) struct BuiltInExports(pub(crate) v8::Global<v8::Function>);
 
-/// Makes a built-in module, unless there is one.
-pub(super) fn provide<'s>(scope: &mut PinScope<'s, '_>, name: &str) -> Option<Local<'s, v8::Module>> {
-    let key = ModuleKey { name: name.to_owned(), whole_default: false };
-    if let Some(module) = map(scope).by_key.get(&key).cloned() {
-        return Some(Local::new(scope, module));
-    }
-    let (name, exports) = BUILT_IN.iter().find(|(known, _)| *known == name)?;
-    let text = v8::String::new(scope, name)?;
-    let names: Vec<Local<v8::String>> =
-        exports.iter().filter_map(|name| v8::String::new(scope, name)).collect();
-    let module = v8::Module::create_synthetic_module(scope, text, &names, evaluate);
-    let global = v8::Global::new(scope, module);
-    map(scope).insert(module.get_identity_hash(), global, key);
-    Some(module)
+/// Returns the exports of a built-in module with their values, in the order of the table.
+pub(super) fn exports<'s>(scope: &mut PinScope<'s, '_>, name: &str) -> Option<Vec<Export<'s>>> {
+    let names = export_names(name)?;
+    names.iter().map(|name| Some((*name, export_of_isolet(scope, name)?))).collect()
 }
 
-fn evaluate<'s>(
-    context: Local<'s, v8::Context>,
-    module: Local<'s, v8::Module>,
-) -> Option<Local<'s, v8::Value>> {
-    v8::callback_scope!(unsafe scope, context);
-    let name = map(scope).key_of(module)?.name.clone();
-    for export in BUILT_IN.iter().find(|(built_in, _)| *built_in == name)?.1 {
-        let value = export_of_isolet(scope, export)?;
-        let key = v8::String::new(scope, export)?;
-        module.set_synthetic_module_export(scope, key, value)?;
-    }
-    super::resolved_promise(scope)
+/// Returns the names of a built-in module's exports, or `None` if isolet does not provide it.
+pub(super) fn export_names(name: &str) -> Option<&'static [&'static str]> {
+    BUILT_IN.iter().find(|(known, _)| *known == name).map(|(_, exports)| *exports)
 }
 
 fn export_of_isolet<'s>(scope: &mut PinScope<'s, '_>, name: &str) -> Option<Local<'s, v8::Value>> {
@@ -62,10 +44,8 @@ fn export_of_isolet<'s>(scope: &mut PinScope<'s, '_>, name: &str) -> Option<Loca
 
 /// Returns what `require()` of a built-in module gives: an object with its exports.
 pub(super) fn required<'s>(scope: &mut PinScope<'s, '_>, name: &str) -> Option<Local<'s, v8::Value>> {
-    let (_, exports) = BUILT_IN.iter().find(|(known, _)| *known == name)?;
     let object = v8::Object::new(scope);
-    for export in *exports {
-        let value = export_of_isolet(scope, export)?;
+    for (export, value) in exports(scope, name)? {
         let key = v8::String::new(scope, export)?;
         object.create_data_property(scope, key.into(), value)?;
     }

@@ -2,7 +2,7 @@
 
 use v8::{Local, PinScope};
 
-use super::{Resolved, built_in, load_of_project, map, synthetic};
+use super::{Resolved, built_in, cycle, load_of_project, map, synthetic};
 use crate::RunError;
 use crate::job::{Module, ModuleKind};
 
@@ -134,9 +134,6 @@ fn required<'s>(scope: &mut PinScope<'s, '_>, name: &str) -> Option<Local<'s, v8
     if kind != ModuleKind::EsModule {
         return synthetic::value(scope, name);
     }
-    if let Some(value) = map(scope).values.get(name).cloned() {
-        return Some(Local::new(scope, value));
-    }
     let module = match load_of_project(scope, name) {
         Ok(module) => module,
         Err(error) => {
@@ -153,6 +150,10 @@ fn required<'s>(scope: &mut PinScope<'s, '_>, name: &str) -> Option<Local<'s, v8
             throw(scope, "Error", &message);
             return None;
         }
+        if let Some(running) = cycle::running(scope, module) {
+            throw(scope, "Error", &cycle::message("require", name, &running));
+            return None;
+        }
         let evaluation = Local::<v8::Promise>::try_from(module.evaluate(scope)?).ok()?;
         if evaluation.state() == v8::PromiseState::Rejected {
             evaluation.mark_as_handled();
@@ -160,6 +161,9 @@ fn required<'s>(scope: &mut PinScope<'s, '_>, name: &str) -> Option<Local<'s, v8
             scope.throw_exception(thrown);
             return None;
         }
+    }
+    if let Some(value) = map(scope).values.get(name).cloned() {
+        return Some(Local::new(scope, value));
     }
     let namespace = Local::<v8::Object>::try_from(module.get_module_namespace()).ok()?;
     let object = of_namespace(scope, namespace)?;
@@ -178,7 +182,10 @@ fn of_namespace<'s>(
     let marker = v8::String::new(scope, "__esModule")?;
     let yes = v8::Boolean::new(scope, true);
     object.define_own_property(scope, marker.into(), yes.into(), v8::PropertyAttribute::DONT_ENUM)?;
-    let names = namespace.get_own_property_names(scope, v8::GetPropertyNamesArgs::default())?;
+    // To ask which names are enumerable would fail for a module that is running.
+    let all =
+        v8::GetPropertyNamesArgsBuilder::new().property_filter(v8::PropertyFilter::SKIP_SYMBOLS).build();
+    let names = namespace.get_own_property_names(scope, all)?;
     let undefined = v8::undefined(scope).into();
     for index in 0..names.length() {
         let name = names.get_index(scope, index)?;

@@ -4,15 +4,17 @@
 //! |---|---|
 //! | `built_in` | the modules that isolet provides |
 //! | `commonjs` | `require()` and the modules that it loads |
+//! | `cycle` | cycles of CommonJS and ECMAScript modules |
 //! | `dynamic_import` | `import()` |
-//! | `synthetic` | modules of JSON, text, bytes, WebAssembly and CommonJS, as imports see them |
+//! | `synthetic` | modules that are not ECMAScript modules, as imports see them |
 
 mod built_in;
 mod commonjs;
+mod cycle;
 mod dynamic_import;
 mod synthetic;
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::num::NonZeroI32;
 use std::sync::Arc;
 
@@ -21,7 +23,7 @@ use v8::{Local, PinScope};
 pub(crate) use self::built_in::BuiltInExports;
 pub use self::built_in::built_in_modules;
 pub(crate) use self::dynamic_import::import_dynamically;
-use crate::job::{Module, ModuleKind};
+use crate::job::{Module, ModuleImport, ModuleKind};
 use crate::{ErrorCode, RunError};
 
 /// A module as an importer sees it.
@@ -50,6 +52,37 @@ pub(crate) struct ModuleMap {
 struct Project {
     modules: Arc<[Module]>,
     index: HashMap<String, usize>,
+    /// The imports of each module, by [`import_key`]: a module can have very many.
+    imports: Vec<Vec<usize>>,
+}
+
+/// The order in which the imports of a module are searched.
+fn import_key(import: &ModuleImport) -> (&str, bool, Option<&str>) {
+    (&import.specifier, import.require, import.attribute.as_deref())
+}
+
+impl Project {
+    fn new(modules: &Arc<[Module]>) -> Self {
+        let index = modules.iter().enumerate().map(|(index, module)| (module.name.clone(), index));
+        let sorted = |module: &Module| {
+            let mut order: Vec<usize> = (0..module.imports.len()).collect();
+            order.sort_by_key(|import| import_key(&module.imports[*import]));
+            order
+        };
+        Self {
+            modules: modules.clone(),
+            index: index.collect(),
+            imports: modules.iter().map(sorted).collect(),
+        }
+    }
+
+    /// Returns the import of a module by its specifier, its kind and its attribute.
+    fn import(&self, referrer: &str, key: (&str, bool, Option<&str>)) -> Option<&ModuleImport> {
+        let index = *self.index.get(referrer)?;
+        let (module, order) = (self.modules.get(index)?, self.imports.get(index)?);
+        let at = order.binary_search_by_key(&key, |import| import_key(&module.imports[*import])).ok()?;
+        module.imports.get(*order.get(at)?)
+    }
 }
 
 /// The target of a specifier.
@@ -64,11 +97,7 @@ enum Resolved {
 impl ModuleMap {
     /// Makes the map of a Worker.
     pub(crate) fn of(modules: &Arc<[Module]>) -> Self {
-        let index = modules.iter().enumerate().map(|(index, module)| (module.name.clone(), index));
-        Self {
-            project: Some(Project { modules: modules.clone(), index: index.collect() }),
-            ..Self::default()
-        }
+        Self { project: Some(Project::new(modules)), ..Self::default() }
     }
 
     /// Returns a module of the Worker.
@@ -78,12 +107,8 @@ impl ModuleMap {
     }
 
     fn resolve(&self, referrer: &str, specifier: &str, attribute: Option<&str>, require: bool) -> Resolved {
-        let imports = self.module(referrer).map(|module| &module.imports[..]).unwrap_or_default();
-        let named = imports.iter().find(|import| {
-            import.specifier == specifier
-                && import.require == require
-                && import.attribute.as_deref() == attribute
-        });
+        let project = self.project.as_ref();
+        let named = project.and_then(|project| project.import(referrer, (specifier, require, attribute)));
         match named.map(|import| &import.target) {
             Some(Ok(name)) => Resolved::Module(name.clone()),
             Some(Err(message)) => Resolved::Missing(message.clone()),
@@ -187,6 +212,7 @@ fn link<'s>(
     root: Local<'s, v8::Module>,
 ) -> Result<(), RunError> {
     let name = key.name.clone();
+    let mut seen = HashSet::from([key.clone()]);
     let mut unchecked = vec![(key.name, root)];
     while let Some((referrer, module)) = unchecked.pop() {
         // A module that is not code imports nothing, and may not be asked.
@@ -220,11 +246,20 @@ fn link<'s>(
                     ));
                 }
             };
-            if map.by_key.contains_key(&target) {
+            if !seen.insert(target.clone()) {
                 continue;
             }
-            match create(scope, &target)? {
-                Some(module) => unchecked.push((target.name, module)),
+            let known = map.by_key.get(&target).cloned();
+            let module = match known {
+                Some(module) => Some(Local::new(scope, module)),
+                None => create(scope, &target)?,
+            };
+            match module {
+                // One that could not be linked before may lack modules that it imports.
+                Some(module) if module.get_status() == v8::ModuleStatus::Uninstantiated => {
+                    unchecked.push((target.name, module));
+                }
+                Some(_) => {}
                 None => {
                     let message =
                         format!("Cannot import {specifier:?}: there is no module {:?}.", target.name);
@@ -245,11 +280,12 @@ fn create<'s>(
     scope: &mut PinScope<'s, '_>,
     key: &ModuleKey,
 ) -> Result<Option<Local<'s, v8::Module>>, RunError> {
-    if let Some(built_in) = built_in::provide(scope, &key.name) {
-        return Ok(Some(built_in));
+    if let Some(names) = built_in::export_names(&key.name) {
+        return Ok(synthetic::create(scope, key.clone(), names.iter().copied()));
     }
+    let default = || std::iter::once("default");
     if commonjs::referrer_of_require(&key.name).is_some() {
-        return Ok(synthetic::create(scope, key.clone(), &[]));
+        return Ok(synthetic::create(scope, key.clone(), default()));
     }
     let Some(project) = &map(scope).project else { return Ok(None) };
     let modules = project.modules.clone();
@@ -258,7 +294,10 @@ fn create<'s>(
     };
     match module.kind {
         ModuleKind::EsModule => compile(scope, key.clone(), &module.text()).map(Some),
-        _ => Ok(synthetic::create(scope, key.clone(), &module.exports)),
+        _ => {
+            let names = default().chain(module.exports.iter().map(String::as_str));
+            Ok(synthetic::create(scope, key.clone(), names))
+        }
     }
 }
 
@@ -375,14 +414,24 @@ fn resolve<'s>(
     referrer: Local<'s, v8::Module>,
 ) -> Option<Local<'s, v8::Module>> {
     v8::callback_scope!(unsafe scope, context);
+    let referrer = map(scope).key_of(referrer)?.name.clone();
+    imported(scope, &referrer, specifier, attributes)
+}
+
+/// Returns the module that an `import` names, if it has been made.
+fn imported<'s>(
+    scope: &mut PinScope<'s, '_>,
+    referrer: &str,
+    specifier: Local<'s, v8::String>,
+    attributes: Local<'s, v8::FixedArray>,
+) -> Option<Local<'s, v8::Module>> {
     let specifier = specifier.to_rust_string_lossy(scope);
     let attribute = attribute(scope, attributes, 3);
-    let map = scope.get_slot::<ModuleMap>()?;
-    let referrer = &map.key_of(referrer)?.name;
+    let map = map(scope);
     let Resolved::Module(name) = map.resolve(referrer, &specifier, attribute.as_deref(), false) else {
         return None;
     };
-    let module = map.by_key.get(&map.key(referrer, name))?;
+    let module = map.by_key.get(&map.key(referrer, name)).cloned()?;
     Some(Local::new(scope, module))
 }
 

@@ -1,21 +1,20 @@
-//! Modules of JSON, text, bytes, WebAssembly and CommonJS, as imports see them: V8 calls them
-//! synthetic.
+//! Modules of JSON, text, bytes, WebAssembly and CommonJS, and those that isolet provides, as
+//! imports see them: V8 calls them synthetic.
 
 use v8::{Local, PinScope};
 
-use super::{ModuleKey, commonjs, map};
+use super::{ModuleKey, built_in, commonjs, map};
 use crate::job::ModuleKind;
 
-/// Makes the module of a key, with `default` and the other names.
-pub(super) fn create<'s>(
+/// Makes the module of a key with the names that its importers see.
+pub(super) fn create<'s, 'n>(
     scope: &mut PinScope<'s, '_>,
     key: ModuleKey,
-    names: &[String],
+    names: impl Iterator<Item = &'n str>,
 ) -> Option<Local<'s, v8::Module>> {
     let text = v8::String::new(scope, &key.name)?;
-    let all = std::iter::once("default").chain(names.iter().map(String::as_str));
-    let all: Vec<Local<v8::String>> = all.filter_map(|name| v8::String::new(scope, name)).collect();
-    let module = v8::Module::create_synthetic_module(scope, text, &all, evaluate);
+    let names: Option<Vec<Local<v8::String>>> = names.map(|name| v8::String::new(scope, name)).collect();
+    let module = v8::Module::create_synthetic_module(scope, text, &names?, evaluate);
     let global = v8::Global::new(scope, module);
     map(scope).insert(module.get_identity_hash(), global, key);
     Some(module)
@@ -28,32 +27,52 @@ fn evaluate<'s>(
 ) -> Option<Local<'s, v8::Value>> {
     v8::callback_scope!(unsafe scope, context);
     let key = map(scope).key_of(module)?.clone();
-    let (value, default, names) = match commonjs::referrer_of_require(&key.name) {
-        Some(referrer) => {
-            let require: Local<v8::Value> = commonjs::require_of(scope, referrer)?.into();
-            (require, require, Vec::new())
+    if built_in::is_built_in(&key.name) {
+        for (name, value) in built_in::exports(scope, &key.name)? {
+            set(scope, module, name, value)?;
         }
-        None => {
-            let of_project = map(scope).module(&key.name)?;
-            let (kind, names) = (of_project.kind, of_project.exports.clone());
-            let value = value(scope, &key.name)?;
-            match kind {
-                ModuleKind::CommonJs if !key.whole_default => (value, default_export(scope, value)?, names),
-                _ => (value, value, names),
-            }
-        }
+    } else if let Some(referrer) = commonjs::referrer_of_require(&key.name) {
+        let require = commonjs::require_of(scope, referrer)?.into();
+        set(scope, module, "default", require)?;
+    } else {
+        set_exports_of_project(scope, module, &key)?;
+    }
+    super::resolved_promise(scope)
+}
+
+fn set<'s>(
+    scope: &mut PinScope<'s, '_>,
+    module: Local<'s, v8::Module>,
+    name: &str,
+    value: Local<'s, v8::Value>,
+) -> Option<bool> {
+    let name = v8::String::new(scope, name)?;
+    module.set_synthetic_module_export(scope, name, value)
+}
+
+/// Sets the exports of a module of the project.
+fn set_exports_of_project<'s>(
+    scope: &mut PinScope<'s, '_>,
+    module: Local<'s, v8::Module>,
+    key: &ModuleKey,
+) -> Option<()> {
+    let of_project = map(scope).module(&key.name)?;
+    let (kind, names) = (of_project.kind, of_project.exports.clone());
+    let value = value(scope, &key.name)?;
+    let default = match kind {
+        ModuleKind::CommonJs if !key.whole_default => default_export(scope, value)?,
+        _ => value,
     };
-    let default_name = v8::String::new(scope, "default")?;
-    module.set_synthetic_module_export(scope, default_name, default)?;
+    set(scope, module, "default", default)?;
     // An importer may ask a function for its properties, but a text or number has none of interest.
     if let Ok(object) = Local::<v8::Object>::try_from(value) {
         for name in &names {
-            let name = v8::String::new(scope, name)?;
-            let value = object.get(scope, name.into())?;
-            module.set_synthetic_module_export(scope, name, value)?;
+            let key = v8::String::new(scope, name)?;
+            let value = object.get(scope, key.into())?;
+            set(scope, module, name, value)?;
         }
     }
-    super::resolved_promise(scope)
+    Some(())
 }
 
 /// Returns what `import x from` a CommonJS module gives: `exports.default` of a module that was an
