@@ -1,10 +1,18 @@
 // CompressionStream and DecompressionStream.
 //
-// The state of a stream is the host's. It is freed when the stream ends, or when `handle` is
-// collected.
+// The state of a stream is the host's. It is freed when the stream ends, fails or is cancelled, or
+// when `handle` is collected.
 
-const { ArrayBuffer, ArrayBufferPrototypeSlice, RangeError, TypeError, TypedArrayPrototypeSubarray, Uint8Array } =
-  isolet.primordials;
+const {
+  ArrayBuffer,
+  ArrayBufferPrototypeSlice,
+  MathMin,
+  RangeError,
+  TypeError,
+  TypedArrayPrototypeGetLength,
+  TypedArrayPrototypeSubarray,
+  Uint8Array,
+} = isolet.primordials;
 
 isolet.lazy(["CompressionStream", "DecompressionStream"], [], () => {
   const { natives, transforms } = isolet;
@@ -33,7 +41,22 @@ isolet.lazy(["CompressionStream", "DecompressionStream"], [], () => {
     const open = () => {
       if (id !== 0) return;
       id = natives.codecOpen(kind, decompress, handle);
-      if (id === 0) throw new RangeError("Too many streams are being compressed or decompressed at once.");
+      if (id === 0)
+        throw new RangeError(
+          "Too many streams are being compressed or decompressed at once, or the memory limit has no room for another.",
+        );
+    };
+    const close = () => {
+      natives.codecClose(id);
+    };
+    // Runs a step of the stream, after which it is over if the step fails.
+    const guarded = (step) => {
+      try {
+        step();
+      } catch (error) {
+        close();
+        throw error;
+      }
     };
     const drain = (enqueue) => {
       for (;;) {
@@ -46,20 +69,24 @@ isolet.lazy(["CompressionStream", "DecompressionStream"], [], () => {
       }
     };
     return transforms.make(
-      (chunk, enqueue) => {
-        const bytes = copy(chunk, `A chunk of a ${what}`);
-        open();
-        for (let from = 0; from < bytes.length; from += PIECE_BYTES) {
-          natives.codecWrite(id, TypedArrayPrototypeSubarray(bytes, from, from + PIECE_BYTES));
+      (chunk, enqueue) =>
+        guarded(() => {
+          const bytes = copy(chunk, `A chunk of a ${what}`);
+          open();
+          const length = TypedArrayPrototypeGetLength(bytes);
+          for (let from = 0; from < length; from += PIECE_BYTES) {
+            natives.codecWrite(id, TypedArrayPrototypeSubarray(bytes, from, MathMin(from + PIECE_BYTES, length)));
+            drain(enqueue);
+          }
+        }),
+      (enqueue) =>
+        guarded(() => {
+          open();
+          natives.codecEnd(id);
           drain(enqueue);
-        }
-      },
-      (enqueue) => {
-        open();
-        natives.codecEnd(id);
-        drain(enqueue);
-        natives.codecClose(id);
-      },
+          close();
+        }),
+      close,
     );
   }
 

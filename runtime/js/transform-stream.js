@@ -258,12 +258,12 @@ isolet.lazy(["TransformStream", "TransformStreamDefaultController"], ["transform
     create,
     enqueue,
     token,
-    make(transform, flush) {
+    make(transform, flush, cancel = nothing) {
       const t = create({
         __proto__: null,
         transform: (chunk) => transform(chunk, (out) => enqueue(t, out)),
         flush: () => flush((out) => enqueue(t, out)),
-        cancel: nothing,
+        cancel,
         readableMark: 0,
         readableSize: undefined,
         writableMark: 1,

@@ -13,7 +13,7 @@ use crate::messages::Inbound;
 use crate::natives::{codecs, html};
 use crate::numbers;
 use crate::run_channel::RunChannel;
-use crate::stop::{self, RunControl, StopReason};
+use crate::stop::{self, ChargedMemory, RunControl, StopReason};
 use crate::suggestions::{self, InvalidCall};
 use crate::worker::compression::BodyEncoder;
 use crate::worker::protocol::{BodyStart, FromWorker, ResponseHead};
@@ -351,7 +351,7 @@ impl RunState {
     }
 
     /// Begins the response to a request.
-    pub(crate) fn respond(&mut self, id: u32, head: ResponseHead, body: BodyStart) {
+    pub(crate) fn respond(&mut self, id: u32, mut head: ResponseHead, body: BodyStart) {
         let Some(request) = self.requests.get(id) else { return };
         request.is_answered = true;
         let body = match (body, BodyEncoder::of(&head)) {
@@ -360,7 +360,12 @@ impl RunState {
                 Err(_) => BodyStart::Whole(Blob(plain)),
             },
             (body, encoder) => {
-                request.encoder = encoder;
+                let memory = encoder.as_ref().map(|_| ChargedMemory::new(&self.control, codecs::STATE_BYTES));
+                if matches!(memory, Some(None)) {
+                    // There is no room for the encoder: the body stays plain.
+                    head.headers.retain(|(name, _)| name != "content-encoding");
+                }
+                request.encoder = encoder.zip(memory.flatten());
                 body
             }
         };
@@ -370,7 +375,7 @@ impl RunState {
     /// Sends a piece of a response's body. Returns the number of bytes that were sent.
     pub(crate) fn send_body(&mut self, id: u32, bytes: Vec<u8>) -> usize {
         let encoder = self.requests.get(id).and_then(|request| request.encoder.as_mut());
-        let bytes = match encoder.map(|encoder| encoder.encode(&bytes)) {
+        let bytes = match encoder.map(|(encoder, _)| encoder.encode(&bytes)) {
             Some(Ok(encoded)) => encoded,
             _ => bytes,
         };
@@ -385,7 +390,7 @@ impl RunState {
     pub(crate) fn end_body(&mut self, id: u32, error: Option<String>) {
         let encoder = self.requests.get(id).and_then(|request| request.encoder.take());
         if error.is_none()
-            && let Some(Ok(end)) = encoder.map(BodyEncoder::finish)
+            && let Some(Ok(end)) = encoder.map(|(encoder, _)| encoder.finish())
         {
             self.channel.worker(FromWorker::Chunk { id, bytes: Blob(end) });
         }

@@ -154,6 +154,32 @@ impl RunControl {
     }
 }
 
+/// Memory outside of V8 that counts towards a run's limit until it is dropped.
+pub(crate) struct ChargedMemory {
+    control: Arc<RunControl>,
+    bytes: usize,
+}
+
+impl ChargedMemory {
+    /// Charges memory. Returns `None` if the limit has no room for it. As with buffers, the third
+    /// refusal in a row ends the run.
+    pub(crate) fn new(control: &Arc<RunControl>, bytes: usize) -> Option<Self> {
+        if control.charge_buffers(bytes) {
+            return Some(Self { control: control.clone(), bytes });
+        }
+        if control.refused_buffers() {
+            control.stop(StopReason::Memory);
+        }
+        None
+    }
+}
+
+impl Drop for ChargedMemory {
+    fn drop(&mut self) {
+        self.control.release_buffers(self.bytes);
+    }
+}
+
 /// The caller's means to cancel a run, also while it is queued and has no isolate yet.
 #[derive(Default)]
 pub(crate) struct Cancellation {
@@ -221,6 +247,22 @@ mod tests {
         assert!(control.charge_buffers(10));
         assert_eq!(control.stopped(), None);
         control.heap_is(41);
+        assert_eq!(control.stopped(), Some(StopReason::Memory));
+    }
+
+    #[test]
+    fn charged_memory_counts_until_it_is_dropped() {
+        let (sender, _receiver) = std::sync::mpsc::channel();
+        let control = Arc::new(RunControl::new(100, sender));
+        let first = ChargedMemory::new(&control, 60).expect("room");
+        assert!(ChargedMemory::new(&control, 60).is_none());
+        assert_eq!(control.buffers(), 60);
+        drop(first);
+        assert_eq!(control.buffers(), 0);
+        let _whole = ChargedMemory::new(&control, 100).expect("room again");
+        assert_eq!(control.stopped(), None);
+        let refused = || ChargedMemory::new(&control, 1).is_none();
+        assert!(refused() && refused() && refused());
         assert_eq!(control.stopped(), Some(StopReason::Memory));
     }
 }

@@ -293,6 +293,8 @@ interface TransformOperations extends Bare {
   make(
     transform: (chunk: any, enqueue: (out: any) => void) => void,
     flush: (enqueue: (out: any) => void) => void,
+    /** Is called when the pair is cancelled or aborted. */
+    cancel?: () => void,
   ): { readable: ReadableStream; writable: WritableStream } & Bare;
 }
 

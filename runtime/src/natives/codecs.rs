@@ -1,18 +1,20 @@
 //! Compression in chunks. The state of a stream is kept here between calls, under a number.
 
 use std::collections::HashMap;
+use std::sync::Arc;
 
 use flate2::{Compress, Compression, Decompress, FlushCompress, FlushDecompress, Status};
 
 use super::*;
 use crate::shared_enums::CompressionFormat;
+use crate::stop::{ChargedMemory, RunControl};
 
-/// The number of streams whose state is kept at once. Each takes up to about 300 KiB, which the
-/// limit on the heap does not count.
+/// The number of streams whose state is kept at once.
 const MAX_OPEN: usize = 64;
 
-/// The memory of one stream as V8 is told, so that it collects streams that nobody uses any more.
-const STATE_BYTES: i64 = 300 << 10;
+/// The memory of one stream at most. It counts towards the run's limit, and V8 is told about it, so
+/// that it collects streams that nobody uses any more.
+pub(crate) const STATE_BYTES: usize = 300 << 10;
 
 /// The size of the window as a power of two: what every decoder understands.
 const WINDOW_BITS: u8 = 15;
@@ -110,11 +112,29 @@ impl Stream {
 #[derive(Default)]
 pub(crate) struct Streams {
     last_id: u32,
-    open: HashMap<u32, (Stream, v8::Weak<v8::Object>)>,
+    open: HashMap<u32, OpenStream>,
+}
+
+struct OpenStream {
+    stream: Stream,
+    _handle: v8::Weak<v8::Object>,
+    _memory: ChargedMemory,
+}
+
+impl Streams {
+    /// Returns the number of a new stream and its memory, or `None` if there is no room for it.
+    fn reserve(&mut self, control: &Arc<RunControl>) -> Option<(u32, ChargedMemory)> {
+        if self.open.len() >= MAX_OPEN {
+            return None;
+        }
+        self.last_id = self.last_id.checked_add(1)?;
+        Some((self.last_id, ChargedMemory::new(control, STATE_BYTES)?))
+    }
 }
 
 /// `codecOpen(format, decompress, handle)` opens a stream of a [`CompressionFormat`], until it is
-/// closed or `handle` is collected. Returns its number, or 0 if too many are open.
+/// closed or `handle` is collected. Returns its number, or 0 if too many are open or the memory
+/// limit has no room for it.
 pub(crate) fn codec_open(scope: &mut PinScope, arguments: Arguments, mut result: ReturnValue) {
     result.set_uint32(0);
     let format = CompressionFormat::from_number(number(scope, &arguments, 0));
@@ -122,20 +142,13 @@ pub(crate) fn codec_open(scope: &mut PinScope, arguments: Arguments, mut result:
         return;
     };
     let decompress = arguments.get(1).is_true();
-    let Some(id) = state(scope).and_then(|state| {
-        let streams = &mut state.codecs;
-        if streams.open.len() >= MAX_OPEN {
-            return None;
-        }
-        streams.last_id = streams.last_id.checked_add(1)?;
-        Some(streams.last_id)
-    }) else {
-        return;
-    };
+    let reserved = state(scope).and_then(|state| state.codecs.reserve(&state.control));
+    let Some((id, memory)) = reserved else { return };
     let weak = v8::Weak::with_finalizer(scope, handle, Box::new(move |isolate| close(isolate, id)));
-    scope.adjust_amount_of_external_allocated_memory(STATE_BYTES);
+    scope.adjust_amount_of_external_allocated_memory(STATE_BYTES as i64);
     if let Some(state) = state(scope) {
-        state.codecs.open.insert(id, (Stream::new(format, decompress), weak));
+        let stream = Stream::new(format, decompress);
+        state.codecs.open.insert(id, OpenStream { stream, _handle: weak, _memory: memory });
         result.set_uint32(id);
     }
 }
@@ -143,13 +156,13 @@ pub(crate) fn codec_open(scope: &mut PinScope, arguments: Arguments, mut result:
 fn close(isolate: &mut v8::Isolate, id: u32) {
     let stream = isolate.get_slot_mut::<RunState>().and_then(|state| state.codecs.open.remove(&id));
     if stream.is_some() {
-        isolate.adjust_amount_of_external_allocated_memory(-STATE_BYTES);
+        isolate.adjust_amount_of_external_allocated_memory(-(STATE_BYTES as i64));
     }
 }
 
 fn stream<'a>(scope: &'a mut PinScope, arguments: &Arguments) -> Option<&'a mut Stream> {
     let id = number(scope, arguments, 0) as u32;
-    Some(&mut state(scope)?.codecs.open.get_mut(&id)?.0)
+    Some(&mut state(scope)?.codecs.open.get_mut(&id)?.stream)
 }
 
 /// `codecWrite(id, bytes)` gives a stream more input.

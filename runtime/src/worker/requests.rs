@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 use super::compression::BodyEncoder;
 use super::protocol::WINDOW_BYTES;
 use crate::state::Counts;
+use crate::stop::ChargedMemory;
 
 /// The time that promises given to `waitUntil` have after the response, as on Cloudflare.
 pub(crate) const WAIT_UNTIL_TIMEOUT: Duration = Duration::from_secs(30);
@@ -23,8 +24,8 @@ pub(crate) struct LiveRequest {
     pub(crate) is_answered: bool,
     /// The bytes of its body that may still come before the Worker reads; `None` if none will come.
     body_room: Option<usize>,
-    /// The encoder of its response's body, if it is compressed.
-    pub(crate) encoder: Option<BodyEncoder>,
+    /// The encoder of its response's body, if it is compressed, and the memory of the encoder.
+    pub(crate) encoder: Option<(BodyEncoder, ChargedMemory)>,
     /// The end of the time for `waitUntil`, once the response is complete.
     ends_by: Option<Instant>,
 }

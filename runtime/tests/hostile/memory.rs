@@ -17,6 +17,15 @@ pub fn cases() -> Vec<Case> {
         roomy(fails("a buffer of a gigabyte", &[isolet_runtime::ErrorCode::Exception, MemoryLimit], "return new ArrayBuffer(1 << 30).byteLength")),
         roomy(fails("a buffer past every size", EXCEPTION, "return new ArrayBuffer(2 ** 52).byteLength")),
         roomy(fails("a growing buffer past every size", EXCEPTION, "return new ArrayBuffer(1, { maxByteLength: 2 ** 52 }).byteLength")),
+        // Sixty states take 18 MiB.
+        roomy(fails("the states of compression streams", &[isolet_runtime::ErrorCode::Exception, MemoryLimit],
+            "const kept: any[] = [];
+             for (let i = 0; i < 60; i++) {
+                 const s = new CompressionStream('gzip'); kept.push(s);
+                 const writing = s.writable.getWriter().write(new Uint8Array(1));
+                 await Promise.all([writing, s.readable.getReader().read()]);
+             }
+             return new ArrayBuffer(14 << 20).byteLength + kept.length")),
         roomy(gives("buffers that are let go", "200", "let n = 0; for (let i = 0; i < 200; i++) { new Uint8Array(4 << 20)[1] = 1; n++ } return n").or(MEMORY)),
         roomy(gives("a buffer that is given away again and again", "1", "let b = new ArrayBuffer(8 << 20); for (let i = 0; i < 500; i++) b = b.transfer(); return 1")),
         roomy(gives("most of what is allowed", "20", "const a = []; for (let i = 0; i < 20; i++) a.push(new Uint8Array(1 << 20)); return a.length")),

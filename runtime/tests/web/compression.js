@@ -105,6 +105,31 @@ test(
   ["61", "6263", true, true],
 );
 test(
+  "streams that fail, are cancelled or aborted free their state at once",
+  async () => {
+    const kept = [];
+    const open = async () => {
+      const stream = new CompressionStream("gzip");
+      kept.push(stream);
+      const writer = stream.writable.getWriter();
+      const reader = stream.readable.getReader();
+      const [, { value }] = await Promise.all([writer.write(bytes(1)), reader.read()]);
+      kept.push(value);
+      return { writer, reader };
+    };
+    for (let i = 0; i < 100; i++) {
+      const broken = new DecompressionStream("gzip");
+      kept.push(broken);
+      const writing = broken.writable.getWriter().write(bytes(1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11));
+      await Promise.all([writing.catch(() => 1), broken.readable.getReader().read().catch(() => 1)]);
+      await (await open()).reader.cancel();
+      await (await open()).writer.abort();
+    }
+    return kept.length;
+  },
+  500,
+);
+test(
   "IdentityTransformStream: a write waits for its reader, and takes bytes only",
   async () => {
     const { readable, writable } = new IdentityTransformStream();
