@@ -39,7 +39,7 @@ isolet.lazy(["SubtleCrypto"], ["subtle"], (host) => {
   } = isolet.cryptoAlgorithms;
 
   const token = {};
-  // The rounds of PBKDF2, for each block of its output: half a second of SHA-256.
+  // The rounds of PBKDF2 and HKDF, of which each reads a block or two: half a second of SHA-256.
   const MAX_ROUNDS = 2_000_000;
   const MAX_RSA_BITS = 4096;
 
@@ -285,6 +285,16 @@ isolet.lazy(["SubtleCrypto"], ["subtle"], (host) => {
     return made;
   }
 
+  // The blocks that a hash function reads of some bytes.
+  const blocks = (hash, bytes) => MathCeil(TypedArrayPrototypeGetLength(bytes) / hash.block);
+  function checkRounds(entry, rounds) {
+    if (rounds > MAX_ROUNDS)
+      throw error(
+        "NotSupportedError",
+        `${entry.name} takes up to ${MAX_ROUNDS} rounds, and this would be ${rounds}: ask for fewer iterations, fewer bits or shorter inputs.`,
+      );
+  }
+
   function deriveBits(algorithm, baseKey, length, usage) {
     const entry = algorithmOf(algorithm);
     const k = use(baseKey, entry, usage);
@@ -305,17 +315,19 @@ isolet.lazy(["SubtleCrypto"], ["subtle"], (host) => {
     const hash = keyHashOf(algorithm);
     const salt = copy(algorithm.salt, "`salt`");
     if (length === null || length % 8 !== 0) throw error("OperationError", "The length must be whole bytes in bits.");
-    const out = new ArrayBuffer(length / 8);
+    const pieces = MathCeil(length / 8 / hash.bytes);
     if (entry.name === "HKDF") {
       const info = copy(algorithm.info, "`info`");
+      checkRounds(entry, pieces * (1 + blocks(hash, info)) + blocks(hash, salt) + blocks(hash, k.bytes));
+      const out = new ArrayBuffer(length / 8);
       if (!natives.hkdf(hash.id, k.bytes, salt, info, out)) throw failed("The derivation");
-    } else {
-      const iterations = integer(algorithm.iterations, 0, 2 ** 32 - 1, "`iterations`");
-      if (iterations === 0) throw error("OperationError", "`iterations` must not be 0.");
-      if (iterations * MathCeil(length / 8 / hash.bytes) > MAX_ROUNDS)
-        throw error("NotSupportedError", `PBKDF2 takes up to ${MAX_ROUNDS} iterations, for each block of its output.`);
-      if (length > 0 && !natives.pbkdf2(hash.id, k.bytes, salt, iterations, out)) throw failed("The derivation");
+      return new Uint8Array(out);
     }
+    const iterations = integer(algorithm.iterations, 0, 2 ** 32 - 1, "`iterations`");
+    if (iterations === 0) throw error("OperationError", "`iterations` must not be 0.");
+    checkRounds(entry, pieces * (iterations + blocks(hash, salt)) + blocks(hash, k.bytes));
+    const out = new ArrayBuffer(length / 8);
+    if (length > 0 && !natives.pbkdf2(hash.id, k.bytes, salt, iterations, out)) throw failed("The derivation");
     return new Uint8Array(out);
   }
 
