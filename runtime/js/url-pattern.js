@@ -33,7 +33,14 @@ isolet.lazy(["URLPattern"], [], (host) => {
     }
   }
 
-  const matchOf = (input, base) => natives.matchUrlPattern(jsonOf(input), base === undefined ? undefined : usv(base));
+  // The components of a URL to match, and the input as it was read: its getters run once.
+  function matchOf(input, base) {
+    const json = jsonOf(input);
+    const against = base === undefined ? undefined : usv(base);
+    const text = natives.matchUrlPattern(json, against);
+    if (text === null) throw new TypeError("The base URL of an object is its `baseURL`.");
+    return { __proto__: null, url: text === undefined ? undefined : JSONParse(text), json, base: against };
+  }
 
   class URLPattern {
     #parts = { __proto__: null };
@@ -85,10 +92,8 @@ isolet.lazy(["URLPattern"], [], (host) => {
     /** @param {ScriptValue} [input] @param {ScriptValue} [base] */
     test(input = undefined, base = undefined) {
       checkBrand(this.#parts);
-      const text = matchOf(input, base);
-      if (text === null) throw new TypeError("The base URL of an object is its `baseURL`.");
-      if (text === undefined) return false;
-      const url = JSONParse(text);
+      const { url } = matchOf(input, base);
+      if (url === undefined) return false;
       for (let i = 0; i < components.length; i++)
         if (RegExpPrototypeExec(this.#parts[components[i]].regexp, url[components[i]]) === null) return false;
       return true;
@@ -97,12 +102,10 @@ isolet.lazy(["URLPattern"], [], (host) => {
     /** @param {ScriptValue} [input] @param {ScriptValue} [base] */
     exec(input = undefined, base = undefined) {
       checkBrand(this.#parts);
-      const text = matchOf(input, base);
-      if (text === null) throw new TypeError("The base URL of an object is its `baseURL`.");
-      if (text === undefined) return null;
-      const url = JSONParse(text);
-      const inputs = [JSONParse(jsonOf(input))];
-      if (base !== undefined) ArrayPrototypePush(inputs, usv(base));
+      const { url, json, base: against } = matchOf(input, base);
+      if (url === undefined) return null;
+      const inputs = [JSONParse(json)];
+      if (against !== undefined) ArrayPrototypePush(inputs, against);
       const result = { inputs };
       for (let i = 0; i < components.length; i++) {
         const { regexp, names } = this.#parts[components[i]];

@@ -10,8 +10,12 @@ use urlpattern::{RegexSyntax, UrlPatternMatchInput, UrlPatternOptions};
 
 use super::*;
 
-/// The length of a pattern or URL in bytes. The parser runs where no termination can interrupt it.
-const MAX_BYTES: usize = 1 << 20;
+/// The length of a pattern in bytes. The parser runs where no termination can interrupt it, and for
+/// each group it compares the names of all groups before.
+const MAX_PATTERN_BYTES: usize = 16 << 10;
+
+/// The length of a URL that is matched, in bytes.
+const MAX_URL_BYTES: usize = 1 << 20;
 
 /// The source of a regular expression of JavaScript. V8 compiles it, and refuses invalid ones.
 struct Source(String);
@@ -35,13 +39,13 @@ impl RegExp for Source {
     }
 }
 
-fn fits(input: &str, base: Option<&str>) -> bool {
-    input.len() <= MAX_BYTES && base.is_none_or(|base| base.len() <= MAX_BYTES)
+fn fits(input: &str, base: Option<&str>, most: usize) -> bool {
+    input.len() + base.map_or(0, str::len) <= most
 }
 
 fn parse(input: &str, base: Option<&str>, ignore_case: bool) -> Result<quirks::UrlPattern, String> {
-    if !fits(input, base) {
-        return Err("it is longer than 1 MiB".to_owned());
+    if !fits(input, base, MAX_PATTERN_BYTES) {
+        return Err("it is longer than 16 KiB".to_owned());
     }
     let input: StringOrInit = serde_json::from_str(input).map_err(|error| error.to_string())?;
     let init = quirks::process_construct_pattern_input(input, base).map_err(|error| error.to_string())?;
@@ -78,7 +82,7 @@ pub(crate) fn parse_url_pattern(scope: &mut PinScope, arguments: Arguments, mut 
 pub(crate) fn match_url_pattern(scope: &mut PinScope, arguments: Arguments, mut result: ReturnValue) {
     let input = text(scope, &arguments, 0);
     let base = optional_text(scope, &arguments, 1);
-    if !fits(&input, base.as_deref()) {
+    if !fits(&input, base.as_deref(), MAX_URL_BYTES) {
         return;
     }
     let Ok(input) = serde_json::from_str::<StringOrInit>(&input) else { return };

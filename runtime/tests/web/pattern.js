@@ -107,8 +107,39 @@ test(
       () => new URLPattern().test({}, "https://a"),
       () => URLPattern.prototype.test.call({}, ""),
       () => new URLPattern({ protocol: "https", port: "x".repeat(2 ** 21) }),
+      () => new URLPattern({ pathname: "/:a".repeat(2 ** 13) }),
+      () => new URLPattern("/a", `https://a/${"b".repeat(2 ** 14)}`),
     ),
-  Array(9).fill("TypeError"),
+  Array(11).fill("TypeError"),
+);
+test(
+  "the bound on a pattern is named",
+  () => {
+    try {
+      new URLPattern({ pathname: `/${"a".repeat(2 ** 14)}` });
+    } catch (error) {
+      return [error.message, new URLPattern({ pathname: `/${"a".repeat(2 ** 13)}` }).pathname.length];
+    }
+  },
+  ["Invalid URLPattern: it is longer than 16 KiB.", 2 ** 13 + 1],
+);
+test(
+  "inputs are read once",
+  () => {
+    let reads = 0;
+    const input = {
+      get pathname() {
+        reads++;
+        return reads === 1 ? "/x" : "/other";
+      },
+    };
+    let bases = 0;
+    const base = { toString: () => `https://b${++bases}` };
+    const pattern = new URLPattern({ pathname: "/:a" });
+    const found = [pattern.exec(input).inputs, pattern.exec("/y", base).inputs];
+    return [...found, reads, bases];
+  },
+  [[{ pathname: "/x" }], ["/y", "https://b1"], 1, 1],
 );
 test("an invalid URL matches nothing", () => [new URLPattern().test("nonsense"), new URLPattern().exec("nonsense")], [
   false,
