@@ -212,19 +212,25 @@ pub(crate) fn compile_error(
     scope: &mut v8::PinnedRef<'_, v8::TryCatch<'_, '_, v8::HandleScope<'_>>>,
     name: &str,
 ) -> RunError {
-    let mut error = RunError::new(ErrorCode::Syntax, "SyntaxError", "The text is not a valid script.");
-    let Some(message) = scope.message() else { return error };
+    let new = |message| RunError::new(ErrorCode::Syntax, "SyntaxError", message);
+    let Some(message) = scope.message() else { return new("The text is not a valid script.".to_owned()) };
     let text = message.get(scope).to_rust_string_lossy(scope);
-    error.message = text
-        .strip_prefix("Uncaught ")
-        .map_or(text.as_str(), |text| text.strip_prefix("SyntaxError: ").unwrap_or(text))
-        .to_owned();
-    if name != SCRIPT {
-        error.message = format!("{name}: {}", error.message);
-    }
+    let said = text.strip_prefix("Uncaught ");
+    let said = said.map_or(text.as_str(), |text| text.strip_prefix("SyntaxError: ").unwrap_or(text));
+    let mut error = match name {
+        SCRIPT => new(said.to_owned()),
+        _ => new(format!("{name}: {said}")),
+    };
     error.line = message.get_line_number(scope).and_then(|line| u32::try_from(line).ok());
     error.column = u32::try_from(message.get_start_column() + 1).ok();
     error
+}
+
+/// Returns the beginning of a string of V8, at most `units` long.
+pub(crate) fn beginning(scope: &v8::PinScope, text: v8::Local<v8::String>, units: usize) -> String {
+    let mut buffer = vec![0; text.length().min(units)];
+    text.write_v2(scope, 0, &mut buffer, v8::WriteFlags::empty());
+    String::from_utf16_lossy(&buffer)
 }
 
 #[cfg(test)]

@@ -15,6 +15,9 @@ const MAX_WATCHED_REJECTIONS: usize = 100;
 /// The number of rejected promises that are reported.
 const MAX_REPORTED_REJECTIONS: usize = 5;
 
+/// The length of the shown reason of a rejection.
+const MAX_SHOWN_UNITS: usize = 600;
+
 /// Notes a rejected promise, and drops one that is handled later. V8 calls this while JavaScript
 /// runs.
 pub(crate) unsafe extern "C" fn note(message: v8::PromiseRejectMessage) {
@@ -53,8 +56,8 @@ pub(crate) fn warn(scope: &mut PinScope) {
         }
         let reason = promise.result(scope);
         let message = v8::Exception::create_message(scope, reason);
-        let said = message.get(scope).to_rust_string_lossy(scope);
-        let said: String = said.strip_prefix("Uncaught ").unwrap_or(&said).chars().take(600).collect();
+        let said = error::beginning(scope, message.get(scope), MAX_SHOWN_UNITS);
+        let said = said.strip_prefix("Uncaught ").unwrap_or(&said);
         let stack = message.get_stack_trace(scope);
         let place = stack.and_then(|stack| {
             (0..stack.get_frame_count()).filter_map(|index| stack.get_frame(scope, index)).find_map(|frame| {
@@ -87,8 +90,8 @@ pub(crate) fn log(scope: &mut PinScope) {
         }
         let reason = promise.result(scope);
         let message = v8::Exception::create_message(scope, reason);
-        let said = message.get(scope).to_rust_string_lossy(scope);
-        let said: String = said.strip_prefix("Uncaught ").unwrap_or(&said).chars().take(600).collect();
+        let said = error::beginning(scope, message.get(scope), MAX_SHOWN_UNITS);
+        let said = said.strip_prefix("Uncaught ").unwrap_or(&said);
         let place = message.get_stack_trace(scope).and_then(|stack| {
             (0..stack.get_frame_count()).filter_map(|index| stack.get_frame(scope, index)).find_map(|frame| {
                 let name = frame.get_script_name(scope)?.to_rust_string_lossy(scope);

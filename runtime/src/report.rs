@@ -122,15 +122,10 @@ impl Warning {
     /// Returns a warning without a position. Line breaks and other control characters in the
     /// message become blanks.
     pub fn new(code: WarningCode, message: &str) -> Self {
-        let mut message: String = message
-            .chars()
-            .map(|c| if c.is_control() { ' ' } else { c })
-            .take(Self::MAX_MESSAGE_BYTES)
-            .collect();
-        if message.len() > Self::MAX_MESSAGE_BYTES {
-            message.truncate(message.floor_char_boundary(Self::MAX_MESSAGE_BYTES - '…'.len_utf8()));
-            message.push('…');
-        }
+        // One more, so that the cut is seen.
+        let message = message.chars().map(|c| if c.is_control() { ' ' } else { c });
+        let message = message.take(Self::MAX_MESSAGE_BYTES + 1).collect();
+        let message = shortened(message, Self::MAX_MESSAGE_BYTES);
         Self { code, message, line: None, column: None }
     }
 
@@ -140,6 +135,15 @@ impl Warning {
         (self.line, self.column) = place.unzip();
         self
     }
+}
+
+/// Returns a text of at most `most` bytes. A longer one ends with `…`.
+fn shortened(mut text: String, most: usize) -> String {
+    if text.len() > most {
+        text.truncate(text.floor_char_boundary(most - '…'.len_utf8()));
+        text.push('…');
+    }
+    text
 }
 
 /// Makes [`WarningCode`] from one table of names on the wire.
@@ -248,12 +252,16 @@ pub struct ToolPath {
 }
 
 impl RunError {
+    /// The length of a message in bytes. Longer ones are shortened: a message may quote a name or a
+    /// text of the script.
+    pub const MAX_MESSAGE_BYTES: usize = 16 << 10;
+
     /// Returns an error without a position.
     pub fn new(code: ErrorCode, name: impl Into<String>, message: impl Into<String>) -> Self {
         Self {
             code,
-            name: name.into(),
-            message: message.into(),
+            name: shortened(name.into(), Self::MAX_MESSAGE_BYTES),
+            message: shortened(message.into(), Self::MAX_MESSAGE_BYTES),
             line: None,
             column: None,
             frame: None,
@@ -346,6 +354,16 @@ mod tests {
         let http = include_str!("../../docs/http.md").split_whitespace().collect::<Vec<_>>().join(" ");
         let list: Vec<_> = names().iter().map(|name| format!("`{name}`")).collect();
         assert!(http.contains(&list.join(", ")), "docs/http.md lacks the list {}", list.join(", "));
+    }
+
+    #[test]
+    fn long_messages_are_shortened() {
+        let error = RunError::new(ErrorCode::Syntax, "é".repeat(1 << 20), "é".repeat(1 << 20));
+        for text in [&error.name, &error.message] {
+            assert!(text.len() <= RunError::MAX_MESSAGE_BYTES && text.ends_with("é…"), "{}", text.len());
+        }
+        let warning = Warning::new(WarningCode::NoResult, &"a\n".repeat(1 << 20));
+        assert!(warning.message.len() <= Warning::MAX_MESSAGE_BYTES && warning.message.ends_with('…'));
     }
 
     #[test]
