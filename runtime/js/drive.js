@@ -56,11 +56,13 @@ isolet.uncaught = (thrown) => {
   natives.fail(name, message, stack, kind, hint, tool);
 };
 
-// Gives a Worker the globals that scripts do not have. WebAssembly compiles no bytes, as in other
-// Workers: its modules are imported. Called by Rust before the modules are evaluated.
+// Gives a Worker the globals and bindings that scripts do not have. WebAssembly compiles no bytes,
+// as in other Workers: its modules are imported. Called by Rust before the modules are evaluated.
 let webAssembly;
-isolet.open = () => {
+isolet.open = (fetchersText) => {
   if (webAssembly !== undefined) isolet.expose({ WebAssembly: webAssembly });
+  const names = JSONParse(fetchersText);
+  for (let i = 0; i < names.length; i++) isolet.bind(names[i], isolet.fetchers.make(names[i]));
 };
 
 // A Worker: its main module has been evaluated. Called by Rust.
@@ -73,6 +75,7 @@ isolet.exported = (name) => (name === "env" ? globalThis.env : isolet[name]);
 isolet.fetch = (id, method, url, headersText, content, cfText) =>
   isolet.workers.begin(id, method, url, headersText, content, cfText);
 isolet.progress = (kind, id, value) => isolet.workers.event(kind, id, value);
+isolet.fetched = (kind, call, value, headText) => isolet.fetchers.event(kind, call, value, headText);
 
 // A module Worker as a one-shot script: one request in, its response as the result.
 isolet.fetchOnce = async (entry, env, input) => {

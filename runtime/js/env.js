@@ -319,6 +319,9 @@ isolet.isEnvironment = (value) => {
   for (const name in servers) if (servers[name] === value) return true;
   return false;
 };
+isolet.bind = (name, value) => {
+  vars[name] = value;
+};
 isolet.isWorker = false;
 isolet.setEnvironment = (varsText, isStrict) => {
   if (varsText !== undefined) vars = JSONParse(varsText);

@@ -160,6 +160,17 @@ isolet.lazy(["Response"], ["responses", "Response"], (host) => {
       host.responses = {
         __proto__: null,
         is: (value) => isObject(value) && #r in value,
+        received: (status, statusText, pairs, body) =>
+          new Response(token, {
+            __proto__: null,
+            status,
+            statusText,
+            headers: Heads.freeze(Heads.received(pairs)),
+            body,
+            type: "default",
+            cf: undefined,
+            encodeBody: "automatic",
+          }),
         fields: (response) => response.#r,
       };
     }

@@ -275,6 +275,7 @@ isolet.lazy([], ["workers"], (host) => {
     if (r.incoming !== undefined && r.incoming.state === "readable")
       isolet.streams.fail(r.incoming, new TypeError("The request has ended, and its body with it."));
     isolet.dropTimers(r.id);
+    host.fetchers?.end(r.id);
     const calls = natives.endRequest(r.id);
     if (calls !== "") isolet.forgetCalls(JSONParse(calls));
   }

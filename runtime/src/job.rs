@@ -3,7 +3,8 @@
 use std::sync::Arc;
 
 use crate::source_positions::SourcePositions;
-use crate::worker::LogSink;
+use crate::worker::bindings::Fetches;
+use crate::worker::{FetchBindings, LogSink};
 use crate::{Catalogue, Limits, RunError, ToolHost};
 
 /// A run to start: a text, its input, its environment and its limits.
@@ -68,6 +69,20 @@ pub struct WorkerJob {
     pub log: LogSink,
     /// The bound on its instances. Their number follows the load.
     pub instances: usize,
+    /// The bindings in `env` through which it fetches.
+    pub fetchers: Option<FetchBindings>,
+}
+
+impl WorkerJob {
+    /// Returns the names of the bindings through which it fetches.
+    pub(crate) fn fetcher_names(&self) -> &[String] {
+        self.fetchers.as_ref().map_or(&[], |fetchers| &fetchers.names)
+    }
+
+    /// Returns the fetches of one of its isolates.
+    pub(crate) fn fetches(&self, tokio: tokio::runtime::Handle) -> Option<Fetches> {
+        self.fetchers.clone().map(|fetchers| Fetches::new(fetchers, self.limits.calls, tokio))
+    }
 }
 
 /// One module of a Worker. It is ready to be compiled: nothing about it has to be parsed again,

@@ -21,6 +21,9 @@ natives! {
     "refuseBody" => worker::refuse_body,
     "respondedTo" => worker::responded_to,
     "endRequest" => worker::end_request,
+    "fetch" => fetches::fetch,
+    "confirmFetch" => fetches::confirm_fetch,
+    "endFetch" => fetches::end_fetch,
     "request" => worker::request,
     "enterRequest" => worker::enter_request,
     "log" => logs::log,
@@ -87,6 +90,8 @@ entry_functions! {
     fetch,
     /// Tells the Worker's code what happened to a request after its arrival.
     progress,
+    /// Tells the Worker's code what happened to one of its fetches.
+    fetched,
     /// Returns an export of a built-in module.
     exported,
     /// Finishes a new context.
@@ -100,6 +105,10 @@ shared_enums! {
     /// or its failure, bytes of the response that were read, the client's departure and the moment
     /// after it, and the end of the time for waitUntil.
     RequestEvent { Chunk, BodyEnd, BodyError, Credit, Cancel, Gone, Expire }
+
+    /// The events of a fetch through a binding: the head of its answer, a piece of the body, the
+    /// end of the body, and its failure.
+    FetchEvent { Response, Chunk, End, Failed }
 
     /// The kind of a value, by its internal slots.
     ValueKind {

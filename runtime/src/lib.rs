@@ -114,6 +114,6 @@ pub use source_positions::{SourcePosition, SourcePositions};
 pub use stop::StopReason;
 pub use tools::{Operation, ToolFailure, ToolFuture, ToolHost, ToolRequest};
 pub use worker::{
-    BrokenBody, HttpRequest, HttpResponse, LogSink, RequestBody, RequestHead, ResponseBody, ResponseHead,
-    ResponseStream, Worker,
+    BrokenBody, FetchBindings, FetchFuture, FetchHost, FetchedResponse, HttpRequest, HttpResponse, LogSink,
+    RequestBody, RequestHead, ResponseBody, ResponseHead, ResponseStream, Worker,
 };

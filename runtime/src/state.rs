@@ -1,5 +1,7 @@
 //! The state of a run: calls in flight, logs, result.
 
+mod fetches;
+
 use std::collections::{HashMap, HashSet, VecDeque};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -78,6 +80,8 @@ pub(crate) struct RunState {
     /// The length of the arguments of all calls in flight.
     in_flight_bytes: usize,
     waiting: VecDeque<WaitingCall>,
+    /// The fetches of a Worker through its bindings.
+    fetches: fetches::Fetches,
     /// The warnings in order. They are sent at the end, with their positions in the caller's text.
     pub(crate) warnings: Vec<Warning>,
     /// Set if the result is `undefined`.
@@ -133,6 +137,7 @@ impl RunState {
             in_flight: HashMap::new(),
             in_flight_bytes: 0,
             waiting: VecDeque::new(),
+            fetches: fetches::Fetches::default(),
             warnings: Vec::new(),
             undefined: false,
             last_answered: None,
@@ -316,9 +321,9 @@ impl RunState {
         }
     }
 
-    /// Returns `true` if an answer or a timer is pending.
+    /// Returns `true` if an answer, a piece of a fetched body or a timer is pending.
     pub(crate) fn expects(&self) -> bool {
-        !self.in_flight.is_empty() || self.wake_at.is_some()
+        !self.in_flight.is_empty() || self.wake_at.is_some() || self.fetches.expect()
     }
 
     /// Makes this the state of a Worker, whose calls and logs are counted for each request.
@@ -405,7 +410,7 @@ impl RunState {
         }
     }
 
-    /// Ends a request and cancels its calls. Returns their numbers.
+    /// Ends a request and cancels its calls and fetches. Returns the numbers of the calls.
     pub(crate) fn end_request(&mut self, id: u32) -> Vec<u32> {
         let queued_us = self.requests.get(id).map_or(0, |request| request.queued_us);
         self.requests.end(id);
@@ -420,6 +425,7 @@ impl RunState {
         cancelled.extend(self.waiting.iter().filter(|call| call.request == id).map(|call| call.id));
         self.waiting.retain(|call| call.request != id);
         self.send_waiting();
+        self.end_fetches(id);
         self.channel.worker(FromWorker::Ended { id, queued_us });
         cancelled
     }

@@ -8,6 +8,7 @@
 //! |---|---|---|
 //! | `http` | owner | requests and responses, with their bodies |
 //! | `exchange` | owner | the requests of one instance, credit for bodies |
+//! | `bindings` | owner | fetches of the Worker that this process answers |
 //! | `instances` | owner | the instances of a Worker: their number follows the load |
 //! | `thread` | owner | an instance on a thread of this process |
 //! | `worker_process` of the broker | owner | an instance in a jailed process |
@@ -17,6 +18,7 @@
 //! | `compression` | isolate | bodies that a Worker declares as gzip |
 //! | `load` | isolate | the evaluation of the project's modules |
 
+pub(crate) mod bindings;
 pub(crate) mod compression;
 pub(crate) mod exchange;
 pub(crate) mod http;
@@ -31,6 +33,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 
 use v8::{Local, PinScope};
 
+pub use self::bindings::{FetchBindings, FetchFuture, FetchHost, FetchedResponse};
 pub use self::http::{BrokenBody, HttpRequest, HttpResponse, RequestBody, ResponseBody, ResponseStream};
 use self::instances::Instances;
 pub(crate) use self::instances::{Instance, WorkerBackend};
@@ -109,15 +112,19 @@ impl Worker {
     }
 }
 
-/// Compiles the project and evaluates its main module.
+/// Compiles the project and evaluates its main module. `bindings` are the names in `env` that
+/// fetch.
 pub(crate) fn load(
     scope: &mut PinScope,
     entries: &EntryFunctions,
     main_name: &str,
     project: &Arc<[Module]>,
+    bindings: &[String],
 ) -> Result<(), RunError> {
     v8::scope!(let scope, scope);
-    event_loop::enter(scope, entries, &entries.open, &[]);
+    let names = serde_json::to_string(bindings).unwrap_or_default();
+    let names = v8::String::new(scope, &names).unwrap_or_else(|| v8::String::empty(scope));
+    event_loop::enter(scope, entries, &entries.open, &[names.into()]);
     scope.set_slot(ModuleMap::of(project));
     let module = modules::load_of_project(scope, main_name)?;
     let evaluation = {

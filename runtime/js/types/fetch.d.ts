@@ -117,6 +117,13 @@ interface ResponseFields extends Bare {
 /** response.js */
 interface ResponseOperations extends Bare {
   is(value: ScriptValue): value is Response;
+  /** Makes a response from the wire. Its headers are immutable. */
+  received(
+    status: number,
+    statusText: string,
+    pairs: [name: string, value: string][],
+    body: Body | undefined,
+  ): Response;
   fields(response: Response): ResponseFields;
 }
 

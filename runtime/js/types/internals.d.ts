@@ -69,6 +69,8 @@ interface Internals {
   isEnvironment(value: ScriptValue): boolean;
   /** `true` in a Worker, `false` in a script. */
   isWorker: boolean;
+  /** Puts a value into `env`. */
+  bind(name: string, value: any): void;
   /** Sets the variables of a run, as JSON text, and whether unknown names throw. */
   setEnvironment(varsText: string | undefined, strict: boolean): void;
 
@@ -109,8 +111,8 @@ interface Internals {
   start(kind: EntryKind, main: any, namespace: any): void;
   /** Reports an exception that no script code can catch. Called by Rust. */
   uncaught(thrown: ScriptValue): void;
-  /** Gives a Worker the globals that scripts do not have. Called by Rust. */
-  open(): void;
+  /** Gives a Worker the globals and bindings that scripts do not have. Called by Rust. */
+  open(fetchersText: string): void;
   /** Takes the main module of a Worker. Called by Rust. */
   worker(namespace: any): void;
   /** Gives a request to the Worker. Called by Rust. */
@@ -124,6 +126,8 @@ interface Internals {
   ): void;
   /** Tells the Worker's code what happened to a request after its arrival. Called by Rust. */
   progress(event: RequestEvent, id: number, value: any): void;
+  /** Tells the Worker's code what happened to one of its fetches. Called by Rust. */
+  fetched(event: FetchEvent, call: number, value: any, headText: string | undefined): void;
   /** Runs a Worker once: `input` is its request, and the response is the result. */
   fetchOnce(entry: { fetch: Function }, env: object, input: any): Promise<ResponseValue>;
   /** Returns the third argument of `fetch`. */
@@ -263,6 +267,15 @@ interface LazyInternals {
 
   // clone.js
   structuredClone(value: ScriptValue, options?: object): any;
+
+  // fetchers.js
+  fetchers: {
+    /** Returns the object in `env` of a binding. */
+    make(name: string): object;
+    event: Internals["fetched"];
+    /** Drops the fetches of a request that ends. */
+    end(request: number): void;
+  } & Bare;
 
   // worker-entrypoint.js
   WorkerEntrypoint: new (

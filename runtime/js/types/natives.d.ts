@@ -45,6 +45,12 @@ interface Natives {
   respondedTo(id: number): void;
   /** Ends a request. Returns JSON text: the numbers of its calls; or "". */
   endRequest(id: number): string;
+  /** Starts a fetch through a binding. Returns its number, or the text of an error. */
+  fetch(binding: string, method: string, url: string, headersText: string): number | string;
+  /** Confirms that bytes of a fetched body were read. */
+  confirmFetch(call: number, bytes: number): void;
+  /** Declares that nobody waits for a fetch any more. */
+  endFetch(call: number): void;
   /** Returns the request that the code runs for: 0 if there is none, -1 if it has ended. */
   request(): number;
   /** Makes the code that follows run for a request. */
@@ -187,6 +193,14 @@ declare const enum RequestEvent {
   Cancel,
   Gone,
   Expire,
+}
+
+/** The events of a fetch through a binding. */
+declare const enum FetchEvent {
+  Response,
+  Chunk,
+  End,
+  Failed,
 }
 
 /** The kind of a value, by its internal slots. */

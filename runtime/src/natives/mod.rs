@@ -9,6 +9,7 @@
 //! | `calls` | calls of tools; names of servers and tools |
 //! | `outcome` | results and errors of a run |
 //! | `worker` | answers of a Worker, the request that its code runs for |
+//! | `fetches` | fetches of a Worker through its bindings |
 //! | `logs` | log lines, warnings |
 //! | `clock` | the time, the next timer |
 //! | `kind` | the kind of a value |
@@ -25,6 +26,7 @@ pub(crate) mod calls;
 pub(crate) mod clock;
 pub(crate) mod codecs;
 pub(crate) mod crypto;
+pub(crate) mod fetches;
 pub(crate) mod host_objects;
 pub(crate) mod html;
 pub(crate) mod kind;

@@ -50,7 +50,7 @@ pub(super) fn run(
     if let (Some(native_code), Some(main)) = (super::NATIVE_CODE.get(), start.modules.first()) {
         native_code(&main.text());
     }
-    let WorkerStart { main, modules, vars, start_limits, limits, .. } = start;
+    let WorkerStart { main, modules, vars, fetchers, start_limits, limits, .. } = start;
     let modules: Arc<[Module]> = modules.into();
     let vars = serde_json::from_str(&vars).unwrap_or_default();
     let outgoing = Outgoing::new(inbox.socket().clone());
@@ -70,8 +70,8 @@ pub(super) fn run(
     v8::scope!(let scope, isolate);
     let context = Local::new(scope, &*context);
     let scope = &mut v8::ContextScope::new(scope, context);
-    let loaded =
-        event_loop::prepare(scope, entries, None, false).and_then(|()| load(scope, entries, &main, &modules));
+    let loaded = event_loop::prepare(scope, entries, None, false)
+        .and_then(|()| load(scope, entries, &main, &modules, &fetchers));
     if let Err(error) = loaded {
         outgoing.send(&FromRunner::WorkerFailed { error });
         outgoing.flush();

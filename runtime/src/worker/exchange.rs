@@ -18,6 +18,7 @@ use tokio::sync::mpsc::{UnboundedSender, unbounded_channel};
 use tokio::sync::{Semaphore, oneshot};
 
 use super::LogSink;
+use super::bindings::Fetches;
 use super::http::{BrokenBody, HttpResponse, RequestBody, ResponseBody, ResponseStream};
 use super::protocol::{BodyStart, FromWorker, RequestHead, ToWorker, WINDOW_BYTES, monotonic_us};
 use crate::blob::Blob;
@@ -38,6 +39,7 @@ pub(crate) struct Exchanges {
     table: Mutex<Table>,
     outgoing: Outgoing,
     log: LogSink,
+    fetches: Option<Fetches>,
     /// The number of requests so far.
     begun: AtomicU64,
     /// A moving average of the time that requests wait for their first turn, in microseconds.
@@ -100,11 +102,12 @@ impl Drop for PendingAnswer {
 }
 
 impl Exchanges {
-    pub(crate) fn new(outgoing: Outgoing, log: LogSink) -> Arc<Self> {
+    pub(crate) fn new(outgoing: Outgoing, log: LogSink, fetches: Option<Fetches>) -> Arc<Self> {
         Arc::new(Self {
             table: Mutex::default(),
             outgoing,
             log,
+            fetches,
             begun: AtomicU64::new(0),
             queued_us: AtomicU32::new(0),
         })
@@ -112,6 +115,16 @@ impl Exchanges {
 
     fn table(&self) -> MutexGuard<'_, Table> {
         self.table.lock()
+    }
+
+    #[cfg(test)]
+    pub(super) fn fetches(&self) -> &Fetches {
+        self.fetches.as_ref().expect("it has bindings")
+    }
+
+    /// Sends a message to the Worker.
+    pub(super) fn tell(&self, message: ToWorker) {
+        (self.outgoing)(message);
     }
 
     /// Gives a request to the Worker. `instance` is kept alive until the request has ended.
@@ -256,7 +269,24 @@ impl Exchanges {
                     exchange.body = None;
                 }
             }
+            FromWorker::Fetch { id, call, binding, head } => {
+                let Some(fetches) = &self.fetches else { return Err("a fetch without a binding") };
+                if self.table().live.contains_key(&id) {
+                    fetches.begin(self, (id, call), &binding, head, self.begun())?;
+                }
+            }
+            FromWorker::FetchCredit { call, bytes } => {
+                self.fetches.as_ref().map_or(Ok(()), |fetches| fetches.confirm(call, bytes))?;
+            }
+            FromWorker::FetchEnded { call } => {
+                if let Some(fetches) = &self.fetches {
+                    fetches.end(call);
+                }
+            }
             FromWorker::Ended { id, queued_us } => {
+                if let Some(fetches) = &self.fetches {
+                    fetches.end_request(id);
+                }
                 let (ended, idle) = self.table().remove(id);
                 self.note_queued(queued_us);
                 // Without the lock: this may be the end of the instance.
@@ -304,6 +334,9 @@ impl Exchanges {
             (std::mem::take(&mut table.live), table.keep.take())
         };
         drop(keep);
+        if let Some(fetches) = &self.fetches {
+            fetches.close();
+        }
         for (id, Exchange { reply, chunks, .. }) in live {
             let reason = if id == culprit { error.clone() } else { ended() };
             if let Some(chunks) = chunks {
@@ -330,7 +363,7 @@ mod tests {
         let sent = Arc::new(Mutex::new(Vec::new()));
         let to = sent.clone();
         let outgoing = move |message: ToWorker| to.lock().push(format!("{message:?}"));
-        (Exchanges::new(Box::new(outgoing), Arc::new(|_, _| ())), sent)
+        (Exchanges::new(Box::new(outgoing), Arc::new(|_, _| ()), None), sent)
     }
 
     fn head() -> super::super::ResponseHead {

@@ -71,6 +71,12 @@ pub(crate) enum ToWorker {
     Credit { id: u32, bytes: u32 },
     /// Nobody waits for the response any more.
     Cancel { id: u32 },
+    /// A fetch was answered, or failed for a reason.
+    Fetched { call: u32, answer: Result<(ResponseHead, BodyStart), String> },
+    /// A piece of a fetched body.
+    FetchChunk { call: u32, bytes: Blob },
+    /// A fetched body is complete, or broke off for a reason.
+    FetchEnd { call: u32, error: Option<String> },
 }
 
 /// A message from a Worker.
@@ -88,6 +94,12 @@ pub(crate) enum FromWorker {
     Credit { id: u32, bytes: u32 },
     /// The Worker reads no more of the request's body.
     BodyRefused { id: u32 },
+    /// The Worker fetches through a binding, for a request. It chooses the number `call`.
+    Fetch { id: u32, call: u32, binding: String, head: RequestHead },
+    /// The Worker has read this number of bytes of a fetched body.
+    FetchCredit { call: u32, bytes: u32 },
+    /// The Worker has all of a fetch, or wants no more of it.
+    FetchEnded { call: u32 },
     /// The Worker logged a line. `request` is 0 outside of requests.
     Log { request: u32, line: LogLine },
     /// The request and everything that it started have ended.

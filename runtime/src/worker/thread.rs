@@ -70,7 +70,11 @@ fn run(
 ) {
     let mut fresh = FreshIsolate::new(pool.memory());
     let (sender, log) = (fresh.sender(), job.log.clone());
-    let exchanges = Exchanges::new(Box::new(move |message| _ = sender.send(Inbound::Worker(message))), log);
+    let exchanges = Exchanges::new(
+        Box::new(move |message| _ = sender.send(Inbound::Worker(message))),
+        log,
+        job.fetches(tokio.clone()),
+    );
     let Environment { vars, catalogue, host } = job.environment.clone();
     let (events, _) = tokio::sync::mpsc::unbounded_channel();
     let calls = LocalChannel { events, host, tokio };
@@ -90,7 +94,7 @@ fn run(
 
     let loading = pool.watch_this_thread(control, start_cpu, start_until);
     let loaded = crate::event_loop::prepare(scope, entries, None, false)
-        .and_then(|()| load(scope, entries, &job.main, &job.modules));
+        .and_then(|()| load(scope, entries, &job.main, &job.modules, job.fetcher_names()));
     drop(loading);
     if let Err(error) = loaded {
         // Dropping the instance stops a control without a listener, which has no effect.

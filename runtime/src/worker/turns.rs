@@ -19,7 +19,7 @@ use super::protocol::{BodyStart, ToWorker, monotonic_us};
 use crate::js_interface::EntryFunctions;
 use crate::messages::{Inbound, Inbox};
 use crate::natives::worker::set_current_request;
-use crate::shared_enums::RequestEvent;
+use crate::shared_enums::{FetchEvent, RequestEvent};
 use crate::state::RunState;
 use crate::stop::{RunControl, StopReason};
 use crate::thread_clock::ThreadClock;
@@ -112,6 +112,9 @@ impl Turn {
                 | ToWorker::BodyEnd { id, .. }
                 | ToWorker::Credit { id, .. }
                 | ToWorker::Cancel { id } => *id,
+                ToWorker::Fetched { call, .. }
+                | ToWorker::FetchChunk { call, .. }
+                | ToWorker::FetchEnd { call, .. } => state.request_of_fetch(*call).unwrap_or(0),
             },
             Self::Message(Inbound::Answer { id, .. }) => state.request_of_call(*id).unwrap_or(0),
             Self::Expire(id, _) => *id,
@@ -198,7 +201,63 @@ fn receive(scope: &mut PinScope, entries: &EntryFunctions, message: ToWorker) {
             progress_plain(scope, entries, id, RequestEvent::Cancel);
             progress_plain(scope, entries, id, RequestEvent::Gone);
         }
+        ToWorker::Fetched { call, .. }
+        | ToWorker::FetchChunk { call, .. }
+        | ToWorker::FetchEnd { call, .. } => {
+            // What comes after the end of the fetch's request is dropped.
+            let request = scope.get_slot::<RunState>().and_then(|state| state.request_of_fetch(call));
+            if let Some(request) = request {
+                set_current_request(scope, request);
+                fetched(scope, entries, call, message);
+                set_current_request(scope, 0);
+            }
+        }
     }
+}
+
+/// Tells the Worker's code what happened to a fetch.
+fn fetched(scope: &mut PinScope, entries: &EntryFunctions, call: u32, message: ToWorker) {
+    v8::scope!(let scope, scope);
+    let undefined: Local<v8::Value> = v8::undefined(scope).into();
+    let (mut value, mut head) = (undefined, undefined);
+    let event = match message {
+        ToWorker::Fetched { answer: Ok((answer, body)), .. } => {
+            match &body {
+                BodyStart::Stream => {
+                    note(scope, |state| state.fetch_has_stream(call));
+                    value = v8::Boolean::new(scope, true).into();
+                }
+                BodyStart::Whole(bytes) => value = array_buffer(scope, &bytes.0),
+                BodyStart::Empty => {}
+            }
+            if !matches!(body, BodyStart::Stream) {
+                note(scope, |state| state.end_fetch(call));
+            }
+            let text = serde_json::to_string(&(answer.status, &answer.status_text, &answer.headers));
+            let Some(text) = v8::String::new(scope, &text.unwrap_or_default()) else { return };
+            head = text.into();
+            FetchEvent::Response
+        }
+        ToWorker::FetchChunk { bytes, .. } => {
+            note(scope, |state| state.fetch_came(call, bytes.0.len()));
+            value = array_buffer(scope, &bytes.0);
+            FetchEvent::Chunk
+        }
+        ToWorker::FetchEnd { error: None, .. } => {
+            note(scope, |state| state.end_fetch(call));
+            FetchEvent::End
+        }
+        ToWorker::Fetched { answer: Err(error), .. } | ToWorker::FetchEnd { error: Some(error), .. } => {
+            note(scope, |state| state.end_fetch(call));
+            let Some(text) = v8::String::new(scope, &error) else { return };
+            value = text.into();
+            FetchEvent::Failed
+        }
+        _ => return,
+    };
+    let kind = v8::Integer::new(scope, event as i32).into();
+    let number = v8::Integer::new_from_unsigned(scope, call).into();
+    event_loop::enter(scope, entries, &entries.fetched, &[kind, number, value, head]);
 }
 
 fn note(scope: &mut PinScope, note: impl FnOnce(&mut RunState)) {

@@ -28,7 +28,21 @@ fn start(code: &str, limits: Limits, log: LogSink) -> Result<Worker, RunError> {
     start_module(Module::es_module("main.js", code), limits, log)
 }
 
+/// Starts a Worker with these bindings.
+pub(super) fn start_with(code: &str, fetchers: Option<FetchBindings>) -> Result<Worker, RunError> {
+    start_job(Module::es_module("main.js", code), limits(), Arc::new(|_, _| ()), fetchers)
+}
+
 fn start_module(module: Module, limits: Limits, log: LogSink) -> Result<Worker, RunError> {
+    start_job(module, limits, log, None)
+}
+
+fn start_job(
+    module: Module,
+    limits: Limits,
+    log: LogSink,
+    fetchers: Option<FetchBindings>,
+) -> Result<Worker, RunError> {
     let (runtime, engine) = engine();
     let modules = [module].into();
     runtime.block_on(engine.worker(WorkerJob {
@@ -39,6 +53,7 @@ fn start_module(module: Module, limits: Limits, log: LogSink) -> Result<Worker, 
         limits,
         log,
         instances: 1,
+        fetchers,
     }))
 }
 

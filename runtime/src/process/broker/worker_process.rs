@@ -43,6 +43,10 @@ use crate::{Catalogue, ErrorCode, RunError, ToolFailure, ToolHost, ToolRequest, 
 /// The time within which a runner must be there for a Worker.
 const RUNNER_TIMEOUT: Duration = Duration::from_secs(20);
 
+/// The bytes for a Worker that it has not read, above which it gets no fetched body but is ended.
+/// One that reads has at most its windows there.
+const MAX_UNREAD_BYTES: usize = 64 << 20;
+
 /// A Worker's process. Dropping it ends the process.
 pub(crate) struct WorkerProcess {
     exchanges: Arc<Exchanges>,
@@ -143,6 +147,7 @@ impl WorkerProcess {
             main: job.main.clone(),
             modules: job.modules.to_vec(),
             vars: serde_json::Value::Object(job.environment.vars.clone()).to_string(),
+            fetchers: job.fetcher_names().to_vec(),
             start_limits: job.start_limits.clone(),
             limits: job.limits.clone(),
         };
@@ -167,9 +172,14 @@ impl WorkerProcess {
                 if matches!(message, ToWorker::Request { .. }) {
                     to.total_cpu.fetch_add(request_cpu, Ordering::Relaxed);
                 }
+                let is_fetched = matches!(message, ToWorker::Fetched { .. } | ToWorker::FetchChunk { .. });
+                if is_fetched && to.to_send().len() > MAX_UNREAD_BYTES {
+                    to.runner.process().kill();
+                }
                 to.send(&ToRunner::ToWorker(message));
             }),
             job.log.clone(),
+            job.fetches(pool.tokio.clone()),
         );
         let watch = pool.watch_worker(WorkerLimits::new(link.clone(), pool.heap_bytes()));
         if !has_catalogue {

@@ -117,6 +117,8 @@ pub(crate) struct WorkerStart {
     pub(crate) modules: Vec<Module>,
     /// The variables in `env` as the text of a JSON object.
     pub(crate) vars: String,
+    /// The names in `env` through which it fetches.
+    pub(crate) fetchers: Vec<String>,
     /// The limits of the evaluation of the modules.
     pub(crate) start_limits: Limits,
     /// The limits of each request.

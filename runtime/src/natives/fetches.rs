@@ -1,0 +1,38 @@
+//! The fetches of a Worker through its bindings.
+
+use super::*;
+use crate::worker::protocol::RequestHead;
+
+/// `fetch(binding, method, url, headersJSON)` starts a fetch. Returns its number, or the text of an
+/// error.
+pub(crate) fn fetch(scope: &mut PinScope, arguments: Arguments, mut result: ReturnValue) {
+    let binding = text(scope, &arguments, 0);
+    let head = RequestHead {
+        method: text(scope, &arguments, 1),
+        url: text(scope, &arguments, 2),
+        headers: serde_json::from_str(&text(scope, &arguments, 3)).unwrap_or_default(),
+        cf: String::new(),
+    };
+    let request = worker::current_request(scope);
+    let Some(state) = state(scope) else { return };
+    match state.fetch(request, binding, head) {
+        Ok(call) => result.set_uint32(call),
+        Err(error) => set_text(scope, &mut result, &error),
+    }
+}
+
+/// `confirmFetch(call, bytes)` confirms that bytes of a fetched body were read.
+pub(crate) fn confirm_fetch(scope: &mut PinScope, arguments: Arguments, _: ReturnValue) {
+    let (call, bytes) = (number(scope, &arguments, 0) as u32, number(scope, &arguments, 1) as u32);
+    if let Some(state) = state(scope) {
+        state.fetch_was_read(call, bytes);
+    }
+}
+
+/// `endFetch(call)` declares that nobody waits for a fetch any more.
+pub(crate) fn end_fetch(scope: &mut PinScope, arguments: Arguments, _: ReturnValue) {
+    let call = number(scope, &arguments, 0) as u32;
+    if let Some(state) = state(scope) {
+        state.end_fetch(call);
+    }
+}
