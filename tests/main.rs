@@ -21,6 +21,7 @@
 //! | [`conformance`] | the official MCP conformance suite, both ways |
 //! | [`declarations`] | served declarations compile under `tsc --strict` |
 //! | [`dev`] | `isolet dev`: projects, changes, errors |
+//! | [`dev_assets`] | `isolet dev`: static assets |
 //! | [`dev_processes`] | `isolet dev`: Workers in jailed processes, limits, neighbours |
 //! | [`dev_requests`] | `isolet dev`: requests and responses on the wire |
 //! | [`http`] | the HTTP API of `isolet serve` |
@@ -67,6 +68,7 @@ mod configs;
 mod conformance;
 mod declarations;
 mod dev;
+mod dev_assets;
 #[cfg(target_os = "linux")]
 mod dev_processes;
 mod dev_requests;

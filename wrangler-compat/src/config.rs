@@ -4,11 +4,14 @@ use std::path::{Path, PathBuf};
 
 use serde_json::{Map, Value};
 
+use crate::assets::AssetOptions;
 use crate::config_tree::{self, ConfigEntry, ConfigNode, NodeData};
 use crate::error::{ProjectError, ProjectProblem, ProjectWarning, SourceLocation};
 use crate::keys::{self, Environment, Support};
 use crate::module_kind::{RULE_TYPES, Rule};
 use crate::project_folder::ProjectFolder;
+
+mod assets;
 
 /// The names of configuration files, in wrangler's order of preference.
 const FILE_NAMES: [&str; 3] = ["wrangler.json", "wrangler.jsonc", "wrangler.toml"];
@@ -38,6 +41,7 @@ pub(crate) struct Config {
     pub(crate) base_dir: Option<String>,
     pub(crate) no_bundle: bool,
     pub(crate) find_additional_modules: Option<bool>,
+    pub(crate) assets: Option<AssetOptions>,
 }
 
 /// The limits that a project sets for each of its requests.
@@ -172,6 +176,7 @@ impl ConfigReader<'_> {
             base_dir: self.string(&field("base_dir"))?,
             no_bundle: self.boolean(&field("no_bundle"))?.unwrap_or(false),
             find_additional_modules: self.boolean(&field("find_additional_modules"))?,
+            assets: self.assets(&field("assets"))?,
             file: self.file,
         })
     }

@@ -105,9 +105,32 @@ pub enum ProjectProblem {
         /// The actual type.
         found: &'static str,
     },
-    /// The configuration has no `main`.
+    /// The configuration has neither `main` nor `assets`.
     #[error("`main` is missing: name the entry module, for example \"main\": \"src/index.ts\"")]
     NoMain,
+    /// The folder of the assets is missing.
+    #[error(
+        "the assets folder {path:?} does not exist, or is not a folder; if it is the output of a build, run the build \
+         first"
+    )]
+    NoAssetsFolder {
+        /// The folder as written.
+        path: String,
+    },
+    /// A key of `assets` is not valid.
+    #[error("`{field}` {message}")]
+    Assets {
+        /// The path of the field.
+        field: String,
+        /// The reason.
+        message: String,
+    },
+    /// The folder of the assets has too many files.
+    #[error("has more than {limit} files; is `assets.directory` the right folder?")]
+    TooManyAssets {
+        /// The allowed number.
+        limit: usize,
+    },
     /// The requested environment is not in the configuration.
     #[error("environment {name:?} not found in the configuration (it has: {known})")]
     NoEnvironment {

@@ -4,10 +4,10 @@ use std::path::Path;
 
 use crate::imports::{self, Types};
 use crate::module_kind::{Goal, Language};
-use crate::{ProjectError, config, dev_vars, text_edits};
+use crate::{ProjectError, assets, config, dev_vars, text_edits};
 
-/// Reads a text as a configuration in both formats, as `.dev.vars` and as a module, and checks that
-/// the locations of errors are in the text.
+/// Reads a text as a configuration in both formats, as rules of assets, as `.dev.vars` and as a
+/// module, and checks that the locations of errors are in the text.
 ///
 /// # Panics
 /// Panics if a location is not.
@@ -20,6 +20,7 @@ pub fn project(text: &str) {
             }
         }
     }
+    assets::parse_rules(text);
     let (_, malformed) = dev_vars::parse(text);
     assert!(malformed.iter().all(|at| text.is_char_boundary(*at)), "{malformed:?}");
     for typescript in [false, true] {

@@ -48,9 +48,10 @@ const fn key(name: &'static str, support: Support) -> Key {
 #[rustfmt::skip]
 pub(crate) const KEYS: &[Key] = &[
     key("alias",                     Read(Inherited, "packages and names that stand for others")),
+    key("assets",                    Read(Inherited, "the static files (above)")),
     key("base_dir",                  Read(Inherited, "the folder of `find_additional_modules`; else that of `main`")),
-    key("compatibility_date",        Read(Inherited, "the date, which changes nothing")),
-    key("compatibility_flags",       Read(Inherited, "the flags, which change nothing")),
+    key("compatibility_date",        Read(Inherited, "the date; from 2025-04-01 on navigations prefer assets to the Worker, and else it changes nothing")),
+    key("compatibility_flags",       Read(Inherited, "the flags, of which only `assets_navigation_…` have an effect")),
     key("define",                    Read(NotInherited, "names that are replaced by constants in the source")),
     key("env",                       Read(TopLevelOnly, "the environments, of which `--env` chooses one")),
     key("find_additional_modules",   Read(Inherited, "files that match `rules` are modules also if no literal names them")),
@@ -86,7 +87,6 @@ pub(crate) const KEYS: &[Key] = &[
     key("zone_id",                   NoEffect),
     key("ai",                        Unsupported(NO_BINDING)),
     key("analytics_engine_datasets", Unsupported(NO_BINDING)),
-    key("assets",                    Unsupported(NO_BINDING)),
     key("browser",                   Unsupported(NO_BINDING)),
     key("build",                     Unsupported("run the build yourself and point `main` at its output")),
     key("d1_databases",              Unsupported(NO_BINDING)),

@@ -3,7 +3,7 @@
 //! ```no_run
 //! let options = isolet_wrangler_compat::LoadOptions::default();
 //! let project = isolet_wrangler_compat::load("my-worker".as_ref(), &options)?;
-//! println!("{} starts in {} and has {} modules", project.name, project.main, project.modules.len());
+//! println!("{} starts in {:?} and has {} modules", project.name, project.main, project.modules.len());
 //! # Ok::<(), isolet_wrangler_compat::ProjectError>(())
 //! ```
 //!
@@ -26,11 +26,13 @@
 //! | `transform` | JSX and decorators |
 //! | `parsing` | one parse, on a stack of sufficient size |
 //! | `text_edits` | replacements in a text, and the way back from its positions |
+//! | `assets` | static files: redirects, headers, and the file for a path |
 //! | `project_folder` | the files that may be read, up to a size |
 //! | `error` | errors and warnings, with file, line and column |
 //! | `fuzzing` | properties of every text, for the fuzz target and tests |
 #![deny(missing_docs)]
 
+mod assets;
 mod commonjs;
 mod config;
 mod config_tree;
@@ -54,6 +56,7 @@ mod resolution;
 mod text_edits;
 mod transform;
 
+pub use assets::{AssetAnswer, AssetFile, AssetRequest, Assets};
 pub use config::ProjectLimits;
 pub use error::{ProjectError, ProjectProblem, ProjectWarning, SourceLocation};
 pub use module_kind::ModuleKind;

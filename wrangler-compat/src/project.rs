@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 
 use serde_json::{Map, Value};
 
+use crate::assets::{AssetOptions, Assets, WorkerFirst};
 use crate::config::{self, Config, ProjectLimits};
 use crate::define::Definitions;
 use crate::error::{ProjectError, ProjectProblem, ProjectWarning, SourceLocation};
@@ -39,15 +40,17 @@ pub struct LoadOptions<'a> {
 pub struct Project {
     /// The Worker's name; the folder's name if the configuration has none.
     pub name: String,
-    /// The name of the entry module, one of `modules`.
-    pub main: String,
+    /// The name of the entry module, one of `modules`. A project of static assets only has none.
+    pub main: Option<String>,
     /// The modules that the entry reaches, the entry first.
     pub modules: Vec<ProjectModule>,
     /// The variables in `env`: `vars`, overridden by `.dev.vars` or `.env`.
     pub vars: Map<String, Value>,
+    /// The static assets.
+    pub assets: Option<Assets>,
     /// The value of `limits`.
     pub limits: ProjectLimits,
-    /// The value of `compatibility_date`. isolet behaves the same for all dates.
+    /// The value of `compatibility_date`.
     pub compatibility_date: Option<String>,
     /// The value of `compatibility_flags`.
     pub compatibility_flags: Vec<String>,
@@ -94,27 +97,43 @@ pub fn load(folder: &Path, options: &LoadOptions) -> Result<Project, ProjectErro
     let resolver = Resolver::new(&folder, &config.alias, config.tsconfig.as_deref())?
         .with_jsx(config.jsx_factory.as_deref(), config.jsx_fragment.as_deref());
     let finds_more = config.find_additional_modules.unwrap_or(config.no_bundle);
-    let base = config.base_dir.map(PathBuf::from).unwrap_or_else(|| {
-        let name = entry.path().strip_prefix(folder.root()).unwrap_or(entry.path());
-        name.parent().unwrap_or(name).to_owned()
-    });
-    let additional = if finds_more { module_graph::additional(&folder, &base, &rules)? } else { Vec::new() };
-    let graph = GraphOptions {
-        folder: &folder,
-        resolver: &resolver,
-        rules: &rules,
-        definitions: &definitions,
-        built_in: options.built_in,
-        additional: &additional,
+    let assets = match config.assets {
+        Some(options) => {
+            check_assets(&options, entry.is_some(), &mut warnings)?;
+            let compatibility = (config.compatibility_date.as_deref(), &config.compatibility_flags[..]);
+            let assets = Assets::open(&folder, options, entry.is_some(), compatibility, &mut warnings)?;
+            files_read.extend(assets.rule_files());
+            Some(assets)
+        }
+        None => None,
     };
-    let collected = module_graph::collect(&graph, &entry, &mut warnings)?;
-    files_read.extend(collected.files);
+    let (mut main, mut modules) = (None, Vec::new());
+    if let Some(entry) = entry {
+        let base = config.base_dir.map(PathBuf::from).unwrap_or_else(|| {
+            let name = entry.path().strip_prefix(folder.root()).unwrap_or(entry.path());
+            name.parent().unwrap_or(name).to_owned()
+        });
+        let additional =
+            if finds_more { module_graph::additional(&folder, &base, &rules)? } else { Vec::new() };
+        let graph = GraphOptions {
+            folder: &folder,
+            resolver: &resolver,
+            rules: &rules,
+            definitions: &definitions,
+            built_in: options.built_in,
+            additional: &additional,
+        };
+        let collected = module_graph::collect(&graph, &entry, &mut warnings)?;
+        files_read.extend(collected.files);
+        (main, modules) = (Some(collected.main), collected.modules);
+    }
     let folder_name = || folder.root().file_name().map(|name| name.display().to_string()).unwrap_or_default();
     Ok(Project {
         name: config.name.unwrap_or_else(folder_name),
-        main: collected.main,
-        modules: collected.modules,
+        main,
+        modules,
         vars,
+        assets,
         limits: config.limits,
         compatibility_date: config.compatibility_date,
         compatibility_flags: config.compatibility_flags,
@@ -124,11 +143,36 @@ pub fn load(folder: &Path, options: &LoadOptions) -> Result<Project, ProjectErro
     })
 }
 
+/// Checks `assets` against the rest of the configuration.
+fn check_assets(
+    options: &AssetOptions,
+    has_worker: bool,
+    warnings: &mut Vec<ProjectWarning>,
+) -> Result<(), ProjectError> {
+    let error = |field: &str| {
+        let message = "needs a Worker: name its entry module in `main`, or remove the key".to_owned();
+        let problem = ProjectProblem::Assets { field: format!("assets.{field}"), message };
+        Err(ProjectError::new(options.location.clone(), problem))
+    };
+    let is_first = options.run_worker_first != WorkerFirst::Always(false);
+    match options.binding {
+        Some(_) if !has_worker => return error("binding"),
+        _ if is_first && !has_worker => return error("run_worker_first"),
+        None if options.run_worker_first == WorkerFirst::Always(true) => {
+            let message = "the Worker answers all requests and has no `assets.binding`: no asset is reached";
+            let location = options.location.clone();
+            warnings.push(ProjectWarning { location, message: message.to_owned() });
+        }
+        _ => {}
+    }
+    Ok(())
+}
+
 /// The folder of a project, its configuration and its entry module.
 struct Configured {
     folder: ProjectFolder,
     config: Config,
-    entry: ProjectFile,
+    entry: Option<ProjectFile>,
 }
 
 fn configure(
@@ -161,6 +205,9 @@ fn configure(
     let (main, location) = match (&entry, &config.main) {
         (Some(entry), _) => (entry.clone(), SourceLocation::file(entry)),
         (None, Some((main, location))) => (PathBuf::from(main), location.clone()),
+        (None, None) if config.assets.is_some() => {
+            return Ok(Configured { folder, config, entry: None });
+        }
         (None, None) => {
             return Err(ProjectError::new(SourceLocation::file(&config.file), ProjectProblem::NoMain));
         }
@@ -182,7 +229,7 @@ fn configure(
             _ => return Err(error),
         },
     };
-    Ok(Configured { folder, config, entry })
+    Ok(Configured { folder, config, entry: Some(entry) })
 }
 
 #[cfg(test)]
@@ -208,7 +255,7 @@ mod tests {
     fn local_variables_override_the_configuration() {
         let files = [("wrangler.json", CONFIG), ("w.js", ""), (".dev.vars", "A=local\nnonsense\nC=new")];
         let plain = project(&files, None);
-        assert_eq!((plain.name.as_str(), plain.main.as_str()), ("shop", "w.js"));
+        assert_eq!((plain.name.as_str(), plain.main.as_deref()), ("shop", Some("w.js")));
         assert_eq!(Value::Object(plain.vars), json!({ "A": "local", "B": 2, "C": "new" }));
         assert_eq!(plain.warnings.len(), 1);
         assert!(plain.warnings[0].to_string().contains(".dev.vars:2:1: is not a NAME=value"));

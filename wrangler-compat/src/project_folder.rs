@@ -62,6 +62,11 @@ impl ProjectFolder {
         Ok(Self { root, packages, workspace })
     }
 
+    /// Returns the access to one folder and nothing around it. The path is a real one.
+    pub(crate) fn only(root: &Path) -> Self {
+        Self { root: root.to_owned(), packages: Vec::new(), workspace: None }
+    }
+
     pub(crate) fn root(&self) -> &Path {
         &self.root
     }
@@ -81,9 +86,9 @@ impl ProjectFolder {
         self.allows(path)
     }
 
-    /// Returns the regular file at `path`, which is relative to the folder or absolute. Returns
-    /// `None` if nothing or a directory is there.
-    pub(crate) fn find(&self, path: &Path) -> Result<Option<ProjectFile>, ProjectError> {
+    /// Returns the real path of `path`, which is relative to the folder or absolute, and may be
+    /// read. Returns `None` if nothing is there.
+    fn real(&self, path: &Path) -> Result<Option<PathBuf>, ProjectError> {
         let path = self.root.join(path);
         let real = match fs::canonicalize(&path) {
             Ok(real) => real,
@@ -96,6 +101,19 @@ impl ProjectFolder {
             let outside = ProjectProblem::OutsideProject { path: path.display().to_string() };
             return Err(ProjectError::new(SourceLocation::file(&path), outside));
         }
+        Ok(Some(real))
+    }
+
+    /// Returns the real path of the folder at `path`. Returns `None` if something else or nothing
+    /// is there.
+    pub(crate) fn find_folder(&self, path: &Path) -> Result<Option<PathBuf>, ProjectError> {
+        Ok(self.real(path)?.filter(|real| real.is_dir()))
+    }
+
+    /// Returns the regular file at `path`, which is relative to the folder or absolute. Returns
+    /// `None` if nothing or a directory is there.
+    pub(crate) fn find(&self, path: &Path) -> Result<Option<ProjectFile>, ProjectError> {
+        let Some(real) = self.real(path)? else { return Ok(None) };
         // The kind is checked first, because to open a pipe would wait for a writer.
         let kind = fs::metadata(&real).map_err(|error| io_error(&real, error))?;
         if kind.is_dir() {

@@ -3,7 +3,6 @@
 use std::net::IpAddr;
 use std::pin::Pin;
 use std::task::{Context, Poll};
-use std::time::Instant;
 
 use bytes::Bytes;
 use futures_util::{FutureExt as _, Stream as _, StreamExt as _};
@@ -11,9 +10,12 @@ use http::{Request, Response};
 use http_body_util::{BodyExt as _, BodyStream, Full};
 use hyper::body::{Body, Frame, Incoming, SizeHint};
 use isolet_bindings::text;
-use isolet_runtime::{BrokenBody, ErrorCode, HttpRequest, RequestBody, ResponseStream, Worker};
+use isolet_runtime::{BrokenBody, ErrorCode, HttpRequest, RequestBody, ResponseStream};
 
+use super::assets::FileBody;
 use super::heads;
+use super::project::Site;
+use super::request_line::RequestLine;
 use super::responses;
 use crate::output::diagnostic;
 
@@ -21,20 +23,24 @@ use crate::output::diagnostic;
 /// the head.
 const MAX_WHOLE_BYTES: usize = 64 << 10;
 
-/// Answers one request with the Worker, and prints a line about it.
-pub async fn answer(worker: &Worker, peer: IpAddr, request: Request<Incoming>) -> Response<WorkerBody> {
+/// Answers one request with an asset or the Worker, and prints a line about it.
+pub async fn answer(site: &Site, peer: IpAddr, request: Request<Incoming>) -> Response<WorkerBody> {
     let (head, body) = request.into_parts();
-    let mut line = RequestLine {
-        id: Worker::next_id(),
-        request: text::line(&format!("{} {}", head.method, head.uri.path())).into_owned(),
-        started: Instant::now(),
-        status: None,
-        end: ", the client disconnected",
-    };
+    let mut line = RequestLine::of(&head);
     let Some(request) = heads::request_head(&head, peer) else {
         line.end(400, "");
         let text = "The request has no usable Host header.";
         return responses::plain(http::StatusCode::BAD_REQUEST, text.to_owned());
+    };
+    let has_worker = site.worker.is_some();
+    if let Some(assets) = &site.assets
+        && let Some(answered) = assets.answer(&request, has_worker).await
+    {
+        return answered.response(line);
+    }
+    let Some(worker) = &site.worker else {
+        line.end(404, "");
+        return responses::plain(http::StatusCode::NOT_FOUND, "The project has no Worker.".to_owned());
     };
     let asked = HttpRequest { id: line.id, head: request, body: read_body(body) };
     // If the client goes, hyper drops this future, and with it the request.
@@ -92,39 +98,14 @@ fn read_body(body: Incoming) -> RequestBody {
     RequestBody::Stream(first.chain(rest).boxed())
 }
 
-/// The line about a request, printed when it is over. Without a status the client has gone before
-/// the answer.
-struct RequestLine {
-    id: u32,
-    /// Method and path.
-    request: String,
-    started: Instant,
-    status: Option<u16>,
-    end: &'static str,
-}
-
-impl RequestLine {
-    /// Sets how the line ends.
-    fn end(&mut self, status: u16, end: &'static str) {
-        (self.status, self.end) = (Some(status), end);
-    }
-}
-
-impl Drop for RequestLine {
-    fn drop(&mut self) {
-        let Self { id, request, started, status, end } = self;
-        let ms = started.elapsed().as_secs_f64() * 1000.0;
-        let status = status.map_or_else(|| "-".to_owned(), |status| status.to_string());
-        stderr_line!("[{id}] {request} {status} {ms:.1} ms{end}");
-    }
-}
-
 /// The body of an answer.
 pub enum WorkerBody {
     /// A whole body.
     Whole(Full<Bytes>),
     /// A body as the Worker makes it.
     Streamed(Box<StreamedBody>),
+    /// A file.
+    File(Box<FileBody>),
 }
 
 /// A body as the Worker makes it, and the line about its request.
@@ -145,6 +126,7 @@ impl Body for WorkerBody {
     ) -> Poll<Option<Result<Frame<Bytes>, BrokenBody>>> {
         match self.get_mut() {
             Self::Whole(body) => Pin::new(body).poll_frame(context).map_err(|never| match never {}),
+            Self::File(body) => Pin::new(&mut **body).poll_frame(context),
             Self::Streamed(body) => {
                 if let Some(broken) = body.broken.take() {
                     return Poll::Ready(Some(Err(broken)));
@@ -156,14 +138,14 @@ impl Body for WorkerBody {
                         let RequestLine { id, request, .. } = &body.line;
                         let reason = text::line(reason);
                         stderr_line!("isolet: [{id}] {request}: the response broke off: {reason}");
-                        body.line.end = ", broke off";
+                        body.line.change_end(", broke off");
                         // hyper sends what it has while a body is pending, and nothing after an
                         // error: so the client gets what came before.
                         body.broken = item.and_then(Result::err);
                         context.waker().wake_by_ref();
                         return Poll::Pending;
                     }
-                    None => body.line.end = "",
+                    None => body.line.change_end(""),
                 }
                 Poll::Ready(item.map(|item| item.map(Frame::data)))
             }
@@ -173,6 +155,7 @@ impl Body for WorkerBody {
     fn is_end_stream(&self) -> bool {
         match self {
             Self::Whole(body) => body.is_end_stream(),
+            Self::File(body) => body.is_end_stream(),
             Self::Streamed(_) => false,
         }
     }
@@ -180,6 +163,7 @@ impl Body for WorkerBody {
     fn size_hint(&self) -> SizeHint {
         match self {
             Self::Whole(body) => body.size_hint(),
+            Self::File(body) => body.size_hint(),
             Self::Streamed(_) => SizeHint::default(),
         }
     }

@@ -66,7 +66,7 @@ fn latin1(value: &HeaderValue) -> String {
 }
 
 /// Returns the bytes of a Latin-1 text.
-fn latin1_bytes(text: &str) -> Option<Vec<u8>> {
+pub fn latin1_bytes(text: &str) -> Option<Vec<u8>> {
     text.chars().map(|letter| u8::try_from(letter).ok()).collect()
 }
 

@@ -9,6 +9,7 @@ use isolet_runtime::{Engine, Limits, Worker, WorkerJob};
 use isolet_wrangler_compat::{LoadOptions, Project, load};
 use tokio::sync::watch;
 
+use super::assets::AssetServer;
 use super::limits;
 use super::worker_module::runtime_module;
 use crate::output::diagnostic;
@@ -47,11 +48,20 @@ pub struct ProjectSource {
 
 /// A Worker, with the state of the files from which it was built.
 pub struct BuiltProject {
-    /// The Worker, ready for requests.
-    pub worker: Arc<Worker>,
+    /// The answerers of its requests.
+    pub site: Site,
     /// The name of the project.
     pub name: String,
     fingerprint: Fingerprint,
+}
+
+/// The answerers of a project's requests.
+#[derive(Clone)]
+pub struct Site {
+    /// The Worker, ready for requests. A project of static assets only has none.
+    pub worker: Option<Arc<Worker>>,
+    /// The static assets.
+    pub assets: Option<AssetServer>,
 }
 
 /// The state of the files and of the tools. A difference means that the project must be rebuilt.
@@ -95,20 +105,27 @@ impl ProjectBuilder {
         let (mut environment, _) =
             self.registry.environment(None, Caller::run(None)).map_err(|error| error.to_string())?;
         environment.vars = project.vars;
-        let main = project.main.clone();
+        let assets = project.assets.map(AssetServer::new);
+        let Some(main) = project.main else {
+            return Ok(BuiltProject { site: Site { worker: None, assets }, name: project.name, fingerprint });
+        };
         let modules = project.modules.into_iter().map(runtime_module).collect::<Result<_, _>>();
         let modules = modules.map_err(|error| diagnostic::render(&error, &main))?;
         let job = WorkerJob {
-            main: project.main,
+            main: main.clone(),
             modules,
             environment,
             start_limits: self.limits.clone(),
             limits,
             instances: self.processes,
+            fetchers: assets.as_ref().and_then(AssetServer::fetchers),
             log: Arc::new(|request, line| diagnostic::print_request_log(request, &line)),
         };
         match self.engine.worker(job).await {
-            Ok(worker) => Ok(BuiltProject { worker: Arc::new(worker), name: project.name, fingerprint }),
+            Ok(worker) => {
+                let site = Site { worker: Some(Arc::new(worker)), assets };
+                Ok(BuiltProject { site, name: project.name, fingerprint })
+            }
             Err(error) => Err(diagnostic::render(&error, &main)),
         }
     }

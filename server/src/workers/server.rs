@@ -64,6 +64,6 @@ async fn answer(
     if let Err(problem) = names.check_host(&request).and_then(|()| names.check_page(&request)) {
         return responses::problem(&problem);
     }
-    let worker = current.borrow().worker.clone();
-    exchange::answer(&worker, peer.ip(), request).await
+    let site = current.borrow().site.clone();
+    exchange::answer(&site, peer.ip(), request).await
 }

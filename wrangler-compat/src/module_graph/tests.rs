@@ -322,16 +322,16 @@ fn the_entry_and_the_configuration_are_found() {
     assert!(error.to_string().contains("or above it"), "{error}");
     let entry = files.folder().join("src/other.ts");
     let project = load_from("src", LoadOptions { entry: Some(&entry), ..Default::default() }).unwrap();
-    assert_eq!((project.main.as_str(), project.config), ("other.ts", None));
+    assert_eq!((project.main.as_deref(), project.config), (Some("other.ts"), None));
     let config = files.folder().join("wrangler.json");
     fs::write(&config, r#"{ "main": "src/index.ts" }"#).unwrap();
-    assert_eq!(load_from("src", LoadOptions::default()).unwrap().main, "src/index.ts");
+    assert_eq!(load_from("src", LoadOptions::default()).unwrap().main.as_deref(), Some("src/index.ts"));
     let project = load_from("src", LoadOptions { entry: Some(&entry), ..Default::default() }).unwrap();
-    assert_eq!(project.main, "src/other.ts");
+    assert_eq!(project.main.as_deref(), Some("src/other.ts"));
     fs::rename(&config, files.folder().join("other.json")).unwrap();
     let config = files.folder().join("other.json");
     let project = load_from(".", LoadOptions { config: Some(&config), ..Default::default() }).unwrap();
-    assert_eq!(project.main, "src/index.ts");
+    assert_eq!(project.main.as_deref(), Some("src/index.ts"));
 }
 
 #[test]

@@ -1,0 +1,227 @@
+//! Static files as answers to requests, and to what the Worker fetches through its binding.
+//!
+//! isolet's own process reads the files. A large one is read as it is sent.
+
+use std::fs::File;
+use std::io::{self, Read as _};
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll, ready};
+
+use bytes::{Bytes, BytesMut};
+use futures_util::StreamExt as _;
+use futures_util::stream::BoxStream;
+use http::{HeaderName, HeaderValue, Response, StatusCode};
+use http_body_util::Full;
+use hyper::body::{Body, Frame, SizeHint};
+use isolet_bindings::text;
+use isolet_runtime::{
+    BrokenBody, FetchBindings, FetchFuture, FetchHost, FetchedResponse, RequestBody, RequestHead,
+    ResponseHead,
+};
+use isolet_wrangler_compat::{AssetAnswer, AssetRequest, Assets};
+use tokio::io::AsyncReadExt as _;
+
+use super::exchange::WorkerBody;
+use super::heads::CONNECTION_HEADERS;
+use super::request_line::RequestLine;
+
+/// The longest file that is read at once, in bytes. The others are read in pieces of this size.
+const MAX_WHOLE_BYTES: usize = 64 << 10;
+
+/// The static assets of a project.
+#[derive(Clone)]
+pub struct AssetServer(Arc<Assets>);
+
+/// An answer, with its file open.
+pub struct AnsweredAsset {
+    answer: AssetAnswer,
+    content: Content,
+}
+
+/// The content of an answer.
+enum Content {
+    /// There is none, or it is not sent.
+    None,
+    Whole(Bytes),
+    File(File),
+}
+
+impl AssetServer {
+    pub fn new(assets: Assets) -> Self {
+        Self(Arc::new(assets))
+    }
+
+    /// Returns the binding through which the Worker fetches assets.
+    pub fn fetchers(&self) -> Option<FetchBindings> {
+        let name = self.0.binding()?.to_owned();
+        Some(FetchBindings { names: vec![name], host: Arc::new(self.clone()) })
+    }
+
+    /// Answers a request. With `asks_worker` returns `None` if the Worker answers it.
+    pub async fn answer(&self, head: &RequestHead, asks_worker: bool) -> Option<AnsweredAsset> {
+        let header = |name: &str| {
+            let found = head.headers.iter().find(|(header, _)| header.eq_ignore_ascii_case(name));
+            found.map(|(_, value)| value.clone())
+        };
+        let request = AssetRequest::new(&head.method, &head.url, header)?;
+        let (assets, url) = (self.0.clone(), head.url.clone());
+        let looked_up = tokio::task::spawn_blocking(move || {
+            if asks_worker && assets.is_for_worker(&request) {
+                return None;
+            }
+            let mut answer = assets.answer(&request);
+            let content = open(&answer).unwrap_or_else(|error| {
+                stderr_line!("isolet: warning: the asset for {} cannot be read: {error}", text::line(&url));
+                answer = AssetAnswer { status: 500, headers: Vec::new(), file: None, is_head: false };
+                Content::None
+            });
+            Some(AnsweredAsset { answer, content })
+        });
+        looked_up.await.ok().flatten()
+    }
+}
+
+/// Opens the file of an answer, and reads it if it is small.
+fn open(answer: &AssetAnswer) -> io::Result<Content> {
+    let Some(asset) = answer.file.as_ref().filter(|_| !answer.is_head) else { return Ok(Content::None) };
+    let file = asset.open()?;
+    if asset.length > MAX_WHOLE_BYTES as u64 {
+        return Ok(Content::File(file));
+    }
+    let mut bytes = Vec::with_capacity(MAX_WHOLE_BYTES.min(asset.length as usize));
+    file.take(asset.length).read_to_end(&mut bytes)?;
+    Ok(Content::Whole(bytes.into()))
+}
+
+/// Returns the pieces of a file up to its length.
+fn pieces(file: File, length: u64) -> BoxStream<'static, Result<Bytes, String>> {
+    let file = tokio::fs::File::from_std(file);
+    futures_util::stream::try_unfold((file, length), |(mut file, left)| async move {
+        if left == 0 {
+            return Ok(None);
+        }
+        let mut piece = BytesMut::with_capacity(MAX_WHOLE_BYTES.min(left as usize));
+        match (&mut file).take(left).read_buf(&mut piece).await {
+            Ok(0) => Err("the file became shorter while it was read".to_owned()),
+            Ok(read) => Ok(Some((piece.freeze(), (file, left - read as u64)))),
+            Err(error) => Err(format!("the file cannot be read: {error}")),
+        }
+    })
+    .boxed()
+}
+
+impl AnsweredAsset {
+    /// Returns the answer as an HTTP response.
+    pub fn response(self, mut line: RequestLine) -> Response<WorkerBody> {
+        let Self { answer, content } = self;
+        let length = answer.file.as_ref().map_or(0, |file| file.length);
+        let is_head = answer.is_head && answer.file.is_some();
+        let body = match content {
+            Content::Whole(bytes) => {
+                line.end(answer.status, "");
+                WorkerBody::Whole(Full::from(bytes))
+            }
+            Content::File(file) => {
+                line.end(answer.status, ", not read to its end");
+                WorkerBody::File(Box::new(FileBody { pieces: pieces(file, length), left: length, line }))
+            }
+            Content::None if is_head => {
+                line.end(answer.status, "");
+                // Only its length is sent.
+                let pieces = futures_util::stream::empty().boxed();
+                WorkerBody::File(Box::new(FileBody { pieces, left: length, line }))
+            }
+            Content::None => {
+                line.end(answer.status, "");
+                WorkerBody::Whole(Full::default())
+            }
+        };
+        let mut response = Response::new(body);
+        *response.status_mut() =
+            StatusCode::from_u16(answer.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+        for (name, value) in answer.headers {
+            let value = HeaderValue::from_bytes(value.as_bytes());
+            if let (Ok(name), Ok(value)) = (HeaderName::from_bytes(name.as_bytes()), value)
+                && !CONNECTION_HEADERS.contains(&name)
+            {
+                response.headers_mut().append(name, value);
+            }
+        }
+        response
+    }
+
+    /// Returns the answer for the Worker.
+    fn fetched(self) -> FetchedResponse {
+        let Self { answer, content } = self;
+        let length = answer.file.as_ref().map_or(0, |file| file.length);
+        // Values are bytes as Latin-1 text.
+        let latin1 = |value: String| value.bytes().map(char::from).collect();
+        let headers = answer.headers.into_iter().map(|(name, value)| (name, latin1(value))).collect();
+        let status = StatusCode::from_u16(answer.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+        let head = ResponseHead {
+            status: answer.status,
+            status_text: status.canonical_reason().unwrap_or_default().to_owned(),
+            headers,
+            encoded: false,
+        };
+        let body = match content {
+            Content::None => RequestBody::Empty,
+            Content::Whole(bytes) => RequestBody::Whole(bytes),
+            Content::File(file) => RequestBody::Stream(pieces(file, length)),
+        };
+        FetchedResponse { head, body }
+    }
+}
+
+impl FetchHost for AssetServer {
+    fn fetch(&self, _: &str, request: RequestHead) -> FetchFuture {
+        let server = self.clone();
+        Box::pin(async move {
+            let answered = server.answer(&request, false).await;
+            answered
+                .map(AnsweredAsset::fetched)
+                .ok_or_else(|| "The URL of this fetch is not valid.".to_owned())
+        })
+    }
+}
+
+/// A file as it is read, and the line about its request.
+pub struct FileBody {
+    pieces: BoxStream<'static, Result<Bytes, String>>,
+    left: u64,
+    line: RequestLine,
+}
+
+impl Body for FileBody {
+    type Data = Bytes;
+    type Error = BrokenBody;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, BrokenBody>>> {
+        Poll::Ready(match ready!(self.pieces.poll_next_unpin(context)) {
+            Some(Ok(piece)) => {
+                self.left = self.left.saturating_sub(piece.len() as u64);
+                if self.left == 0 {
+                    self.line.change_end("");
+                }
+                Some(Ok(Frame::data(piece)))
+            }
+            Some(Err(reason)) => {
+                self.line.change_end(", broke off");
+                Some(Err(BrokenBody(reason)))
+            }
+            None => None,
+        })
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.left == 0
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        SizeHint::with_exact(self.left)
+    }
+}
