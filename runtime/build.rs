@@ -64,6 +64,7 @@ fn main() {
     println!("cargo:rerun-if-changed=src/js_interface_tables.rs");
     println!("cargo:rerun-if-changed=src/v8_flags.rs");
 
+    link_order::ask("bins");
     link_order::ask("examples");
     archive::tell();
 

@@ -5,7 +5,7 @@ use std::env;
 use std::path::Path;
 use std::process::Command;
 
-/// For targets of this kind: `bins`, `examples`.
+/// Passes the linker's options for targets of this kind: `bins`, `examples`.
 pub fn ask(kind: &str) {
     let here = Path::new(env!("CARGO_MANIFEST_DIR")).join("../third_party/v8");
     let order = here.join("hot-functions.txt");
@@ -22,8 +22,8 @@ pub fn ask(kind: &str) {
     }
 }
 
-/// Whether Rust links with the linker that it brings along, as it does on this platform unless it is told otherwise. Others
-/// know this option by another name or not at all, and do without.
+/// Returns `true` if Rust links with the linker that it brings along, as it does on this platform unless it is told otherwise.
+/// Others know these options by other names or not at all, and do without.
 fn links_with_lld() -> bool {
     const TARGET: &str = "x86_64-unknown-linux-gnu";
     let is = |name: &str, value: &str| env::var(name).is_ok_and(|is| is == value);
