@@ -7,26 +7,24 @@
 
 use oxc_ast::ast::*;
 
+use crate::unique_names::UniqueNames;
+
 /// The exports of a module.
-#[derive(Debug, Default, Clone, PartialEq, Eq)]
+#[derive(Debug, Default, Clone)]
 pub(crate) struct ExportNames {
-    /// The names, without duplicates.
-    pub(crate) names: Vec<String>,
+    /// The names.
+    pub(crate) names: UniqueNames,
     /// The specifiers of modules whose names are exported too.
-    pub(crate) stars: Vec<String>,
+    pub(crate) stars: UniqueNames,
 }
 
 impl ExportNames {
     pub(crate) fn add(&mut self, name: &str) {
-        if !self.names.iter().any(|known| known == name) {
-            self.names.push(name.to_owned());
-        }
+        self.names.add(name);
     }
 
     pub(crate) fn add_star(&mut self, specifier: &str) {
-        if !self.stars.iter().any(|known| known == specifier) {
-            self.stars.push(specifier.to_owned());
-        }
+        self.stars.add(specifier);
     }
 
     /// Adds what `exports.x = …` and `module.exports = …` export.

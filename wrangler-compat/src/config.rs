@@ -6,10 +6,11 @@ use serde_json::{Map, Value};
 
 use crate::assets::AssetOptions;
 use crate::config_tree::{self, ConfigEntry, ConfigNode, NodeData};
-use crate::error::{ProjectError, ProjectProblem, ProjectWarning, SourceLocation};
+use crate::error::{ProjectError, ProjectProblem, SourceLocation, shortened};
 use crate::keys::{self, Environment, Support};
 use crate::module_kind::{RULE_TYPES, Rule};
 use crate::project_folder::ProjectFolder;
+use crate::warnings::Warnings;
 
 mod assets;
 
@@ -19,6 +20,16 @@ const FILE_NAMES: [&str; 3] = ["wrangler.json", "wrangler.jsonc", "wrangler.toml
 /// The bytes of a configuration file. Most have a few kilobytes; a generated one with large `vars`
 /// may have more.
 const MAX_CONFIG_BYTES: u64 = 1024 * 1024;
+
+/// The entries of `alias`, of `define`, and of `rules` with its patterns. Names of the source are
+/// compared with all.
+const MAX_TABLE_ENTRIES: usize = 1000;
+
+/// The bytes of a name, path or pattern.
+const MAX_TEXT_BYTES: usize = 4096;
+
+/// The bytes of a constant of `define`.
+const MAX_CONSTANT_BYTES: usize = 64 * 1024;
 
 /// The configuration of one environment, or of the top level.
 #[derive(Debug, Default)]
@@ -34,6 +45,8 @@ pub(crate) struct Config {
     pub(crate) rules: Vec<Rule>,
     /// Names and their constants, each with its location.
     pub(crate) define: Vec<(String, String, SourceLocation)>,
+    /// The location of `base_dir`, for the error that it is outside of the folder.
+    pub(crate) base_dir_location: Option<SourceLocation>,
     pub(crate) alias: Vec<(String, String)>,
     pub(crate) tsconfig: Option<String>,
     pub(crate) jsx_factory: Option<String>,
@@ -63,14 +76,14 @@ pub(crate) fn read(
     folder: &ProjectFolder,
     file: &Path,
     environment: Option<&str>,
-    warnings: &mut Vec<ProjectWarning>,
+    warnings: &mut Warnings,
 ) -> Result<Config, ProjectError> {
     let used = file.file_name().unwrap_or_default();
     for other in FILE_NAMES.iter().skip_while(|name| used != **name).skip(1) {
         let other = file.with_file_name(other);
         if other.is_file() {
             let message = format!("is ignored, because {} takes precedence", used.display());
-            warnings.push(ProjectWarning { location: SourceLocation::file(&other), message });
+            warnings.push(|| SourceLocation::file(&other), message);
         }
     }
     let found = folder.find(file)?.ok_or_else(|| {
@@ -86,7 +99,7 @@ pub(crate) fn parse(
     file: &Path,
     text: &str,
     environment: Option<&str>,
-    warnings: &mut Vec<ProjectWarning>,
+    warnings: &mut Warnings,
 ) -> Result<Config, ProjectError> {
     let is_toml = file.extension().is_some_and(|extension| extension == "toml");
     let (format, parsed) = match is_toml {
@@ -104,7 +117,7 @@ pub(crate) fn parse(
 struct ConfigReader<'a> {
     file: PathBuf,
     text: &'a str,
-    warnings: &'a mut Vec<ProjectWarning>,
+    warnings: &'a mut Warnings,
 }
 
 /// A value of the configuration, if there is one, and its path: `env.staging.main`.
@@ -154,6 +167,7 @@ impl ConfigReader<'_> {
             (Some(main), Some(node)) => Some((main, SourceLocation::at(&self.file, self.text, node.offset))),
             _ => None,
         };
+        let base_dir = field("base_dir");
         let vars = field("vars");
         if let (Some((name, _)), None, Some(top)) = (chosen, vars.node, root.get("vars")) {
             let message =
@@ -168,12 +182,17 @@ impl ConfigReader<'_> {
             vars: self.object(&vars)?,
             limits: self.limits(&field("limits"))?,
             rules: self.rules(&field("rules"))?,
-            define: self.pairs(&field("define"))?,
-            alias: self.pairs(&field("alias"))?.into_iter().map(|(name, value, _)| (name, value)).collect(),
-            tsconfig: self.string(&field("tsconfig"))?,
-            jsx_factory: self.string(&field("jsx_factory"))?,
-            jsx_fragment: self.string(&field("jsx_fragment"))?,
-            base_dir: self.string(&field("base_dir"))?,
+            define: self.pairs(&field("define"), MAX_CONSTANT_BYTES)?,
+            alias: self
+                .pairs(&field("alias"), MAX_TEXT_BYTES)?
+                .into_iter()
+                .map(|(name, value, _)| (name, value))
+                .collect(),
+            tsconfig: self.text(&field("tsconfig"))?,
+            jsx_factory: self.text(&field("jsx_factory"))?,
+            jsx_fragment: self.text(&field("jsx_fragment"))?,
+            base_dir_location: base_dir.node.map(|node| self.location(node)),
+            base_dir: self.string(&base_dir)?,
             no_bundle: self.boolean(&field("no_bundle"))?.unwrap_or(false),
             find_additional_modules: self.boolean(&field("find_additional_modules"))?,
             assets: self.assets(&field("assets"))?,
@@ -187,12 +206,16 @@ impl ConfigReader<'_> {
         let wrong_type = self.wrong_type(node, &field.path, "an array of objects with `type` and `globs`");
         let NodeData::Array(items) = &node.data else { return Err(wrong_type) };
         let mut rules = Vec::new();
+        let mut entries = items.len();
         for (index, item) in items.iter().enumerate() {
             let part =
                 |name: &str| Field { node: item.get(name), path: format!("{}[{index}].{name}", field.path) };
             let (Some(kind), globs) = (self.string(&part("type"))?, self.strings(&part("globs"))?) else {
                 return Err(wrong_type);
             };
+            entries += globs.len();
+            self.check_entries(node, &field.path, entries)?;
+            self.check_texts(item, &format!("{}[{index}].globs", field.path), MAX_TEXT_BYTES, &globs)?;
             match RULE_TYPES.iter().find(|(name, _)| *name == kind) {
                 Some((_, loader)) => rules.push(Rule {
                     loader: *loader,
@@ -213,12 +236,19 @@ impl ConfigReader<'_> {
     }
 
     /// Reads an object of strings, with the location of each value.
-    fn pairs(&self, field: &Field<'_>) -> Result<Vec<(String, String, SourceLocation)>, ProjectError> {
+    fn pairs(
+        &self,
+        field: &Field<'_>,
+        longest: usize,
+    ) -> Result<Vec<(String, String, SourceLocation)>, ProjectError> {
         let Some(node) = field.node else { return Ok(Vec::new()) };
         let wrong_type = |node: &ConfigNode| self.wrong_type(node, &field.path, "an object of strings");
         let entries = node.entries().ok_or_else(|| wrong_type(node))?;
+        self.check_entries(node, &field.path, entries.len())?;
         let pair = |entry: &ConfigEntry| {
             let value = entry.value.as_str().ok_or_else(|| wrong_type(&entry.value))?;
+            self.check_texts(&entry.value, &field.path, MAX_TEXT_BYTES, [&entry.key])?;
+            self.check_texts(&entry.value, &field.path, longest, [value])?;
             let location = SourceLocation::at(&self.file, self.text, entry.value.offset);
             Ok((entry.key.clone(), value.to_owned(), location))
         };
@@ -243,8 +273,9 @@ impl ConfigReader<'_> {
             };
         }
         let known = environments.and_then(ConfigNode::entries).unwrap_or_default();
-        let known: Vec<&str> = known.iter().map(|entry| entry.key.as_str()).collect();
-        let known = if known.is_empty() { "none".to_owned() } else { known.join(", ") };
+        let known: Vec<&str> = known.iter().take(MAX_TABLE_ENTRIES).map(|entry| entry.key.as_str()).collect();
+        let known =
+            if known.is_empty() { "none".to_owned() } else { shortened(known.join(", "), MAX_TEXT_BYTES) };
         let problem = ProjectProblem::NoEnvironment { name: name.to_owned(), known };
         Err(ProjectError::new(SourceLocation::file(&self.file), problem))
     }
@@ -269,6 +300,42 @@ impl ConfigReader<'_> {
             Some(text) => Ok(Some(text.to_owned())),
             None => Err(self.wrong_type(node, &field.path, "a string")),
         }
+    }
+
+    /// Reads a name or path, which has a bound.
+    fn text(&self, field: &Field<'_>) -> Result<Option<String>, ProjectError> {
+        let text = self.string(field)?;
+        if let (Some(node), Some(text)) = (field.node, &text) {
+            self.check_texts(node, &field.path, MAX_TEXT_BYTES, [text])?;
+        }
+        Ok(text)
+    }
+
+    fn check_entries(&self, node: &ConfigNode, path: &str, found: usize) -> Result<(), ProjectError> {
+        if found <= MAX_TABLE_ENTRIES {
+            return Ok(());
+        }
+        let problem =
+            ProjectProblem::TooManyEntries { field: path.to_owned(), limit: MAX_TABLE_ENTRIES, found };
+        Err(ProjectError::new(self.location(node), problem))
+    }
+
+    fn check_texts(
+        &self,
+        node: &ConfigNode,
+        path: &str,
+        limit: usize,
+        texts: impl IntoIterator<Item = impl AsRef<str>>,
+    ) -> Result<(), ProjectError> {
+        if texts.into_iter().all(|text| text.as_ref().len() <= limit) {
+            return Ok(());
+        }
+        let problem = ProjectProblem::TextTooLong { field: path.to_owned(), limit };
+        Err(ProjectError::new(self.location(node), problem))
+    }
+
+    fn location(&self, node: &ConfigNode) -> SourceLocation {
+        SourceLocation::at(&self.file, self.text, node.offset)
     }
 
     fn strings(&self, field: &Field<'_>) -> Result<Vec<String>, ProjectError> {
@@ -320,8 +387,7 @@ impl ConfigReader<'_> {
     }
 
     fn warn(&mut self, offset: usize, message: String) {
-        self.warnings
-            .push(ProjectWarning { location: SourceLocation::at(&self.file, self.text, offset), message });
+        self.warnings.push(|| SourceLocation::at(&self.file, self.text, offset), message);
     }
 
     fn wrong_type(&self, node: &ConfigNode, field: &str, expected: &'static str) -> ProjectError {

@@ -60,6 +60,15 @@ impl fmt::Display for ProjectWarning {
     }
 }
 
+/// Returns a text of at most `most` bytes. A longer one ends with `…`.
+pub(crate) fn shortened(mut text: String, most: usize) -> String {
+    if text.len() > most {
+        text.truncate(text.floor_char_boundary(most.saturating_sub('…'.len_utf8())));
+        text.push('…');
+    }
+    text
+}
+
 /// A project that cannot run.
 #[derive(Debug, thiserror::Error)]
 #[error("{location}: {problem}")]
@@ -104,6 +113,41 @@ pub enum ProjectProblem {
         expected: &'static str,
         /// The actual type.
         found: &'static str,
+    },
+    /// A table of the configuration has too many entries.
+    #[error("`{field}` has {found} entries, and isolet takes {limit}")]
+    TooManyEntries {
+        /// The path of the table.
+        field: String,
+        /// The allowed number.
+        limit: usize,
+        /// The number of entries, or those until the limit was passed.
+        found: usize,
+    },
+    /// A name, path or pattern is too long.
+    #[error("`{field}` has a text that is longer than {limit} bytes")]
+    TextTooLong {
+        /// The path of the field, or what the text is.
+        field: String,
+        /// The allowed length in bytes.
+        limit: usize,
+    },
+    /// Compiling a module would give a very large one.
+    #[error(
+        "would be larger than {limit} bytes when it is compiled; look for JSX pragmas, constants or enums that repeat \
+         long texts"
+    )]
+    OutputTooLarge {
+        /// The allowed size in bytes.
+        limit: u64,
+    },
+    /// The modules export too many of each other's names.
+    #[error(
+        "the project's modules re-export more than {limit} names of each other; look for chains of `export *`"
+    )]
+    TooManyNames {
+        /// The allowed number.
+        limit: usize,
     },
     /// The configuration has neither `main` nor `assets`.
     #[error("`main` is missing: name the entry module, for example \"main\": \"src/index.ts\"")]
@@ -180,6 +224,12 @@ pub enum ProjectProblem {
         /// The path or specifier as written.
         path: String,
     },
+    /// `base_dir` is not in the project's folder.
+    #[error("`base_dir` is {path:?}, which is outside the project's folder")]
+    BaseOutsideProject {
+        /// The path as written.
+        path: String,
+    },
     /// A relative import does not find a file.
     #[error("{specifier:?} not found (tried {tried})")]
     ModuleNotFound {
@@ -200,6 +250,12 @@ pub enum ProjectProblem {
     #[error("cannot be resolved: {message}")]
     Resolution {
         /// The message of the resolver.
+        message: String,
+    },
+    /// A `package.json` or `tsconfig.json` cannot be used.
+    #[error("{message}")]
+    RefusedFile {
+        /// The file, and the reason.
         message: String,
     },
     /// A module is built into Workers or Node.js, but not into isolet.

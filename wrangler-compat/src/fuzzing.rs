@@ -2,9 +2,10 @@
 
 use std::path::Path;
 
-use crate::imports::{self, Types};
+use crate::imports::Types;
 use crate::module_kind::{Goal, Language};
-use crate::{ProjectError, assets, config, dev_vars, text_edits};
+use crate::warnings::Warnings;
+use crate::{ProjectError, assets, config, dev_vars, import_scan, text_edits};
 
 /// Reads a text as a configuration in both formats, as rules of assets, as `.dev.vars` and as a
 /// module, and checks that the locations of errors are in the text.
@@ -14,7 +15,7 @@ use crate::{ProjectError, assets, config, dev_vars, text_edits};
 pub fn project(text: &str) {
     for file in ["wrangler.jsonc", "wrangler.toml"] {
         for environment in [None, Some("production")] {
-            let mut warnings = Vec::new();
+            let mut warnings = Warnings::default();
             if let Err(error) = config::parse(Path::new(file), text, environment, &mut warnings) {
                 assert_in_text(text, &error);
             }
@@ -26,7 +27,7 @@ pub fn project(text: &str) {
     for typescript in [false, true] {
         let language = Language { typescript, jsx: !typescript, goal: Goal::Either };
         let types = Types { elide: typescript, drop: typescript };
-        match imports::scan(Path::new("index.ts"), text, language, types) {
+        match import_scan::scan(Path::new("index.ts"), text, language, types) {
             Ok(scan) => {
                 let in_text = scan.imports.iter().all(|import| import.offset < text.len());
                 assert!(in_text, "{:?}", scan.imports);

@@ -49,7 +49,7 @@ const fn key(name: &'static str, support: Support) -> Key {
 pub(crate) const KEYS: &[Key] = &[
     key("alias",                     Read(Inherited, "packages and names that stand for others")),
     key("assets",                    Read(Inherited, "the static files (above)")),
-    key("base_dir",                  Read(Inherited, "the folder of `find_additional_modules`; else that of `main`")),
+    key("base_dir",                  Read(Inherited, "the folder of `find_additional_modules`, inside the project's; else that of `main`")),
     key("compatibility_date",        Read(Inherited, "the date; from 2025-04-01 on navigations prefer assets to the Worker, and else it changes nothing")),
     key("compatibility_flags",       Read(Inherited, "the flags, of which only `assets_navigation_…` have an effect")),
     key("define",                    Read(NotInherited, "names that are replaced by constants in the source")),

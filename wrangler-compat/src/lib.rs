@@ -18,8 +18,11 @@
 //! | `modules` | the modules of a project |
 //! | `module_kind` | the kinds of modules, by rule and by extension |
 //! | `module_graph` | from the entry module to all modules that it imports |
+//! | `module_reader` | from a file to a module that has not been linked |
+//! | `additional_modules` | files that are modules though no literal names them |
 //! | `resolution` | from specifiers to files |
-//! | `imports` | the imports and exports of one module |
+//! | `imports` | the imports and exports of one module, as data |
+//! | `import_scan` | the walk over a module that finds them |
 //! | `commonjs` | the exports of a CommonJS module |
 //! | `link` | the names that modules ask of each other |
 //! | `define` | names that are replaced by constants |
@@ -28,10 +31,13 @@
 //! | `text_edits` | replacements in a text, and the way back from its positions |
 //! | `assets` | static files: redirects, headers, and the file for a path |
 //! | `project_folder` | the files that may be read, up to a size |
+//! | `unique_names` | names in their order, without duplicates |
 //! | `error` | errors and warnings, with file, line and column |
+//! | `warnings` | the warnings so far, up to a number |
 //! | `fuzzing` | properties of every text, for the fuzz target and tests |
 #![deny(missing_docs)]
 
+mod additional_modules;
 mod assets;
 mod commonjs;
 mod config;
@@ -42,12 +48,14 @@ mod error;
 #[cfg(any(test, feature = "fuzzing"))]
 #[doc(hidden)]
 pub mod fuzzing;
+mod import_scan;
 mod imports;
 mod keys;
 mod link;
 mod local_variables;
 mod module_graph;
 mod module_kind;
+mod module_reader;
 mod modules;
 mod parsing;
 mod project;
@@ -55,6 +63,8 @@ mod project_folder;
 mod resolution;
 mod text_edits;
 mod transform;
+mod unique_names;
+mod warnings;
 
 pub use assets::{AssetAnswer, AssetFile, AssetRequest, Assets};
 pub use config::ProjectLimits;

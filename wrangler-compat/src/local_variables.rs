@@ -9,8 +9,9 @@ use std::path::PathBuf;
 use serde_json::{Map, Value};
 
 use crate::dev_vars;
-use crate::error::{ProjectError, ProjectWarning, SourceLocation};
+use crate::error::{ProjectError, SourceLocation};
 use crate::project_folder::{ProjectFile, ProjectFolder};
+use crate::warnings::Warnings;
 
 /// The bytes of one file.
 const MAX_BYTES: u64 = 1024 * 1024;
@@ -27,7 +28,7 @@ pub(crate) fn read(
     folder: &ProjectFolder,
     environment: Option<&str>,
     dot_env: bool,
-    warnings: &mut Vec<ProjectWarning>,
+    warnings: &mut Warnings,
 ) -> Result<LocalVariables, ProjectError> {
     let mut local = LocalVariables { values: Map::new(), files: Vec::new() };
     // The file of an environment replaces the common one, as in wrangler.
@@ -62,15 +63,15 @@ impl LocalVariables {
         &mut self,
         folder: &ProjectFolder,
         file: &ProjectFile,
-        warnings: &mut Vec<ProjectWarning>,
+        warnings: &mut Warnings,
     ) -> Result<(), ProjectError> {
         let text = folder.read(file, MAX_BYTES)?;
         let (pairs, malformed) = dev_vars::parse(&text);
         self.values.extend(pairs.into_iter().map(|(name, value)| (name, Value::String(value))));
-        warnings.extend(malformed.into_iter().map(|offset| ProjectWarning {
-            location: SourceLocation::at(file.path(), &text, offset),
-            message: "is not a NAME=value line; it is ignored".to_owned(),
-        }));
+        for offset in malformed {
+            let location = || SourceLocation::at(file.path(), &text, offset);
+            warnings.push(location, "is not a NAME=value line; it is ignored".to_owned());
+        }
         Ok(())
     }
 }
@@ -86,7 +87,7 @@ mod tests {
             fs::write(directory.path().join(name), text).unwrap();
         }
         let folder = ProjectFolder::open(directory.path()).unwrap();
-        let local = read(&folder, environment, dot_env, &mut Vec::new()).unwrap();
+        let local = read(&folder, environment, dot_env, &mut Warnings::default()).unwrap();
         let pair = |(name, value): (&String, &Value)| format!("{name}={}", value.as_str().unwrap());
         local.values.iter().map(pair).collect::<Vec<_>>().join(" ")
     }

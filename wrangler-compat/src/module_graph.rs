@@ -5,28 +5,25 @@ use std::path::{Path, PathBuf};
 
 use crate::commonjs::ExportNames;
 use crate::define::Definitions;
-use crate::error::{ProjectError, ProjectProblem, ProjectWarning, SourceLocation};
-use crate::imports::{self, Import, Need, Scan, Syntax};
+use crate::error::{ProjectError, ProjectProblem, SourceLocation};
+use crate::imports::{Import, Need, Scan, Syntax};
 use crate::link;
-use crate::module_kind::{self, Goal, Language, Loader, ModuleKind, Rules};
-use crate::modules::{ProjectModule, REQUIRE_MODULE, ResolvedImport};
+use crate::module_kind::{self, Loader, ModuleKind, Rules};
+use crate::module_reader::{Draft, ModuleReader, Source, module};
+use crate::modules::{ProjectModule, ResolvedImport};
 use crate::project_folder::{ProjectFile, ProjectFolder};
 use crate::resolution::{Resolver, Target};
-use crate::text_edits::SourceMarks;
 use crate::transform;
-
-/// The bytes of one module of code. Cloudflare's limit for a Worker on a paid plan is 10 MB
-/// compressed; a module of 4 MiB is a large bundle.
-const MAX_CODE_BYTES: u64 = 4 * 1024 * 1024;
-
-/// The bytes of one module of data.
-const MAX_DATA_BYTES: u64 = 16 * 1024 * 1024;
+use crate::warnings::Warnings;
 
 /// The bytes of all modules.
 const MAX_TOTAL_BYTES: u64 = 32 * 1024 * 1024;
 
 /// The modules of a project.
-const MAX_MODULES: usize = 4_000;
+pub(crate) const MAX_MODULES: usize = 4_000;
+
+/// The imports of a project. Each is looked up in the file system.
+const MAX_IMPORTS: usize = 100_000;
 
 /// The name of the module in place of those that a `package.json` switches off.
 const DISABLED_MODULE: &str = "(disabled)";
@@ -51,37 +48,34 @@ pub(crate) struct CollectedModules {
     pub(crate) files: Vec<PathBuf>,
 }
 
-/// A module before the names of all others are known.
-pub(crate) struct Draft {
-    pub(crate) module: ProjectModule,
-    /// The imports and exports, of code.
-    pub(crate) scan: Option<Scan>,
-    /// The names of the targets of `scan.imports`, in the same order.
-    pub(crate) targets: Vec<Option<String>>,
-}
-
 /// Collects the entry module and all modules that it imports.
 pub(crate) fn collect(
     options: &GraphOptions,
     entry: &ProjectFile,
-    warnings: &mut Vec<ProjectWarning>,
+    warnings: &mut Warnings,
 ) -> Result<CollectedModules, ProjectError> {
     let mut graph = ModuleGraph {
         options,
         warnings,
         names: HashMap::new(),
+        taken: HashSet::new(),
+        files: HashSet::new(),
         waiting: VecDeque::new(),
         drafts: Vec::new(),
         virtual_modules: HashSet::new(),
         warned: HashSet::new(),
         bytes: 0,
+        imports: 0,
     };
     // The package of the entry decides its module system, as for all others.
     let specifier = format!("./{}", entry.path().file_name().unwrap_or_default().display());
-    let in_module_package = matches!(
-        options.resolver.resolve(entry.path(), &specifier, false),
-        Ok(Target::File { in_module_package: true, .. })
-    );
+    let in_module_package = match options.resolver.resolve(entry.path(), &specifier, false) {
+        Ok(Target::File { in_module_package, .. }) => in_module_package,
+        Err(problem @ ProjectProblem::RefusedFile { .. }) => {
+            return Err(ProjectError::new(SourceLocation::file(entry.path()), problem));
+        }
+        _ => false,
+    };
     let main = graph.enqueue(entry, in_module_package, None, None)?;
     for file in options.additional {
         graph.enqueue(file, false, None, None)?;
@@ -90,33 +84,40 @@ pub(crate) fn collect(
     while let Some(waiting) = graph.waiting.pop_front() {
         let draft = graph.read(&waiting)?;
         graph.drafts.push(draft);
-        if !files.iter().any(|file| file == waiting.file.path()) {
+        if graph.files.insert(waiting.file.clone()) {
             files.push(waiting.file.path().to_owned());
         }
     }
-    Ok(CollectedModules { main, modules: link::link(graph.drafts), files })
+    let modules = link::link(graph.drafts)
+        .map_err(|problem| ProjectError::new(SourceLocation::file(entry.path()), problem))?;
+    Ok(CollectedModules { main, modules, files })
 }
 
 /// A file to read, and the way to read it.
-struct Waiting {
-    file: ProjectFile,
-    name: String,
-    loader: Loader,
-    in_module_package: bool,
+pub(crate) struct Waiting {
+    pub(crate) file: ProjectFile,
+    pub(crate) name: String,
+    pub(crate) loader: Loader,
+    pub(crate) in_module_package: bool,
 }
 
 /// The state of a collection.
 struct ModuleGraph<'a> {
     options: &'a GraphOptions<'a>,
-    warnings: &'a mut Vec<ProjectWarning>,
+    warnings: &'a mut Warnings,
     /// A file can be two modules, such as text and JSON.
     names: HashMap<(ProjectFile, Loader), String>,
+    /// The names of modules.
+    taken: HashSet<String>,
+    /// The files that have been read.
+    files: HashSet<ProjectFile>,
     waiting: VecDeque<Waiting>,
     drafts: Vec<Draft>,
     virtual_modules: HashSet<String>,
     /// The specifiers of which there was a warning.
     warned: HashSet<String>,
     bytes: u64,
+    imports: usize,
 }
 
 impl ModuleGraph<'_> {
@@ -140,103 +141,54 @@ impl ModuleGraph<'_> {
             return Ok(name.clone());
         }
         if self.names.len() >= MAX_MODULES {
-            let limit = MAX_MODULES as u64;
-            return Err(ProjectError::new(
-                SourceLocation::file(file.path()),
-                ProjectProblem::ProjectTooLarge { limit, unit: "files" },
-            ));
+            return Err(too_large(file.path(), MAX_MODULES as u64, "files"));
         }
-        let is_second = self.names.keys().any(|(known, _)| known == file);
-        let name = match attribute.filter(|_| is_second) {
+        let is_second = self.taken.contains(&plain);
+        let mut name = match attribute.filter(|_| is_second) {
             Some(kind) => format!("{plain}?{kind}"),
-            None if is_second => format!("{plain}?"),
             None => plain,
         };
+        // A file may have the name of a module that is not a file.
+        if self.is_reserved(&name) {
+            name.insert_str(0, "./");
+        }
+        while !self.taken.insert(name.clone()) {
+            name.push('?');
+        }
         self.names.insert((file.clone(), loader), name.clone());
         self.waiting.push_back(Waiting { file: file.clone(), name: name.clone(), loader, in_module_package });
         Ok(name)
     }
 
+    /// Reads a module and finds those that it imports.
     fn read(&mut self, waiting: &Waiting) -> Result<Draft, ProjectError> {
-        let Waiting { file, name, loader, in_module_package } = waiting;
-        let folder = self.options.folder;
-        let content = match loader {
-            Loader::Code(_) | Loader::Json => folder.read(file, MAX_CODE_BYTES)?.into_bytes(),
-            Loader::Text => folder.read(file, MAX_DATA_BYTES)?.into_bytes(),
-            Loader::Data | Loader::CompiledWasm => folder.read_bytes(file, MAX_DATA_BYTES)?,
-        };
-        self.bytes += content.len() as u64;
-        if self.bytes > MAX_TOTAL_BYTES {
-            let problem = ProjectProblem::ProjectTooLarge { limit: MAX_TOTAL_BYTES, unit: "bytes" };
-            return Err(ProjectError::new(SourceLocation::file(file.path()), problem));
-        }
-        let kind = match loader {
-            Loader::Code(language) => {
-                let text = String::from_utf8(content).unwrap_or_default();
-                return self.read_code(file.path(), name, text, *language, *in_module_package);
+        let source = self.reader().read(waiting)?;
+        let path = waiting.file.path();
+        self.charge(path, source.content().len())?;
+        match source {
+            Source::Data(module) => Ok(Draft { module, scan: None, targets: Vec::new() }),
+            Source::Code(code) => {
+                let is_entry = self.drafts.is_empty();
+                let location = |offset| code.location(path, offset);
+                let (imports, targets) = self.resolve(path, &code.scan.imports, &location)?;
+                let (module, scan) = code.into_module(&waiting.name, imports, is_entry);
+                Ok(Draft { module, scan: Some(scan), targets })
             }
-            Loader::Json => ModuleKind::Json,
-            Loader::Text => ModuleKind::Text,
-            Loader::Data => ModuleKind::Data,
-            Loader::CompiledWasm => ModuleKind::CompiledWasm,
-        };
-        let exports = if kind == ModuleKind::Json { json_names(file.path(), &content)? } else { Vec::new() };
-        Ok(Draft {
-            module: ProjectModule { exports, ..module(name, kind, content) },
-            scan: None,
-            targets: Vec::new(),
-        })
+        }
     }
 
-    fn read_code(
-        &mut self,
-        path: &Path,
-        name: &str,
-        text: String,
-        mut language: Language,
-        in_module_package: bool,
-    ) -> Result<Draft, ProjectError> {
-        if in_module_package && language.goal == Goal::Either {
-            language.goal = Goal::EsModule;
+    fn reader(&self) -> ModuleReader<'_> {
+        let GraphOptions { folder, resolver, definitions, .. } = self.options;
+        ModuleReader { folder, resolver, definitions }
+    }
+
+    /// Counts the bytes of a module.
+    fn charge(&mut self, path: &Path, bytes: usize) -> Result<(), ProjectError> {
+        self.bytes += bytes as u64;
+        if self.bytes > MAX_TOTAL_BYTES {
+            return Err(too_large(path, MAX_TOTAL_BYTES, "bytes"));
         }
-        let settings = self.options.resolver.compiler_settings(path);
-        let was_typescript = language.typescript;
-        let (mut text, mut positions) = (text, Vec::new());
-        if let Some((edited, marks)) = self.options.definitions.apply(path, &text, language)? {
-            text = edited;
-            push_positions(&mut positions, marks);
-        }
-        if let Some((compiled, marks)) = transform::transform(path, &text, language, &settings)? {
-            text = compiled;
-            push_positions(&mut positions, marks);
-            language = Language { typescript: false, jsx: false, ..language };
-        }
-        let elide = language.typescript && !settings.keep_imports;
-        let scan = imports::scan(path, &text, language, imports::Types { elide, drop: was_typescript })?;
-        let is_entry = self.drafts.is_empty();
-        let kind = match (language.goal, scan.syntax) {
-            (Goal::CommonJs, _) => ModuleKind::CommonJs,
-            (Goal::EsModule, _) | (_, Syntax::EsModule) => ModuleKind::EsModule,
-            (Goal::Either, Syntax::CommonJs) if !is_entry => ModuleKind::CommonJs,
-            // Scripts that only have effects. They are not strict.
-            (Goal::Either, Syntax::Neither) if !is_entry && !was_typescript => ModuleKind::CommonJs,
-            (Goal::Either, _) => ModuleKind::EsModule,
-        };
-        let location = |offset: usize| original_location(path, &text, offset, &positions);
-        let (imports, targets) = self.resolve(path, &scan.imports, &location)?;
-        let requires = scan.imports.iter().any(|import| import.need.is_require());
-        if kind == ModuleKind::EsModule && requires && !scan.has_own_require {
-            // Imports hold for the whole module. At the end, this one moves no position.
-            text.push_str(&format!("\nimport require from \"{REQUIRE_MODULE}\";\n"));
-        }
-        let module = ProjectModule {
-            typescript: language.typescript,
-            whole_default: language.goal == Goal::EsModule,
-            imports,
-            positions,
-            ..module(name, kind, text.into_bytes())
-        };
-        Ok(Draft { module, scan: Some(scan), targets })
+        Ok(())
     }
 
     /// Returns the targets of imports, and the names of the modules among them in the order of the
@@ -247,26 +199,26 @@ impl ModuleGraph<'_> {
         scanned: &[Import],
         location: &dyn Fn(usize) -> SourceLocation,
     ) -> Result<(Vec<ResolvedImport>, Vec<Option<String>>), ProjectError> {
+        self.imports += scanned.len();
+        if self.imports > MAX_IMPORTS {
+            return Err(too_large(path, MAX_IMPORTS as u64, "imports"));
+        }
         let (mut imports, mut targets): (Vec<ResolvedImport>, _) = (Vec::new(), Vec::new());
+        let mut known: HashMap<(&str, Option<&str>, bool), usize> = HashMap::new();
         for import in scanned {
             let require = import.need.is_require();
-            let known = imports.iter().find(|known| {
-                known.specifier == import.specifier
-                    && known.attribute == import.attribute
-                    && known.require == require
-            });
-            if let Some(known) = known {
-                targets.push(known.target.clone().ok());
+            let key = (import.specifier.as_str(), import.attribute.as_deref(), require);
+            if let Some(resolved) = known.get(&key).and_then(|index| imports.get(*index)) {
+                targets.push(resolved.target.clone().ok());
                 continue;
             }
             let target = self.target(path, import, location)?;
             targets.push(target.clone().and_then(Result::ok));
-            imports.extend(target.map(|target| ResolvedImport {
-                specifier: import.specifier.clone(),
-                attribute: import.attribute.clone(),
-                require,
-                target,
-            }));
+            if let Some(target) = target {
+                known.insert(key, imports.len());
+                let (specifier, attribute) = (import.specifier.clone(), import.attribute.clone());
+                imports.push(ResolvedImport { specifier, attribute, require, target });
+            }
         }
         Ok((imports, targets))
     }
@@ -316,7 +268,7 @@ impl ModuleGraph<'_> {
         let is_optional = matches!(import.need, Need::Optional { .. });
         if !is_optional && self.warned.insert(specifier.to_owned()) {
             let message = format!("{problem}; {what} will fail here");
-            self.warnings.push(ProjectWarning { location: location(import.offset), message });
+            self.warnings.push(|| location(import.offset), message);
         }
         Ok(Some(Err(problem.to_string())))
     }
@@ -328,14 +280,21 @@ impl ModuleGraph<'_> {
         names.into_iter().find(|name| self.options.built_in.contains(name)).map(str::to_owned)
     }
 
+    /// Returns `true` for a name that a file may not have.
+    fn is_reserved(&self, name: &str) -> bool {
+        name == DISABLED_MODULE
+            || name.starts_with(transform::HELPERS_PREFIX)
+            || name.starts_with("isolet:")
+            || self.options.built_in.contains(&name)
+    }
+
     /// Adds a module that is not a file.
     fn virtual_module(&mut self, name: &str, kind: ModuleKind, text: &str) -> String {
         if self.virtual_modules.insert(name.to_owned()) {
-            let scan = (kind == ModuleKind::EsModule).then(|| Scan {
-                syntax: Syntax::EsModule,
-                exports: ExportNames { names: vec!["default".to_owned()], stars: Vec::new() },
-                ..Scan::default()
-            });
+            let mut exports = ExportNames::default();
+            exports.add("default");
+            let scan = Scan { syntax: Syntax::EsModule, exports, ..Scan::default() };
+            let scan = (kind == ModuleKind::EsModule).then_some(scan);
             let module = module(name, kind, text.as_bytes().to_vec());
             self.drafts.push(Draft { module, scan, targets: Vec::new() });
         }
@@ -343,32 +302,8 @@ impl ModuleGraph<'_> {
     }
 }
 
-fn module(name: &str, kind: ModuleKind, content: Vec<u8>) -> ProjectModule {
-    ProjectModule {
-        name: name.to_owned(),
-        kind,
-        content,
-        typescript: false,
-        exports: Vec::new(),
-        whole_default: false,
-        imports: Vec::new(),
-        positions: Vec::new(),
-    }
-}
-
-fn push_positions(positions: &mut Vec<SourceMarks>, marks: SourceMarks) {
-    if !marks.marks.is_empty() {
-        positions.insert(0, marks);
-    }
-}
-
-/// Returns the location in the file of an offset in a rewritten text.
-fn original_location(path: &Path, text: &str, offset: usize, positions: &[SourceMarks]) -> SourceLocation {
-    let location = SourceLocation::at(path, text, offset);
-    let (Some(line), Some(column)) = (location.line, location.column) else { return location };
-    let (line, column) =
-        positions.iter().fold((line, column), |(line, column), marks| marks.original(line, column));
-    SourceLocation { line: Some(line), column: Some(column), ..location }
+fn too_large(path: &Path, limit: u64, unit: &'static str) -> ProjectError {
+    ProjectError::new(SourceLocation::file(path), ProjectProblem::ProjectTooLarge { limit, unit })
 }
 
 /// Returns `true` for the first part of `node:fs` and `https://…`.
@@ -376,58 +311,9 @@ fn is_scheme(text: &str) -> bool {
     text.len() > 1 && text.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '+' | '-'))
 }
 
-/// Checks that a text is JSON, and returns the keys of its object.
-fn json_names(path: &Path, text: &[u8]) -> Result<Vec<String>, ProjectError> {
-    match serde_json::from_slice::<serde_json::Value>(text) {
-        Ok(serde_json::Value::Object(object)) => {
-            Ok(object.into_iter().map(|(key, _)| key).filter(|key| key != "default").collect())
-        }
-        Ok(_) => Ok(Vec::new()),
-        Err(error) => {
-            let location = SourceLocation {
-                file: path.to_owned(),
-                line: u32::try_from(error.line()).ok(),
-                column: u32::try_from(error.column()).ok(),
-            };
-            let problem = ProjectProblem::Syntax { format: "JSON", message: error.to_string() };
-            Err(ProjectError::new(location, problem))
-        }
-    }
-}
-
-/// Finds the files under a folder that rules make modules, for `find_additional_modules`.
-pub(crate) fn additional(
-    folder: &ProjectFolder,
-    base: &Path,
-    rules: &Rules,
-) -> Result<Vec<ProjectFile>, ProjectError> {
-    let (mut found, mut folders) = (Vec::new(), vec![folder.root().join(base)]);
-    while let Some(current) = folders.pop() {
-        let Ok(entries) = std::fs::read_dir(&current) else { continue };
-        for entry in entries.flatten() {
-            let path = entry.path();
-            let name = entry.file_name();
-            let is_hidden = name.to_str().is_none_or(|name| name.starts_with('.'));
-            if is_hidden || name == "node_modules" {
-                continue;
-            }
-            if entry.file_type().is_ok_and(|kind| kind.is_dir()) {
-                folders.push(path);
-            } else if let Ok(Some(file)) = folder.find(&path)
-                && rules.loader(&folder.name(&file)?, None).is_some()
-            {
-                found.push(file);
-            }
-            if found.len() > MAX_MODULES {
-                let problem = ProjectProblem::ProjectTooLarge { limit: MAX_MODULES as u64, unit: "files" };
-                return Err(ProjectError::new(SourceLocation::file(&current), problem));
-            }
-        }
-    }
-    found.sort();
-    Ok(found)
-}
-
+#[cfg(test)]
+#[path = "module_graph/hostile_tests.rs"]
+mod hostile_tests;
 #[cfg(test)]
 #[path = "module_graph/tests.rs"]
 mod tests;

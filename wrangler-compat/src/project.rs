@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 
 use serde_json::{Map, Value};
 
+use crate::additional_modules;
 use crate::assets::{AssetOptions, Assets, WorkerFirst};
 use crate::config::{self, Config, ProjectLimits};
 use crate::define::Definitions;
@@ -14,6 +15,10 @@ use crate::module_kind::Rules;
 use crate::modules::ProjectModule;
 use crate::project_folder::{ProjectFile, ProjectFolder};
 use crate::resolution::Resolver;
+use crate::warnings::Warnings;
+
+/// The stack of a load in bytes. This is address space, of which only the used part takes memory.
+const STACK_BYTES: usize = 256 * 1024 * 1024;
 
 /// The name that bundlers replace by `NODE_ENV`.
 const NODE_ENV: &str = "process.env.NODE_ENV";
@@ -70,7 +75,23 @@ pub struct Project {
 /// # Errors
 /// Returns an error with the location of the problem if the project cannot run.
 pub fn load(folder: &Path, options: &LoadOptions) -> Result<Project, ProjectError> {
-    let mut warnings = Vec::new();
+    // The resolver recurses over the parts of paths, and over files that extend each other.
+    std::thread::scope(|scope| {
+        let loading = std::thread::Builder::new().stack_size(STACK_BYTES);
+        let loading = loading.spawn_scoped(scope, || load_here(folder, options));
+        match loading.map(std::thread::ScopedJoinHandle::join) {
+            Ok(Ok(loaded)) => loaded,
+            Ok(Err(_panic)) => {
+                let problem = ProjectProblem::Resolution { message: "the loader failed".to_owned() };
+                Err(ProjectError::new(SourceLocation::file(folder), problem))
+            }
+            Err(refused) => Err(ProjectError::new(SourceLocation::file(folder), ProjectProblem::Io(refused))),
+        }
+    })
+}
+
+fn load_here(folder: &Path, options: &LoadOptions) -> Result<Project, ProjectError> {
+    let mut warnings = Warnings::default();
     let Configured { folder, config, entry } = configure(folder, options, &mut warnings)?;
     let mut files_read: Vec<PathBuf> = Vec::new();
     let config_file = (!config.file.as_os_str().is_empty()).then(|| config.file.clone());
@@ -85,7 +106,7 @@ pub fn load(folder: &Path, options: &LoadOptions) -> Result<Project, ProjectErro
     for (name, value, location) in &config.define {
         if let Err(message) = definitions.add(name, value) {
             let message = format!("`define`: {message}; it is ignored");
-            warnings.push(ProjectWarning { location: location.clone(), message });
+            warnings.push(|| location.clone(), message);
         }
     }
     let node_env = Value::from(options.node_env.unwrap_or("development")).to_string();
@@ -109,12 +130,15 @@ pub fn load(folder: &Path, options: &LoadOptions) -> Result<Project, ProjectErro
     };
     let (mut main, mut modules) = (None, Vec::new());
     if let Some(entry) = entry {
-        let base = config.base_dir.map(PathBuf::from).unwrap_or_else(|| {
-            let name = entry.path().strip_prefix(folder.root()).unwrap_or(entry.path());
-            name.parent().unwrap_or(name).to_owned()
-        });
+        let base = match &config.base_dir {
+            Some(base) => base_folder(&folder, base, config.base_dir_location.as_ref())?,
+            None => {
+                let name = entry.path().strip_prefix(folder.root()).unwrap_or(entry.path());
+                name.parent().unwrap_or(name).to_owned()
+            }
+        };
         let additional =
-            if finds_more { module_graph::additional(&folder, &base, &rules)? } else { Vec::new() };
+            if finds_more { additional_modules::find(&folder, &base, &rules)? } else { Vec::new() };
         let graph = GraphOptions {
             folder: &folder,
             resolver: &resolver,
@@ -139,7 +163,7 @@ pub fn load(folder: &Path, options: &LoadOptions) -> Result<Project, ProjectErro
         compatibility_flags: config.compatibility_flags,
         config: config_file,
         files_read,
-        warnings,
+        warnings: warnings.into_vec(),
     })
 }
 
@@ -147,7 +171,7 @@ pub fn load(folder: &Path, options: &LoadOptions) -> Result<Project, ProjectErro
 fn check_assets(
     options: &AssetOptions,
     has_worker: bool,
-    warnings: &mut Vec<ProjectWarning>,
+    warnings: &mut Warnings,
 ) -> Result<(), ProjectError> {
     let error = |field: &str| {
         let message = "needs a Worker: name its entry module in `main`, or remove the key".to_owned();
@@ -160,12 +184,29 @@ fn check_assets(
         _ if is_first && !has_worker => return error("run_worker_first"),
         None if options.run_worker_first == WorkerFirst::Always(true) => {
             let message = "the Worker answers all requests and has no `assets.binding`: no asset is reached";
-            let location = options.location.clone();
-            warnings.push(ProjectWarning { location, message: message.to_owned() });
+            warnings.push(|| options.location.clone(), message.to_owned());
         }
         _ => {}
     }
     Ok(())
+}
+
+/// Returns the folder that `base_dir` names, which has to be in the project's.
+fn base_folder(
+    folder: &ProjectFolder,
+    base: &str,
+    location: Option<&SourceLocation>,
+) -> Result<PathBuf, ProjectError> {
+    let path = folder.root().join(base);
+    let location = || location.cloned().unwrap_or_else(|| SourceLocation::file(&path));
+    let real = std::fs::canonicalize(&path)
+        .map_err(|error| ProjectError::new(location(), ProjectProblem::Io(error)))?;
+    match real.starts_with(folder.root()) {
+        true => Ok(real),
+        false => {
+            Err(ProjectError::new(location(), ProjectProblem::BaseOutsideProject { path: base.to_owned() }))
+        }
+    }
 }
 
 /// The folder of a project, its configuration and its entry module.
@@ -178,7 +219,7 @@ struct Configured {
 fn configure(
     folder: &Path,
     options: &LoadOptions,
-    warnings: &mut Vec<ProjectWarning>,
+    warnings: &mut Warnings,
 ) -> Result<Configured, ProjectError> {
     let io = |path: &Path, error| ProjectError::new(SourceLocation::file(path), ProjectProblem::Io(error));
     let real = |path: &Path| std::fs::canonicalize(path).map_err(|error| io(path, error));

@@ -10,7 +10,8 @@ use ignore::gitignore::{Gitignore, GitignoreBuilder};
 use sha2::{Digest as _, Sha256};
 
 use super::content_type;
-use crate::error::{ProjectError, ProjectProblem, ProjectWarning, SourceLocation};
+use crate::error::{ProjectError, ProjectProblem, SourceLocation};
+use crate::warnings::Warnings;
 
 /// The file with patterns of files that are not assets, in the format of `.gitignore`.
 pub(super) const IGNORE_FILE: &str = ".assetsignore";
@@ -62,7 +63,7 @@ impl AssetFolder {
     pub(super) fn open(
         root: &Path,
         ignored: &str,
-        warnings: &mut Vec<ProjectWarning>,
+        warnings: &mut Warnings,
     ) -> Result<Self, ProjectError> {
         let mut builder = GitignoreBuilder::new("");
         let own = ["/.assetsignore", "/_redirects", "/_headers"];
@@ -70,8 +71,8 @@ impl AssetFolder {
             if let Err(error) = builder.add_line(None, line) {
                 let line = u32::try_from((index + 1).saturating_sub(own.len())).unwrap_or(u32::MAX);
                 let location =
-                    SourceLocation { file: root.join(IGNORE_FILE), line: Some(line), column: Some(1) };
-                warnings.push(ProjectWarning { location, message: format!("is ignored: {error}") });
+                    || SourceLocation { file: root.join(IGNORE_FILE), line: Some(line), column: Some(1) };
+                warnings.push(location, format!("is ignored: {error}"));
             }
         }
         let ignored = builder.build().unwrap_or_else(|_| Gitignore::empty());
@@ -85,7 +86,7 @@ impl AssetFolder {
     }
 
     /// Checks the number and the sizes of the assets, and warns of links that lead out.
-    fn check(&self, warnings: &mut Vec<ProjectWarning>) -> Result<(), ProjectError> {
+    fn check(&self, warnings: &mut Warnings) -> Result<(), ProjectError> {
         let io_error =
             |path: &Path, error| ProjectError::new(SourceLocation::file(path), ProjectProblem::Io(error));
         let (mut folders, mut count, mut links) = (vec![PathBuf::new()], 0, 0);
@@ -110,10 +111,9 @@ impl AssetFolder {
                 if found.is_symlink() && self.real(&path).is_none() {
                     links += 1;
                     if links <= MAX_LINK_WARNINGS {
-                        let location = SourceLocation::file(&path);
                         let message =
                             "is a link that leads out of the assets folder; it is not served".to_owned();
-                        warnings.push(ProjectWarning { location, message });
+                        warnings.push(|| SourceLocation::file(&path), message);
                     }
                 }
                 if found.len() > MAX_ASSET_BYTES {

@@ -8,7 +8,7 @@ use super::RuleWarnings;
 use super::redirects::MAX_LINE_CHARS;
 use super::rule_pattern::RulePattern;
 use super::url_path::RuleUrl;
-use crate::error::ProjectWarning;
+use crate::warnings::Warnings;
 
 /// The name of the file.
 pub(super) const FILE_NAME: &str = "_headers";
@@ -35,7 +35,7 @@ struct HeaderRule {
 
 impl HeaderRules {
     /// Reads the file. A rule that is not valid is left out, with a warning.
-    pub(super) fn parse(root: &Path, text: &str, warnings: &mut Vec<ProjectWarning>) -> Self {
+    pub(super) fn parse(root: &Path, text: &str, warnings: &mut Warnings) -> Self {
         let mut warnings = RuleWarnings::new(root, FILE_NAME, warnings);
         let mut rules: Vec<HeaderRule> = Vec::new();
         // The lines below a path that is not valid are not reported one by one.

@@ -30,8 +30,9 @@ use std::path::{Path, PathBuf};
 use self::folder::AssetFolder;
 use self::header_rules::HeaderRules;
 use self::redirects::Redirects;
-use crate::error::{ProjectError, ProjectProblem, ProjectWarning, SourceLocation};
+use crate::error::{ProjectError, ProjectProblem, SourceLocation};
 use crate::project_folder::ProjectFolder;
+use crate::warnings::Warnings;
 
 pub use self::answer::{AssetAnswer, AssetRequest};
 pub use self::folder::AssetFile;
@@ -64,7 +65,7 @@ impl Assets {
         options: AssetOptions,
         has_worker: bool,
         compatibility: (Option<&str>, &[String]),
-        warnings: &mut Vec<ProjectWarning>,
+        warnings: &mut Warnings,
     ) -> Result<Self, ProjectError> {
         let location = options.location.clone();
         let at_directory = |problem| ProjectError::new(location.clone(), problem);
@@ -120,7 +121,7 @@ fn read_rules(root: &Path, name: &str) -> Result<Option<String>, ProjectError> {
 /// Reads a text as `_redirects` and as `_headers`, and applies the rules.
 #[cfg(any(test, feature = "fuzzing"))]
 pub(crate) fn parse_rules(text: &str) {
-    let mut warnings = Vec::new();
+    let mut warnings = Warnings::default();
     let root = Path::new("");
     let redirects = Redirects::parse(root, text, HtmlHandling::Auto, &mut warnings);
     let headers = HeaderRules::parse(root, text, &mut warnings);
@@ -136,25 +137,27 @@ pub(crate) fn parse_rules(text: &str) {
 /// A reader of lines with rules, and of what is wrong with them.
 struct RuleWarnings<'a> {
     file: PathBuf,
-    warnings: &'a mut Vec<ProjectWarning>,
+    warnings: &'a mut Warnings,
+    count: usize,
 }
 
 /// The number of warnings about one file of rules.
 const MAX_WARNINGS: usize = 20;
 
 impl<'a> RuleWarnings<'a> {
-    fn new(root: &Path, name: &str, warnings: &'a mut Vec<ProjectWarning>) -> Self {
-        Self { file: root.join(name), warnings }
+    fn new(root: &Path, name: &str, warnings: &'a mut Warnings) -> Self {
+        Self { file: root.join(name), warnings, count: 0 }
     }
 
     /// Warns of a line, which counts from 1.
     fn warn(&mut self, line: usize, message: impl Into<String>) {
-        if self.warnings.iter().filter(|warning| warning.location.file == self.file).count() >= MAX_WARNINGS {
+        self.count += 1;
+        if self.count > MAX_WARNINGS {
             return;
         }
         let line = u32::try_from(line).unwrap_or(u32::MAX);
-        let location = SourceLocation { file: self.file.clone(), line: Some(line), column: Some(1) };
-        self.warnings.push(ProjectWarning { location, message: message.into() });
+        let location = || SourceLocation { file: self.file.clone(), line: Some(line), column: Some(1) };
+        self.warnings.push(location, message.into());
     }
 }
 

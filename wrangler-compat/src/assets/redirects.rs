@@ -9,7 +9,7 @@ use super::RuleWarnings;
 use super::options::HtmlHandling;
 use super::rule_pattern::{RulePattern, is_dynamic};
 use super::url_path::{self, RuleUrl};
-use crate::error::ProjectWarning;
+use crate::warnings::Warnings;
 
 /// The name of the file.
 pub(super) const FILE_NAME: &str = "_redirects";
@@ -54,7 +54,7 @@ impl Redirects {
         root: &Path,
         text: &str,
         html: HtmlHandling,
-        warnings: &mut Vec<ProjectWarning>,
+        warnings: &mut Warnings,
     ) -> Self {
         let mut warnings = RuleWarnings::new(root, FILE_NAME, warnings);
         let mut rules = Self::default();

@@ -10,16 +10,16 @@ fn assets(files: &[(&str, &str)], not_found: NotFoundHandling) -> (tempfile::Tem
         fs::create_dir_all(path.parent().unwrap()).unwrap();
         fs::write(path, text).unwrap();
     }
-    let mut warnings = Vec::new();
+    let mut warnings = Warnings::default();
     let opened = open(folder.path(), "public", not_found, &mut warnings).unwrap();
-    (folder, opened, warnings.iter().map(ToString::to_string).collect())
+    (folder, opened, warnings.into_vec().iter().map(ToString::to_string).collect())
 }
 
 fn open(
     folder: &Path,
     directory: &str,
     not_found_handling: NotFoundHandling,
-    warnings: &mut Vec<ProjectWarning>,
+    warnings: &mut Warnings,
 ) -> Result<Assets, ProjectError> {
     let options = AssetOptions {
         directory: directory.to_owned(),
@@ -101,8 +101,9 @@ fn links_do_not_lead_out_of_the_folder() {
     ] {
         assert_eq!(status(&assets, path), expected, "{path}");
     }
-    let mut warnings = Vec::new();
+    let mut warnings = Warnings::default();
     open(folder.path(), "public", NotFoundHandling::None, &mut warnings).unwrap();
+    let warnings = warnings.into_vec();
     let warned = warnings.iter().filter(|warning| warning.message.contains("leads out of the assets folder"));
     assert_eq!(warned.count(), 3);
 }
@@ -120,7 +121,7 @@ fn the_folder_is_one_that_may_be_read() {
         ("missing", "\"missing\" does not exist"),
         ("file", "\"file\" does not exist, or is not a folder"),
     ] {
-        let error = open(folder.path(), directory, NotFoundHandling::None, &mut Vec::new()).unwrap_err();
+        let error = open(folder.path(), directory, NotFoundHandling::None, &mut Warnings::default()).unwrap_err();
         let message = error.to_string();
         assert!(message.starts_with("wrangler.json: ") && message.contains(expected), "{message}");
     }
@@ -131,7 +132,7 @@ fn a_large_file_is_an_error_with_its_name() {
     let (folder, assets, _) = assets(&[("a.bin", "")], NotFoundHandling::None);
     let file = fs::File::create(folder.path().join("public/a.bin")).unwrap();
     file.set_len(25 * 1024 * 1024 + 1).unwrap();
-    let error = open(folder.path(), "public", NotFoundHandling::None, &mut Vec::new()).unwrap_err();
+    let error = open(folder.path(), "public", NotFoundHandling::None, &mut Warnings::default()).unwrap_err();
     assert!(error.to_string().contains("public/a.bin: is larger than 26214400 bytes"), "{error}");
     assert_eq!(status(&assets, "/a.bin"), 404);
 }

@@ -10,14 +10,14 @@ fn config(files: &[(&str, &str)], environment: Option<&str>) -> (Result<Config, 
         fs::write(directory.path().join(name), text).unwrap();
     }
     let folder = ProjectFolder::open(directory.path()).unwrap();
-    let mut warnings = Vec::new();
+    let mut warnings = Warnings::default();
     let config = match find(directory.path()) {
         Some(file) => read(&folder, &file, environment, &mut warnings),
         None => {
             Err(ProjectError::new(SourceLocation::file(directory.path()), ProjectProblem::NoConfiguration))
         }
     };
-    (config, warnings.iter().map(|warning| short(&warning.to_string())).collect())
+    (config, warnings.into_vec().iter().map(|warning| short(&warning.to_string())).collect())
 }
 
 /// Returns the message without the temporary directory.
@@ -170,5 +170,27 @@ fn the_keys_of_modules_are_read() {
     ] {
         let message = error(&[("wrangler.json", wrong)], None);
         assert!(message.contains(expected), "{message}");
+    }
+}
+
+#[test]
+fn tables_and_their_texts_have_bounds() {
+    let say = |value: Value| error(&[("wrangler.json", &value.to_string())], None);
+    let many: Map<String, Value> = (0..1001).map(|n| (format!("A{n}"), json!("1"))).collect();
+    let long = "x".repeat(5000);
+    for (value, expected) in [
+        (json!({ "define": many }), ":1:11: `define` has 1001 entries, and isolet takes 1000"),
+        (json!({ "alias": many }), "`alias` has 1001 entries"),
+        (json!({ "rules": [{ "type": "Text", "globs": vec!["*.md"; 1001] }] }), "`rules` has 1002 entries"),
+        (
+            json!({ "rules": [{ "type": "Text", "globs": [long] }] }),
+            "`rules[0].globs` has a text that is longer than 4096",
+        ),
+        (json!({ "alias": { "a": long } }), "`alias` has a text that is longer than 4096"),
+        (json!({ "define": { "A": "x".repeat(70_000) } }), "`define` has a text that is longer than 65536"),
+        (json!({ "jsx_factory": long }), "`jsx_factory` has a text"),
+        (json!({ "tsconfig": long }), "`tsconfig` has a text"),
+    ] {
+        assert!(say(value).contains(expected), "{expected}");
     }
 }

@@ -3,13 +3,14 @@ use std::fs;
 use serde_json::json;
 
 use super::*;
-use crate::{LoadOptions, Project, load};
+use crate::module_reader::MAX_CODE_BYTES;
+use crate::{LoadOptions, Project, ProjectModule, load};
 
 /// A project in a temporary folder.
-struct TestProject(tempfile::TempDir);
+pub(super) struct TestProject(tempfile::TempDir);
 
 impl TestProject {
-    fn new(files: &[(&str, &str)]) -> Self {
+    pub(super) fn new(files: &[(&str, &str)]) -> Self {
         let directory = tempfile::tempdir().unwrap();
         for (name, text) in files {
             let path = directory.path().join("project").join(name);
@@ -19,12 +20,12 @@ impl TestProject {
         Self(directory)
     }
 
-    fn folder(&self) -> PathBuf {
+    pub(super) fn folder(&self) -> PathBuf {
         self.0.path().join("project")
     }
 
     /// Loads the project with an entry and further keys of the configuration.
-    fn load_with(&self, main: &str, keys: serde_json::Value) -> Result<Project, ProjectError> {
+    pub(super) fn load_with(&self, main: &str, keys: serde_json::Value) -> Result<Project, ProjectError> {
         let mut config = json!({ "main": main });
         config.as_object_mut().unwrap().extend(keys.as_object().unwrap().clone());
         fs::write(self.folder().join("wrangler.json"), config.to_string()).unwrap();
@@ -34,15 +35,15 @@ impl TestProject {
         )
     }
 
-    fn load(&self, main: &str) -> Project {
+    pub(super) fn load(&self, main: &str) -> Project {
         self.load_with(main, json!({})).unwrap()
     }
 
-    fn names(&self, main: &str) -> Vec<String> {
+    pub(super) fn names(&self, main: &str) -> Vec<String> {
         self.load(main).modules.into_iter().map(|module| module.name).collect()
     }
 
-    fn error(&self, main: &str) -> String {
+    pub(super) fn error(&self, main: &str) -> String {
         let text = self.load_with(main, json!({})).unwrap_err().to_string();
         text.replace(&format!("{}/", fs::canonicalize(self.folder()).unwrap().display()), "")
     }

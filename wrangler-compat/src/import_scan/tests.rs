@@ -98,8 +98,8 @@ fn the_exports_of_a_module_are_its_values() {
          export interface I {} export type J = 1; export declare const K: 1; export default 1;
          const l = 1; export { l as m, type N }; export * as o from './o'; export * from './p';",
     );
-    assert_eq!(scan.exports.names, ["a", "b", "d", "e", "F", "G", "default", "m", "o"]);
-    assert_eq!(scan.exports.stars, ["./p"]);
+    assert_eq!(scan.exports.names[..], ["a", "b", "d", "e", "F", "G", "default", "m", "o"]);
+    assert_eq!(scan.exports.stars[..], ["./p"]);
 }
 
 #[test]
