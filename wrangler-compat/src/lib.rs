@@ -21,6 +21,7 @@
 //! | `module_reader` | from a file to a module that has not been linked |
 //! | `additional_modules` | files that are modules though no literal names them |
 //! | `resolution` | from specifiers to files |
+//! | `package_files` | bounds on the files that the resolver reads |
 //! | `imports` | the imports and exports of one module, as data |
 //! | `import_scan` | the walk over a module that finds them |
 //! | `commonjs` | the exports of a CommonJS module |
@@ -57,6 +58,7 @@ mod module_graph;
 mod module_kind;
 mod module_reader;
 mod modules;
+mod package_files;
 mod parsing;
 mod project;
 mod project_folder;

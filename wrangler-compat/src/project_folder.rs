@@ -16,12 +16,10 @@ use std::fs::{self, File};
 use std::io::{self, Read};
 use std::path::{Component, Path, PathBuf};
 
-use oxc_resolver::{FileMetadata, FileSystem, ResolveError};
-
 use crate::error::{ProjectError, ProjectProblem, SourceLocation};
 
-/// The bytes of a `package.json` or `tsconfig.json`.
-const MAX_DESCRIPTION_BYTES: u64 = 4 * 1024 * 1024;
+/// The bytes of a `package.json`.
+pub(crate) const MAX_DESCRIPTION_BYTES: u64 = 4 * 1024 * 1024;
 
 /// A project's folder, and the folders around it from which files are read.
 ///
@@ -72,7 +70,7 @@ impl ProjectFolder {
     }
 
     /// Returns `true` if a file may be read. The path is a real one, without links and `..`.
-    fn allows(&self, real: &Path) -> bool {
+    pub(crate) fn allows(&self, real: &Path) -> bool {
         let hidden = |part: Component| part.as_os_str().to_str().is_none_or(|name| name.starts_with('.'));
         real.starts_with(&self.root)
             || self.packages.iter().any(|folder| real.starts_with(folder))
@@ -176,55 +174,6 @@ fn is_workspace(folder: &Path) -> bool {
         package.is_some_and(|package| package.get("workspaces").is_some())
     };
     text("pnpm-workspace.yaml").is_some() || text("package.json").is_some_and(has_workspaces)
-}
-
-/// The file system of the resolver: files that may not be read do not exist in it.
-#[derive(Debug, Clone, Default)]
-pub(crate) struct ReadableFiles(pub(crate) Option<ProjectFolder>);
-
-impl ReadableFiles {
-    fn folder(&self) -> io::Result<&ProjectFolder> {
-        self.0.as_ref().ok_or_else(|| io::ErrorKind::NotFound.into())
-    }
-}
-
-impl FileSystem for ReadableFiles {
-    /// Returns a file system without files. The resolver calls it only if it is not given one.
-    fn new() -> Self {
-        Self::default()
-    }
-
-    fn read(&self, path: &Path) -> io::Result<Vec<u8>> {
-        let folder = self.folder()?;
-        let not_found = |_| io::Error::from(io::ErrorKind::NotFound);
-        let file = folder.find(path).map_err(not_found)?.ok_or(io::ErrorKind::NotFound)?;
-        folder.read_bytes(&file, MAX_DESCRIPTION_BYTES).map_err(not_found)
-    }
-
-    fn read_to_string(&self, path: &Path) -> io::Result<String> {
-        String::from_utf8(self.read(path)?).map_err(|_| io::ErrorKind::InvalidData.into())
-    }
-
-    fn metadata(&self, path: &Path) -> io::Result<FileMetadata> {
-        let real = fs::canonicalize(path)?;
-        let folder = self.folder()?;
-        if !folder.allows(&real) && !folder.root.starts_with(&real) {
-            return Err(io::ErrorKind::NotFound.into());
-        }
-        Ok(fs::metadata(real)?.into())
-    }
-
-    fn symlink_metadata(&self, path: &Path) -> io::Result<FileMetadata> {
-        Ok(fs::symlink_metadata(path)?.into())
-    }
-
-    fn read_link(&self, path: &Path) -> Result<PathBuf, ResolveError> {
-        Ok(fs::read_link(path)?)
-    }
-
-    fn canonicalize(&self, path: &Path) -> io::Result<PathBuf> {
-        fs::canonicalize(path)
-    }
 }
 
 fn io_error(path: &Path, error: io::Error) -> ProjectError {

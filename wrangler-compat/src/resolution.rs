@@ -13,9 +13,16 @@ use oxc_resolver::{
     TsconfigDiscovery,
 };
 
-use crate::error::{ProjectError, ProjectProblem, SourceLocation};
-use crate::project_folder::{ProjectFile, ProjectFolder, ReadableFiles};
+use crate::error::{ProjectError, ProjectProblem, SourceLocation, shortened};
+use crate::package_files::{ReadableFiles, RefusedFile};
+use crate::project_folder::{ProjectFile, ProjectFolder};
 use crate::transform::CompilerSettings;
+
+/// The bytes of a specifier: those of the longest path of Linux.
+const MAX_SPECIFIER_BYTES: usize = 4096;
+
+/// The bytes of a message of the resolver, which can quote files.
+const MAX_MESSAGE_BYTES: usize = 4096;
 
 /// The conditions of `exports` and `imports` that hold in Workers.
 const CONDITIONS: [&str; 3] = ["workerd", "worker", "browser"];
@@ -43,6 +50,7 @@ pub(crate) struct Resolver {
     jsx_factory: Option<String>,
     jsx_fragment: Option<String>,
     folder: ProjectFolder,
+    refused: RefusedFile,
 }
 
 /// A resolver with the condition `import`, and one with `require`.
@@ -84,8 +92,9 @@ impl Resolver {
             tsconfig: Some(TsconfigDiscovery::Auto),
             ..ResolveOptions::default()
         };
-        let first =
-            ResolverGeneric::new_with_file_system(ReadableFiles(Some(folder.clone())), options.clone());
+        let files = ReadableFiles::new(folder);
+        let refused = files.refused();
+        let first = ResolverGeneric::new_with_file_system(files, options.clone());
         let make = |extensions: &[&str], alias: &[(&str, &[&str])], statement: &str| {
             let texts = |list: &[&str]| list.iter().map(|text| (*text).to_owned()).collect::<Vec<_>>();
             // esbuild takes `main` for `require()` where a package has both.
@@ -121,7 +130,11 @@ impl Resolver {
         let package = both(&[".jsx", ".js", ".mjs", ".cjs", ".tsx", ".ts", ".json"], &[]);
         let settings = |path: &Path| {
             project.import.resolve_tsconfig(path).map_err(|error| {
-                let problem = ProjectProblem::Resolution { message: error.to_string() };
+                let of_resolver = || shortened(error.to_string(), MAX_MESSAGE_BYTES);
+                let problem = match refused.take() {
+                    Some(message) => ProjectProblem::RefusedFile { message },
+                    None => ProjectProblem::Resolution { message: of_resolver() },
+                };
                 ProjectError::new(SourceLocation::file(path), problem)
             })
         };
@@ -138,6 +151,7 @@ impl Resolver {
             jsx_factory: None,
             jsx_fragment: None,
             folder: folder.clone(),
+            refused,
         })
     }
 
@@ -154,14 +168,20 @@ impl Resolver {
         specifier: &str,
         require: bool,
     ) -> Result<Target, ProjectProblem> {
+        if specifier.len() > MAX_SPECIFIER_BYTES {
+            let field = "an import".to_owned();
+            return Err(ProjectProblem::TextTooLong { field, limit: MAX_SPECIFIER_BYTES });
+        }
         if specifier.starts_with('/') || specifier.starts_with("file:") {
             return Err(ProjectProblem::OutsideProject { path: specifier.to_owned() });
         }
         let of_project = is_path(specifier) && !in_package(importer);
         let resolvers = if of_project { &self.project } else { &self.package };
         let resolver = if require { &resolvers.require } else { &resolvers.import };
-        let settings =
-            self.settings_of(importer).map_err(|error| self.problem(importer, specifier, &error))?;
+        let settings = self.settings_of(importer).map_err(|error| match self.refused.take() {
+            Some(message) => ProjectProblem::RefusedFile { message },
+            None => self.problem(importer, specifier, &error),
+        })?;
         let folder = importer.parent().unwrap_or(importer);
         let resolved = resolver.resolve_with_context(
             folder,
@@ -169,6 +189,9 @@ impl Resolver {
             settings.as_deref(),
             &mut ResolveContext::default(),
         );
+        if let Some(message) = self.refused.take() {
+            return Err(ProjectProblem::RefusedFile { message });
+        }
         let resolved = match resolved {
             Ok(resolved) => resolved,
             Err(ResolveError::Ignored(_)) => return Ok(Target::Disabled),
@@ -233,7 +256,10 @@ impl Resolver {
         }
         match error {
             ResolveError::NotFound(_) | ResolveError::MatchedAliasNotFound(..) => {}
-            other => return ProjectProblem::Resolution { message: format!("{specifier:?}: {other}") },
+            other => {
+                let message = shortened(format!("{specifier:?}: {other}"), MAX_MESSAGE_BYTES);
+                return ProjectProblem::Resolution { message };
+            }
         }
         if NODE_MODULES.contains(&specifier.split('/').next().unwrap_or(specifier)) {
             return ProjectProblem::NoSuchBuiltIn { specifier: specifier.to_owned() };
