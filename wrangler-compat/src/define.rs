@@ -1,6 +1,7 @@
 //! Replaces names in the source by constants: `define` of the configuration, and
 //! `process.env.NODE_ENV` as wrangler does.
 
+use std::collections::HashMap;
 use std::path::Path;
 
 use oxc_allocator::Allocator;
@@ -10,14 +11,20 @@ use oxc_semantic::{Scoping, SemanticBuilder};
 use oxc_span::GetSpan;
 use oxc_syntax::symbol::SymbolFlags;
 
-use crate::error::ProjectError;
+use crate::error::{ProjectError, ProjectProblem, SourceLocation};
 use crate::module_kind::Language;
 use crate::parsing::{self, Work};
 use crate::text_edits::{SourceMarks, TextEdits};
 
+/// The bytes of a module after its names are replaced. A constant can be much longer than its name.
+const MAX_OUTPUT_BYTES: u64 = 16 * 1024 * 1024;
+
 /// The names and their constants.
 #[derive(Debug, Clone, Default)]
-pub(crate) struct Definitions(Vec<Definition>);
+pub(crate) struct Definitions {
+    /// The definitions by the last part of their names.
+    by_last: HashMap<String, Vec<Definition>>,
+}
 
 #[derive(Debug, Clone)]
 struct Definition {
@@ -45,10 +52,19 @@ impl Definitions {
                 return Err(format!("{value:?} is neither JSON nor a name; a text needs quotes of its own"));
             }
         };
-        if !self.0.iter().any(|known| known.path == path) {
-            self.0.push(Definition { path, value });
+        let last = path.last().cloned().unwrap_or_default();
+        let same_last = self.by_last.entry(last).or_default();
+        if !same_last.iter().any(|known| known.path == path) {
+            same_last.push(Definition { path, value });
         }
         Ok(())
+    }
+
+    /// Returns `true` if the last part of a name is a word of the text. Few modules have any of the
+    /// names, and to resolve names is more work than to parse.
+    fn may_be_in(&self, text: &str) -> bool {
+        let is_part = |c: char| c.is_alphanumeric() || matches!(c, '_' | '$');
+        text.split(|c| !is_part(c)).any(|word| self.by_last.contains_key(word))
     }
 
     /// Replaces the names in a module. Returns `None` if there are none.
@@ -58,18 +74,21 @@ impl Definitions {
         text: &str,
         language: Language,
     ) -> Result<Option<(String, SourceMarks)>, ProjectError> {
-        // Few modules have any of the names, and to resolve names is more work than to parse.
-        let may_have =
-            |definition: &Definition| definition.path.iter().all(|part| text.contains(part.as_str()));
-        if !self.0.iter().any(may_have) || !parsing::fits_library_walk(file, text) {
+        if !self.may_be_in(text) || !parsing::fits_library_walk(file, text) {
             return Ok(None);
         }
         parsing::on_stack(file, text, Work::LibraryWalk, language, || {
             let allocator = Allocator::default();
             let parsed = parsing::parse(&allocator, file, text, language)?;
             let scoping = SemanticBuilder::new().build(&parsed.program).semantic.into_scoping();
-            let mut replacer = Replacer { definitions: &self.0, scoping, edits: TextEdits::default() };
+            let edits = TextEdits::default();
+            let mut replacer =
+                Replacer { definitions: &self.by_last, scoping, edits, bytes: text.len() as u64 };
             replacer.visit_program(&parsed.program);
+            if replacer.bytes > MAX_OUTPUT_BYTES {
+                let problem = ProjectProblem::OutputTooLarge { limit: MAX_OUTPUT_BYTES };
+                return Err(ProjectError::new(SourceLocation::file(file), problem));
+            }
             Ok((!replacer.edits.is_empty()).then(|| replacer.edits.apply(text)))
         })
     }
@@ -81,16 +100,33 @@ fn is_identifier(text: &str) -> bool {
 }
 
 struct Replacer<'d> {
-    definitions: &'d [Definition],
+    definitions: &'d HashMap<String, Vec<Definition>>,
     scoping: Scoping,
     edits: TextEdits,
+    /// The bytes of the text with all constants so far.
+    bytes: u64,
 }
 
-impl Replacer<'_> {
+impl<'d> Replacer<'d> {
     /// Returns the constant for an expression.
-    fn value(&self, expression: &Expression) -> Option<&str> {
-        let matches = |definition: &&Definition| self.is(expression, &definition.path);
-        self.definitions.iter().find(matches).map(|definition| definition.value.as_str())
+    fn value(&self, expression: &Expression) -> Option<&'d str> {
+        let last = match expression {
+            Expression::Identifier(id) => id.name.as_str(),
+            Expression::ChainExpression(chain) => {
+                chain.expression.as_member_expression()?.static_property_name()?
+            }
+            other => other.as_member_expression()?.static_property_name()?,
+        };
+        let matches = |definition: &&'d Definition| self.is(expression, &definition.path);
+        self.definitions.get(last)?.iter().find(matches).map(|definition| definition.value.as_str())
+    }
+
+    fn replace(&mut self, span: Span, text: String) {
+        self.bytes = self.bytes.saturating_add(text.len() as u64);
+        // What is over the limit is not kept, as nothing is applied then.
+        if self.bytes <= MAX_OUTPUT_BYTES {
+            self.edits.replace(span.start, span.end, text);
+        }
     }
 
     /// Returns `true` if a name is declared in the module. `declare const A` only promises that it
@@ -116,10 +152,8 @@ impl Replacer<'_> {
 
 impl<'a> Visit<'a> for Replacer<'_> {
     fn visit_expression(&mut self, it: &Expression<'a>) {
-        let span = it.span();
         if let Some(value) = self.value(it) {
-            let value = value.to_owned();
-            self.edits.replace(span.start, span.end, value);
+            self.replace(it.span(), value.to_owned());
         } else if parsing::has_stack() {
             walk::walk_expression(self, it);
         }
@@ -129,7 +163,7 @@ impl<'a> Visit<'a> for Replacer<'_> {
         match (self.value(&it.value), it.key.static_name()) {
             (Some(value), Some(name)) if it.shorthand => {
                 let text = format!("{name}: {value}");
-                self.edits.replace(it.span.start, it.span.end, text);
+                self.replace(it.span, text);
             }
             _ => walk::walk_object_property(self, it),
         }
@@ -181,6 +215,30 @@ mod tests {
         let text = "declare const VERSION: number; f(VERSION)";
         let (text, _) = definitions.apply(Path::new("a.ts"), text, language).unwrap().unwrap();
         assert_eq!(text, "declare const VERSION: number; f(1      )");
+    }
+
+    #[test]
+    fn constants_have_a_bound_together() {
+        let mut definitions = Definitions::default();
+        definitions.add("A", &format!("{:?}", "x".repeat(60_000))).unwrap();
+        let language = Language { typescript: false, jsx: false, goal: Goal::Either };
+        let error = definitions.apply(Path::new("a.js"), &"A;".repeat(200_000), language).unwrap_err();
+        assert!(error.to_string().contains("larger than 16777216 bytes when it is compiled"), "{error}");
+        assert!(definitions.apply(Path::new("a.js"), &"A;".repeat(200), language).unwrap().is_some());
+    }
+
+    #[test]
+    fn many_names_are_found_in_linear_time() {
+        let mut definitions = Definitions::default();
+        for index in 0..1000 {
+            definitions.add(&format!("a.b.NAME_{index}"), "1").unwrap();
+        }
+        let language = Language { typescript: false, jsx: false, goal: Goal::Either };
+        let text = "a.b.NAME_7; a.b.OTHER; NAME_8;".repeat(10_000);
+        let started = std::time::Instant::now();
+        let (text, _) = definitions.apply(Path::new("a.js"), &text, language).unwrap().unwrap();
+        assert!(text.starts_with("1         ; a.b.OTHER; NAME_8;"));
+        assert!(started.elapsed().as_secs() < 5);
     }
 
     #[test]

@@ -28,6 +28,7 @@
 //! | `link` | the names that modules ask of each other |
 //! | `define` | names that are replaced by constants |
 //! | `transform` | JSX and decorators |
+//! | `output_size` | a bound on the size of compiled modules |
 //! | `parsing` | one parse, on a stack of sufficient size |
 //! | `text_edits` | replacements in a text, and the way back from its positions |
 //! | `assets` | static files: redirects, headers, and the file for a path |
@@ -58,6 +59,7 @@ mod module_graph;
 mod module_kind;
 mod module_reader;
 mod modules;
+mod output_size;
 mod package_files;
 mod parsing;
 mod project;

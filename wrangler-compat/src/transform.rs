@@ -15,6 +15,7 @@ use oxc_transformer::{
 
 use crate::error::{ProjectError, ProjectProblem, SourceLocation};
 use crate::module_kind::Language;
+use crate::output_size::{self, EnumTexts, MAX_OUTPUT_BYTES};
 use crate::parsing::{self, Work};
 use crate::text_edits::{SourceMark, SourceMarks};
 
@@ -78,7 +79,16 @@ fn needs(
         let location = SourceLocation::at(file, text, at as usize);
         return Err(ProjectError::new(location, ProjectProblem::Decorators));
     }
-    Ok(search.jsx || search.decorator.is_some())
+    let is_needed = search.jsx || search.decorator.is_some();
+    match is_needed && !(search.enums.fit() && output_size::fits(text, settings)) {
+        true => Err(too_large(file)),
+        false => Ok(is_needed),
+    }
+}
+
+fn too_large(file: &Path) -> ProjectError {
+    let problem = ProjectProblem::OutputTooLarge { limit: MAX_OUTPUT_BYTES };
+    ProjectError::new(SourceLocation::file(file), problem)
 }
 
 /// Searches for syntax that is neither JavaScript nor types.
@@ -86,6 +96,7 @@ fn needs(
 struct Search {
     jsx: bool,
     decorator: Option<u32>,
+    enums: EnumTexts,
 }
 
 impl<'a> Visit<'a> for Search {
@@ -101,12 +112,23 @@ impl<'a> Visit<'a> for Search {
         }
     }
 
-    fn visit_jsx_element(&mut self, _: &JSXElement<'a>) {
+    fn visit_jsx_element(&mut self, it: &JSXElement<'a>) {
         self.jsx = true;
+        if parsing::has_stack() {
+            walk::walk_jsx_element(self, it);
+        }
     }
 
-    fn visit_jsx_fragment(&mut self, _: &JSXFragment<'a>) {
+    fn visit_jsx_fragment(&mut self, it: &JSXFragment<'a>) {
         self.jsx = true;
+        if parsing::has_stack() {
+            walk::walk_jsx_fragment(self, it);
+        }
+    }
+
+    fn visit_ts_enum_declaration(&mut self, it: &TSEnumDeclaration<'a>) {
+        self.enums.add(it);
+        walk::walk_ts_enum_declaration(self, it);
     }
 
     fn visit_decorator(&mut self, it: &Decorator<'a>) {
@@ -138,6 +160,8 @@ fn compile(
     let options = CodegenOptions {
         source_map_path: Some(PathBuf::from("module")),
         comments: CommentOptions::disabled(),
+        // The indentation of nested blocks would be longer than the text itself.
+        indent_width: 0,
         ..CodegenOptions::default()
     };
     let printed = Codegen::new()
@@ -145,6 +169,9 @@ fn compile(
         .with_source_text(text)
         .with_scoping(Some(transformed.scoping))
         .build(&program);
+    if printed.code.len() as u64 > MAX_OUTPUT_BYTES {
+        return Err(too_large(file));
+    }
     let marks = printed.map.iter().flat_map(|map| map.get_tokens()).map(|token| SourceMark {
         line: token.get_dst_line() + 1,
         column: token.get_dst_col() + 1,
@@ -246,6 +273,44 @@ mod tests {
         for text in ["const a: number = 1; // </p> @x", "type A = B; export {}"] {
             assert!(transform(Path::new("a.tsx"), text, TSX, &settings).unwrap().is_none(), "{text}");
         }
+    }
+
+    #[test]
+    fn texts_that_compiling_would_multiply_are_refused() {
+        let too_large = |text: &str, settings: &CompilerSettings| {
+            let error = transform(Path::new("a.tsx"), text, TSX, settings).unwrap_err().to_string();
+            assert!(error.contains("larger than 16777216 bytes when it is compiled"), "{error}");
+        };
+        let plain = CompilerSettings::default();
+        let doubled = (1..60).map(|n| format!("A{n} = A{} + A{},", n - 1, n - 1)).collect::<String>();
+        too_large(&format!("enum E {{ A0 = 'text', {doubled} }} export default <p/>;"), &plain);
+        let template =
+            (1..60).map(|n| format!("A{n} = `${{A{}}}${{E.A{}}}`,", n - 1, n - 1)).collect::<String>();
+        too_large(&format!("enum E {{ A0 = 'text', {template} }} export default <p/>;"), &plain);
+        let repeated = (0..1000).map(|n| format!("A{n} = T,")).collect::<String>();
+        too_large(&format!("enum E {{ T = '{}', {repeated} }} <p/>;", "x".repeat(50_000)), &plain);
+        too_large(&format!("/** @jsx {} */ {}", "h".repeat(5000), "<p/>;".repeat(5000)), &plain);
+        let factory = CompilerSettings { jsx_factory: Some("h".repeat(4000)), ..Default::default() };
+        too_large(&"<p/>;".repeat(5000), &factory);
+        let metadata = CompilerSettings {
+            experimental_decorators: true,
+            emit_decorator_metadata: true,
+            ..Default::default()
+        };
+        too_large(&format!("class A {{ @d() x: {}; }}", vec!["a"; 5000].join(".")), &metadata);
+        // Flags of numbers stay small.
+        let flags =
+            (1..31).map(|n| format!("A{n} = A{} | 1 << {n}, B{n} = A{n} + A{n},", n - 1)).collect::<String>();
+        let (text, _) = compiled(&format!("enum E {{ A0 = 1, {flags} }} export default <p/>;"), &plain);
+        assert!(text.len() < 5000);
+    }
+
+    #[test]
+    fn nesting_does_not_multiply_the_output() {
+        let depth = 3000;
+        let text = format!("<p/>;{}{}", "{".repeat(depth), "}".repeat(depth));
+        let (text, _) = compiled(&text, &CompilerSettings::default());
+        assert!(text.len() < 10 * depth, "{}", text.len());
     }
 
     #[test]
