@@ -60,11 +60,7 @@ pub(super) struct AssetFolder {
 
 impl AssetFolder {
     /// Opens a folder by its real path, and checks its files.
-    pub(super) fn open(
-        root: &Path,
-        ignored: &str,
-        warnings: &mut Warnings,
-    ) -> Result<Self, ProjectError> {
+    pub(super) fn open(root: &Path, ignored: &str, warnings: &mut Warnings) -> Result<Self, ProjectError> {
         let mut builder = GitignoreBuilder::new("");
         let own = ["/.assetsignore", "/_redirects", "/_headers"];
         for (index, line) in own.into_iter().chain(ignored.lines()).enumerate() {

@@ -158,9 +158,9 @@ mod tests {
     use super::*;
 
     fn parse(text: &str) -> (HeaderRules, Vec<String>) {
-        let mut warnings = Vec::new();
+        let mut warnings = Warnings::default();
         let rules = HeaderRules::parse(Path::new("site"), text, &mut warnings);
-        (rules, warnings.iter().map(ToString::to_string).collect())
+        (rules, warnings.into_vec().iter().map(ToString::to_string).collect())
     }
 
     fn applied(text: &str, url: &str) -> Vec<(String, String)> {

@@ -50,12 +50,7 @@ pub(super) enum Redirect {
 
 impl Redirects {
     /// Reads the file. A rule that is not valid is left out, with a warning.
-    pub(super) fn parse(
-        root: &Path,
-        text: &str,
-        html: HtmlHandling,
-        warnings: &mut Warnings,
-    ) -> Self {
+    pub(super) fn parse(root: &Path, text: &str, html: HtmlHandling, warnings: &mut Warnings) -> Self {
         let mut warnings = RuleWarnings::new(root, FILE_NAME, warnings);
         let mut rules = Self::default();
         let mut seen = Vec::new();
@@ -173,9 +168,9 @@ mod tests {
     use super::*;
 
     fn parse(text: &str) -> (Redirects, Vec<String>) {
-        let mut warnings = Vec::new();
+        let mut warnings = Warnings::default();
         let rules = Redirects::parse(Path::new("site"), text, HtmlHandling::Auto, &mut warnings);
-        (rules, warnings.iter().map(ToString::to_string).collect())
+        (rules, warnings.into_vec().iter().map(ToString::to_string).collect())
     }
 
     #[test]

@@ -121,7 +121,8 @@ fn the_folder_is_one_that_may_be_read() {
         ("missing", "\"missing\" does not exist"),
         ("file", "\"file\" does not exist, or is not a folder"),
     ] {
-        let error = open(folder.path(), directory, NotFoundHandling::None, &mut Warnings::default()).unwrap_err();
+        let error =
+            open(folder.path(), directory, NotFoundHandling::None, &mut Warnings::default()).unwrap_err();
         let message = error.to_string();
         assert!(message.starts_with("wrangler.json: ") && message.contains(expected), "{message}");
     }
