@@ -2,8 +2,8 @@
 //! `tsconfig.json`.
 //!
 //! The resolver recurses over the conditions of `exports` and `imports`, the parts of paths and
-//! chains of `extends`, and puts what `*` matches in place of each `*`. A stranger's file could make
-//! it use up the stack or the memory.
+//! chains of `extends`, and puts what `*` matches in place of each `*`. A stranger's file could
+//! make it use up the stack or the memory.
 
 use std::fs;
 use std::io;
@@ -155,8 +155,8 @@ struct PackageFields {
     module: Value,
 }
 
-/// Checks the nesting, as the resolver's parser has no bound on it, and the fields that the resolver
-/// follows.
+/// Checks the nesting, as the resolver's parser has no bound on it, and the fields that the
+/// resolver follows.
 fn check_package(bytes: &[u8]) -> Result<(), String> {
     let bytes = bytes.strip_prefix(b"\xEF\xBB\xBF").unwrap_or(bytes);
     // Values that are not followed are built, too.
