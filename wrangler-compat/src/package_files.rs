@@ -9,10 +9,10 @@ use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use oxc_resolver::{FileMetadata, FileSystem, ResolveError};
+use parking_lot::Mutex;
 use serde::Deserialize;
 use serde_json::Value;
 
@@ -49,14 +49,12 @@ pub(crate) struct RefusedFile(Arc<Mutex<Option<String>>>);
 impl RefusedFile {
     /// Returns the reason and forgets it.
     pub(crate) fn take(&self) -> Option<String> {
-        self.0.lock().ok()?.take()
+        self.0.lock().take()
     }
 
     fn set(&self, path: &Path, reason: &str) {
-        if let Ok(mut refused) = self.0.lock() {
-            let reason = shortened(reason.to_owned(), MAX_PATH_BYTES);
-            refused.get_or_insert_with(|| format!("{} is not used: {reason}", path.display()));
-        }
+        let reason = shortened(reason.to_owned(), MAX_PATH_BYTES);
+        self.0.lock().get_or_insert_with(|| format!("{} is not used: {reason}", path.display()));
     }
 }
 
