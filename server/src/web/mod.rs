@@ -1,8 +1,9 @@
 //! HTTP as all listeners of isolet speak it: sockets, access checks, bodies, replies. The API
-//! (`http`), the MCP endpoint (`mcp`) and `isolet dev` build on it.
+//! (`http`), the MCP endpoint (`mcp`) and the server of Workers (`workers`) build on it.
 //!
 //! | module | content |
 //! |---|---|
+//! | [`http_server`] | accepts connections within limits, answers their requests, ends them in order |
 //! | [`listener`] | a listener on an address or a UNIX socket |
 //! | [`connections`] | the number of connections, in total and of one address |
 //! | [`disconnect`] | noticing that a client has disconnected: one table for all kinds of clients |
@@ -19,6 +20,7 @@ pub mod body;
 pub mod connections;
 pub mod cors;
 pub mod disconnect;
+pub mod http_server;
 pub mod listener;
 pub mod mount;
 pub mod problem;
