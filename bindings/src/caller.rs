@@ -5,13 +5,14 @@ use std::sync::Arc;
 
 use crate::text::hexadecimal;
 
-/// A run, or a client that calls tools without a script.
+/// A run, a Worker, or a client that calls tools without a script.
 #[derive(Debug, Clone, Default)]
 pub struct Caller {
     run: Option<Arc<str>>,
     tenant: Option<Arc<str>>,
     peer: Option<SocketAddr>,
     token: Option<Arc<str>>,
+    worker: Option<Arc<str>>,
     names_a_tenant: bool,
 }
 
@@ -33,6 +34,13 @@ impl Caller {
     #[must_use]
     pub fn from_there(self, peer: Option<SocketAddr>, token: Option<&str>) -> Self {
         Self { peer, token: token.map(Into::into), ..self }
+    }
+
+    /// Notes that the calls are made by the Worker of this name, whose run lasts as long as it is
+    /// served.
+    #[must_use]
+    pub fn of_worker(self, name: &str) -> Self {
+        Self { worker: Some(name.into()), ..self }
     }
 
     /// Notes that the request named the tenant, because the token belongs to none.
@@ -59,6 +67,11 @@ impl Caller {
     /// The label of the token.
     pub fn token(&self) -> Option<&str> {
         self.token.as_deref()
+    }
+
+    /// The name of the Worker.
+    pub fn worker(&self) -> Option<&str> {
+        self.worker.as_deref()
     }
 
     /// The tenant.

@@ -131,7 +131,8 @@ struct RunLine<'a> {
     queued_ms: f64,
 }
 
-/// The caller of a record. `run` is null for clients that call tools without a script.
+/// The caller of a record. `run` is null for clients that call tools without a script; `worker` is
+/// there only for Workers.
 #[derive(Serialize)]
 pub(super) struct CallerFields<'a> {
     run: Option<&'a str>,
@@ -140,11 +141,19 @@ pub(super) struct CallerFields<'a> {
     peer: Option<SocketAddr>,
     #[serde(serialize_with = "name")]
     token: Option<&'a str>,
+    #[serde(serialize_with = "name", skip_serializing_if = "Option::is_none")]
+    worker: Option<&'a str>,
 }
 
 impl<'a> CallerFields<'a> {
     pub(super) fn of(caller: &'a Caller) -> Self {
-        Self { run: caller.number(), tenant: caller.tenant(), peer: caller.peer(), token: caller.token() }
+        Self {
+            run: caller.number(),
+            tenant: caller.tenant(),
+            peer: caller.peer(),
+            token: caller.token(),
+            worker: caller.worker(),
+        }
     }
 }
 
