@@ -7,14 +7,14 @@ use serde::{Deserialize, Serialize};
 
 /// The servers and tools that one run can see. Immutable and shared: a run holds an `Arc` of it, so
 /// that servers with thousands of tools cost a run nothing.
-#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Catalogue {
     servers: IndexMap<String, ServerTools>,
     aliases: HashMap<String, String>,
 }
 
 /// One server's tools.
-#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ServerTools {
     /// The exact names in the order of the list. `None` while the server has not listed its tools;
     /// every name is then accepted, and the host waits for the list.

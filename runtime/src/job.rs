@@ -1,6 +1,7 @@
 //! Jobs: scripts and Workers to run.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use crate::source_positions::SourcePositions;
 use crate::worker::bindings::Fetches;
@@ -69,6 +70,9 @@ pub struct WorkerJob {
     pub log: LogSink,
     /// The bound on its instances. Their number follows the load.
     pub instances: usize,
+    /// The time without requests after which the last instance is given up too. The next request
+    /// starts one.
+    pub idle_timeout: Option<Duration>,
     /// The bindings in `env` through which it fetches.
     pub fetchers: Option<FetchBindings>,
 }

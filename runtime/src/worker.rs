@@ -69,6 +69,17 @@ impl Worker {
         LAST.fetch_add(1, Ordering::Relaxed) % (i32::MAX as u32) + 1
     }
 
+    /// Returns the number of processes, or threads, that take requests.
+    pub fn instances(&self) -> usize {
+        self.instances.count()
+    }
+
+    /// Returns the number of requests that have not ended, of which some may have been answered and
+    /// go on in `ctx.waitUntil`.
+    pub async fn requests(&self) -> usize {
+        self.instances.requests().await
+    }
+
     /// Sends one request through the Worker's `fetch`. Dropping the future cancels the request: the
     /// Worker's `request.signal` aborts.
     ///

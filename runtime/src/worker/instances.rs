@@ -1,12 +1,12 @@
 //! The instances of a Worker.
 //!
 //! A request goes to the instance with the fewest requests. While requests wait for long before
-//! their first turn, there is another instance, up to a bound; one that has had none for a while is
-//! given up, but for the last.
+//! their first turn, there is another instance, up to a bound. One that has had none for a while is
+//! given up; the last one only if the job says so, and the next request starts one.
 
 use std::any::Any;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::{Arc, Weak};
 use std::time::{Duration, Instant};
 
 use super::exchange::Exchanges;
@@ -22,6 +22,9 @@ const MAX_QUEUED: Duration = Duration::from_millis(5);
 
 /// The time without requests after which an instance that is not the last is given up.
 const IDLE_TIMEOUT: Duration = Duration::from_secs(60);
+
+/// The shortest interval at which unused instances are looked for.
+const MIN_CHECK_INTERVAL: Duration = Duration::from_millis(50);
 
 /// An isolate that has evaluated the modules.
 pub(crate) trait Instance: Any + Send + Sync {
@@ -56,6 +59,8 @@ pub(crate) struct Instances {
     list: tokio::sync::Mutex<Vec<Listed>>,
     /// `true` while another instance is being started.
     is_starting: AtomicBool,
+    /// The length of the list when it was last looked at.
+    count: AtomicUsize,
 }
 
 struct Listed {
@@ -65,8 +70,52 @@ struct Listed {
 
 impl Instances {
     pub(super) fn new(backend: WorkerBackend, job: WorkerJob) -> Arc<Self> {
+        let idle_timeout = job.idle_timeout.unwrap_or(IDLE_TIMEOUT).min(IDLE_TIMEOUT);
         let (job, list) = (Arc::new(job), tokio::sync::Mutex::default());
-        Arc::new(Self { backend, job, list, is_starting: AtomicBool::new(false) })
+        let (is_starting, count) = (AtomicBool::new(false), AtomicUsize::new(0));
+        let instances = Arc::new(Self { backend, job, list, is_starting, count });
+        tokio::spawn(Self::give_up_unused(Arc::downgrade(&instances), idle_timeout / 4));
+        instances
+    }
+
+    /// Gives up instances that are not used, until the Worker is dropped.
+    async fn give_up_unused(instances: Weak<Self>, interval: Duration) {
+        loop {
+            tokio::time::sleep(interval.max(MIN_CHECK_INTERVAL)).await;
+            let Some(instances) = instances.upgrade() else { return };
+            let mut list = instances.list.lock().await;
+            let now = Instant::now();
+            list.retain(|listed| listed.instance.takes_requests());
+            let idle_for = |listed: &Listed, time: Duration| {
+                listed.instance.exchanges().live() == 0 && now > listed.used_at + time
+            };
+            while list.len() > 1
+                && let Some(at) = list.iter().position(|listed| idle_for(listed, IDLE_TIMEOUT))
+            {
+                list.swap_remove(at);
+            }
+            if let ([last], Some(timeout)) = (list.as_slice(), instances.job.idle_timeout)
+                && idle_for(last, timeout)
+            {
+                list.clear();
+            }
+            instances.count.store(list.len(), Ordering::Relaxed);
+        }
+    }
+
+    /// Returns the number of instances that take requests.
+    pub(super) fn count(&self) -> usize {
+        // While an instance starts the list is locked.
+        let counted = self
+            .list
+            .try_lock()
+            .map(|list| list.iter().filter(|listed| listed.instance.takes_requests()).count());
+        counted.unwrap_or_else(|_| self.count.load(Ordering::Relaxed))
+    }
+
+    /// Returns the number of requests that have not ended in the instances that take requests.
+    pub(super) async fn requests(&self) -> usize {
+        self.list.lock().await.iter().map(|listed| listed.instance.exchanges().live()).sum()
     }
 
     pub(super) fn limits(&self) -> &Limits {
@@ -84,12 +133,6 @@ impl Instances {
             return Ok(instance);
         }
         let live = |listed: &Listed| listed.instance.exchanges().live();
-        if list.len() > 1 {
-            let idle = |listed: &Listed| now > listed.used_at + IDLE_TIMEOUT && live(listed) == 0;
-            if let Some(at) = list.iter().position(idle) {
-                list.swap_remove(at);
-            }
-        }
         let count = list.len();
         let Some(best) = list.iter_mut().min_by_key(|listed| live(listed)) else {
             return Err(super::exchange::ended());

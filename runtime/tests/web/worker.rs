@@ -46,6 +46,7 @@ fn start_job(
     let (runtime, engine) = engine();
     let modules = [module].into();
     runtime.block_on(engine.worker(WorkerJob {
+        idle_timeout: None,
         main: "main.js".into(),
         modules,
         environment: environment(),
