@@ -55,6 +55,18 @@ pub(crate) struct Config {
     pub(crate) no_bundle: bool,
     pub(crate) find_additional_modules: Option<bool>,
     pub(crate) assets: Option<AssetOptions>,
+    pub(crate) routes: Vec<ProjectRoute>,
+}
+
+/// A route of the configuration. The pattern is as it was written.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ProjectRoute {
+    /// The pattern: a host and a path; or a host, if it is a domain.
+    pub pattern: String,
+    /// The value of `custom_domain`: the pattern is a host, all of whose paths are meant.
+    pub is_domain: bool,
+    /// The location of the route.
+    pub location: SourceLocation,
 }
 
 /// The limits that a project sets for each of its requests.
@@ -196,6 +208,7 @@ impl ConfigReader<'_> {
             no_bundle: self.boolean(&field("no_bundle"))?.unwrap_or(false),
             find_additional_modules: self.boolean(&field("find_additional_modules"))?,
             assets: self.assets(&field("assets"))?,
+            routes: self.routes(&field("route"), &field("routes"))?,
             file: self.file,
         })
     }
@@ -233,6 +246,36 @@ impl ConfigReader<'_> {
             }
         }
         Ok(rules)
+    }
+
+    /// Reads `route` and `routes`: patterns, or objects with `pattern`.
+    fn routes(&self, one: &Field<'_>, several: &Field<'_>) -> Result<Vec<ProjectRoute>, ProjectError> {
+        let mut nodes: Vec<(&ConfigNode, String)> = Vec::new();
+        nodes.extend(one.node.map(|node| (node, one.path.clone())));
+        match several.node.map(|node| (node, &node.data)) {
+            None => {}
+            Some((node, NodeData::Array(items))) => {
+                self.check_entries(node, &several.path, items.len())?;
+                let item = |(index, item)| (item, format!("{}[{index}]", several.path));
+                nodes.extend(items.iter().enumerate().map(item));
+            }
+            Some((node, _)) => return Err(self.wrong_type(node, &several.path, "an array of routes")),
+        }
+        let route = |(node, path): (&ConfigNode, String)| {
+            let part = |name: &str| Field { node: node.get(name), path: format!("{path}.{name}") };
+            let (pattern, is_domain) = match node.as_str() {
+                Some(pattern) => (Some(pattern.to_owned()), false),
+                None => {
+                    (self.string(&part("pattern"))?, self.boolean(&part("custom_domain"))?.unwrap_or(false))
+                }
+            };
+            let wrong = || self.wrong_type(node, &path, "a pattern, or an object with `pattern`");
+            let pattern = pattern.ok_or_else(wrong)?;
+            self.check_texts(node, &path, MAX_TEXT_BYTES, [&pattern])?;
+            let location = SourceLocation::at(&self.file, self.text, node.offset);
+            Ok(ProjectRoute { pattern, is_domain, location })
+        };
+        nodes.into_iter().map(route).collect()
     }
 
     /// Reads an object of strings, with the location of each value.

@@ -71,9 +71,9 @@ mod unique_names;
 mod warnings;
 
 pub use assets::{AssetAnswer, AssetFile, AssetRequest, Assets};
-pub use config::ProjectLimits;
+pub use config::{ProjectLimits, ProjectRoute};
 pub use error::{ProjectError, ProjectProblem, ProjectWarning, SourceLocation};
 pub use module_kind::ModuleKind;
 pub use modules::{ProjectModule, REQUIRE_MODULE, ResolvedImport};
-pub use project::{LoadOptions, Project, load};
+pub use project::{LoadOptions, LocalValues, Project, load};
 pub use text_edits::{SourceMark, SourceMarks};

@@ -4,12 +4,15 @@
 //! `.env.local`, `.env.ENV` and `.env.ENV.local` are read, of which later ones override earlier
 //! ones.
 
-use std::path::PathBuf;
+use std::fs::File;
+use std::io::Read as _;
+use std::path::{Path, PathBuf};
 
 use serde_json::{Map, Value};
 
 use crate::dev_vars;
-use crate::error::{ProjectError, SourceLocation};
+use crate::error::{ProjectError, ProjectProblem, SourceLocation};
+use crate::project::LocalValues;
 use crate::project_folder::{ProjectFile, ProjectFolder};
 use crate::warnings::Warnings;
 
@@ -23,14 +26,23 @@ pub(crate) struct LocalVariables {
     pub(crate) files: Vec<PathBuf>,
 }
 
-/// Reads the local values of a project. Without `dot_env`, the files `.env` are left aside.
+/// Reads the local values of a project.
 pub(crate) fn read(
     folder: &ProjectFolder,
     environment: Option<&str>,
-    dot_env: bool,
+    source: LocalValues<'_>,
     warnings: &mut Warnings,
 ) -> Result<LocalVariables, ProjectError> {
     let mut local = LocalVariables { values: Map::new(), files: Vec::new() };
+    let dot_env = match source {
+        LocalValues::Development { ignore_dot_env } => !ignore_dot_env,
+        LocalValues::File(path) => {
+            local.files.push(path.to_owned());
+            local.add_text(path, &read_named(path)?, warnings);
+            return Ok(local);
+        }
+        LocalValues::None => return Ok(local),
+    };
     // The file of an environment replaces the common one, as in wrangler.
     let specific = environment.map(|name| format!(".dev.vars.{name}"));
     for name in specific.as_deref().into_iter().chain([".dev.vars"]) {
@@ -66,14 +78,30 @@ impl LocalVariables {
         warnings: &mut Warnings,
     ) -> Result<(), ProjectError> {
         let text = folder.read(file, MAX_BYTES)?;
-        let (pairs, malformed) = dev_vars::parse(&text);
-        self.values.extend(pairs.into_iter().map(|(name, value)| (name, Value::String(value))));
-        for offset in malformed {
-            let location = || SourceLocation::at(file.path(), &text, offset);
-            warnings.push(location, "is not a NAME=value line; it is ignored".to_owned());
-        }
+        self.add_text(file.path(), &text, warnings);
         Ok(())
     }
+
+    fn add_text(&mut self, path: &Path, text: &str, warnings: &mut Warnings) {
+        let (pairs, malformed) = dev_vars::parse(text);
+        self.values.extend(pairs.into_iter().map(|(name, value)| (name, Value::String(value))));
+        for offset in malformed {
+            let location = || SourceLocation::at(path, text, offset);
+            warnings.push(location, "is not a NAME=value line; it is ignored".to_owned());
+        }
+    }
+}
+
+/// Reads a file that the operator named.
+fn read_named(path: &Path) -> Result<String, ProjectError> {
+    let error = |problem| ProjectError::new(SourceLocation::file(path), problem);
+    let mut bytes = Vec::new();
+    let read = File::open(path).and_then(|file| file.take(MAX_BYTES + 1).read_to_end(&mut bytes));
+    read.map_err(|reason| error(ProjectProblem::Io(reason)))?;
+    if bytes.len() as u64 > MAX_BYTES {
+        return Err(error(ProjectProblem::FileTooLarge { limit: MAX_BYTES }));
+    }
+    String::from_utf8(bytes).map_err(|_| error(ProjectProblem::NotText))
 }
 
 #[cfg(test)]
@@ -87,7 +115,8 @@ mod tests {
             fs::write(directory.path().join(name), text).unwrap();
         }
         let folder = ProjectFolder::open(directory.path()).unwrap();
-        let local = read(&folder, environment, dot_env, &mut Warnings::default()).unwrap();
+        let source = LocalValues::Development { ignore_dot_env: !dot_env };
+        let local = read(&folder, environment, source, &mut Warnings::default()).unwrap();
         let pair = |(name, value): (&String, &Value)| format!("{name}={}", value.as_str().unwrap());
         local.values.iter().map(pair).collect::<Vec<_>>().join(" ")
     }
@@ -105,5 +134,23 @@ mod tests {
         let specific: Vec<_> = with_dev_vars.iter().chain(&[(".dev.vars.live", "F=6")]).copied().collect();
         assert_eq!(values(&specific, Some("live"), true), "F=6");
         assert_eq!(values(&specific, Some("other"), true), "E=5");
+    }
+    #[test]
+    fn a_named_file_replaces_those_of_development() {
+        let directory = tempfile::tempdir().unwrap();
+        fs::write(directory.path().join(".dev.vars"), "A=1").unwrap();
+        let named = directory.path().join("secrets");
+        fs::write(&named, "B=2\nnonsense").unwrap();
+        let folder = ProjectFolder::open(directory.path()).unwrap();
+        let mut warnings = Warnings::default();
+        let local = read(&folder, None, LocalValues::File(&named), &mut warnings).unwrap();
+        assert_eq!(Value::Object(local.values), serde_json::json!({ "B": "2" }));
+        assert_eq!((local.files, warnings.into_vec().len()), (vec![named], 1));
+        let mut warnings = Warnings::default();
+        let none = read(&folder, None, LocalValues::None, &mut warnings).unwrap();
+        assert!(none.values.is_empty() && none.files.is_empty());
+        let missing = directory.path().join("missing");
+        let error = read(&folder, None, LocalValues::File(&missing), &mut warnings).err().unwrap();
+        assert!(error.to_string().contains("missing: cannot be read"), "{error}");
     }
 }

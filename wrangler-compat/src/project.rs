@@ -6,7 +6,7 @@ use serde_json::{Map, Value};
 
 use crate::additional_modules;
 use crate::assets::{AssetOptions, Assets, WorkerFirst};
-use crate::config::{self, Config, ProjectLimits};
+use crate::config::{self, Config, ProjectLimits, ProjectRoute};
 use crate::define::Definitions;
 use crate::error::{ProjectError, ProjectProblem, ProjectWarning, SourceLocation};
 use crate::local_variables;
@@ -36,8 +36,28 @@ pub struct LoadOptions<'a> {
     pub built_in: &'a [&'a str],
     /// The value of `process.env.NODE_ENV`; `development` if there is none.
     pub node_env: Option<&'a str>,
-    /// Leaves the files `.env` aside (`CLOUDFLARE_LOAD_DEV_VARS_FROM_DOT_ENV=false`).
-    pub ignore_dot_env: bool,
+    /// The files with values of variables and secrets that are not in the configuration.
+    pub local_values: LocalValues<'a>,
+}
+
+/// The files with values of variables and secrets that are not in the configuration.
+#[derive(Debug, Clone, Copy)]
+pub enum LocalValues<'a> {
+    /// Those of wrangler for development: `.dev.vars`, or `.env` and the like.
+    Development {
+        /// Leaves the files `.env` aside (`CLOUDFLARE_LOAD_DEV_VARS_FROM_DOT_ENV=false`).
+        ignore_dot_env: bool,
+    },
+    /// This file, which may lie anywhere, in the same format.
+    File(&'a Path),
+    /// None.
+    None,
+}
+
+impl Default for LocalValues<'_> {
+    fn default() -> Self {
+        Self::Development { ignore_dot_env: false }
+    }
 }
 
 /// A wrangler project that is ready to run.
@@ -55,6 +75,8 @@ pub struct Project {
     pub assets: Option<Assets>,
     /// The value of `limits`.
     pub limits: ProjectLimits,
+    /// The values of `route` and `routes`.
+    pub routes: Vec<ProjectRoute>,
     /// The value of `compatibility_date`.
     pub compatibility_date: Option<String>,
     /// The value of `compatibility_flags`.
@@ -98,7 +120,7 @@ fn load_here(folder: &Path, options: &LoadOptions) -> Result<Project, ProjectErr
     files_read.extend(config_file.clone());
 
     let mut vars = config.vars;
-    let local = local_variables::read(&folder, options.environment, !options.ignore_dot_env, &mut warnings)?;
+    let local = local_variables::read(&folder, options.environment, options.local_values, &mut warnings)?;
     vars.extend(local.values);
     files_read.extend(local.files);
 
@@ -159,6 +181,7 @@ fn load_here(folder: &Path, options: &LoadOptions) -> Result<Project, ProjectErr
         vars,
         assets,
         limits: config.limits,
+        routes: config.routes,
         compatibility_date: config.compatibility_date,
         compatibility_flags: config.compatibility_flags,
         config: config_file,

@@ -188,9 +188,33 @@ fn tables_and_their_texts_have_bounds() {
         ),
         (json!({ "alias": { "a": long } }), "`alias` has a text that is longer than 4096"),
         (json!({ "define": { "A": "x".repeat(70_000) } }), "`define` has a text that is longer than 65536"),
+        (json!({ "routes": vec!["a/*"; 1001] }), "`routes` has 1001 entries"),
+        (json!({ "route": long }), "`route` has a text"),
         (json!({ "jsx_factory": long }), "`jsx_factory` has a text"),
         (json!({ "tsconfig": long }), "`tsconfig` has a text"),
     ] {
         assert!(say(value).contains(expected), "{expected}");
     }
+}
+
+#[test]
+fn routes_are_patterns_or_objects_with_one() {
+    let text = r#"{ "main": "a.js", "route": "a.example/*", "routes": ["b.example/x*",
+  { "pattern": "shop.example", "custom_domain": true, "zone_name": "shop.example" }],
+  "env": { "staging": {}, "live": { "routes": [] }, "bad": { "routes": [7] } } }"#;
+    let routes = |environment| config(&[("wrangler.jsonc", text)], environment).0.map(|config| config.routes);
+    let shown = |environment| {
+        let shown = |route: &ProjectRoute| {
+            let line = route.location.line.unwrap_or_default();
+            format!("{}:{line}{}", route.pattern, if route.is_domain { " domain" } else { "" })
+        };
+        routes(environment).unwrap().iter().map(shown).collect::<Vec<_>>()
+    };
+    assert_eq!(shown(None), ["a.example/*:1", "b.example/x*:1", "shop.example:2 domain"]);
+    assert_eq!(shown(Some("staging")), shown(None), "routes are inherited");
+    assert_eq!(shown(Some("live")), ["a.example/*:1"]);
+    let bad = short(&routes(Some("bad")).unwrap_err().to_string());
+    assert!(bad.contains("`env.bad.routes[0]` must be a pattern"), "{bad}");
+    let named = error(&[("wrangler.jsonc", r#"{ "main": "a.js", "routes": "a/*" }"#)], None);
+    assert!(named.contains("`routes` must be an array of routes"), "{named}");
 }
