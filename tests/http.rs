@@ -278,7 +278,11 @@ async fn metrics_are_prometheus_text_and_count() {
 
 #[tokio::test]
 async fn the_metrics_are_those_that_the_documentation_lists() {
-    let server = Daemon::serve().await_ready().await;
+    let folder = Folder::new();
+    folder.write("worker.js", "export default { fetch: () => new Response('') }");
+    folder.write("wrangler.json", "{ \"name\": \"one\", \"main\": \"worker.js\" }");
+    let args = ["--worker", ".", "--worker-listen", "127.0.0.1:0"];
+    let server = Daemon::serve_in(folder, &args).await_ready().await;
     let text = server.get("/metrics").await.expect(200).text();
     let served: BTreeSet<&str> =
         text.lines().filter_map(|line| line.strip_prefix("# TYPE ")?.split(' ').next()).collect();

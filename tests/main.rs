@@ -42,6 +42,7 @@
 //! | [`promises`] | every promise of `docs/security.md` names tests that exist |
 //! | [`runners`] | zygotes and runners: jailed, without secrets, replaceable |
 //! | [`scripts`] | scripts as models write them |
+//! | [`serve_workers`] | `isolet serve --worker`: Workers by host and path |
 //! | [`settings`] | `isolet.toml` |
 //! | [`start`] | environments that lack something |
 //! | [`tenants`] | several tokens on one server |
@@ -92,6 +93,7 @@ mod policy;
 mod promises;
 mod runners;
 mod scripts;
+mod serve_workers;
 mod settings;
 mod start;
 mod tenants;

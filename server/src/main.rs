@@ -10,7 +10,8 @@
 //! | [`cmd`] | the command line, one command a file |
 //! | [`http`] | the HTTP API of `isolet serve` |
 //! | [`mcp`] | isolet as one MCP server in front of many |
-//! | [`workers`] | serves wrangler projects |
+//! | [`workers`] | serves wrangler projects over HTTP |
+//! | [`dev`] | development of one: loads it again when it changes |
 //! | [`web`] | HTTP as all listeners speak it: access, bodies, replies |
 //! | [`service`] | the service core: engine, admission, limits, metrics, runs |
 //! | [`registry`] | the MCP servers as they are now, shared by all runs and clients |
@@ -36,6 +37,7 @@ mod output;
 mod clients;
 mod cmd;
 mod demo;
+mod dev;
 mod exit;
 mod http;
 mod mcp;

@@ -2,27 +2,32 @@
 
 use std::net::{IpAddr, SocketAddr};
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::net::TcpListener;
-use tokio::sync::watch;
-
 use super::Signals;
+use crate::dev::reload::{BuiltProject, ProjectBuilder};
+use crate::dev::request_lines::RequestLines;
 use crate::exit::Failure;
 use crate::mcp_config;
 use crate::registry::Registry;
 use crate::settings::SettingsFile;
-use crate::settings::address::{WebOrigin, parse_host, parse_socket_address};
+use crate::settings::address::{ListenAddress, WebOrigin, parse_host, parse_socket_address};
 use crate::settings::rules::StdoutUse;
 use crate::trust::Search;
 use crate::web::access::{self, UnsafeListenError};
+use crate::web::listener::Listener;
 use crate::web::server_names::{ServerNames, SiteKind};
-use crate::workers::project::{ProjectBuilder, ProjectSource};
+use crate::workers::project_source::{ProjectSource, Purpose};
 use crate::workers::server;
+use crate::workers::site::{ServedWorker, Site};
 
 /// The time for which the first build waits for servers that are starting. A Worker's `env` has the
 /// tools of its build.
 const FIRST_BUILD_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// The time that requests have after the signal to stop. A person waits for it.
+const DRAIN_TIMEOUT: Duration = Duration::from_millis(500);
 
 const EXAMPLES: &str = "Examples:
   isolet dev                                     the project in this folder, on 127.0.0.1:8787
@@ -138,26 +143,23 @@ pub fn run(mut args: Args) -> Result<(), Failure> {
     }
     check_listen(&args)?;
     let Configurations { project, settings } = Configurations::of(&args.config)?;
-    let is_entry = args.path.is_file();
-    let folder = if is_entry { PathBuf::from(".") } else { args.path.clone() };
+    let source = ProjectSource {
+        config: project,
+        environment: args.env.filter(|name| !name.is_empty()),
+        ..ProjectSource::at(args.path, Purpose::Development)
+    };
     // To name the project is not consent to the configuration that lies in it.
-    let search = Search::Folder(&folder);
+    let search = Search::Folder(&source.folder);
     let settings = SettingsFile::new(settings, args.read_only).load(search)?;
     let mut servers = match args.demo {
         true => mcp_config::built_in()?,
         false => mcp_config::load_without_demo(args.mcp_config.as_deref(), &settings, search)?,
     };
     args.starting.apply(&mut servers)?;
-    let source = ProjectSource {
-        folder: folder.clone(),
-        entry: is_entry.then(|| args.path.clone()),
-        config: project,
-        environment: args.env.filter(|name| !name.is_empty()),
-    };
     let rules = settings.rules(StdoutUse::Free)?;
     let isolation = args.isolation.or(&settings.runtime);
     super::on_runtime(None, async move {
-        let listener = TcpListener::bind(args.listen)
+        let listener = Listener::bind(&ListenAddress::Tcp(args.listen))
             .await
             .map_err(|error| super::cannot_listen(&args.listen, &error))?;
         let mut signals = Signals::listen()?;
@@ -180,14 +182,16 @@ pub fn run(mut args: Args) -> Result<(), Failure> {
                 return Err(Failure::Worker);
             }
         };
-        let address = listener.local_addr().unwrap_or(args.listen);
+        let BuiltProject { version, name, fingerprint } = first;
+        let served = ServedWorker::new(version, Arc::new(RequestLines));
+        let address = listener.address().unwrap_or(args.listen);
         let names = ServerNames::new(address, &args.allow_host, args.allow_origin, SiteKind::Site);
-        stderr_line!("isolet serves {} on http://{address}", first.name);
-        let (sender, current) = watch::channel(first);
+        stderr_line!("isolet serves {name} on http://{address}");
+        let site = Site::of_one(names, served.clone());
+        let stop = async { _ = signals.stop().await };
         tokio::select! {
-            () = server::serve(listener, names, current) => {}
-            () = builder.follow(sender) => {}
-            _ = signals.stop() => {}
+            () = server::serve(listener, site, stop, DRAIN_TIMEOUT) => {}
+            () = builder.follow(&served, fingerprint) => {}
         }
         registry.shutdown().await;
         Ok(())

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use isolet_bindings::config::TransportConfig;
+use prometheus_client::registry::Registry as MetricsRegistry;
 use rmcp::ServiceExt as _;
 use rmcp::service::ServerInitializeError;
 
@@ -149,7 +150,7 @@ async fn serve(
     let engine = isolation.engine(warm, max_running, limits.memory)?;
     isolation.check(&engine).await?;
     let admission = Admission::new(max_running, args.queue.or(queue).unwrap_or(DEFAULT_QUEUE));
-    let service = Service::new(engine, registry.clone(), admission, limits);
+    let service = Service::new(engine, registry.clone(), admission, limits, MetricsRegistry::default());
     let session = async {
         let gateway = Gateway::new(service, options);
         let session = match gateway.serve(StdioTransport::new(rmcp::transport::stdio_pipes())).await {

@@ -138,8 +138,9 @@ fn only_get(request: &Request<Incoming>) -> Result<(), Problem> {
     }
 }
 
-/// Answers `GET /readyz`. The server is ready when it accepts runs, has a warm isolate, and every
-/// upstream has connected or failed: one failed server must not make the others unavailable.
+/// Answers `GET /readyz`. The server is ready when it accepts runs, has a warm isolate, its Workers
+/// are loaded, and every upstream has connected or failed: one failed server must not make the
+/// others unavailable.
 fn ready(service: &Service) -> Result<Reply, Problem> {
     if service.is_draining() {
         return Err(Problem::draining());
@@ -149,6 +150,9 @@ fn ready(service: &Service) -> Result<Reply, Problem> {
     if starting > 0 {
         return Err(Problem::unavailable(format!("Still connecting to MCP servers: {starting}."))
             .with_hint("GET /v1/servers lists them."));
+    }
+    if service.loading() > 0 {
+        return Err(Problem::unavailable(format!("Workers that are still loading: {}.", service.loading())));
     }
     if service.engine.warm() == 0 && service.admission.running() == 0 {
         return Err(Problem::unavailable("No isolate is ready yet."));

@@ -61,8 +61,9 @@ pub enum CommandKind {
 }
 
 /// Sets up the log. `verbosity`, from the command line, takes precedence over `RUST_LOG`; the
-/// default is warnings, and the output of MCP servers for a service. The log is written to standard
-/// error, as standard output belongs to results. Only the log of a service has timestamps.
+/// default is warnings, and the output of MCP servers and Workers for a service. The log is written
+/// to standard error, as standard output belongs to results. Only the log of a service has
+/// timestamps.
 pub fn init(kind: CommandKind, format: LogFormat, verbosity: Option<Verbosity>) {
     stderr::set_format(format);
     let directives = verbosity.map(Verbosity::directives).or_else(|| std::env::var("RUST_LOG").ok());
@@ -117,7 +118,7 @@ fn filter(directives: Option<String>, kind: CommandKind) -> EnvFilter {
     let filter = directives.and_then(|directives| EnvFilter::try_new(directives).ok());
     let filter = filter.unwrap_or_else(|| {
         EnvFilter::new(match kind {
-            CommandKind::Service => "warn,isolet::upstream=info",
+            CommandKind::Service => "warn,isolet::upstream=info,isolet::worker=info",
             CommandKind::Child => "warn",
             CommandKind::OneShot => "warn,isolet::upstream::failure=error",
         })

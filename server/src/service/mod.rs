@@ -34,7 +34,7 @@ pub mod run_audit;
 pub mod run_request;
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
 use isolet_runtime::{Engine, Limits};
 use prometheus_client::registry::Registry as MetricsRegistry;
@@ -57,19 +57,55 @@ pub struct Service {
     /// The limits of each run.
     pub limits: Limits,
     is_draining: AtomicBool,
+    /// The number of parts of the server that are not loaded yet.
+    loading: AtomicUsize,
+}
+
+/// A part of the server that is not loaded yet. Dropping it says that it is.
+pub struct LoadingPart(Arc<Service>);
+
+impl Drop for LoadingPart {
+    fn drop(&mut self) {
+        self.0.loading.fetch_sub(1, Ordering::Relaxed);
+    }
 }
 
 impl Service {
-    /// Returns a service that accepts runs.
-    pub fn new(engine: Engine, registry: Arc<Registry>, admission: Admission, limits: Limits) -> Arc<Self> {
+    /// Returns a service that accepts runs. `metrics_registry` may have metrics of front ends.
+    pub fn new(
+        engine: Engine,
+        registry: Arc<Registry>,
+        admission: Admission,
+        limits: Limits,
+        mut metrics_registry: MetricsRegistry,
+    ) -> Arc<Self> {
         let admission = Arc::new(admission);
-        let mut metrics_registry = MetricsRegistry::default();
         let metrics = RunMetrics::register(&mut metrics_registry);
         admission.register_metrics(&mut metrics_registry);
         registry.register_metrics(&mut metrics_registry);
         metrics::register_engine(&engine, &mut metrics_registry);
-        let is_draining = AtomicBool::new(false);
-        Arc::new(Self { engine, registry, admission, metrics, metrics_registry, limits, is_draining })
+        let (is_draining, loading) = (AtomicBool::new(false), AtomicUsize::new(0));
+        Arc::new(Self {
+            engine,
+            registry,
+            admission,
+            metrics,
+            metrics_registry,
+            limits,
+            is_draining,
+            loading,
+        })
+    }
+
+    /// Notes that a part of the server is loading: until it is, the server is not ready.
+    pub fn part_is_loading(self: &Arc<Self>) -> LoadingPart {
+        self.loading.fetch_add(1, Ordering::Relaxed);
+        LoadingPart(self.clone())
+    }
+
+    /// Returns the number of parts that are not loaded yet.
+    pub fn loading(&self) -> usize {
+        self.loading.load(Ordering::Relaxed)
     }
 
     /// Returns all metrics in the text format of Prometheus.

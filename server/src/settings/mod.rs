@@ -5,7 +5,7 @@
 //! | [`limits`] | `[limits]` |
 //! | [`server`], [`token`] | `[server]`: where to listen, and which clients are let in |
 //! | [`runtime`] | `[runtime]`: where scripts run, and how many at once |
-//! | [`workers`] | `[workers]`: the processes of Workers |
+//! | [`workers`] | `[workers]`: the Workers of `isolet serve`, and their processes |
 //! | [`policy`] | `[policy]`: which calls are allowed, and how often |
 //! | [`audit`] | `[audit]`: where calls and runs are recorded |
 //! | [`rules`] | the rules in force: the audit log opened, the lock file read |
@@ -230,7 +230,7 @@ impl Settings {
         }
         root.set("server", &mut settings.server, |found| server::read(found.table()?, folder))?;
         root.set("runtime", &mut settings.runtime, |found| runtime::read(found.table()?))?;
-        root.set("workers", &mut settings.workers, |found| workers::read(found.table()?))?;
+        root.set("workers", &mut settings.workers, |found| workers::read(found.table()?, folder))?;
         root.set("policy", &mut settings.policy, |found| policy::read(found.table()?))?;
         settings.audit = root.read("audit", |found| audit::read(found.table()?, folder))?;
         root.set("lock", &mut settings.lock, rules::read_lock)?;

@@ -223,3 +223,37 @@ fn invalid_rules_are_errors() {
     let resources = "[[policy.rule]]\nname = 'r'\naction = 'allow'\ntool = '$readResource'";
     assert_eq!(parse(resources).unwrap().policy.rules.len(), 1, "resources may need allowing");
 }
+
+#[test]
+fn workers_are_listed() {
+    let settings = parse(
+        "[workers]\nlisten = 'unix:w.sock'\nprocesses = 3\nidle_timeout = '5m'\n\
+         [[workers.worker]]\npath = 'shop'\nroutes = ['shop.example/*']\nmcp_servers = ['orders', 'mail/send_*']\n\
+         environment = 'live'\nconfig = 'shop/live.toml'\nvars_file = '/run/shop'\nlimits = { cpu = '50ms', calls = 3 }\n\
+         [[workers.worker]]\npath = '/srv/site'\nname = 'site'\n",
+    )
+    .unwrap();
+    let workers = settings.workers;
+    assert_eq!(workers.listen, Some(ListenAddress::Unix("conf/w.sock".into())));
+    assert_eq!((workers.processes, workers.idle_timeout), (Some(3), Some(Duration::from_secs(300))));
+    let [shop, site] = workers.workers.as_slice() else { panic!("{:?}", workers.workers) };
+    assert_eq!(shop.path, Path::new("conf/shop"));
+    assert_eq!(shop.vars_file.as_deref(), Some(Path::new("/run/shop")));
+    assert_eq!(shop.mcp_servers, ["orders", "mail/send_*"]);
+    let limits = shop.limits.applied_to(&Limits { calls: 9, ..Limits::default() });
+    assert_eq!(limits, Limits { cpu: Duration::from_millis(50), calls: 3, ..Limits::default() });
+    assert_eq!(site.limits.applied_to(&limits), limits);
+    assert_eq!((site.path.as_path(), site.name.as_deref()), (Path::new("/srv/site"), Some("site")));
+    assert!(site.routes.is_none() && site.mcp_servers.is_empty());
+
+    for (text, wanted) in [
+        ("[[workers.worker]]\nname = 'a'\n", "needs `path`"),
+        ("[[workers.worker]]\npath = 'a'\nroute = 'b'\n", "did you mean `routes`?"),
+        ("[[workers.worker]]\npath = 'a'\nlimits = { memory = '64MiB' }\n", "unknown key `memory`"),
+        ("[workers]\nworker = { path = 'a' }\n", "a list of tables"),
+        ("[workers]\nidle_timeout = '1ms'\n", "must be from 1 s"),
+    ] {
+        let error = error_of(text);
+        assert!(error.contains(wanted), "{text}: {error}");
+    }
+}

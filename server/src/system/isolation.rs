@@ -63,6 +63,11 @@ impl IsolationOptions {
         }
     }
 
+    /// Returns `true` if scripts run on threads of this process.
+    pub fn is_in_threads(&self) -> bool {
+        self.isolation == Some(IsolationLevel::Thread)
+    }
+
     /// Returns the place for scripts. Without a jail there is no default: in threads, scripts would
     /// share a process with all credentials, which an operator must choose explicitly.
     fn level(&self, has_jail: bool) -> Result<IsolationLevel, Failure> {

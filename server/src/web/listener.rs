@@ -31,7 +31,7 @@ pub enum Listener {
         /// The socket.
         listener: UnixListener,
         /// Its file.
-        _file: SocketFile,
+        file: SocketFile,
     },
 }
 
@@ -42,7 +42,7 @@ impl Listener {
             ListenAddress::Tcp(address) => TcpListener::bind(address).await.map(Self::Tcp),
             ListenAddress::Unix(path) => {
                 let (socket, file) = bind_unix(path)?;
-                Ok(Self::Unix { listener: UnixListener::from_std(socket.into())?, _file: file })
+                Ok(Self::Unix { listener: UnixListener::from_std(socket.into())?, file })
             }
         }
     }
@@ -52,6 +52,16 @@ impl Listener {
         match self {
             Self::Tcp(listener) => listener.local_addr().ok(),
             Self::Unix { .. } => None,
+        }
+    }
+
+    /// Returns the address as people type it: `http://127.0.0.1:8788`, or `unix:PATH`.
+    pub fn shown(&self) -> String {
+        match self {
+            Self::Tcp(listener) => listener
+                .local_addr()
+                .map_or_else(|_| "http".to_owned(), |address| format!("http://{address}")),
+            Self::Unix { file, .. } => format!("unix:{}", file.path.display()),
         }
     }
 

@@ -24,7 +24,7 @@ use tokio::io::AsyncReadExt as _;
 
 use super::exchange::WorkerBody;
 use super::heads::CONNECTION_HEADERS;
-use super::request_line::RequestLine;
+use super::request_log::{OpenRequest, RequestEnd};
 
 /// The longest file that is read at once, in bytes. The others are read in pieces of this size.
 const MAX_WHOLE_BYTES: usize = 64 << 10;
@@ -113,27 +113,27 @@ fn pieces(file: File, length: u64) -> BoxStream<'static, Result<Bytes, String>> 
 
 impl AnsweredAsset {
     /// Returns the answer as an HTTP response.
-    pub fn response(self, mut line: RequestLine) -> Response<WorkerBody> {
+    pub fn response(self, mut open: OpenRequest) -> Response<WorkerBody> {
         let Self { answer, content } = self;
         let length = answer.file.as_ref().map_or(0, |file| file.length);
         let is_head = answer.is_head && answer.file.is_some();
         let body = match content {
             Content::Whole(bytes) => {
-                line.end(answer.status, "");
+                open.end(answer.status, RequestEnd::Complete);
                 WorkerBody::Whole(Full::from(bytes))
             }
             Content::File(file) => {
-                line.end(answer.status, ", not read to its end");
-                WorkerBody::File(Box::new(FileBody { pieces: pieces(file, length), left: length, line }))
+                open.end(answer.status, RequestEnd::Unread);
+                WorkerBody::File(Box::new(FileBody { pieces: pieces(file, length), left: length, open }))
             }
             Content::None if is_head => {
-                line.end(answer.status, "");
+                open.end(answer.status, RequestEnd::Complete);
                 // Only its length is sent.
                 let pieces = futures_util::stream::empty().boxed();
-                WorkerBody::File(Box::new(FileBody { pieces, left: length, line }))
+                WorkerBody::File(Box::new(FileBody { pieces, left: length, open }))
             }
             Content::None => {
-                line.end(answer.status, "");
+                open.end(answer.status, RequestEnd::Complete);
                 WorkerBody::Whole(Full::default())
             }
         };
@@ -186,11 +186,11 @@ impl FetchHost for AssetServer {
     }
 }
 
-/// A file as it is read, and the line about its request.
+/// A file as it is read, and the notes on its request.
 pub struct FileBody {
     pieces: BoxStream<'static, Result<Bytes, String>>,
     left: u64,
-    line: RequestLine,
+    open: OpenRequest,
 }
 
 impl Body for FileBody {
@@ -205,12 +205,12 @@ impl Body for FileBody {
             Some(Ok(piece)) => {
                 self.left = self.left.saturating_sub(piece.len() as u64);
                 if self.left == 0 {
-                    self.line.change_end("");
+                    self.open.end = RequestEnd::Complete;
                 }
                 Some(Ok(Frame::data(piece)))
             }
             Some(Err(reason)) => {
-                self.line.change_end(", broke off");
+                self.open.broke_off(&reason);
                 Some(Err(BrokenBody(reason)))
             }
             None => None,

@@ -2,73 +2,80 @@
 
 use std::net::IpAddr;
 use std::pin::Pin;
+use std::sync::Arc;
 use std::task::{Context, Poll};
 
 use bytes::Bytes;
+use futures_util::future::BoxFuture;
 use futures_util::{FutureExt as _, Stream as _, StreamExt as _};
 use http::{Request, Response};
 use http_body_util::{BodyExt as _, BodyStream, Full};
 use hyper::body::{Body, Frame, Incoming, SizeHint};
-use isolet_bindings::text;
 use isolet_runtime::{BrokenBody, ErrorCode, HttpRequest, RequestBody, ResponseStream};
+use tokio::sync::OwnedSemaphorePermit;
 
 use super::assets::FileBody;
-use super::heads;
-use super::project::Site;
-use super::request_line::RequestLine;
-use super::responses;
-use crate::output::diagnostic;
+use super::request_log::{OpenRequest, RequestEnd, RequestLog};
+use super::version::WorkerVersion;
+use super::{heads, responses};
+use crate::web::disconnect::ClientSocket;
 
 /// The longest body that is waited for if its beginning has arrived, in bytes. It is then sent with
 /// the head.
 const MAX_WHOLE_BYTES: usize = 64 << 10;
 
-/// Answers one request with an asset or the Worker, and prints a line about it.
-pub async fn answer(site: &Site, peer: IpAddr, request: Request<Incoming>) -> Response<WorkerBody> {
+/// Answers one request of `client` with an asset or the Worker. `peer` is the address of its other
+/// end.
+pub async fn answer(
+    version: &WorkerVersion,
+    peer: Option<IpAddr>,
+    client: ClientSocket,
+    request: Request<Incoming>,
+    log: Arc<dyn RequestLog>,
+) -> Response<WorkerBody> {
     let (head, body) = request.into_parts();
-    let mut line = RequestLine::of(&head);
+    let mut open = OpenRequest::new(&head, log);
     let Some(request) = heads::request_head(&head, peer) else {
-        line.end(400, "");
+        open.end(400, RequestEnd::Refused);
         let text = "The request has no usable Host header.";
         return responses::plain(http::StatusCode::BAD_REQUEST, text.to_owned());
     };
-    let has_worker = site.worker.is_some();
-    if let Some(assets) = &site.assets
-        && let Some(answered) = assets.answer(&request, has_worker).await
+    if let Some(assets) = &version.assets
+        && let Some(answered) = assets.answer(&request, version.worker.is_some()).await
     {
-        return answered.response(line);
+        return answered.response(open);
     }
-    let Some(worker) = &site.worker else {
-        line.end(404, "");
+    let Some(worker) = &version.worker else {
+        open.end(404, RequestEnd::Complete);
         return responses::plain(http::StatusCode::NOT_FOUND, "The project has no Worker.".to_owned());
     };
-    let asked = HttpRequest { id: line.id, head: request, body: read_body(body) };
-    // If the client goes, hyper drops this future, and with it the request.
+    let asked = HttpRequest { id: open.id, head: request, body: read_body(body) };
+    // If the client goes, the server drops this future, and with it the request.
     match worker.fetch(asked).await {
         Ok(answered) => {
             let (response, stream) = heads::response(answered);
             let status = response.status().as_u16();
             match stream {
                 None => {
-                    line.end(status, "");
+                    open.end(status, RequestEnd::Complete);
                     response.map(WorkerBody::Whole)
                 }
                 Some(stream) => {
-                    line.end(status, ", not read to its end");
-                    response
-                        .map(|_| WorkerBody::Streamed(Box::new(StreamedBody { stream, line, broken: None })))
+                    open.end(status, RequestEnd::Unread);
+                    let gone = Box::pin(async move { client.disconnected().await });
+                    let body = StreamedBody { stream, open, broken: None, gone, permit: None };
+                    response.map(|_| WorkerBody::Streamed(Box::new(body)))
                 }
             }
         }
         Err(error) => {
-            let block = diagnostic::render(&error, "the Worker");
-            stderr_text!("isolet: [{}] {} failed\n{block}", line.id, line.request);
+            let text = open.failed(&error);
             let response = if error.code == ErrorCode::Crashed {
-                responses::try_again(block)
+                responses::try_again(text)
             } else {
-                responses::plain(http::StatusCode::INTERNAL_SERVER_ERROR, block)
+                responses::plain(http::StatusCode::INTERNAL_SERVER_ERROR, text)
             };
-            line.end(response.status().as_u16(), "");
+            open.end(response.status().as_u16(), RequestEnd::Failed(error.code));
             response
         }
     }
@@ -108,12 +115,28 @@ pub enum WorkerBody {
     File(Box<FileBody>),
 }
 
-/// A body as the Worker makes it, and the line about its request.
+impl WorkerBody {
+    /// Keeps the permit of the request until the body has ended. Other bodies than the Worker's own
+    /// streams need none.
+    #[must_use]
+    pub fn holding(mut self, permit: OwnedSemaphorePermit) -> Self {
+        if let Self::Streamed(body) = &mut self {
+            body.permit = Some(permit);
+        }
+        self
+    }
+}
+
+/// A body as the Worker makes it, and the notes on its request.
 pub struct StreamedBody {
     stream: ResponseStream,
-    line: RequestLine,
+    open: OpenRequest,
     /// The error that is returned next.
     broken: Option<BrokenBody>,
+    /// Completes when the client has disconnected. While a body is pending hyper does not notice it
+    /// if the client has sent another request before.
+    gone: BoxFuture<'static, ()>,
+    permit: Option<OwnedSemaphorePermit>,
 }
 
 impl Body for WorkerBody {
@@ -131,21 +154,24 @@ impl Body for WorkerBody {
                 if let Some(broken) = body.broken.take() {
                     return Poll::Ready(Some(Err(broken)));
                 }
-                let item = std::task::ready!(Pin::new(&mut body.stream).poll_next(context));
+                let Poll::Ready(item) = Pin::new(&mut body.stream).poll_next(context) else {
+                    return body
+                        .gone
+                        .as_mut()
+                        .poll(context)
+                        .map(|()| Some(Err(BrokenBody("the client disconnected".to_owned()))));
+                };
                 match &item {
                     Some(Ok(_)) => {}
                     Some(Err(BrokenBody(reason))) => {
-                        let RequestLine { id, request, .. } = &body.line;
-                        let reason = text::line(reason);
-                        stderr_line!("isolet: [{id}] {request}: the response broke off: {reason}");
-                        body.line.change_end(", broke off");
+                        body.open.broke_off(reason);
                         // hyper sends what it has while a body is pending, and nothing after an
                         // error: so the client gets what came before.
                         body.broken = item.and_then(Result::err);
                         context.waker().wake_by_ref();
                         return Poll::Pending;
                     }
-                    None => body.line.change_end(""),
+                    None => body.open.end = RequestEnd::Complete,
                 }
                 Poll::Ready(item.map(|item| item.map(Frame::data)))
             }

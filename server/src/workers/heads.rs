@@ -28,17 +28,19 @@ pub const CONNECTION_HEADERS: [HeaderName; 9] = [
 /// The header that names the client. A client's own is dropped.
 const CLIENT_ADDRESS: HeaderName = HeaderName::from_static("cf-connecting-ip");
 
-/// Returns the head of a request from `peer` as the Worker gets it, or `None` if it has no host.
-pub fn request_head(head: &request::Parts, peer: IpAddr) -> Option<RequestHead> {
+/// Returns the head of a request from `peer`, which UNIX sockets do not have, as the Worker gets
+/// it; or `None` if it has no host.
+pub fn request_head(head: &request::Parts, peer: Option<IpAddr>) -> Option<RequestHead> {
     let url = absolute_url(&head.uri, &head.headers)?;
-    let peer = peer.to_canonical().to_string();
     let mut headers: Vec<(String, String)> = head
         .headers
         .iter()
         .filter(|(name, _)| *name != CLIENT_ADDRESS)
         .map(|(name, value)| (name.as_str().to_owned(), latin1(value)))
         .collect();
-    headers.push((CLIENT_ADDRESS.as_str().to_owned(), peer));
+    if let Some(peer) = peer {
+        headers.push((CLIENT_ADDRESS.as_str().to_owned(), peer.to_canonical().to_string()));
+    }
     let encodings = head.headers.get(header::ACCEPT_ENCODING).map(latin1).unwrap_or_default();
     let cf = serde_json::json!({
         "httpProtocol": format!("{:?}", head.version),
@@ -142,7 +144,7 @@ mod tests {
             .header("cf-connecting-ip", "6.6.6.6")
             .body(())
             .unwrap();
-        let head = request_head(&request.into_parts().0, "::ffff:192.0.2.7".parse().unwrap()).unwrap();
+        let head = request_head(&request.into_parts().0, "::ffff:192.0.2.7".parse().ok()).unwrap();
         let named: Vec<_> = head.headers.iter().filter(|(name, _)| name == "cf-connecting-ip").collect();
         assert_eq!(named, [&("cf-connecting-ip".to_owned(), "192.0.2.7".to_owned())]);
     }

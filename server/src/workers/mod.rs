@@ -1,23 +1,50 @@
-//! Serves a wrangler project over HTTP, and reloads it when it changes.
+//! Serves wrangler projects over HTTP. `isolet serve` has any number of them behind one listener,
+//! `isolet dev` ([`dev`](crate::dev)) has one.
+//!
+//! ```text
+//!   ProjectSource ── read ──► Project ──► PreparedWorker ── start ──► WorkerVersion
+//!   (files)                   (wrangler)  (modules)                     │
+//!                                                                 ServedWorker ◄── newer versions
+//!   request ──► server ──► Site: host, path, web page ──────────► exchange ──► RequestLog
+//! ```
 //!
 //! | module | content |
 //! |---|---|
-//! | [`limits`] | the limits of a request: the operator's, lowered by the project |
-//! | [`project`] | builds a Worker from files, and notices changes |
+//! | [`project_source`] | the place of a project: reads its files |
+//! | [`prepared`] | a project that can be started |
 //! | `worker_module` | modules of a project as modules of a Worker |
-//! | [`server`] | connections, and the names and pages that may reach the Worker |
+//! | [`limits`] | the limits of a request: the operator's, lowered by the project |
+//! | [`deployment`] | the Workers of `isolet serve`: read, named, routed |
+//! | [`serving`] | starts a deployment, and serves it until the server stops |
+//! | [`server`] | connections, and the orderly stop |
+//! | [`site`] | which Worker answers a request, and who may send it |
+//! | [`routes`], [`route_pattern`] | hosts and paths |
+//! | [`version`] | a project that was started: its Worker, its assets |
 //! | [`exchange`] | one request: to the Worker and back |
 //! | [`assets`] | static files as answers, and for the Worker's own fetches |
-//! | `request_line` | the line about a request on standard error |
 //! | [`heads`] | the heads of requests and responses |
 //! | [`responses`] | responses of isolet's own |
+//! | [`request_log`] | what is noted about requests |
+//! | [`request_events`], [`metrics`] | the notes of `isolet serve`: in its log and its metrics |
 
 pub mod assets;
+pub mod deployment;
 pub mod exchange;
 pub mod heads;
 pub mod limits;
-pub mod project;
-mod request_line;
+pub mod metrics;
+pub mod prepared;
+pub mod project_source;
+pub mod request_events;
+pub mod request_log;
 pub mod responses;
+pub mod route_pattern;
+pub mod routes;
 pub mod server;
+pub mod serving;
+pub mod site;
+pub mod version;
 mod worker_module;
+
+/// The target of events about Workers in the log.
+pub const LOG_TARGET: &str = "isolet::worker";

@@ -9,7 +9,7 @@ use crate::web::problem::Problem;
 /// Refuses a request.
 pub fn problem(problem: &Problem) -> Response<WorkerBody> {
     let hint = problem.hint().unwrap_or_default();
-    plain(problem.status(), format!("isolet dev: {}\n{hint}\n", problem.detail()))
+    plain(problem.status(), format!("isolet: {}\n{hint}\n", problem.detail()))
 }
 
 /// Answers a request whose Worker ended for another reason than the request.

@@ -1,69 +1,31 @@
-//! Serves HTTP for a Worker: connections, the names and pages that may reach it, the request log.
+//! Serves the Workers of a site over HTTP, and stops in order.
 
-use std::convert::Infallible;
-use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use http::Request;
-use hyper::body::Incoming;
-use hyper::service::service_fn;
-use hyper_util::rt::{TokioIo, TokioTimer};
-use tokio::net::TcpListener;
-use tokio::sync::watch;
-
-use super::exchange::{self, WorkerBody};
-use super::project::BuiltProject;
-use super::responses;
-use crate::web::server_names::ServerNames;
-
-/// The number of connections at once.
-const MAX_CONNECTIONS: usize = 1024;
+use super::site::Site;
+use crate::settings::duration;
+use crate::web::http_server::HttpServer;
+use crate::web::listener::Listener;
 
 /// The number of headers of a request. Cloudflare bounds their size only.
 const MAX_HEADERS: usize = 512;
 
-/// Serves requests for one of `names` with the current Worker, until the future is dropped.
-pub async fn serve(listener: TcpListener, names: ServerNames, current: watch::Receiver<BuiltProject>) {
-    let names = Arc::new(names);
-    let permits = Arc::new(tokio::sync::Semaphore::new(MAX_CONNECTIONS));
-    let mut http = hyper::server::conn::http1::Builder::new();
-    http.timer(TokioTimer::new()).max_headers(MAX_HEADERS);
-    loop {
-        let permit = permits.clone().acquire_owned().await;
-        let (socket, peer) = match listener.accept().await {
-            Ok(accepted) => accepted,
-            Err(error) => {
-                tracing::warn!(%error, "accept failed");
-                tokio::time::sleep(Duration::from_millis(50)).await;
-                continue;
-            }
-        };
-        let _ = socket.set_nodelay(true);
-        let (names, current) = (names.clone(), current.clone());
-        let answer = service_fn(move |request: Request<Incoming>| {
-            let (names, current) = (names.clone(), current.clone());
-            async move { Ok::<_, Infallible>(answer(&names, &current, peer, request).await) }
-        });
-        let connection = http.serve_connection(TokioIo::new(socket), answer);
-        tokio::spawn(async move {
-            let _permit = permit;
-            if let Err(error) = connection.await {
-                tracing::debug!(%error, "connection");
-            }
-        });
+/// Serves requests until `stop`, then lets those that are there end, for at most `drain`: new
+/// connections are refused, and connections end with their next response.
+pub async fn serve(listener: Listener, site: Arc<Site>, stop: impl Future<Output = ()>, drain: Duration) {
+    let server = HttpServer::new(Some(MAX_HEADERS));
+    let accept = server.accept(&listener, move |client, peer, request| {
+        let site = site.clone();
+        async move { site.answer(client, peer, request).await }
+    });
+    tokio::select! {
+        () = accept => {}
+        () = stop => {}
     }
-}
-
-async fn answer(
-    names: &ServerNames,
-    current: &watch::Receiver<BuiltProject>,
-    peer: SocketAddr,
-    request: Request<Incoming>,
-) -> http::Response<WorkerBody> {
-    if let Err(problem) = names.check_host(&request).and_then(|()| names.check_page(&request)) {
-        return responses::problem(&problem);
+    drop(listener);
+    if !server.shutdown(drain).await {
+        let time = duration::display(drain);
+        tracing::warn!("requests of Workers were still in progress after {time}; they are cancelled");
     }
-    let site = current.borrow().site.clone();
-    exchange::answer(&site, peer.ip(), request).await
 }

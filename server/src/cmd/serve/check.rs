@@ -8,6 +8,7 @@ use super::Args;
 use crate::exit::Failure;
 use crate::mcp_config;
 use crate::output::stdout;
+use crate::settings::address::ListenAddress;
 use crate::trust::Search;
 
 /// Prints the configuration. Fails if a file is invalid or a server cannot be used.
@@ -24,11 +25,34 @@ pub fn run(args: &Args) -> Result<(), Failure> {
     let file = settings.file.as_ref().map_or("none".to_owned(), |file| shown(file.path()));
     let source = servers.file.as_ref().map_or("built in".to_owned(), |file| shown(file.path()));
     let lock = rules.lock.as_ref().map_or("none".to_owned(), |_| shown(&settings.lock_path()));
+    let deployment = args.workers.deployment(&settings.workers, &settings.limits)?;
+    let mut workers = String::new();
+    if let Some(deployment) = &deployment {
+        let address = args.workers.listen(&settings.workers, deployment)?;
+        let address = match address {
+            ListenAddress::Tcp(address) => format!("http://{address}"),
+            ListenAddress::Unix(path) => format!("unix:{}", shown(&path)),
+        };
+        for (worker, place) in deployment.workers.iter().zip(deployment.addresses(&address)) {
+            let tools = match worker.mcp_servers.is_empty() {
+                true => "none".to_owned(),
+                false => line(&worker.mcp_servers.join(", ")).into_owned(),
+            };
+            workers += &format!(
+                "worker: {place}, modules: {}, processes: {}, mcp_servers: {tools}\n",
+                worker.prepared.module_count(),
+                worker.processes,
+            );
+            worker.prepared.warnings.iter().for_each(|warning| {
+                stderr_line!("isolet: warning: {}: {warning}", worker.name);
+            });
+        }
+    }
     let enabled = servers.servers.values().filter(|server| !server.disabled).count();
     stdout::print(
         format!(
             "settings: {file}\nservers: {source}, {enabled} of {} enabled\nrules: {}\nlock: {lock}\ntokens: {}\nlisten: \
-             {listen}\n",
+             {listen}\n{workers}",
             servers.servers.len(),
             settings.policy.rules.len(),
             tokens.len(),

@@ -6,19 +6,24 @@
 //! | [`check`] | `--check`: reads the configuration and starts nothing |
 //! | [`token_file`] | the token that the server makes for itself |
 //! | [`welcome`] | the message when the server listens |
+//! | [`workers`] | the options about Workers |
 
 mod check;
 mod token_file;
 mod welcome;
+mod workers;
 
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::Path;
 use std::sync::Arc;
 
 use isolet_runtime::EngineOptions;
+use prometheus_client::registry::Registry as MetricsRegistry;
+use tokio_util::sync::CancellationToken;
 
 use self::token_file::TokenFile;
 use self::welcome::Welcome;
+use self::workers::WorkerOptions;
 use crate::cmd::{Signals, startup};
 use crate::exit::Failure;
 use crate::http::{self, Api};
@@ -37,6 +42,9 @@ use crate::trust::Search;
 use crate::web::access::{self, AccessRules};
 use crate::web::listener::Listener;
 use crate::web::server_names::{ServerNames, SiteKind};
+use crate::workers::deployment::Deployment;
+use crate::workers::metrics::WorkersMetrics;
+use crate::workers::serving::{DEFAULT_IDLE_TIMEOUT, WorkerHost};
 
 /// The default address, which only this machine reaches.
 const DEFAULT_LISTEN: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 8787);
@@ -89,6 +97,8 @@ pub struct Args {
     #[arg(long, value_name = "N")]
     queue: Option<usize>,
     #[command(flatten)]
+    workers: WorkerOptions,
+    #[command(flatten)]
     starting: startup::StartupOptions,
     #[command(flatten)]
     isolation: crate::system::isolation::IsolationOptions,
@@ -102,6 +112,7 @@ const EXAMPLES: &str = "Examples:
   isolet serve                                   on 127.0.0.1:8787, with a generated token
   isolet serve --port 9000 --mcp-config servers.json
   isolet serve --listen unix:/run/isolet.sock
+  isolet serve --worker workers/shop --worker workers/site
   isolet serve --check";
 
 /// Parses an IP address without a port. `localhost` is 127.0.0.1.
@@ -212,6 +223,23 @@ pub fn run(args: Args) -> Result<(), Failure> {
     let queue = args.queue.or(settings.queue).unwrap_or(DEFAULT_QUEUE);
     let warm = runtime.warm.unwrap_or(defaults.warm).min(max_running);
     let isolation = args.isolation.or(runtime);
+    let deployment = args.workers.deployment(&settings.workers, &limits)?;
+    let workers = match deployment {
+        Some(deployment) if !isolation.is_in_threads() => {
+            let listen = args.workers.listen(&settings.workers, &deployment)?.within(&here);
+            Some((deployment, listen))
+        }
+        Some(_) => {
+            return Err(Failure::Usage(
+                "Workers are served in jailed processes only: --isolation thread (isolation = \"thread\" in [runtime]) is for \
+                 scripts, and for `isolet dev`"
+                    .to_owned(),
+            ));
+        }
+        None => None,
+    };
+    let worker_processes = workers.as_ref().map_or(0, |(deployment, _)| deployment.max_processes());
+    let idle_timeout = settings.workers.idle_timeout.unwrap_or(DEFAULT_IDLE_TIMEOUT);
     crate::cmd::on_runtime(None, async move {
         let listener =
             Listener::bind(&listen).await.map_err(|error| crate::cmd::cannot_listen(&listen, &error))?;
@@ -231,30 +259,66 @@ pub fn run(args: Args) -> Result<(), Failure> {
         };
         let welcome = welcome.to_string();
         drop(tokens);
+        let workers = match workers {
+            Some((deployment, listen)) => Some((deployment, listener_of_workers(&listen).await?)),
+            None => None,
+        };
         let mut signals = Signals::listen()?;
         let registry = startup::start_for_service(servers, rules, &settings, tenants);
-        let engine = isolation.engine(warm, max_running, limits.memory)?;
+        let engine = isolation.engine(warm, max_running + worker_processes, limits.memory)?;
         if let Err(failure) = isolation.check(&engine).await {
             registry.shutdown().await;
             return Err(failure);
         }
         engine_version::warn_if_old();
         let admission = Admission::new(max_running, queue);
-        let service = Service::new(engine, registry.clone(), admission, limits);
+        let mut metrics = MetricsRegistry::default();
+        let of_workers = WorkersMetrics::register(&mut metrics);
+        let service = Service::new(engine.clone(), registry.clone(), admission, limits, metrics);
         welcome.lines().for_each(|line| stderr_line!("{line}"));
-        let stop = async move {
+        let stop = CancellationToken::new();
+        let stopping = stop.clone();
+        tokio::spawn(async move {
             signals.stop().await;
             stderr_line!("isolet stops when its runs have ended; a second signal stops it at once");
-            tokio::spawn(async move {
-                signals.stop().await;
-                // The guards notice that this process has ended, and stop the MCP servers.
-                std::process::exit(130);
-            });
-        };
+            stopping.cancel();
+            signals.stop().await;
+            // The guards notice that this process has ended, and stop the MCP servers.
+            std::process::exit(130);
+        });
+        let host = WorkerHost { engine, registry: registry.clone(), metrics: of_workers, idle_timeout };
+        let serving_workers = serve_workers(&host, &service, workers, &stop);
         let mcp = Arc::new(HttpEndpoint::new(&service, options));
-        http::serve(Api::new(service, access, mcp), listener, stop).await;
+        let api = Api::new(service.clone(), access, mcp);
+        let stopped = stop.clone().cancelled_owned();
+        let ((), served) = tokio::join!(http::serve(api, listener, stopped), serving_workers);
         drop(made);
         registry.shutdown().await;
-        Ok(())
+        served
     })
+}
+
+/// Binds to the address of the Workers.
+async fn listener_of_workers(listen: &ListenAddress) -> Result<Listener, Failure> {
+    Listener::bind(listen).await.map_err(|error| {
+        let advice = match error.kind() {
+            std::io::ErrorKind::AddrInUse => "; choose another address with --worker-listen",
+            _ => "",
+        };
+        Failure::Setup(format!("cannot listen on {listen} for Workers: {error}{advice}"))
+    })
+}
+
+/// Serves the Workers until `stop`. If one does not start, the whole server stops.
+async fn serve_workers(
+    host: &WorkerHost,
+    service: &Arc<Service>,
+    workers: Option<(Deployment, Listener)>,
+    stop: &CancellationToken,
+) -> Result<(), Failure> {
+    let Some((deployment, listener)) = workers else { return Ok(()) };
+    let loading = service.part_is_loading();
+    let served = host.serve(&deployment, listener, loading, stop.clone()).await;
+    stop.cancel();
+    served.map_err(Failure::Several)
 }

@@ -1,0 +1,11 @@
+//! Development of a Worker: it is loaded again when it changes, and each request prints a line.
+//!
+//! | module | content |
+//! |---|---|
+//! | [`reload`] | notices changes, and loads the project again |
+//! | [`request_lines`] | lines about requests and errors on the terminal |
+//!
+//! [`workers`](crate::workers) serves it.
+
+pub mod reload;
+pub mod request_lines;

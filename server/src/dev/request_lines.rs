@@ -1,0 +1,42 @@
+//! Lines about requests, and the Worker's own lines, for the person at the terminal.
+
+use isolet_bindings::text;
+use isolet_runtime::{LogLine, RunError};
+
+use crate::output::diagnostic;
+use crate::workers::request_log::{OpenRequest, RequestEnd, RequestLog};
+
+/// Prints a line about each request when it is over, and the errors in between.
+pub struct RequestLines;
+
+impl RequestLog for RequestLines {
+    fn failed(&self, request: &OpenRequest, error: &RunError) -> String {
+        let block = diagnostic::render(error, "the Worker");
+        let OpenRequest { id, method, path, .. } = request;
+        stderr_text!("isolet: [{id}] {method} {path} failed\n{block}");
+        block
+    }
+
+    fn broke_off(&self, request: &OpenRequest, reason: &str) {
+        let OpenRequest { id, method, path, .. } = request;
+        let reason = text::line(reason);
+        stderr_line!("isolet: [{id}] {method} {path}: the response broke off: {reason}");
+    }
+
+    fn ended(&self, request: &OpenRequest) {
+        let OpenRequest { id, method, path, began, status, end, .. } = request;
+        let ms = began.elapsed().as_secs_f64() * 1000.0;
+        let status = status.map_or_else(|| "-".to_owned(), |status| status.to_string());
+        let end = match end {
+            RequestEnd::Complete | RequestEnd::Failed(_) | RequestEnd::Refused => "",
+            RequestEnd::Disconnected => ", the client disconnected",
+            RequestEnd::Unread => ", not read to its end",
+            RequestEnd::BrokeOff => ", broke off",
+        };
+        stderr_line!("[{id}] {method} {path} {status} {ms:.1} ms{end}");
+    }
+
+    fn line(&self, request: u32, line: &LogLine) {
+        diagnostic::print_request_log(request, line);
+    }
+}

@@ -1,0 +1,103 @@
+//! A project that can be started: its modules are ready to be compiled by V8, and no file is read
+//! any more.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use isolet_runtime::{Engine, Environment, Limits, Module, WorkerJob};
+use isolet_wrangler_compat::{Project, ProjectRoute};
+
+use super::assets::AssetServer;
+use super::limits;
+use super::request_log::RequestLog;
+use super::version::WorkerVersion;
+use super::worker_module::runtime_module;
+use crate::output::diagnostic;
+
+/// A project that can be started any number of times.
+pub struct PreparedWorker {
+    /// The name of the project.
+    pub name: String,
+    /// The routes of its configuration.
+    pub routes: Vec<ProjectRoute>,
+    /// The parts of it that are ignored.
+    pub warnings: Vec<String>,
+    /// `None` for a project of static assets only.
+    main: Option<String>,
+    assets: Option<AssetServer>,
+    modules: Arc<[Module]>,
+    vars: serde_json::Map<String, serde_json::Value>,
+    start_limits: Limits,
+    limits: Limits,
+}
+
+/// The number of a Worker's processes.
+#[derive(Debug, Clone, Copy)]
+pub struct Scale {
+    /// The most at once.
+    pub processes: usize,
+    /// The time without requests after which there is none; the next request starts one.
+    pub idle_timeout: Option<Duration>,
+}
+
+impl PreparedWorker {
+    /// Prepares a project. `limits` are the operator's for each request; the project may have lower
+    /// ones.
+    ///
+    /// # Errors
+    /// Returns the error of a module that is not valid, as text for a terminal.
+    pub fn new(project: Project, limits: &Limits) -> Result<Self, String> {
+        let (of_request, above) = limits::lowered(limits, project.limits);
+        let mut warnings: Vec<String> = project.warnings.iter().map(ToString::to_string).collect();
+        warnings.extend(above);
+        let modules = project.modules.into_iter().map(runtime_module).collect::<Result<_, _>>();
+        let main = project.main;
+        let modules =
+            modules.map_err(|error| diagnostic::render(&error, main.as_deref().unwrap_or_default()))?;
+        Ok(Self {
+            name: project.name,
+            routes: project.routes,
+            warnings,
+            main,
+            assets: project.assets.map(AssetServer::new),
+            modules,
+            vars: project.vars,
+            start_limits: limits.clone(),
+            limits: of_request,
+        })
+    }
+
+    /// Starts the Worker with the servers of `environment`, and waits until its modules were
+    /// evaluated.
+    ///
+    /// # Errors
+    /// Returns the error of its start, as text for a terminal.
+    pub async fn start(
+        &self,
+        engine: &Engine,
+        environment: Environment,
+        scale: Scale,
+        log: Arc<dyn RequestLog>,
+    ) -> Result<WorkerVersion, String> {
+        let assets = self.assets.clone();
+        let Some(main) = &self.main else { return Ok(WorkerVersion { worker: None, assets }) };
+        let job = WorkerJob {
+            main: main.clone(),
+            modules: self.modules.clone(),
+            environment: Environment { vars: self.vars.clone(), ..environment },
+            start_limits: self.start_limits.clone(),
+            limits: self.limits.clone(),
+            instances: scale.processes,
+            idle_timeout: scale.idle_timeout,
+            fetchers: assets.as_ref().and_then(AssetServer::fetchers),
+            log: Arc::new(move |request, line| log.line(request, &line)),
+        };
+        let worker = engine.worker(job).await.map_err(|error| diagnostic::render(&error, main))?;
+        Ok(WorkerVersion { worker: Some(worker), assets })
+    }
+
+    /// The number of modules.
+    pub fn module_count(&self) -> usize {
+        self.modules.len()
+    }
+}

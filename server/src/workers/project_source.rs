@@ -1,0 +1,82 @@
+//! The place of a project, and the choices that are made where it is started.
+
+use std::path::PathBuf;
+
+use isolet_bindings::text;
+use isolet_wrangler_compat::{LoadOptions, LocalValues, Project, load};
+
+/// The place of a project, and the choices beside it.
+#[derive(Debug, Clone)]
+pub struct ProjectSource {
+    /// The folder in which, or above which, the configuration is.
+    pub folder: PathBuf,
+    /// The entry module, in place of `main`.
+    pub entry: Option<PathBuf>,
+    /// The configuration file.
+    pub config: Option<PathBuf>,
+    /// The environment of the configuration.
+    pub environment: Option<String>,
+    /// The use of the project.
+    pub purpose: Purpose,
+}
+
+/// The use of a project.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Purpose {
+    /// Its author works on it: `.dev.vars` and `.env` count.
+    Development,
+    /// It serves: these files do not count, but the one that the operator names.
+    Production {
+        /// The file with variables and secrets.
+        vars_file: Option<PathBuf>,
+    },
+}
+
+impl ProjectSource {
+    /// Returns the project at a path, which is its folder or its entry module.
+    pub fn at(path: PathBuf, purpose: Purpose) -> Self {
+        let is_entry = path.is_file();
+        Self {
+            folder: if is_entry { PathBuf::from(".") } else { path.clone() },
+            entry: is_entry.then_some(path),
+            config: None,
+            environment: None,
+            purpose,
+        }
+    }
+
+    /// Reads the project. The error is one line for a terminal.
+    pub async fn read(&self) -> Result<Project, String> {
+        let source = self.clone();
+        match tokio::task::spawn_blocking(move || source.load()).await {
+            Ok(loaded) => loaded,
+            Err(broken) => Err(format!("loading the project failed: {broken}")),
+        }
+    }
+
+    /// Does the same, and blocks the thread.
+    pub fn load(&self) -> Result<Project, String> {
+        let built_in: Vec<&str> = isolet_runtime::built_in_modules().collect();
+        let of_environment = std::env::var("NODE_ENV").ok();
+        let dot_env = std::env::var("CLOUDFLARE_LOAD_DEV_VARS_FROM_DOT_ENV");
+        let (node_env, local_values) = match &self.purpose {
+            Purpose::Development => {
+                let ignore_dot_env = dot_env.is_ok_and(|value| value == "false");
+                (of_environment.as_deref(), LocalValues::Development { ignore_dot_env })
+            }
+            Purpose::Production { vars_file } => {
+                let file = vars_file.as_deref().map_or(LocalValues::None, LocalValues::File);
+                (Some(of_environment.as_deref().unwrap_or("production")), file)
+            }
+        };
+        let options = LoadOptions {
+            environment: self.environment.as_deref(),
+            config: self.config.as_deref(),
+            entry: self.entry.as_deref(),
+            built_in: &built_in,
+            node_env,
+            local_values,
+        };
+        load(&self.folder, &options).map_err(|error| text::line(&error.to_string()).into_owned())
+    }
+}

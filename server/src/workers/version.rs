@@ -1,0 +1,28 @@
+//! A project that was started.
+
+use isolet_runtime::Worker;
+
+use super::assets::AssetServer;
+
+/// One version of a project. A newer one takes its place.
+pub struct WorkerVersion {
+    /// The Worker, ready for requests. A project of static assets only has none.
+    pub worker: Option<Worker>,
+    /// The static assets.
+    pub assets: Option<AssetServer>,
+}
+
+impl WorkerVersion {
+    /// Returns the number of processes that take requests.
+    pub fn processes(&self) -> usize {
+        self.worker.as_ref().map_or(0, Worker::instances)
+    }
+
+    /// Returns the number of requests that have not ended in the Worker.
+    pub async fn requests(&self) -> usize {
+        match &self.worker {
+            Some(worker) => worker.requests().await,
+            None => 0,
+        }
+    }
+}
