@@ -1,7 +1,8 @@
 // Checks the files of runtime/js for what a linter does not know:
 //
 // - Types: `runtime/js/tsconfig.json` with the declarations in `runtime/js/types`.
-// - Functions use no globals: a script may have replaced them. They take primordials instead.
+// - Functions use no globals, and no methods and getters of the language's prototypes: a script may
+//   have replaced them. They take primordials instead.
 // - Each internal that is declared is provided by a file, and `isolet.lazy` lists those of its
 //   function.
 // - The host functions and the enumerations of `js_interface_tables.rs` are those of
@@ -76,6 +77,13 @@ const tables = readFileSync(join(runtime, "src/js_interface_tables.rs"), "utf8")
 // `natives`.
 const allowed = new Set(["isolet", "globalThis", "undefined", "Infinity", "NaN", "arguments"]);
 
+// The classes of the language, as TypeScript's declarations name them.
+const prototypes = new Set(
+  "Array String Number Boolean Symbol BigInt Function Date RegExp Promise Map Set WeakMap WeakSet ArrayBuffer DataView Uint8Array".split(
+    " ",
+  ),
+);
+
 function checkGlobals(file) {
   walk(file, (node) => {
     if (!ts.isIdentifier(node) || !isReference(node) || allowed.has(node.text) || !isInFunction(node)) return;
@@ -86,6 +94,35 @@ function checkGlobals(file) {
     reportAt(
       node,
       `\`${node.text}\` is a global: a script can replace it. Take it from isolet.primordials, outside of the function.`,
+    );
+  });
+}
+
+// A property of a prototype of the language: a method, or a getter such as the `length` of a
+// Uint8Array. Those that each array, text, function or regular expression has of its own are left
+// out.
+const ownProperties = new Set([
+  "Array.length",
+  "Function.length",
+  "Function.name",
+  "Function.prototype",
+  "RegExp.lastIndex",
+  "String.length",
+]);
+
+function checkPrototypes(file) {
+  walk(file, (node) => {
+    if (!ts.isPropertyAccessExpression(node) || !isInFunction(node)) return;
+    const symbol = checker.getSymbolAtLocation(node.name);
+    const declaration = symbol?.declarations?.[0];
+    if (declaration === undefined || !program.isSourceFileDefaultLibrary(declaration.getSourceFile())) return;
+    const owner = declaration.parent;
+    if (!ts.isInterfaceDeclaration(owner) || owner.name.text.endsWith("Constructor")) return;
+    const name = `${owner.name.text}.${symbol.name}`;
+    if (ownProperties.has(name) || !prototypes.has(owner.name.text)) return;
+    reportAt(
+      node.name,
+      `\`${name}\` is found on a prototype, where a script can replace it. Call the primordial, such as TypedArrayPrototypeGetLength(bytes).`,
     );
   });
 }
@@ -103,7 +140,10 @@ function provides(file, object) {
 }
 
 for (const file of files) {
-  if (basename(file.fileName) !== "primordials.js") checkGlobals(file);
+  if (basename(file.fileName) !== "primordials.js") {
+    checkGlobals(file);
+    checkPrototypes(file);
+  }
   const lazy = provides(file, "host");
   const listed = new Set();
   walk(file, (node) => {

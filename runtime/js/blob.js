@@ -12,6 +12,7 @@ const {
   StringPrototypeSlice,
   StringPrototypeToLowerCase,
   TypeError,
+  TypedArrayPrototypeGetBuffer,
   TypedArrayPrototypeGetLength,
   TypedArrayPrototypeSubarray,
 } = isolet.primordials;
@@ -87,7 +88,7 @@ isolet.lazy(["Blob", "File"], ["blobs", "files"], (host) => {
     }
 
     async arrayBuffer() {
-      return copy(this.#bytes).buffer;
+      return TypedArrayPrototypeGetBuffer(copy(this.#bytes));
     }
     async bytes() {
       return copy(this.#bytes);

@@ -71,9 +71,12 @@ isolet.lazy(["CryptoKey"], ["cryptoKeys"], (host) => {
   }
   const MAX_DER_BYTES = 16384;
 
+  // The `length` of the prototype could be the script's, and would get the key.
+  const size = TypedArrayPrototypeGetLength;
+
   function bytesOf(hex) {
     const bytes = new Uint8Array(hex.length / 2);
-    for (let i = 0; i < bytes.length; i++) bytes[i] = digit(hex[2 * i]) * 16 + digit(hex[2 * i + 1]);
+    for (let i = 0; i < hex.length / 2; i++) bytes[i] = digit(hex[2 * i]) * 16 + digit(hex[2 * i + 1]);
     return bytes;
   }
   const digits = { __proto__: null, a: 10, b: 11, c: 12, d: 13, e: 14, f: 15 };
@@ -133,26 +136,27 @@ isolet.lazy(["CryptoKey"], ["cryptoKeys"], (host) => {
 
   function stripped(bytes) {
     let from = 0;
-    while (from < bytes.length - 1 && bytes[from] === 0) from++;
+    while (from < size(bytes) - 1 && bytes[from] === 0) from++;
     return TypedArrayPrototypeSubarray(bytes, from);
   }
   // An unsigned number.
   function integer(bytes) {
     const number = stripped(bytes);
-    return number[0] > 127 || number.length === 0 ? der(INTEGER, ZERO, number) : der(INTEGER, number);
+    return number[0] > 127 || size(number) === 0 ? der(INTEGER, ZERO, number) : der(INTEGER, number);
   }
-  function padded(bytes, size) {
+  function padded(bytes, width) {
     const number = stripped(bytes);
-    if (number.length > size) return undefined;
-    const whole = new Uint8Array(size);
-    TypedArrayPrototypeSet(whole, number, size - number.length);
+    if (size(number) > width) return undefined;
+    const whole = new Uint8Array(width);
+    TypedArrayPrototypeSet(whole, number, width - size(number));
     return whole;
   }
 
   // The contents of the values in DER that the host has written or checked.
   function contents(bytes) {
     const found = list();
-    for (let at = 0; at < bytes.length; ) {
+    const end = size(bytes);
+    for (let at = 0; at < end; ) {
       let length = bytes[at + 1];
       at += 2;
       if (length > 127) {
@@ -188,19 +192,20 @@ isolet.lazy(["CryptoKey"], ["cryptoKeys"], (host) => {
     return found;
   }
 
+  const rawBytes = (c) => (isPoint(c) ? 2 * c.size + 1 : c.size);
+
   // A point, or the 32 bytes of a public key.
   /** @type {KeyOperations["rawOf"]} */
   function rawOf(c, spki) {
-    const size = isPoint(c) ? 2 * c.size + 1 : c.size;
-    return TypedArrayPrototypeSubarray(spki, spki.length - size);
+    return TypedArrayPrototypeSubarray(spki, size(spki) - rawBytes(c));
   }
 
   /** @type {KeyOperations["readRaw"]} */
   function readRaw(c, bytes) {
-    const size = isPoint(c) ? 2 * c.size + 1 : c.size;
-    if (bytes.length !== size || (isPoint(c) && bytes[0] !== 4))
+    const wanted = rawBytes(c);
+    if (size(bytes) !== wanted || (isPoint(c) && bytes[0] !== 4))
       throw dataError(
-        `A raw public key of ${c.crv} has ${size} bytes${isPoint(c) ? ", the first of which is 4" : ""}.`,
+        `A raw public key of ${c.crv} has ${wanted} bytes${isPoint(c) ? ", the first of which is 4" : ""}.`,
       );
     return derOf(c.kind, false, join(bytesOf(c.before), bytes));
   }
@@ -225,10 +230,10 @@ isolet.lazy(["CryptoKey"], ["cryptoKeys"], (host) => {
   function rsaSize(spki) {
     const numbers = rsaNumbers(false, spki);
     const modulus = stripped(numbers[0]);
-    let bits = modulus.length * 8;
+    let bits = size(modulus) * 8;
     for (let top = modulus[0]; top < 128 && bits > 0; top *= 2) bits--;
     const exponent = stripped(numbers[1]);
-    const copied = new Uint8Array(exponent.length);
+    const copied = new Uint8Array(size(exponent));
     TypedArrayPrototypeSet(copied, exponent);
     return { __proto__: null, bits, exponent: copied };
   }
@@ -310,7 +315,7 @@ isolet.lazy(["CryptoKey"], ["cryptoKeys"], (host) => {
     const x = decoded(jwk, "x");
     const y = isPoint(c) ? decoded(jwk, "y") : undefined;
     const d = isPrivate ? decoded(jwk, "d") : undefined;
-    if (x.length !== c.size || (y !== undefined && y.length !== c.size) || (d !== undefined && d.length !== c.size))
+    if (size(x) !== c.size || (y !== undefined && size(y) !== c.size) || (d !== undefined && size(d) !== c.size))
       throw dataError(`The numbers of a JSON Web Key of ${c.crv} have ${c.size} bytes each.`);
     const raw = y === undefined ? x : join(join(bytesOf("04"), x), y);
     const spki = readRaw(c, raw);
@@ -346,7 +351,7 @@ isolet.lazy(["CryptoKey"], ["cryptoKeys"], (host) => {
   }
   /** @type {KeyOperations["fromNumbers"]} */
   function fromNumbers(c, signature) {
-    if (signature.length !== 2 * c.size) return undefined;
+    if (size(signature) !== 2 * c.size) return undefined;
     const half = (from) => integer(TypedArrayPrototypeSubarray(signature, from, from + c.size));
     return der(SEQUENCE, half(0), half(c.size));
   }

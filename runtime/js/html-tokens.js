@@ -3,7 +3,6 @@
 
 const {
   ArrayPrototypePush,
-  ArrayPrototypeSplice,
   ObjectDefineProperty,
   ObjectSetPrototypeOf,
   ReflectOwnKeys,
@@ -197,7 +196,11 @@ isolet.lazy([], ["htmlTokens"], (host) => {
       need(arguments.length, 1, "removeAttribute");
       const lower = StringPrototypeToLowerCase(usv(name));
       const at = indexOf(t, lower);
-      if (at !== -1) ArrayPrototypeSplice(t.data.attributes, at, 1);
+      if (at !== -1) {
+        const { attributes } = t.data;
+        for (let i = at + 1; i < attributes.length; i++) attributes[i - 1] = attributes[i];
+        attributes.length--;
+      }
       change(t, "unset", { name: lower });
       return this;
     }

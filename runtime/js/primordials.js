@@ -129,6 +129,82 @@ primordials.PromisePrototypeThen = async (promise, fulfilled, rejected) => {
   const next = fulfilled(value);
   return typeof next === "object" ? await next : next;
 };
+// The language's own functions ask the class of what they copy for its species, or a regular
+// expression for its flags, by properties that a script can replace: it would get the host's bytes.
+const {
+  ArrayBufferPrototypeGetByteLength,
+  RegExpPrototypeGetSource,
+  TypedArrayPrototypeGetBuffer,
+  TypedArrayPrototypeGetByteOffset,
+  TypedArrayPrototypeGetLength,
+  TypedArrayPrototypeSet,
+} = primordials;
+const within = (at, most) => (at < 0 ? 0 : at > most ? most : at);
+// Of Uint8Arrays only.
+primordials.TypedArrayPrototypeSubarray = (bytes, from, to) => {
+  const length = TypedArrayPrototypeGetLength(bytes);
+  const start = within(from, length);
+  const end = to === undefined ? length : within(to, length);
+  const offset = TypedArrayPrototypeGetByteOffset(bytes) + start;
+  return new Uint8Array(TypedArrayPrototypeGetBuffer(bytes), offset, end > start ? end - start : 0);
+};
+primordials.ArrayBufferPrototypeSlice = (buffer, from, to) => {
+  const length = ArrayBufferPrototypeGetByteLength(buffer);
+  const start = within(from, length);
+  const end = to === undefined ? length : within(to, length);
+  const copy = new ArrayBuffer(end > start ? end - start : 0);
+  TypedArrayPrototypeSet(new Uint8Array(copy), new Uint8Array(buffer, start, end > start ? end - start : 0));
+  return copy;
+};
+const flagGetters = [
+  ["d", primordials.RegExpPrototypeGetHasIndices],
+  ["g", primordials.RegExpPrototypeGetGlobal],
+  ["i", primordials.RegExpPrototypeGetIgnoreCase],
+  ["m", primordials.RegExpPrototypeGetMultiline],
+  ["s", primordials.RegExpPrototypeGetDotAll],
+  ["u", primordials.RegExpPrototypeGetUnicode],
+  ["v", primordials.RegExpPrototypeGetUnicodeSets],
+  ["y", primordials.RegExpPrototypeGetSticky],
+];
+primordials.RegExpPrototypeGetFlags = (regexp) => {
+  let flags = "";
+  for (let i = 0; i < flagGetters.length; i++) if (flagGetters[i][1](regexp)) flags += flagGetters[i][0];
+  return flags;
+};
+primordials.RegExpPrototypeToString = (regexp) =>
+  `/${RegExpPrototypeGetSource(regexp)}/${primordials.RegExpPrototypeGetFlags(regexp)}`;
+// The others of this kind are missing.
+for (const name of [
+  "ArrayFrom",
+  "ArrayFromAsync",
+  "ArrayPrototypeConcat",
+  "ArrayPrototypeFilter",
+  "ArrayPrototypeFlat",
+  "ArrayPrototypeFlatMap",
+  "ArrayPrototypeMap",
+  "ArrayPrototypeSlice",
+  "ArrayPrototypeSplice",
+  "ObjectFromEntries",
+  "ObjectGroupBy",
+  "PromisePrototypeCatch",
+  "PromisePrototypeFinally",
+  "RegExpPrototypeSymbolMatch",
+  "RegExpPrototypeSymbolMatchAll",
+  "RegExpPrototypeSymbolReplace",
+  "RegExpPrototypeSymbolSearch",
+  "RegExpPrototypeSymbolSplit",
+  "RegExpPrototypeTest",
+  "StringPrototypeMatch",
+  "StringPrototypeMatchAll",
+  "StringPrototypeReplace",
+  "StringPrototypeReplaceAll",
+  "StringPrototypeSearch",
+  "StringPrototypeSplit",
+  "TypedArrayPrototypeFilter",
+  "TypedArrayPrototypeMap",
+  "TypedArrayPrototypeSlice",
+])
+  delete primordials[name];
 primordials.FunctionPrototypeApply = uncurryThis(apply);
 
 isolet.primordials = primordials;

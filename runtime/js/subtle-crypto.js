@@ -211,7 +211,8 @@ isolet.lazy(["SubtleCrypto"], ["subtle"], (host) => {
     if (entry.group === "rsa") {
       bits = integer(algorithm.modulusLength, 0, 2 ** 32 - 1, "`modulusLength`");
       const given = view(algorithm.publicExponent, "`publicExponent`");
-      for (let i = 0; i < given.length && exponent <= 2 ** 32; i++) exponent = exponent * 256 + given[i];
+      const length = TypedArrayPrototypeGetLength(given);
+      for (let i = 0; i < length && exponent <= 2 ** 32; i++) exponent = exponent * 256 + given[i];
       if (exponent !== 3 && exponent !== 65537) throw error("OperationError", "`publicExponent` must be 3 or 65537.");
       if (bits < 1024 || bits > MAX_RSA_BITS || bits % 128 !== 0)
         throw error("OperationError", `\`modulusLength\` must be from 1024 to ${MAX_RSA_BITS}, in steps of 128.`);
@@ -306,7 +307,8 @@ isolet.lazy(["SubtleCrypto"], ["subtle"], (host) => {
       if (secret === undefined) throw failed("The derivation");
       if (length === null) return secret;
       const bytes = MathCeil(length / 8);
-      if (bytes > secret.length) throw error("OperationError", `The secret has only ${secret.length * 8} bits.`);
+      const most = TypedArrayPrototypeGetLength(secret);
+      if (bytes > most) throw error("OperationError", `The secret has only ${most * 8} bits.`);
       const part = copy(TypedArrayPrototypeSubarray(secret, 0, bytes));
       if (length % 8 !== 0) part[bytes - 1] &= 0xff << (8 - (length % 8));
       return part;

@@ -148,6 +148,14 @@ fn crypto() {
     pass(include_str!("web/crypto.js"));
 }
 
+/// Code of the host calls none of the language's functions that a script has replaced.
+#[test]
+fn replaced_functions_are_not_called() {
+    let (failures, count) = failures(include_str!("web/replaced.js"));
+    assert_eq!(count, 1);
+    assert!(failures.is_empty(), "{failures:#?}");
+}
+
 #[test]
 fn compression() {
     pass(include_str!("web/compression.js"));

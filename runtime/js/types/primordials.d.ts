@@ -74,7 +74,32 @@ type Constructors = Pick<
   | "decodeURIComponent"
 >;
 
-interface Primordials
+/** Those that call what a script can replace: species, iterators, regular expressions. */
+type Unsafe =
+  | "ArrayFrom"
+  | "ArrayFromAsync"
+  | "ArrayPrototypeConcat"
+  | "ArrayPrototypeFilter"
+  | "ArrayPrototypeFlat"
+  | "ArrayPrototypeFlatMap"
+  | "ArrayPrototypeMap"
+  | "ArrayPrototypeSlice"
+  | "ArrayPrototypeSplice"
+  | "ObjectFromEntries"
+  | "ObjectGroupBy"
+  | "RegExpPrototypeTest"
+  | "StringPrototypeMatch"
+  | "StringPrototypeMatchAll"
+  | "StringPrototypeReplace"
+  | "StringPrototypeReplaceAll"
+  | "StringPrototypeSearch"
+  | "StringPrototypeSplit"
+  | "TypedArrayPrototypeFilter"
+  | "TypedArrayPrototypeMap"
+  | "TypedArrayPrototypeSlice"
+  | "TypedArrayPrototypeSubarray";
+
+interface AllPrimordials
   extends Constructors,
     Statics<"JSON", JSON>,
     Statics<"Math", Math>,
@@ -101,11 +126,15 @@ interface Primordials
     Methods<"WeakSet", WeakSet<WeakKey>>,
     Methods<"ArrayBuffer", ArrayBuffer>,
     Methods<"DataView", DataView<ArrayBuffer>>,
-    Methods<"TypedArray", Uint8Array<ArrayBuffer>, TypedArray> {
+    Methods<"TypedArray", Uint8Array<ArrayBuffer>, TypedArray> {}
+
+interface Primordials extends Omit<AllPrimordials, Unsafe> {
   /** `uncurryThis(f)(self, ...args)` calls `f` with that `this`. */
   uncurryThis<This, Method>(method: Method): Uncurried<This, Method>;
   ErrorPrototypeToString(self: Error): string;
   RegExpPrototypeToString(self: RegExp): string;
+  /** A view of the same memory, made without asking for the species of its class. */
+  TypedArrayPrototypeSubarray(self: Uint8Array<ArrayBuffer>, from: number, to?: number): Uint8Array<ArrayBuffer>;
   /** Returns the name of the class, or undefined for other values, which callers have excluded. */
   TypedArrayPrototypeGetSymbolToStringTag(self: any): string;
   ArrayIteratorPrototypeNext(self: Iterator<any>): IteratorResult<any>;
