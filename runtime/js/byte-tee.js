@@ -4,7 +4,7 @@
 const { PromisePrototypeThen } = isolet.primordials;
 
 isolet.lazy([], ["teeBytes"], (host) => {
-  const { byteStreams, streams } = isolet;
+  const { byob, byteStreams, pullIntos, streams } = isolet;
   const { copy } = isolet.idl;
   const { deferred, nothing, promiseResolve } = isolet.streaming;
 
@@ -89,8 +89,8 @@ isolet.lazy([], ["teeBytes"], (host) => {
           reading = false;
           close(first);
           close(second);
-          byteStreams.finish(first.s);
-          byteStreams.finish(second.s);
+          pullIntos.finish(first.s);
+          pullIntos.finish(second.s);
           if (!first.gone || !second.gone) cancelled.resolve(undefined);
         },
       });
@@ -98,7 +98,7 @@ isolet.lazy([], ["teeBytes"], (host) => {
 
     const pullView = (view, mine, other) => {
       swap(true);
-      byteStreams.pullInto(reader, view, 1, {
+      pullIntos.pullInto(reader, view, 1, {
         __proto__: null,
         error,
         chunk: (chunk) =>
@@ -106,10 +106,10 @@ isolet.lazy([], ["teeBytes"], (host) => {
             if (!other.gone) {
               const copied = cloned(chunk);
               if (copied === undefined) return;
-              if (!mine.gone) byteStreams.respondWithView(mine.s, chunk);
+              if (!mine.gone) pullIntos.respondWithView(mine.s, chunk);
               add(other, copied);
             } else if (!mine.gone) {
-              byteStreams.respondWithView(mine.s, chunk);
+              pullIntos.respondWithView(mine.s, chunk);
             }
             rest();
           }),
@@ -118,8 +118,8 @@ isolet.lazy([], ["teeBytes"], (host) => {
           close(mine);
           close(other);
           if (chunk !== undefined) {
-            if (!mine.gone) byteStreams.respondWithView(mine.s, chunk);
-            if (!other.gone) byteStreams.finish(other.s);
+            if (!mine.gone) pullIntos.respondWithView(mine.s, chunk);
+            if (!other.gone) pullIntos.finish(other.s);
           }
           if (!mine.gone || !other.gone) cancelled.resolve(undefined);
         },
@@ -132,9 +132,9 @@ isolet.lazy([], ["teeBytes"], (host) => {
         return;
       }
       reading = true;
-      const request = byteStreams.request(mine.s);
+      const request = byob.request(mine.s);
       if (request === undefined) pullChunk();
-      else pullView(byteStreams.viewOf(request), mine, mine === first ? second : first);
+      else pullView(byob.viewOf(request), mine, mine === first ? second : first);
     };
 
     const cancel = (mine, other) => (reason) => {

@@ -2,7 +2,7 @@
 //
 // The state of a stream is one record that stream, controller and reader share; the functions below
 // work on it, as the standard's abstract operations do. A byte stream has Uint8Arrays in its queue;
-// byte-stream.js has its controller and fills views of the script's own.
+// byte-stream.js has its controller, and pull-into.js fills views of the script's own.
 
 const {
   ObjectSetPrototypeOf,
@@ -137,7 +137,7 @@ isolet.lazy(
     function requestClose(s) {
       if (s.intos !== undefined) {
         isolet.byteStreams.close(s);
-        isolet.byteStreams.finish(s);
+        isolet.pullIntos.finish(s);
         return;
       }
       s.closeRequested = true;
@@ -161,7 +161,7 @@ isolet.lazy(
     /** @type {ReadableOperations["fail"]} */
     function fail(s, error) {
       if (s.state !== READABLE) return;
-      if (s.intos !== undefined) isolet.byteStreams.forget(s);
+      if (s.intos !== undefined) isolet.pullIntos.forget(s);
       clear(s.queue);
       forget(s);
       s.state = ERRORED;
@@ -181,7 +181,7 @@ isolet.lazy(
       close(s);
       const { reader } = s;
       if (reader?.byob) while (reader.requests.length > 0) shift(reader.requests).close(undefined);
-      if (s.intos !== undefined) isolet.byteStreams.forget(s);
+      if (s.intos !== undefined) isolet.pullIntos.forget(s);
       clear(s.queue);
       forget(s);
       return PromisePrototypeThen(
@@ -220,7 +220,7 @@ isolet.lazy(
       } else {
         if (s.allocateBytes !== undefined) {
           try {
-            isolet.byteStreams.allocate(s);
+            isolet.pullIntos.allocate(s);
           } catch (error) {
             request.error(error);
             return;
@@ -237,7 +237,7 @@ isolet.lazy(
       const error = new TypeError("The reader was released.");
       if (reader.closed.settled) reader.closed = deferred(true);
       reader.closed.reject(error);
-      if (s.intos !== undefined) isolet.byteStreams.release(s);
+      if (s.intos !== undefined) isolet.pullIntos.release(s);
       s.reader = undefined;
       reader.stream = undefined;
       while (reader.requests.length > 0) shift(reader.requests).error(error);
@@ -359,7 +359,7 @@ isolet.lazy(
         const { mode } = dictionary(options, "The options of getReader");
         if (mode !== undefined) {
           if (`${mode}` !== "byob") throw new TypeError('The `mode` of a reader must be "byob" or undefined.');
-          return isolet.byteStreams.reader(this);
+          return isolet.byob.reader(this);
         }
         return new ReadableStreamDefaultReader(this);
       }

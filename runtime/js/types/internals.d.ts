@@ -216,8 +216,10 @@ interface LazyInternals {
   streaming: Streaming;
   streams: ReadableOperations;
 
-  // byte-stream.js
+  // pull-into.js, byob.js, byte-stream.js
   byteStreams: ByteStreams;
+  byob: Byob;
+  pullIntos: PullIntos;
 
   // byte-tee.js
   /** Returns two byte streams with the bytes of one. */

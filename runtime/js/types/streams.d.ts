@@ -81,7 +81,7 @@ interface ReadableState extends Bare {
   pulling: boolean;
   pullAgain: boolean;
   closeRequested: boolean;
-  /** The views to be filled (byte-stream.js): `PullInto`s, undefined before the first. */
+  /** The views to be filled (pull-into.js): `PullInto`s, undefined before the first. */
   intos: Queue | undefined;
   /** The request that the script has for the first of them. */
   byobRequest: object | undefined;
@@ -109,26 +109,61 @@ interface PullInto extends Bare {
 /** byte-stream.js */
 interface ByteStreams extends Bare {
   controller(state: ReadableState): object;
-  reader(stream: ReadableStream): object;
-  /** Adds a view for a default reader, by `autoAllocateChunkSize`. */
-  allocate(state: ReadableState): void;
   enqueue(state: ReadableState, chunk: Bytes): void;
   /** Closes the stream once its queue is empty. Views that wait are still to be responded to. */
   close(state: ReadableState): void;
-  /** Hands the views that wait over, if the stream is closed. */
-  finish(state: ReadableState): void;
-  /** Drops all views. */
-  forget(state: ReadableState): void;
-  /** Reads into a view, which is taken away from the script. `least`: the number of elements. */
-  pullInto(reader: Reader, view: ScriptValue, least: number, request: ReadRequest): void;
-  /** Prepares the views for the release of their reader. */
-  release(state: ReadableState): void;
+}
+
+/** byob.js */
+interface Byob extends Bare {
+  reader(stream: ReadableStream): object;
   /** Returns the request for the first view, or undefined if there is none. */
   request(state: ReadableState): object | undefined;
   /** Returns the view of a request. */
   viewOf(request: object): any;
+  /** Takes the view away from a request. */
+  invalidate(request: object): void;
+}
+
+/** pull-into.js */
+interface PullIntos extends Bare {
+  /** Adds a view for a default reader, by `autoAllocateChunkSize`. */
+  allocate(state: ReadableState): void;
+  /** Hands views over to the requests of the reader. */
+  commitAll(state: ReadableState, filled: PullInto[]): void;
+  /** Removes the first view. */
+  drop(state: ReadableState): PullInto;
+  /** Fills as many views as the queue has bytes for, and returns them. */
+  fillAll(state: ReadableState): PullInto[];
+  /** Hands the views that wait over, if the stream is closed. */
+  finish(state: ReadableState): void;
+  first(state: ReadableState): PullInto;
+  /** Drops all views. */
+  forget(state: ReadableState): void;
+  has(state: ReadableState): boolean;
+  /** Takes the view away from the request that was made of the first one. */
+  invalidate(state: ReadableState): void;
+  parts(view: ScriptValue, what: string): ViewParts;
+  /** Reads into a view, which is taken away from the script. `least`: the number of elements. */
+  pullInto(reader: Reader, view: ScriptValue, least: number, request: ReadRequest): void;
+  /** Prepares the views for the release of their reader. */
+  release(state: ReadableState): void;
+  /** Moves the bytes of the first view, whose reader was released, to the queue. */
+  requeue(state: ReadableState, into: PullInto): void;
   respond(state: ReadableState, bytes: number): void;
   respondWithView(state: ReadableState, view: ScriptValue): void;
+  /** Takes a buffer away from the script, so that it cannot write to what was handed over. */
+  transferred(buffer: any): any;
+}
+
+/** The parts of a view; `length` counts elements. */
+interface ViewParts extends Bare {
+  buffer: any;
+  offset: number;
+  bytes: number;
+  length: number;
+  elementBytes: number;
+  Class: any;
 }
 
 /** A lock on a readable stream. `requests` is a queue of `ReadRequest`. */
