@@ -118,34 +118,34 @@ fn the_harness_notices_failures() {
     assert_eq!(failures.len(), 2, "{failures:?}");
 }
 
-#[test]
-fn url() {
-    pass(include_str!("web/url.js"));
+/// Makes a test of each file of tests.
+macro_rules! files {
+    ($($file:ident)*) => {
+        $(#[test]
+        fn $file() {
+            pass(include_str!(concat!("web/", stringify!($file), ".js")));
+        })*
+    };
 }
 
-#[test]
-fn encoding() {
-    pass(include_str!("web/encoding.js"));
-}
-
-#[test]
-fn fetch() {
-    pass(include_str!("web/fetch.js"));
-}
-
-#[test]
-fn streams() {
-    pass(include_str!("web/streams.js"));
-}
-
-#[test]
-fn bytes() {
-    pass(include_str!("web/bytes.js"));
-}
-
-#[test]
-fn crypto() {
-    pass(include_str!("web/crypto.js"));
+files! {
+    byob
+    bytes
+    clones
+    compression
+    crypto
+    encoding
+    events
+    fetch
+    forms
+    html
+    keys
+    pattern
+    pipes
+    platform
+    requests
+    streams
+    url
 }
 
 /// Code of the host calls none of the language's functions that a script has replaced.
@@ -154,36 +154,6 @@ fn replaced_functions_are_not_called() {
     let (failures, count) = failures(include_str!("web/replaced.js"));
     assert_eq!(count, 1);
     assert!(failures.is_empty(), "{failures:#?}");
-}
-
-#[test]
-fn compression() {
-    pass(include_str!("web/compression.js"));
-}
-
-#[test]
-fn html_rewriter() {
-    pass(include_str!("web/html.js"));
-}
-
-#[test]
-fn url_patterns() {
-    pass(include_str!("web/pattern.js"));
-}
-
-#[test]
-fn forms() {
-    pass(include_str!("web/forms.js"));
-}
-
-#[test]
-fn pipes() {
-    pass(include_str!("web/pipes.js"));
-}
-
-#[test]
-fn platform() {
-    pass(include_str!("web/platform.js"));
 }
 
 #[test]
