@@ -1,6 +1,14 @@
 // URLPattern. The host parses patterns and URLs; the regular expressions of a pattern run here.
 
-const { ArrayPrototypePush, JSONParse, JSONStringify, RegExp, RegExpPrototypeExec, TypeError } = isolet.primordials;
+const {
+  ArrayPrototypePush,
+  JSONParse,
+  JSONStringify,
+  ObjectPrototypeHasOwnProperty,
+  RegExp,
+  RegExpPrototypeExec,
+  TypeError,
+} = isolet.primordials;
 
 isolet.lazy(["URLPattern"], [], (host) => {
   const { natives } = isolet;
@@ -55,7 +63,7 @@ isolet.lazy(["URLPattern"], [], (host) => {
       const ignoreCase = !!dictionary(options, "The options of URLPattern").ignoreCase;
       const text = natives.parseUrlPattern(jsonOf(input), base === undefined ? undefined : usv(base), ignoreCase);
       const parsed = JSONParse(text);
-      if (parsed.error !== undefined) throw new TypeError(`Invalid URLPattern: ${parsed.error}.`);
+      if (ObjectPrototypeHasOwnProperty(parsed, "error")) throw new TypeError(`Invalid URLPattern: ${parsed.error}.`);
       for (let i = 0; i < components.length; i++)
         this.#parts[components[i]] = part(parsed[components[i]], ignoreCase && i >= 5);
       this.#hasGroups = parsed.hasRegexpGroups;

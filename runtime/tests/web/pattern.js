@@ -151,3 +151,15 @@ test(
   () => [new URLPattern({ pathname: "/é" }).pathname, new URLPattern({ pathname: "/é" }).test("https://a/é")],
   ["/%C3%A9", true],
 );
+test(
+  "an `error` that every object has is not the pattern's",
+  () => {
+    Object.prototype.error = "poison";
+    try {
+      return new URLPattern({ pathname: "/:a" }).test("https://a/b");
+    } finally {
+      delete Object.prototype.error;
+    }
+  },
+  true,
+);
