@@ -131,6 +131,12 @@ impl RunControl {
         true
     }
 
+    /// Returns `true` if `length` bytes of array buffers could be charged.
+    pub(crate) fn has_room(&self, length: usize) -> bool {
+        let used = self.buffers().saturating_add(self.heap.load(Ordering::Relaxed));
+        used.saturating_add(length) <= self.limit
+    }
+
     pub(crate) fn release_buffers(&self, length: usize) {
         self.buffers.fetch_sub(length, Ordering::Relaxed);
     }

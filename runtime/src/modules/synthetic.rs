@@ -5,6 +5,7 @@ use v8::{Local, PinScope};
 
 use super::{ModuleKey, built_in, commonjs, map};
 use crate::job::ModuleKind;
+use crate::natives;
 
 /// Makes the module of a key with the names that its importers see.
 pub(super) fn create<'s, 'n>(
@@ -106,20 +107,10 @@ pub(super) fn value<'s>(scope: &mut PinScope<'s, '_>, name: &str) -> Option<Loca
             v8::json::parse(scope, text)?
         }
         ModuleKind::Text => v8::String::new(scope, &module.text())?.into(),
-        ModuleKind::Data => bytes(scope, &module.content),
+        ModuleKind::Data => natives::array_buffer(scope, &module.content),
         ModuleKind::CompiledWasm => v8::WasmModuleObject::compile(scope, &module.content)?.into(),
     };
     let global = v8::Global::new(scope, value);
     map(scope).values.insert(name.to_owned(), global);
     Some(value)
-}
-
-/// Returns a new ArrayBuffer with a copy of `data`.
-fn bytes<'s>(scope: &mut PinScope<'s, '_>, data: &[u8]) -> Local<'s, v8::Value> {
-    let buffer = v8::ArrayBuffer::new(scope, data.len());
-    let store = buffer.get_backing_store();
-    for (cell, byte) in store.iter().zip(data) {
-        cell.set(*byte);
-    }
-    buffer.into()
 }

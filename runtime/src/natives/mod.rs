@@ -21,6 +21,7 @@ use v8::{FunctionCallbackArguments as Arguments, PinScope, ReturnValue};
 use crate::calls::CallSite;
 use crate::error;
 use crate::state::RunState;
+use crate::stop::StopReason;
 
 pub(crate) mod calls;
 pub(crate) mod clock;
@@ -86,6 +87,26 @@ pub(crate) fn fill_buffer(buffer: v8::Local<v8::ArrayBuffer>, fill: impl FnOnce(
     // but none runs before `fill` returns: callers only copy into it, and no SharedArrayBuffer
     // exists that another thread could write to.
     fill(unsafe { std::slice::from_raw_parts_mut(data.as_ptr().cast::<u8>(), store.byte_length()) });
+}
+
+/// Returns a new ArrayBuffer with a copy of `data`. Where the memory limit has no room for it, the
+/// run is stopped and the buffer is empty: V8 would end the process.
+pub(crate) fn array_buffer<'s>(scope: &mut PinScope<'s, '_>, data: &[u8]) -> v8::Local<'s, v8::Value> {
+    let control = state(scope).map(|state| state.control.clone());
+    let has_room = || control.as_ref().is_none_or(|control| control.has_room(data.len()));
+    if !has_room() {
+        scope.low_memory_notification();
+    }
+    let data = match &control {
+        Some(control) if !has_room() => {
+            control.stop(StopReason::Memory);
+            &[]
+        }
+        _ => data,
+    };
+    let buffer = v8::ArrayBuffer::new(scope, data.len());
+    fill_buffer(buffer, |bytes| bytes.copy_from_slice(data));
+    buffer.into()
 }
 
 /// Returns the state of the isolate's run, or `None` if it has no job yet.

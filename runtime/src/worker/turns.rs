@@ -162,7 +162,7 @@ fn receive(scope: &mut PinScope, entries: &EntryFunctions, message: ToWorker) {
             let [Some(method), Some(url), Some(headers), Some(cf)] = texts else { return };
             let content: Local<v8::Value> = match &body {
                 BodyStart::Empty => v8::undefined(scope).into(),
-                BodyStart::Whole(bytes) => array_buffer(scope, &bytes.0),
+                BodyStart::Whole(bytes) => natives::array_buffer(scope, &bytes.0),
                 BodyStart::Stream => v8::Boolean::new(scope, true).into(),
             };
             let number = v8::Integer::new_from_unsigned(scope, id).into();
@@ -174,7 +174,7 @@ fn receive(scope: &mut PinScope, entries: &EntryFunctions, message: ToWorker) {
         ToWorker::Chunk { id, bytes } => {
             note(scope, |state| state.requests.body_came(id, bytes.0.len()));
             v8::scope!(let scope, scope);
-            let buffer = array_buffer(scope, &bytes.0);
+            let buffer = natives::array_buffer(scope, &bytes.0);
             progress(scope, entries, id, RequestEvent::Chunk, buffer);
         }
         ToWorker::BodyEnd { id, error } => {
@@ -227,7 +227,7 @@ fn fetched(scope: &mut PinScope, entries: &EntryFunctions, call: u32, message: T
                     note(scope, |state| state.fetch_has_stream(call));
                     value = v8::Boolean::new(scope, true).into();
                 }
-                BodyStart::Whole(bytes) => value = array_buffer(scope, &bytes.0),
+                BodyStart::Whole(bytes) => value = natives::array_buffer(scope, &bytes.0),
                 BodyStart::Empty => {}
             }
             if !matches!(body, BodyStart::Stream) {
@@ -240,7 +240,7 @@ fn fetched(scope: &mut PinScope, entries: &EntryFunctions, call: u32, message: T
         }
         ToWorker::FetchChunk { bytes, .. } => {
             note(scope, |state| state.fetch_came(call, bytes.0.len()));
-            value = array_buffer(scope, &bytes.0);
+            value = natives::array_buffer(scope, &bytes.0);
             FetchEvent::Chunk
         }
         ToWorker::FetchEnd { error: None, .. } => {
@@ -321,11 +321,4 @@ fn never_answers() -> RunError {
         "The Worker would never answer: it awaits a promise that nothing can settle. No timer, call or body is pending.",
     )
     .with_hint("Look for a Promise whose resolve is never called.")
-}
-
-/// Returns a new ArrayBuffer with a copy of `data`.
-fn array_buffer<'s>(scope: &mut PinScope<'s, '_>, data: &[u8]) -> Local<'s, v8::Value> {
-    let buffer = v8::ArrayBuffer::new(scope, data.len());
-    natives::fill_buffer(buffer, |bytes| bytes.copy_from_slice(data));
-    buffer.into()
 }

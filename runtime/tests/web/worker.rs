@@ -30,21 +30,20 @@ fn start(code: &str, limits: Limits, log: LogSink) -> Result<Worker, RunError> {
 
 /// Starts a Worker with these bindings.
 pub(super) fn start_with(code: &str, fetchers: Option<FetchBindings>) -> Result<Worker, RunError> {
-    start_job(Module::es_module("main.js", code), limits(), Arc::new(|_, _| ()), fetchers)
+    start_job([Module::es_module("main.js", code)].into(), limits(), Arc::new(|_, _| ()), fetchers)
 }
 
 fn start_module(module: Module, limits: Limits, log: LogSink) -> Result<Worker, RunError> {
-    start_job(module, limits, log, None)
+    start_job([module].into(), limits, log, None)
 }
 
 fn start_job(
-    module: Module,
+    modules: Arc<[Module]>,
     limits: Limits,
     log: LogSink,
     fetchers: Option<FetchBindings>,
 ) -> Result<Worker, RunError> {
     let (runtime, engine) = engine();
-    let modules = [module].into();
     runtime.block_on(engine.worker(WorkerJob {
         idle_timeout: None,
         main: "main.js".into(),
@@ -255,6 +254,48 @@ fn a_worker_whose_start_fails_says_so() {
         let Err(error) = worker(code) else { panic!("{code}") };
         assert!(error.message.contains(expected), "{code}: {error:?}");
     }
+}
+
+#[test]
+fn a_body_that_does_not_fit_in_memory_ends_the_isolate_and_not_the_process() {
+    let worker = worker(
+        "const kept = [];
+         export default { async fetch(request) {
+            if (request.method === 'GET') kept.push(new ArrayBuffer(50 << 20));
+            return new Response(String((await request.arrayBuffer()).byteLength));
+         } }",
+    )
+    .unwrap();
+    assert_eq!(get(&worker, "http://a/"), "0");
+    let body = "x".repeat(20 << 20);
+    let error = answer(&worker, request("POST", "http://a/", &body)).unwrap_err();
+    assert_eq!(error.code, ErrorCode::MemoryLimit, "{error:?}");
+    assert_eq!(answer(&worker, request("POST", "http://a/", &body)).unwrap().2, body.len().to_string());
+}
+
+#[test]
+fn data_that_does_not_fit_in_memory_fails_the_start() {
+    let data = |name: &str| Module {
+        kind: ModuleKind::Data,
+        content: vec![1; 40 << 20],
+        ..Module::es_module(name, "")
+    };
+    let import = |name: &str| ModuleImport {
+        specifier: name.into(),
+        attribute: None,
+        require: false,
+        target: Ok(name.into()),
+    };
+    let main = Module {
+        imports: vec![import("a.bin"), import("b.bin")],
+        ..Module::es_module(
+            "main.js",
+            "import a from 'a.bin'; import b from 'b.bin'; export default { a, b };",
+        )
+    };
+    let modules = [main, data("a.bin"), data("b.bin")].into();
+    let started = start_job(modules, limits(), Arc::new(|_, _| ()), None);
+    assert_eq!(started.err().map(|error| error.code), Some(ErrorCode::MemoryLimit));
 }
 
 #[test]
