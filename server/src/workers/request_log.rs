@@ -1,10 +1,14 @@
 //! The notes on requests: `isolet dev` prints them, `isolet serve` logs and counts them.
 
+use std::fmt::Write as _;
 use std::sync::Arc;
 use std::time::Instant;
 
-use isolet_bindings::text;
 use isolet_runtime::{ErrorCode, LogLine, RunError, Worker};
+
+/// The length of a method and of a path in notes, in bytes. The rest is left out.
+const MAX_METHOD_BYTES: usize = 32;
+const MAX_PATH_BYTES: usize = 512;
 
 /// The receiver of what happens to the requests of one Worker.
 pub trait RequestLog: Send + Sync {
@@ -58,7 +62,8 @@ pub struct OpenRequest {
     pub id: u32,
     /// Its method.
     pub method: String,
-    /// Its path, without characters that control a terminal.
+    /// Its path. Both are the client's words, in visible ASCII as a URL has them: they are not
+    /// taken for another part of a line, and drive no terminal.
     pub path: String,
     /// The time at which it arrived.
     pub began: Instant,
@@ -74,8 +79,8 @@ impl OpenRequest {
     pub fn new(head: &http::request::Parts, log: Arc<dyn RequestLog>) -> Self {
         Self {
             id: Worker::next_id(),
-            method: head.method.as_str().to_owned(),
-            path: text::line(head.uri.path()).into_owned(),
+            method: printable(head.method.as_str(), MAX_METHOD_BYTES),
+            path: printable(head.uri.path(), MAX_PATH_BYTES),
             began: Instant::now(),
             status: None,
             end: RequestEnd::Disconnected,
@@ -103,5 +108,46 @@ impl OpenRequest {
 impl Drop for OpenRequest {
     fn drop(&mut self) {
         self.log.ended(self);
+    }
+}
+
+/// Returns the beginning of a text, with all bytes but visible ASCII percent-encoded.
+fn printable(text: &str, most: usize) -> String {
+    let mut printable = String::new();
+    for byte in text.bytes() {
+        if printable.len() >= most {
+            printable.push_str("...");
+            break;
+        }
+        match byte {
+            b'!'..=b'~' => printable.push(byte.into()),
+            _ => drop(write!(printable, "%{byte:02X}")),
+        }
+    }
+    printable
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn words_of_clients_are_visible_ascii_without_blanks() {
+        for (path, expected) in [
+            ("/a/b;c=%20d", "/a/b;c=%20d"),
+            ("/a\u{9b}31m", "/a%C2%9B31m"),
+            ("/\u{1b}]0;x\u{7}", "/%1B]0;x%07"),
+            ("/x\u{a0}200\u{a0}1.0\u{a0}ms\u{2028}[7]", "/x%C2%A0200%C2%A01.0%C2%A0ms%E2%80%A8[7]"),
+            ("/\u{202e}txt\u{e0041}\r\nb", "/%E2%80%AEtxt%F3%A0%81%81%0D%0Ab"),
+        ] {
+            assert_eq!(printable(path, 100), expected);
+        }
+    }
+
+    #[test]
+    fn long_words_are_cut() {
+        assert_eq!(printable("/abcdef", 3), "/ab...");
+        let cut = printable(&"é".repeat(5000), MAX_PATH_BYTES);
+        assert!(cut.len() < MAX_PATH_BYTES + 10 && cut.ends_with("..."), "{cut}");
     }
 }
