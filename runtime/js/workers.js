@@ -8,6 +8,7 @@ const {
   JSONStringify,
   Promise,
   PromisePrototypeThen,
+  RangeError,
   TypeError,
   TypedArrayPrototypeGetByteLength,
   Uint8Array,
@@ -19,6 +20,11 @@ isolet.lazy([], ["workers"], (host) => {
   // The bytes that may be on their way to the client, or from it, before the other side reads them.
   // `WINDOW_BYTES` in src/worker/protocol.rs is the same number.
   const WINDOW = 262144;
+
+  // The size of the head of a response, with HEADER_OVERHEAD for each header.
+  // `MAX_HEAD_BYTES` in src/worker/protocol.rs is the same number.
+  const MAX_HEAD = 131072;
+  const HEADER_OVERHEAD = 32;
 
   // The requests that have not ended, by number.
   const live = { __proto__: null };
@@ -135,14 +141,26 @@ isolet.lazy([], ["workers"], (host) => {
   function respond(r, response) {
     const { status, statusText, headers, body, encodeBody } = isolet.responseFields(response);
     if (r.responded || r.ended) return;
-    let content;
-    if (body !== undefined) content = bodies.open(body, "response");
     const pairs = Heads.pairs(headers);
     // By hand: JSON.stringify would call a toJSON that a script put on Array.prototype.
     let text = "[";
-    for (let i = 0; i < pairs.length; i++)
-      text += `${i === 0 ? "" : ","}[${JSONStringify(pairs[i].key)},${JSONStringify(pairs[i].value)}]`;
+    let size = statusText.length;
+    for (let i = 0; i < pairs.length; i++) {
+      const { key, value } = pairs[i];
+      text += `${i === 0 ? "" : ","}[${JSONStringify(key)},${JSONStringify(value)}]`;
+      size += key.length + value.length + HEADER_OVERHEAD;
+    }
     text += "]";
+    if (size > MAX_HEAD) {
+      throw isolet.withHint(
+        new RangeError(
+          `The headers of the response have ${size} bytes with ${HEADER_OVERHEAD} for each: at most ${MAX_HEAD} can be sent.`,
+        ),
+        "Send large values in the body.",
+      );
+    }
+    let content;
+    if (body !== undefined) content = bodies.open(body, "response");
     const manual = encodeBody === "manual";
     if (typeof content === "string" && content.length > WINDOW / 4) content = isolet.utf8.encode(content);
     if (content === undefined || typeof content === "string") {

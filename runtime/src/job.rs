@@ -4,9 +4,12 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::source_positions::SourcePositions;
-use crate::worker::bindings::Fetches;
-use crate::worker::{FetchBindings, LogSink};
-use crate::{Catalogue, Limits, RunError, ToolHost};
+use crate::worker::fetch_host::FetchBindings;
+use crate::{Catalogue, Limits, LogLine, RunError, ToolHost};
+
+/// The receiver of a Worker's log lines, each when it is logged, with the number of its request or
+/// 0.
+pub type LogSink = Arc<dyn Fn(u32, LogLine) + Send + Sync>;
 
 /// A run to start: a text, its input, its environment and its limits.
 pub struct Job {
@@ -81,11 +84,6 @@ impl WorkerJob {
     /// Returns the names of the bindings through which it fetches.
     pub(crate) fn fetcher_names(&self) -> &[String] {
         self.fetchers.as_ref().map_or(&[], |fetchers| &fetchers.names)
-    }
-
-    /// Returns the fetches of one of its isolates.
-    pub(crate) fn fetches(&self, tokio: tokio::runtime::Handle) -> Option<Fetches> {
-        self.fetchers.clone().map(|fetchers| Fetches::new(fetchers, self.limits.calls, tokio))
     }
 }
 

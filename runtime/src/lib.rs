@@ -22,6 +22,7 @@
 //! | `messages` | the messages to an isolate's thread |
 //! | `run_channel` | the channel for a run's events and calls |
 //! | `state` | the state of a run: calls in flight, logs, result |
+//! | `counts` | the use of the limits on calls and logs |
 //! | `calls` | the calls of a run as errors, warnings and records describe them |
 //! | `omissions` | warnings about a script that ended well |
 //! | `rejections` | promises that were rejected and never handled |
@@ -30,7 +31,7 @@
 //! | `suggestions` | messages about names that do not exist |
 //! | `error` | exceptions and stop reasons → errors of the report |
 //! | [`worker`] | long-lived isolates that answer requests |
-//! | `blob` | bytes in messages |
+//! | `blob`, `bounded`, `byte_queue` | bytes and lists in messages, and bytes that wait |
 //! | `html_rewriter` | `HTMLRewriter`: HTML in two passes, through `lol_html` |
 //! | `aws_lc` | the algorithms of `crypto.subtle`, in C |
 //! | `modules` | ES modules: the script's, a project's, the built-in ones |
@@ -51,8 +52,11 @@ mod address_space;
 mod array_buffers;
 mod aws_lc;
 mod blob;
+mod bounded;
+mod byte_queue;
 mod calls;
 pub mod catalogue;
+mod counts;
 pub mod engine;
 mod engine_options;
 mod entropy;
@@ -97,7 +101,8 @@ pub mod worker;
 pub use catalogue::{Catalogue, ServerTools};
 pub use engine::{Engine, EngineOptions, Isolation, Run, ZygoteProcesses};
 pub use job::{
-    Entry, Environment, Job, Language, Module, ModuleImport, ModuleKind, WorkerJob, compile_typescript,
+    Entry, Environment, Job, Language, LogSink, Module, ModuleImport, ModuleKind, WorkerJob,
+    compile_typescript,
 };
 pub use limits::Limits;
 pub use modules::built_in_modules;
@@ -114,6 +119,6 @@ pub use source_positions::{SourcePosition, SourcePositions};
 pub use stop::StopReason;
 pub use tools::{Operation, ToolFailure, ToolFuture, ToolHost, ToolRequest};
 pub use worker::{
-    BrokenBody, FetchBindings, FetchFuture, FetchHost, FetchedResponse, HttpRequest, HttpResponse, LogSink,
+    BrokenBody, FetchBindings, FetchFuture, FetchHost, FetchedResponse, HttpRequest, HttpResponse,
     RequestBody, RequestHead, ResponseBody, ResponseHead, ResponseStream, Worker,
 };

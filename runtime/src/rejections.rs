@@ -6,8 +6,8 @@
 use v8::{Local, PinScope};
 
 use crate::natives::worker::current_request;
-use crate::state::{LogCharge, RejectedPromise, RunState};
-use crate::{LogLevel, Warning, WarningCode, error};
+use crate::state::{RejectedPromise, RunState, ScriptPlace};
+use crate::{LogLevel, Warning, WarningCode, error, modules};
 
 /// The number of rejected promises that are watched at once.
 const MAX_WATCHED_REJECTIONS: usize = 100;
@@ -31,8 +31,9 @@ pub(crate) unsafe extern "C" fn note(message: v8::PromiseRejectMessage) {
         {
             let promise = v8::Global::new(scope, promise);
             let request = current_request(scope);
+            let place = place(scope);
             if let Some(state) = scope.get_slot_mut::<RunState>() {
-                state.rejected.push(RejectedPromise { promise, request });
+                state.rejected.push(RejectedPromise { promise, request, place });
             }
         }
         v8::PromiseRejectEvent::PromiseHandlerAddedAfterReject => {
@@ -42,33 +43,28 @@ pub(crate) unsafe extern "C" fn note(message: v8::PromiseRejectMessage) {
     }
 }
 
+/// Returns the topmost place of the script's on the stack: the one that rejects the promise. V8
+/// keeps none with an error, unless it keeps one with every error.
+fn place(scope: &PinScope) -> Option<ScriptPlace> {
+    const MAX_FRAMES: usize = 8;
+    let stack = v8::StackTrace::current_stack_trace(scope, MAX_FRAMES)?;
+    (0..stack.get_frame_count()).filter_map(|index| stack.get_frame(scope, index)).find_map(|frame| {
+        let module = frame.get_script_name(scope)?.to_rust_string_lossy(scope);
+        let place = (frame.get_line_number() as u32, frame.get_column() as u32);
+        (!module.starts_with("isolet:")).then_some(ScriptPlace { module, place })
+    })
+}
+
 /// Adds warnings about the promises that were not handled by the end of the script.
 pub(crate) fn warn(scope: &mut PinScope) {
     let rejected = scope.get_slot_mut::<RunState>().map(|state| std::mem::take(&mut state.rejected));
-    for RejectedPromise { promise, .. } in
-        rejected.unwrap_or_default().into_iter().take(MAX_REPORTED_REJECTIONS)
-    {
-        v8::scope!(let scope, scope);
-        v8::tc_scope!(let scope, scope);
-        let promise = Local::new(scope, promise);
-        if promise.state() != v8::PromiseState::Rejected || promise.has_handler() {
-            continue;
-        }
-        let reason = promise.result(scope);
-        let message = v8::Exception::create_message(scope, reason);
-        let said = error::beginning(scope, message.get(scope), MAX_SHOWN_UNITS);
-        let said = said.strip_prefix("Uncaught ").unwrap_or(&said);
-        let stack = message.get_stack_trace(scope);
-        let place = stack.and_then(|stack| {
-            (0..stack.get_frame_count()).filter_map(|index| stack.get_frame(scope, index)).find_map(|frame| {
-                let name = frame.get_script_name(scope)?.to_rust_string_lossy(scope);
-                (name == error::SCRIPT).then_some((frame.get_line_number() as u32, frame.get_column() as u32))
-            })
-        });
+    for rejected in rejected.unwrap_or_default().into_iter().take(MAX_REPORTED_REJECTIONS) {
+        let Some(said) = reason(scope, &rejected) else { continue };
         let text = format!(
             "A promise was rejected and not awaited or caught: {said}. Await what can fail, such as `await main()` or \
              `await Promise.all(list)`, so that the failure ends the script or can be caught."
         );
+        let place = rejected.place.filter(|place| place.module == error::SCRIPT).map(|place| place.place);
         let warning = Warning::new(WarningCode::UnhandledRejection, &text).at(place);
         if let Some(state) = scope.get_slot_mut::<RunState>() {
             state.warn(warning);
@@ -82,29 +78,29 @@ pub(crate) fn log(scope: &mut PinScope) {
         Some(state) if !state.rejected.is_empty() => std::mem::take(&mut state.rejected),
         _ => return,
     };
-    for RejectedPromise { promise, request } in rejected {
-        v8::scope!(let scope, scope);
-        let promise = Local::new(scope, promise);
-        if promise.state() != v8::PromiseState::Rejected || promise.has_handler() {
-            continue;
-        }
-        let reason = promise.result(scope);
-        let message = v8::Exception::create_message(scope, reason);
-        let said = error::beginning(scope, message.get(scope), MAX_SHOWN_UNITS);
-        let said = said.strip_prefix("Uncaught ").unwrap_or(&said);
-        let place = message.get_stack_trace(scope).and_then(|stack| {
-            (0..stack.get_frame_count()).filter_map(|index| stack.get_frame(scope, index)).find_map(|frame| {
-                let name = frame.get_script_name(scope)?.to_rust_string_lossy(scope);
-                let own = !name.starts_with("isolet:");
-                own.then(|| format!(" ({name}:{}:{})", frame.get_line_number(), frame.get_column()))
-            })
+    for rejected in rejected {
+        let Some(said) = reason(scope, &rejected) else { continue };
+        let place = rejected.place.map(|ScriptPlace { module, place: (line, column) }| {
+            let (line, column) = modules::original_position(scope, &module, line, column);
+            format!(" ({module}:{line}:{column})")
         });
-        let text =
-            format!("A promise was rejected and nothing handles it: {said}{}", place.unwrap_or_default());
-        if let Some(state) = scope.get_slot_mut::<RunState>()
-            && matches!(state.charge_log(request, text.len()), LogCharge::Fits)
-        {
-            state.log(request, LogLevel::Error, text);
+        let place = place.unwrap_or_default();
+        let text = format!("A promise was rejected and nothing handles it: {said}{place}");
+        if let Some(state) = scope.get_slot_mut::<RunState>() {
+            state.log_within_limit(rejected.request, LogLevel::Error, text);
         }
     }
+}
+
+/// Returns the reason of a rejected promise as text, or `None` if the promise is handled by now.
+fn reason(scope: &mut PinScope, rejected: &RejectedPromise) -> Option<String> {
+    v8::scope!(let scope, scope);
+    let promise = Local::new(scope, &rejected.promise);
+    if promise.state() != v8::PromiseState::Rejected || promise.has_handler() {
+        return None;
+    }
+    let reason = promise.result(scope);
+    let message = v8::Exception::create_message(scope, reason);
+    let said = error::beginning(scope, message.get(scope), MAX_SHOWN_UNITS);
+    Some(said.strip_prefix("Uncaught ").unwrap_or(&said).to_owned())
 }

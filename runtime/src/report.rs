@@ -207,6 +207,9 @@ pub struct Stats {
     pub queued_ms: f64,
 }
 
+/// The bound on the frames of a stack trace in a message of a runner, which sends ten.
+const MAX_STACK_FRAMES: usize = 100;
+
 /// The error of a failed run, for the author of the script, often a model.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, thiserror::Error)]
 #[error("{name}: {message}")]
@@ -226,6 +229,7 @@ pub struct RunError {
     /// Advice.
     pub hint: Option<String>,
     /// The script's own frames, the innermost first. Empty if there is only one.
+    #[serde(deserialize_with = "crate::bounded::list::<MAX_STACK_FRAMES, _, _>")]
     pub stack: Vec<StackFrame>,
     /// The tool that the error is about.
     pub tool: Option<ToolPath>,

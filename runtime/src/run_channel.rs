@@ -28,9 +28,15 @@ pub(crate) trait RunChannel: Send {
         self.event(RunEvent::Call(record));
     }
 
-    /// Starts a call. Its answer arrives through `inbound`. Dropping the returned value cancels the
-    /// call upstream.
-    fn call(&self, id: u32, request: ToolRequest, inbound: &Sender<Inbound>) -> Box<dyn Any + Send>;
+    /// Starts a call, for a request of a Worker or 0. Its answer arrives through `inbound`.
+    /// Dropping the returned value cancels the call upstream. A runner's broker cancels it itself.
+    fn call(
+        &self,
+        id: u32,
+        request: u32,
+        tool: ToolRequest,
+        inbound: &Sender<Inbound>,
+    ) -> Box<dyn Any + Send>;
 }
 
 /// The channel for isolates in the owner's process. Calls are tasks of its tokio runtime.
@@ -46,11 +52,11 @@ impl RunChannel for LocalChannel {
         let _ = self.events.send(event);
     }
 
-    fn call(&self, id: u32, request: ToolRequest, inbound: &Sender<Inbound>) -> Box<dyn Any + Send> {
+    fn call(&self, id: u32, _: u32, tool: ToolRequest, inbound: &Sender<Inbound>) -> Box<dyn Any + Send> {
         // The host's code runs in the task, so that a slow host does not block the script.
         let (host, inbound) = (self.host.clone(), inbound.clone());
         let task = self.tokio.spawn(async move {
-            let answer = host.call(request).await;
+            let answer = host.call(tool).await;
             let _ = inbound.send(Inbound::Answer { id, answer });
         });
         Box::new(AbortOnDrop(task.abort_handle()))

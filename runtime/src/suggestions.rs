@@ -85,6 +85,17 @@ pub(crate) fn too_many(most: u32) -> InvalidCall {
     }
 }
 
+/// Returns the error about a call by code whose request has ended.
+pub(crate) fn request_has_ended() -> InvalidCall {
+    InvalidCall {
+        message: "The request that this code belongs to has ended, and makes no more tool calls.".to_owned(),
+        hint: "Await the call before you return the response, or give its promise to ctx.waitUntil()."
+            .to_owned(),
+        too_large: true,
+        meant: None,
+    }
+}
+
 /// Returns the error about arguments, or a name, that are too long.
 pub(crate) fn too_large(what: &str, bytes: usize, most: usize) -> InvalidCall {
     let (bytes, most) = (crate::error::bytes(bytes), crate::error::bytes(most));

@@ -7,8 +7,11 @@
 //! | module | side | contents |
 //! |---|---|---|
 //! | `http` | owner | requests and responses, with their bodies |
-//! | `exchange` | owner | the requests of one instance, credit for bodies |
-//! | `bindings` | owner | fetches of the Worker that this process answers |
+//! | `body` | owner | the body of a response, as it comes |
+//! | `exchange` | owner | the requests of one instance, and the rules for its messages |
+//! | `fetch_host`, `bindings` | owner | fetches of the Worker that this process answers |
+//! | `link` | owner | the interface of the connection to an instance |
+//! | `instance` | owner | the interface of instances |
 //! | `instances` | owner | the instances of a Worker: their number follows the load |
 //! | `thread` | owner | an instance on a thread of this process |
 //! | `worker_process` of the broker | owner | an instance in a jailed process |
@@ -19,10 +22,15 @@
 //! | `load` | isolate | the evaluation of the project's modules |
 
 pub(crate) mod bindings;
+mod body;
 pub(crate) mod compression;
 pub(crate) mod exchange;
+pub(crate) mod fetch_host;
 pub(crate) mod http;
+pub(crate) mod instance;
 mod instances;
+pub(crate) mod link;
+pub(crate) mod load;
 pub(crate) mod protocol;
 pub(crate) mod requests;
 mod thread;
@@ -31,23 +39,15 @@ pub(crate) mod turns;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 
-use v8::{Local, PinScope};
-
-pub use self::bindings::{FetchBindings, FetchFuture, FetchHost, FetchedResponse};
-pub use self::http::{BrokenBody, HttpRequest, HttpResponse, RequestBody, ResponseBody, ResponseStream};
+pub use self::body::{BrokenBody, ResponseStream};
+pub use self::fetch_host::{FetchBindings, FetchFuture, FetchHost, FetchedResponse};
+pub use self::http::{HttpRequest, HttpResponse, RequestBody, ResponseBody};
 use self::instances::Instances;
-pub(crate) use self::instances::{Instance, WorkerBackend};
+pub(crate) use self::instances::WorkerBackend;
 pub use self::protocol::{RequestHead, ResponseHead};
 use crate::job::WorkerJob;
-use crate::js_interface::EntryFunctions;
-use crate::modules::{self, ModuleMap};
-use crate::state::RunState;
 use crate::stop::StopReason;
-use crate::{ErrorCode, LogLine, Module, RunError, error, event_loop};
-
-/// The receiver of a Worker's log lines, each when it is logged, with the number of its request or
-/// 0.
-pub type LogSink = Arc<dyn Fn(u32, LogLine) + Send + Sync>;
+use crate::{ErrorCode, RunError, error};
 
 /// A Worker. When it is dropped, its instances end with their last requests.
 pub struct Worker {
@@ -120,61 +120,5 @@ impl Worker {
             // The request is cancelled when `pending` is dropped.
             Err(_) => Err(error::stopped(StopReason::Wall, limits)),
         }
-    }
-}
-
-/// Compiles the project and evaluates its main module. `bindings` are the names in `env` that
-/// fetch.
-pub(crate) fn load(
-    scope: &mut PinScope,
-    entries: &EntryFunctions,
-    main_name: &str,
-    project: &Arc<[Module]>,
-    bindings: &[String],
-) -> Result<(), RunError> {
-    v8::scope!(let scope, scope);
-    let names = serde_json::to_string(bindings).unwrap_or_default();
-    let names = v8::String::new(scope, &names).unwrap_or_else(|| v8::String::empty(scope));
-    event_loop::enter(scope, entries, &entries.open, &[names.into()]);
-    scope.set_slot(ModuleMap::of(project));
-    let module = modules::load_of_project(scope, main_name)?;
-    let evaluation = {
-        v8::tc_scope!(let scope, scope);
-        let evaluation = module.evaluate(scope);
-        event_loop::microtasks(scope);
-        evaluation
-    };
-    let stopped = scope.get_slot::<RunState>().and_then(|state| state.control.stopped());
-    if let Some(reason) = stopped {
-        return Err(event_loop::stopped(scope, reason));
-    }
-    let promise = evaluation.and_then(|value| Local::<v8::Promise>::try_from(value).ok());
-    let thrown = match promise.map(|promise| (promise.state(), promise)) {
-        Some((v8::PromiseState::Fulfilled, _)) => {
-            let namespace = module.get_module_namespace();
-            event_loop::enter(scope, entries, &entries.worker, &[namespace]);
-            let outcome = scope.get_slot_mut::<RunState>().and_then(RunState::take_outcome);
-            return match outcome {
-                Some(Err(error)) => Err(error),
-                _ => Ok(()),
-            };
-        }
-        Some((v8::PromiseState::Rejected, promise)) => promise.result(scope),
-        _ => {
-            return Err(RunError::new(
-                ErrorCode::Exception,
-                "StartUpError",
-                format!("{}: top-level await of something that is not ready at start-up.", main_name),
-            )
-            .with_hint(
-                "Move the await into fetch(): a Worker cannot wait for tools or timers while it starts.",
-            ));
-        }
-    };
-    event_loop::enter(scope, entries, &entries.uncaught, &[thrown]);
-    let outcome = scope.get_slot_mut::<RunState>().and_then(RunState::take_outcome);
-    match outcome {
-        Some(Err(error)) => Err(error),
-        _ => Err(RunError::new(ErrorCode::Exception, "StartUpError", "The main module failed.")),
     }
 }

@@ -7,7 +7,8 @@ use std::time::{Duration, Instant};
 
 use cases::{engine, limits, run_with, value};
 use isolet_runtime::{
-    Engine, EngineOptions, ErrorCode, Isolation, JailExceptions, Limits, RunEvent, ZygoteProcesses,
+    Engine, EngineOptions, ErrorCode, Isolation, JailExceptions, Limits, Module, RunEvent, WorkerJob,
+    ZygoteProcesses,
 };
 
 const JIT: bool = true;
@@ -280,6 +281,33 @@ fn a_forbidden_system_call_and_a_broken_rule_are_violations() {
         ("nothing", Ok("1".to_owned())),
     ] {
         assert_eq!(ends(native), end, "{native}");
+    }
+    // A Worker's process does the same.
+    let starts = |native: &str| {
+        let code = format!("//native:{native}\nexport default {{ fetch: () => new Response('') }}");
+        let worker = engine.worker(WorkerJob {
+            main: "main.js".into(),
+            modules: [Module::es_module("main.js", code)].into(),
+            environment: cases::job("", limits.clone()).environment,
+            start_limits: limits.clone(),
+            limits: limits.clone(),
+            log: std::sync::Arc::new(|_, _| ()),
+            instances: 1,
+            idle_timeout: None,
+            fetchers: None,
+        });
+        let started = runtime.block_on(async { tokio::time::timeout(Duration::from_secs(30), worker).await });
+        started.expect("an answer").map(|_| ()).map_err(|error| error.code)
+    };
+    for (native, end) in [
+        ("nothing", Ok(())),
+        ("socket", Err(ErrorCode::Violation)),
+        ("nonsense", Err(ErrorCode::Violation)),
+        ("exit", Err(ErrorCode::Crashed)),
+        ("hang up", Err(ErrorCode::Crashed)),
+        ("nothing", Ok(())),
+    ] {
+        assert_eq!(starts(native), end, "{native}");
     }
     assert_eq!(engine.zygote_restarts(), 0, "its zygote goes on");
 }

@@ -356,6 +356,11 @@ impl ModuleMap {
     }
 }
 
+/// Returns the position in the file of one in the text of a module.
+pub(crate) fn original_position(scope: &PinScope, name: &str, line: u32, column: u32) -> (u32, u32) {
+    scope.get_slot::<ModuleMap>().map_or((line, column), |map| map.original(name, line, column))
+}
+
 /// Replaces the positions in a text with a stack trace by those in the files. Returns `None` if no
 /// module was rewritten. Lines of modules that were not rewritten stay.
 pub(crate) fn original_stack(scope: &PinScope, stack: &str) -> Option<String> {

@@ -30,9 +30,11 @@ pub(crate) fn log(scope: &mut PinScope, arguments: Arguments, _: ReturnValue) {
     }
     let line = line.to_rust_string_lossy(scope);
     let original = line.contains("\n    at ").then(|| crate::modules::original_stack(scope, &line)).flatten();
-    let line = original.unwrap_or(line);
-    if let Some(state) = scope.get_slot_mut::<RunState>() {
-        state.log(request, level, line);
+    let Some(state) = scope.get_slot_mut::<RunState>() else { return };
+    // The positions of the files may have more digits.
+    let longer = original.as_ref().map_or(0, |original| original.len().saturating_sub(length));
+    if longer == 0 || matches!(state.charge_log(request, longer), LogCharge::Fits) {
+        state.log(request, level, original.unwrap_or(line));
     }
 }
 

@@ -5,7 +5,7 @@ use std::time::Instant;
 use super::outcome::thrown;
 use super::*;
 use crate::blob::Blob;
-use crate::worker::protocol::{BodyStart, FromWorker, ResponseHead};
+use crate::worker::protocol::{BodyStart, ResponseHead};
 
 /// Returns the request that the present code runs for, or 0. V8 carries its number along promises.
 pub(crate) fn current_request(scope: &PinScope) -> u32 {
@@ -94,8 +94,7 @@ pub(crate) fn end_body(scope: &mut PinScope, arguments: Arguments, _: ReturnValu
 pub(crate) fn confirm_body(scope: &mut PinScope, arguments: Arguments, _: ReturnValue) {
     let (id, bytes) = (number(scope, &arguments, 0) as u32, number(scope, &arguments, 1) as u32);
     if let Some(state) = state(scope) {
-        state.requests.body_was_read(id, bytes as usize);
-        state.tell_owner(FromWorker::Credit { id, bytes });
+        state.confirm_body(id, bytes);
     }
 }
 
@@ -103,8 +102,7 @@ pub(crate) fn confirm_body(scope: &mut PinScope, arguments: Arguments, _: Return
 pub(crate) fn refuse_body(scope: &mut PinScope, arguments: Arguments, _: ReturnValue) {
     let id = number(scope, &arguments, 0) as u32;
     if let Some(state) = state(scope) {
-        state.requests.body_ended(id);
-        state.tell_owner(FromWorker::BodyRefused { id });
+        state.refuse_body(id);
     }
 }
 

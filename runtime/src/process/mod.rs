@@ -15,6 +15,7 @@
 //! | [`memory`] | zygote | the arrangement of memory that makes runners cheaper |
 //! | [`runner`] | runner | one run, from its message to the end of the process |
 //! | [`worker_runner`] | runner | a Worker instead of a run: many requests |
+//! | [`frame_sink`] | runner | the frames of a runner to the broker |
 //! | [`jail`] | zygote, runner | the rights that they give up |
 //! | [`rlimit`] | all | reading the kernel's limits |
 //! | `jail_probe` | tests | attempts to leave the jail (feature `testing`) |
@@ -46,6 +47,7 @@
 //! ([`worker_process`](broker::worker_process)).
 
 pub(crate) mod broker;
+mod frame_sink;
 pub(crate) mod jail;
 #[cfg(all(feature = "testing", target_os = "linux"))]
 pub(crate) mod jail_probe;

@@ -8,7 +8,7 @@
 use std::any::Any;
 use std::collections::HashMap;
 use std::ffi::c_char;
-use std::io::{Read, Write};
+use std::io::Read;
 use std::os::unix::net::UnixStream;
 use std::sync::mpsc::Sender;
 use std::sync::{Arc, OnceLock};
@@ -17,9 +17,9 @@ use std::time::{Duration, Instant};
 use rustix::buffer::spare_capacity;
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::net::RecvFlags;
-use serde::Serialize;
 
-use super::protocol::frames::{self, FrameBuffer};
+use super::frame_sink::FrameSink;
+use super::protocol::frames::FrameBuffer;
 use super::protocol::messages::{FromRunner, RunRequest, ToRunner};
 use super::worker_runner;
 use super::zygote::fork;
@@ -71,9 +71,10 @@ fn run(fresh: &mut FreshIsolate, mut inbox: SocketInbox, request: RunRequest, ca
         serde_json::from_str(&vars).unwrap_or_default()
     };
     let language = if typescript { Language::TypeScript } else { Language::JavaScript };
-    let channel = FrameChannel { socket: inbox.socket.clone() };
+    let sink = Arc::new(FrameSink::new(inbox.socket.clone()));
+    let channel = FrameChannel(sink.clone());
     let _ = STOP_REPORT.set(StopReport {
-        socket: inbox.socket.clone(),
+        sink,
         limits: limits.clone(),
         since: Instant::now(),
         clock: ThreadClock::of_the_reader(),
@@ -162,41 +163,27 @@ impl Inbox for SocketInbox {
     }
 }
 
-/// Sends a message. Ends the process if it cannot be sent: the broker has closed the socket.
-fn send<T: Serialize>(mut socket: &UnixStream, message: &T) {
-    // While the broker does not read, this waits (back-pressure). The time counts towards the wall
-    // limit.
-    let written = frames::encode(message).is_ok_and(|frame| socket.write_all(&frame).is_ok());
-    if !written {
-        fork::exit_now();
-    }
-}
-
 /// Sends a run's events and calls to the broker.
-struct FrameChannel {
-    socket: Arc<UnixStream>,
-}
+struct FrameChannel(Arc<FrameSink>);
 
 impl RunChannel for FrameChannel {
     fn event(&self, event: RunEvent) {
         match event {
-            RunEvent::Log(line) => send(&self.socket, &FromRunner::Log { line }),
+            RunEvent::Log(line) => self.0.send(&FromRunner::Log { line }),
             // The broker makes the calls and reports them itself.
             RunEvent::CallStart(_) | RunEvent::Call(_) => {}
-            RunEvent::Warning(warning) => {
-                send(&self.socket, &FromRunner::Warning { warning: warning.into() });
-            }
-            RunEvent::Done(outcome) => send(&self.socket, &FromRunner::Done { outcome: *outcome }),
+            RunEvent::Warning(warning) => self.0.send(&FromRunner::Warning { warning: warning.into() }),
+            RunEvent::Done(outcome) => self.0.send(&FromRunner::Done { outcome: *outcome }),
         }
     }
 
     fn unsent(&self, record: CallRecord) {
-        send(&self.socket, &FromRunner::UnsentCall { call: record.into() });
+        self.0.send(&FromRunner::UnsentCall { call: record.into() });
     }
 
-    fn call(&self, id: u32, request: ToolRequest, _: &Sender<Inbound>) -> Box<dyn Any + Send> {
-        let ToolRequest { server, operation, .. } = request;
-        send(&self.socket, &FromRunner::Call { call: id, server, operation });
+    fn call(&self, id: u32, request: u32, tool: ToolRequest, _: &Sender<Inbound>) -> Box<dyn Any + Send> {
+        let ToolRequest { server, operation, .. } = tool;
+        self.0.send(&FromRunner::Call { call: id, request, server, operation });
         // Nothing cancels a call but the end of the run, at which the broker cancels all of them.
         Box::new(())
     }
@@ -207,7 +194,7 @@ impl RunChannel for FrameChannel {
 static STOP_REPORT: OnceLock<StopReport> = OnceLock::new();
 
 struct StopReport {
-    socket: Arc<UnixStream>,
+    sink: Arc<FrameSink>,
     limits: Limits,
     since: Instant,
     clock: ThreadClock,
@@ -216,7 +203,7 @@ struct StopReport {
 /// Reports the run as stopped and ends the process. V8 may be in the middle of anything, such as a
 /// garbage collection, and does not go on.
 fn report_stop(reason: StopReason) {
-    if let Some(StopReport { socket, limits, since, clock }) = STOP_REPORT.get() {
+    if let Some(StopReport { sink, limits, since, clock }) = STOP_REPORT.get() {
         let stats = Stats {
             wall_ms: milliseconds(*since),
             cpu_ms: to_ms(clock.read().unwrap_or_default()),
@@ -224,7 +211,7 @@ fn report_stop(reason: StopReason) {
             ..Stats::default()
         };
         let result = Err(crate::error::stopped(reason, limits));
-        send(socket, &FromRunner::Done { outcome: Outcome { result, stats } });
+        sink.try_send(&FromRunner::Done { outcome: Outcome { result, stats } });
     }
     fork::exit_now();
 }

@@ -6,17 +6,15 @@
 //! bound holds if code has broken out of V8.
 
 use std::any::Any;
-use std::io::Write;
 use std::os::fd::AsRawFd;
-use std::os::unix::net::UnixStream;
 use std::sync::atomic::{AtomicI32, Ordering};
 use std::sync::mpsc::Sender;
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
-use parking_lot::{Mutex, MutexGuard};
 use v8::Local;
 
+use super::frame_sink::FrameSink;
 use super::protocol::frames;
 use super::protocol::messages::{FromRunner, ToRunner, WorkerStart};
 use super::runner::SocketInbox;
@@ -28,16 +26,14 @@ use crate::run_channel::RunChannel;
 use crate::state::{RunState, ScriptEnv};
 use crate::stop::{self, StopReason};
 use crate::thread_clock::ThreadClock;
+use crate::worker::load::load;
 use crate::worker::protocol::FromWorker;
-use crate::worker::{load, turns};
+use crate::worker::turns;
 use crate::{CallRecord, Catalogue, Limits, LogLine, Module, RunEvent, ToolRequest, event_loop, rejections};
 
 /// The signal with which the broker announces that it will kill the process for its CPU time
 /// (`announce_cpu_limit`). The runner then names the request at fault.
 const CPU_SIGNAL: libc::c_int = libc::SIGUSR1;
-
-/// The length of collected messages above which they are sent before the turn is over, in bytes.
-const MAX_COLLECTED_BYTES: usize = 256 << 10;
 
 /// Evaluates the modules, serves requests, and ends the process.
 pub(super) fn run(
@@ -53,8 +49,8 @@ pub(super) fn run(
     let WorkerStart { main, modules, vars, fetchers, start_limits, limits, .. } = start;
     let modules: Arc<[Module]> = modules.into();
     let vars = serde_json::from_str(&vars).unwrap_or_default();
-    let outgoing = Outgoing::new(inbox.socket().clone());
-    let _ = OUTGOING.set(outgoing.clone());
+    let sink = Arc::new(FrameSink::new(inbox.socket().clone()));
+    let _ = SINK.set(sink.clone());
     SOCKET.store(inbox.socket().as_raw_fd(), Ordering::Relaxed);
     let _ = stop::ON_STOP.set(report_stop);
     // SAFETY: the handler calls only functions that are safe in a signal handler.
@@ -62,7 +58,7 @@ pub(super) fn run(
     fresh.isolate.set_oom_error_handler(out_of_memory);
     fresh.isolate.set_promise_reject_callback(rejections::note);
     let names = ScriptEnv { vars, catalogue };
-    let channel = Box::new(outgoing.clone());
+    let channel = Box::new(WorkerChannel(sink.clone()));
     let state = RunState::new(names, start_limits, fresh.control.clone(), channel, fresh.sender());
     fresh.isolate.set_slot(state.for_worker());
 
@@ -73,17 +69,16 @@ pub(super) fn run(
     let loaded = event_loop::prepare(scope, entries, None, false)
         .and_then(|()| load(scope, entries, &main, &modules, &fetchers));
     if let Err(error) = loaded {
-        outgoing.send(&FromRunner::WorkerFailed { error });
-        outgoing.flush();
+        sink.send(&FromRunner::WorkerFailed { error });
         fork::exit_now();
     }
     if let Some(state) = scope.get_slot_mut::<RunState>() {
         state.limits = limits.clone();
     }
-    outgoing.send(&FromRunner::WorkerReady);
-    let mut inbox = WorkerInbox { inbox, outgoing: outgoing.clone() };
+    sink.collect(&FromRunner::WorkerReady);
+    let mut inbox = WorkerInbox { inbox, sink: sink.clone() };
     let mut activity = Activity::new(&limits);
-    turns::serve(scope, entries, control, &mut inbox, |_, _| activity.note(&outgoing));
+    turns::serve(scope, entries, control, &mut inbox, |_, _| activity.note(&sink));
     fork::exit_now();
 }
 
@@ -91,55 +86,12 @@ pub(super) fn run(
 static SOCKET: AtomicI32 = AtomicI32::new(-1);
 
 /// The messages that are sent when a limit stops the process.
-static OUTGOING: OnceLock<Outgoing> = OnceLock::new();
+static SINK: OnceLock<Arc<FrameSink>> = OnceLock::new();
 
-/// Messages to the broker, collected until the end of a turn.
-#[derive(Clone)]
-struct Outgoing(Arc<OutgoingQueue>);
+/// Collects the messages of a turn.
+struct WorkerChannel(Arc<FrameSink>);
 
-struct OutgoingQueue {
-    socket: Arc<UnixStream>,
-    collected: Mutex<Vec<u8>>,
-}
-
-impl Outgoing {
-    fn new(socket: Arc<UnixStream>) -> Self {
-        Self(Arc::new(OutgoingQueue { socket, collected: Mutex::default() }))
-    }
-
-    fn collected(&self) -> MutexGuard<'_, Vec<u8>> {
-        self.0.collected.lock()
-    }
-
-    fn send(&self, message: &FromRunner) {
-        let mut collected = self.collected();
-        // A message that is too long, such as a call, is the end of the process, as in a runner of
-        // a script.
-        if frames::append(message, &mut collected).is_err() {
-            fork::exit_now();
-        }
-        if collected.len() > MAX_COLLECTED_BYTES {
-            self.write(&mut collected);
-        }
-    }
-
-    fn flush(&self) {
-        let mut collected = self.collected();
-        if !collected.is_empty() {
-            self.write(&mut collected);
-        }
-    }
-
-    fn write(&self, collected: &mut Vec<u8>) {
-        // While the broker does not read, this waits (back-pressure).
-        if (&*self.0.socket).write_all(collected).is_err() {
-            fork::exit_now();
-        }
-        collected.clear();
-    }
-}
-
-impl RunChannel for Outgoing {
+impl RunChannel for WorkerChannel {
     /// The broker makes the calls of a Worker and reports them itself.
     fn event(&self, _: RunEvent) {}
 
@@ -147,30 +99,18 @@ impl RunChannel for Outgoing {
 
     /// A line is sent at once: its turn may take long, or be the last.
     fn log(&self, request: u32, line: LogLine) {
-        self.worker(FromWorker::Log { request, line });
-        self.flush();
+        self.0.send(&FromRunner::FromWorker(FromWorker::Log { request, line }));
     }
 
     fn worker(&self, message: FromWorker) {
-        self.send(&FromRunner::FromWorker(message));
+        self.0.collect(&FromRunner::FromWorker(message));
     }
 
-    fn call(&self, id: u32, request: ToolRequest, _: &Sender<Inbound>) -> Box<dyn Any + Send> {
-        let ToolRequest { server, operation, .. } = request;
-        self.send(&FromRunner::Call { call: id, server, operation });
-        Box::new(CancelOnDrop { call: id, outgoing: self.clone() })
-    }
-}
-
-/// Cancels a call when it is dropped. The broker ignores the number of a call that it has answered.
-struct CancelOnDrop {
-    call: u32,
-    outgoing: Outgoing,
-}
-
-impl Drop for CancelOnDrop {
-    fn drop(&mut self) {
-        self.outgoing.send(&FromRunner::CancelCall { call: self.call });
+    fn call(&self, id: u32, request: u32, tool: ToolRequest, _: &Sender<Inbound>) -> Box<dyn Any + Send> {
+        let ToolRequest { server, operation, .. } = tool;
+        self.0.collect(&FromRunner::Call { call: id, request, server, operation });
+        // The broker cancels the calls of a request when the request ends.
+        Box::new(())
     }
 }
 
@@ -178,12 +118,12 @@ impl Drop for CancelOnDrop {
 /// two turns: the next one may take long.
 struct WorkerInbox {
     inbox: SocketInbox,
-    outgoing: Outgoing,
+    sink: Arc<FrameSink>,
 }
 
 impl Inbox for WorkerInbox {
     fn wait(&mut self, timeout: Duration) -> Option<Inbound> {
-        self.outgoing.flush();
+        self.sink.flush();
         match self.inbox.next(Some(timeout))? {
             ToRunner::ToWorker(message) => Some(Inbound::Worker(message)),
             ToRunner::Answer { call, answer } => {
@@ -209,12 +149,11 @@ impl Activity {
         Self { clock, interval, next: clock.read().unwrap_or_default() + interval }
     }
 
-    fn note(&mut self, outgoing: &Outgoing) {
+    fn note(&mut self, sink: &FrameSink) {
         let now = self.clock.read().unwrap_or_default();
         if now >= self.next {
             self.next = now + self.interval;
-            outgoing.send(&FromRunner::Alive);
-            outgoing.flush();
+            sink.send(&FromRunner::Alive);
         }
     }
 }
@@ -222,24 +161,29 @@ impl Activity {
 /// Reports the limit that stops the Worker, with the request of the present turn, and ends the
 /// process.
 fn report_stop(reason: StopReason) {
-    if let Some(outgoing) = OUTGOING.get() {
-        // V8 may stop the process while a message is being collected, in the same thread.
-        if let Some(mut collected) = outgoing.0.collected.try_lock() {
-            let request = stop::TURN.load(Ordering::Relaxed);
-            let _ = frames::append(&FromRunner::Stopped { reason: reason as u8, request }, &mut collected);
-            outgoing.write(&mut collected);
-        }
+    if let Some(sink) = SINK.get() {
+        sink.try_send(&stop_message(reason));
     }
     fork::exit_now();
 }
 
+fn stop_message(reason: StopReason) -> FromRunner {
+    FromRunner::Stopped { reason: reason as u8, request: stop::TURN.load(Ordering::Relaxed) }
+}
+
 /// Does the same when the broker announces the end. It runs in a signal handler, in the middle of
-/// anything, so that it allocates nothing and takes no lock.
+/// anything, so that it allocates nothing and takes no lock. While another frame is being written
+/// it does nothing: the broker ends the process without its word.
 extern "C" fn report_cpu_limit(_: libc::c_int) {
-    let frame = frames::stopped_frame(StopReason::Cpu as u8, stop::TURN.load(Ordering::Relaxed));
-    // SAFETY: the bytes live until the call returns; both calls are safe in a signal handler.
-    unsafe {
-        libc::write(SOCKET.load(Ordering::Relaxed), frame.as_ptr().cast(), frame.len());
+    if SINK.get().is_none_or(|sink| sink.is_writing()) {
+        return;
+    }
+    let mut buffer = [0; 16];
+    if let Some(frame) = frames::encode_into(&stop_message(StopReason::Cpu), &mut buffer) {
+        // SAFETY: the bytes live until the call returns; both calls are safe in a signal handler.
+        unsafe {
+            libc::write(SOCKET.load(Ordering::Relaxed), frame.as_ptr().cast(), frame.len());
+        }
     }
     fork::exit_now();
 }

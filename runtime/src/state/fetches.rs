@@ -3,9 +3,8 @@
 use std::collections::{HashMap, VecDeque};
 
 use super::RunState;
-use crate::limits::MAX_ARGUMENTS_BYTES;
 use crate::worker::bindings::MAX_FETCHES;
-use crate::worker::protocol::{FromWorker, RequestHead, WINDOW_BYTES};
+use crate::worker::protocol::{FromWorker, MAX_HEAD_BYTES, RequestHead, WINDOW_BYTES};
 
 /// The fetches that have not ended.
 #[derive(Default)]
@@ -44,9 +43,11 @@ impl RunState {
         if request == 0 || !self.requests.is_live(request) {
             return Err(format!("env.{binding}.fetch() can be called only while a request is served."));
         }
-        let bytes: usize = head.headers.iter().map(|(name, value)| name.len() + value.len()).sum();
-        if head.url.len() + head.method.len() + bytes > MAX_ARGUMENTS_BYTES {
-            return Err("The URL and the headers of this fetch are too long.".to_owned());
+        let size = head.size();
+        if size > MAX_HEAD_BYTES {
+            return Err(format!(
+                "The URL and the headers of this fetch have {size} bytes with 32 for each header: at most {MAX_HEAD_BYTES} can be sent."
+            ));
         }
         let most = self.limits.calls;
         let counts = self.counts(request);

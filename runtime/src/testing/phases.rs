@@ -21,7 +21,7 @@ struct IgnoringChannel;
 impl RunChannel for IgnoringChannel {
     fn event(&self, _: RunEvent) {}
 
-    fn call(&self, _: u32, _: ToolRequest, _: &Sender<Inbound>) -> Box<dyn Any + Send> {
+    fn call(&self, _: u32, _: u32, _: ToolRequest, _: &Sender<Inbound>) -> Box<dyn Any + Send> {
         Box::new(())
     }
 }

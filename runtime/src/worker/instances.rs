@@ -4,12 +4,11 @@
 //! their first turn, there is another instance, up to a bound. One that has had none for a while is
 //! given up; the last one only if the job says so, and the next request starts one.
 
-use std::any::Any;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Weak};
 use std::time::{Duration, Instant};
 
-use super::exchange::Exchanges;
+use super::instance::Instance;
 use super::thread::ThreadInstance;
 use crate::job::WorkerJob;
 use crate::pool::ThreadPool;
@@ -25,15 +24,6 @@ const IDLE_TIMEOUT: Duration = Duration::from_secs(60);
 
 /// The shortest interval at which unused instances are looked for.
 const MIN_CHECK_INTERVAL: Duration = Duration::from_millis(50);
-
-/// An isolate that has evaluated the modules.
-pub(crate) trait Instance: Any + Send + Sync {
-    /// Returns its requests.
-    fn exchanges(&self) -> &Arc<Exchanges>;
-
-    /// Returns `false` if it ends, or will end with its last request.
-    fn takes_requests(&self) -> bool;
-}
 
 /// The place of instances.
 pub(crate) enum WorkerBackend {

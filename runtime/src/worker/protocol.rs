@@ -15,6 +15,17 @@ use crate::{LogLine, RunError};
 /// `WINDOW` in js/workers.js is the same number.
 pub(crate) const WINDOW_BYTES: usize = 256 << 10;
 
+/// The bound on the head of a response and of a fetch, as [`ResponseHead::size`] counts. Cloudflare
+/// has the same for its headers. `MAX_HEAD` in js/workers.js is the same number.
+pub(crate) const MAX_HEAD_BYTES: usize = 128 << 10;
+
+/// The bytes that each header counts in addition to its name and value, as in HTTP/2 (RFC 9113,
+/// section 6.5.2).
+const HEADER_OVERHEAD_BYTES: usize = 32;
+
+/// The number of headers with which a head of any length is over its bound.
+const MAX_HEADERS: usize = MAX_HEAD_BYTES / HEADER_OVERHEAD_BYTES;
+
 /// A body as a message begins.
 #[derive(Debug, Serialize, Deserialize)]
 pub(crate) enum BodyStart {
@@ -34,6 +45,7 @@ pub struct RequestHead {
     /// The absolute URL.
     pub url: String,
     /// Names and values in order. Values are bytes as Latin-1 text, as in the Fetch standard.
+    #[serde(deserialize_with = "crate::bounded::list::<MAX_HEADERS, _, _>")]
     pub headers: Vec<(String, String)>,
     /// The JSON text of the object `request.cf`, or the empty string.
     pub cf: String,
@@ -47,9 +59,34 @@ pub struct ResponseHead {
     /// The reason phrase, as Latin-1 text. It may be empty.
     pub status_text: String,
     /// Names and values in order, as in a request.
+    #[serde(deserialize_with = "crate::bounded::list::<MAX_HEADERS, _, _>")]
     pub headers: Vec<(String, String)>,
     /// `true` if the body has the `Content-Encoding` that the headers name already.
     pub encoded: bool,
+}
+
+impl RequestHead {
+    /// Returns the size of the head in bytes on the wire, with an overhead for each header.
+    pub(crate) fn size(&self) -> usize {
+        self.method.len() + self.url.len() + size_of_headers(&self.headers)
+    }
+}
+
+impl ResponseHead {
+    /// Returns the size of the head in bytes on the wire, with an overhead for each header.
+    pub(crate) fn size(&self) -> usize {
+        latin1_bytes(&self.status_text) + size_of_headers(&self.headers)
+    }
+}
+
+fn size_of_headers(headers: &[(String, String)]) -> usize {
+    let size = |(name, value): &(String, String)| latin1_bytes(name) + latin1_bytes(value);
+    headers.iter().map(|header| size(header) + HEADER_OVERHEAD_BYTES).sum()
+}
+
+/// Returns the number of bytes of a Latin-1 text.
+fn latin1_bytes(text: &str) -> usize {
+    text.chars().count()
 }
 
 /// A message to a Worker.

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use super::compression::BodyEncoder;
 use super::protocol::WINDOW_BYTES;
-use crate::state::Counts;
+use crate::counts::Counts;
 use crate::stop::ChargedMemory;
 
 /// The time that promises given to `waitUntil` have after the response, as on Cloudflare.
@@ -22,6 +22,8 @@ pub(crate) struct LiveRequest {
     cpu: Duration,
     /// `true` once its response has begun, or its client has gone.
     pub(crate) is_answered: bool,
+    /// `true` while pieces of its response's body may be sent.
+    pub(crate) is_streaming: bool,
     /// The bytes of its body that may still come before the Worker reads; `None` if none will come.
     body_room: Option<usize>,
     /// The encoder of its response's body, if it is compressed, and the memory of the encoder.

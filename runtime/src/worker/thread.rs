@@ -7,12 +7,17 @@ use std::sync::Arc;
 use std::sync::mpsc::Sender;
 use std::time::{Duration, Instant};
 
+use futures_util::future::BoxFuture;
 use tokio::sync::oneshot;
 use v8::Local;
 
+use super::bindings::Fetches;
 use super::exchange::{Exchanges, ended};
-use super::protocol::FromWorker;
-use super::{Instance, load, turns};
+use super::instance::Instance;
+use super::link::WorkerLink;
+use super::load::load;
+use super::protocol::{FromWorker, ToWorker};
+use super::turns;
 use crate::isolate::FreshIsolate;
 use crate::job::WorkerJob;
 use crate::messages::Inbound;
@@ -69,12 +74,9 @@ fn run(
     ready: oneshot::Sender<Result<ThreadInstance, RunError>>,
 ) {
     let mut fresh = FreshIsolate::new(pool.memory());
-    let (sender, log) = (fresh.sender(), job.log.clone());
-    let exchanges = Exchanges::new(
-        Box::new(move |message| _ = sender.send(Inbound::Worker(message))),
-        log,
-        job.fetches(tokio.clone()),
-    );
+    let link = Arc::new(ThreadLink(fresh.sender()));
+    let fetches = Fetches::of(job, tokio.clone());
+    let exchanges = Exchanges::new(link, job.log.clone(), &job.start_limits, &job.limits, fetches);
     let Environment { vars, catalogue, host } = job.environment.clone();
     let (events, _) = tokio::sync::mpsc::unbounded_channel();
     let calls = LocalChannel { events, host, tokio };
@@ -117,6 +119,20 @@ fn run(
     exchanges.close(culprit, &error);
 }
 
+/// The connection to a Worker on a thread.
+struct ThreadLink(Sender<Inbound>);
+
+impl WorkerLink for ThreadLink {
+    fn send(&self, message: ToWorker) {
+        // The thread may have ended.
+        let _ = self.0.send(Inbound::Worker(message));
+    }
+
+    fn has_room(&self) -> BoxFuture<'_, ()> {
+        Box::pin(std::future::ready(()))
+    }
+}
+
 /// The channel of a Worker on a thread.
 struct ThreadChannel {
     exchanges: Arc<Exchanges>,
@@ -136,7 +152,13 @@ impl RunChannel for ThreadChannel {
         }
     }
 
-    fn call(&self, id: u32, request: ToolRequest, inbound: &Sender<Inbound>) -> Box<dyn Any + Send> {
-        self.calls.call(id, request, inbound)
+    fn call(
+        &self,
+        id: u32,
+        request: u32,
+        tool: ToolRequest,
+        inbound: &Sender<Inbound>,
+    ) -> Box<dyn Any + Send> {
+        self.calls.call(id, request, tool, inbound)
     }
 }

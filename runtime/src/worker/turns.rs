@@ -82,7 +82,7 @@ pub(crate) fn serve<W>(
         let state = scope.get_slot_mut::<RunState>()?;
         // An error outside of all requests, such as one of a timer's callback, is only logged.
         if let Some(Err(error)) = state.take_outcome() {
-            state.log(state.turn(), LogLevel::Error, error.to_string());
+            state.log_within_limit(state.turn(), LogLevel::Error, error.to_string());
         }
         let used = state.requests.charge(state.turn(), cpu.saturating_sub(cpu_before));
         if used > state.limits.cpu && control.stopped().is_none() {
@@ -192,12 +192,7 @@ fn receive(scope: &mut PinScope, entries: &EntryFunctions, message: ToWorker) {
             progress(scope, entries, id, RequestEvent::Credit, bytes);
         }
         ToWorker::Cancel { id } => {
-            note(scope, |state| {
-                state.requests.body_ended(id);
-                if let Some(request) = state.requests.get(id) {
-                    request.is_answered = true;
-                }
-            });
+            note(scope, |state| state.cancel_request(id));
             progress_plain(scope, entries, id, RequestEvent::Cancel);
             progress_plain(scope, entries, id, RequestEvent::Gone);
         }

@@ -378,3 +378,75 @@ fn logged_stacks_have_the_positions_of_the_file() {
     let line = lines.try_recv().expect("a line was logged");
     assert!(line.contains("main.js:70:24"), "{line}");
 }
+
+#[test]
+fn rejections_have_the_positions_of_the_file() {
+    let code = "const fails = async (f) => f();
+async function late() { await scheduler.wait(1); throw new Error('late'); }
+export default { async fetch(request, env, ctx) {
+Promise.reject(new Error('lost'));
+Promise.reject('a text');
+fails(() => { throw new Error('within') });
+ctx.waitUntil(late().then((x) => x, () => { Promise.reject(new Error('again')) }));
+late();
+await scheduler.wait(50);
+return new Response('') } }";
+    let mut module = Module::es_module("main.js", code);
+    let mark =
+        |line| SourcePosition { line, column: 1, source_line: 70 + line, source_column: 10, fixed: false };
+    module.positions = vec![SourcePositions { marks: (1..=8).map(mark).collect() }];
+    let (sender, lines) = std::sync::mpsc::channel();
+    let log: LogSink = Arc::new(move |_, line| drop(sender.send(line.text)));
+    let worker = start_module(module, limits(), log).expect("it starts");
+    get(&worker, "http://a/");
+    drop(worker);
+    let lines: Vec<String> = lines.iter().collect();
+    for expected in [
+        "Error: lost (main.js:74:18)",
+        "a text (main.js:75:18)",
+        "Error: within (main.js:71:40)",
+        "Error: again (main.js:77:62)",
+        "Error: late (main.js:72:59)",
+    ] {
+        assert!(lines.iter().any(|line| line.ends_with(expected)), "{expected}: {lines:#?}");
+    }
+}
+
+#[test]
+fn a_head_over_its_bound_is_an_error_of_its_request() {
+    let worker = worker(
+        "export default { fetch(request) {
+            const [count, length] = new URL(request.url).pathname.slice(1).split('/').map(Number);
+            const headers = Array.from({ length: count }, (_, n) => [`x-${n}`, 'é'.repeat(length)]);
+            return new Response(new ReadableStream({ start(c) { c.close(); } }), { headers });
+        } }",
+    )
+    .unwrap();
+    for (path, count) in [("/3000/1", 3000), ("/1/130000", 1)] {
+        let (_, headers, _) = answer(&worker, request("GET", &format!("http://a{path}"), "")).unwrap();
+        assert_eq!(headers.len(), count);
+    }
+    for path in ["/40000/1", "/1/140000", "/2/70000"] {
+        let error = answer(&worker, request("GET", &format!("http://a{path}"), "")).unwrap_err();
+        assert_eq!(error.name, "RangeError");
+        assert!(error.message.contains("at most 131072 can be sent"), "{error:?}");
+        assert!(error.hint.is_some(), "{error:?}");
+    }
+}
+
+#[test]
+fn lines_outside_of_requests_are_bounded_too() {
+    let (sender, lines) = std::sync::mpsc::channel();
+    let log: LogSink = Arc::new(move |_, line| drop(sender.send(line.text)));
+    let code = "let n = 0; setInterval(() => { n++; throw new Error('x'.repeat(1000)) }, 1);
+        export default { fetch: () => new Response(`${n}`) }";
+    let worker = start(code, Limits { logs: 5000, ..limits() }, log).expect("it starts");
+    let until = std::time::Instant::now() + Duration::from_secs(20);
+    while get(&worker, "http://a/").parse::<u32>().unwrap() < 100 {
+        assert!(std::time::Instant::now() < until);
+        std::thread::sleep(Duration::from_millis(200));
+    }
+    drop(worker);
+    let dropped = lines.iter().filter(|line| line.contains("further lines are dropped")).count();
+    assert!(dropped > 0, "no line was dropped");
+}

@@ -204,6 +204,26 @@ fn timers_and_calls_end_with_their_request_and_wait_until_keeps_them() {
 }
 
 #[test]
+fn code_of_a_request_that_has_ended_makes_no_calls() {
+    let worker = worker(
+        "let open, said = 'nothing'; const gate = new Promise((resolve) => { open = resolve; });
+        export default { async fetch(request, env) {
+            switch (new URL(request.url).pathname) {
+                case '/late':
+                    gate.then(() => env.demo.echo({})).then(() => { said = 'called' }, (error) => { said = error.message });
+                    break;
+                case '/open': open(); await env.demo.echo({}); break;
+            }
+            return new Response(said);
+        } }",
+    )
+    .unwrap();
+    assert_eq!(get(&worker, "http://a/late"), "nothing");
+    let said = get(&worker, "http://a/open");
+    assert!(said.contains("has ended"), "{said}");
+}
+
+#[test]
 fn a_request_waits_for_what_another_one_has_started() {
     let worker = worker(
         "let shared; export default { async fetch(request) {

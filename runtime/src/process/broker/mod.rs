@@ -13,10 +13,10 @@
 //! | `stderr` | the lines that zygotes and runners print |
 //! | `runner_handle` | one runner that waits for a run or has one |
 //! | `runner_process` | the process of a runner: CPU clock, memory, signals |
+//! | `send_queue` | the frames on their way to a runner |
 //! | `process_limits` | limits on CPU, time and memory, enforced from outside |
 //! | [`remote_run`] | one run in a runner: calls, events, result |
 //! | [`worker_process`] | a Worker in a runner: many requests |
-//! | `worker_limits` | the limits of a Worker's process |
 
 mod backoff;
 mod catalogue_table;
@@ -27,9 +27,9 @@ pub(crate) mod remote_run;
 mod runner_handle;
 pub(crate) mod runner_pool;
 mod runner_process;
+mod send_queue;
 pub(crate) mod status;
 mod stderr;
-mod worker_limits;
 pub(crate) mod worker_process;
 mod zygote_process;
 mod zygote_starts;

@@ -19,7 +19,7 @@ use super::pooled_zygote::PooledZygote;
 use super::process_limits::ProcessLimits;
 use super::runner_handle::{RunnerHandle, RunnerOwner};
 use super::status::ZygoteStatus;
-use super::worker_limits::WorkerLimits;
+use super::worker_process::WorkerLimits;
 use super::zygote_starts::ZygoteStarts;
 use crate::process::jail::exceptions::JailExceptions;
 use crate::process::protocol::messages::ToZygote;

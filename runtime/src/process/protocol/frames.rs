@@ -46,10 +46,8 @@ pub(crate) fn check_size(bytes: usize) -> Result<(), EncodeError> {
 /// # Errors
 /// Returns an error if the frame would be longer than [`MAX_FRAME_BYTES`].
 pub(crate) fn encode<T: Serialize>(message: &T) -> Result<Vec<u8>, EncodeError> {
-    let mut frame = postcard::to_extend(message, vec![0; PREFIX_BYTES])?;
-    let bytes = frame.len() - PREFIX_BYTES;
-    check_size(bytes)?;
-    frame[..PREFIX_BYTES].copy_from_slice(&(bytes as u32).to_le_bytes());
+    let mut frame = Vec::new();
+    append(message, &mut frame)?;
     Ok(frame)
 }
 
@@ -75,24 +73,13 @@ pub(crate) fn append<T: Serialize>(message: &T, frames: &mut Vec<u8>) -> Result<
     Ok(())
 }
 
-/// The length of the frame that [`stopped_frame`] returns.
-const STOPPED_FRAME_BYTES: usize = PREFIX_BYTES + 7;
-
-/// Returns the frame of [`FromRunner::Stopped`](super::messages::FromRunner::Stopped), without an
-/// allocation.
-pub(crate) fn stopped_frame(reason: u8, request: u32) -> [u8; STOPPED_FRAME_BYTES] {
-    /// The number of the variant.
-    const STOPPED: u8 = 8;
-    let mut frame = [0; STOPPED_FRAME_BYTES];
-    frame[0] = (STOPPED_FRAME_BYTES - PREFIX_BYTES) as u8;
-    frame[PREFIX_BYTES] = STOPPED;
-    frame[PREFIX_BYTES + 1] = reason;
-    // A varint of five bytes, which may end in zeros.
-    for index in 0..5 {
-        let bits = (request >> (7 * index)) as u8 & 0x7f;
-        frame[PREFIX_BYTES + 2 + index] = if index < 4 { bits | 0x80 } else { bits & 0x0f };
-    }
-    frame
+/// Encodes a short message into `buffer`, without an allocation. Returns the frame, or `None` if it
+/// does not fit.
+pub(crate) fn encode_into<'a, T: Serialize>(message: &T, buffer: &'a mut [u8]) -> Option<&'a [u8]> {
+    let (prefix, rest) = buffer.split_first_chunk_mut::<PREFIX_BYTES>()?;
+    let bytes = postcard::to_slice(message, rest).ok()?.len();
+    *prefix = u32::try_from(bytes).ok()?.to_le_bytes();
+    buffer.get(..PREFIX_BYTES + bytes)
 }
 
 /// Reads the length that a prefix announces.
@@ -199,14 +186,13 @@ mod tests {
     use crate::blob::Blob;
 
     #[test]
-    fn the_frame_of_a_stop_is_a_message() {
+    fn a_frame_is_the_same_without_an_allocation() {
         for request in [0, 1, 127, 128, 300_000, u32::MAX] {
-            let frame = stopped_frame(3, request);
-            let message = read(&mut &frame[..]).unwrap();
-            let Some(FromRunner::Stopped { reason: 3, request: found }) = message else {
-                panic!("{message:?}")
-            };
-            assert_eq!(found, request);
+            let stopped = FromRunner::Stopped { reason: 3, request };
+            let mut buffer = [0; 16];
+            assert_eq!(encode_into(&stopped, &mut buffer), Some(&encode(&stopped).unwrap()[..]));
+            assert_eq!(encode_into(&stopped, &mut buffer[..6]), None);
+            assert_eq!(encode_into(&stopped, &mut buffer[..3]), None);
         }
     }
 
@@ -279,7 +265,7 @@ mod tests {
         #[test]
         fn a_changed_frame_does_no_harm(at in 0usize..64, to in any::<u8>()) {
             let mut frame = encode(&FromRunner::Call {
-                call: 2, server: "demo".into(),
+                call: 2, request: 0, server: "demo".into(),
                 operation: Operation::Call { tool: "add".into(), arguments: "{}".into() },
             }).unwrap();
             let at = at % frame.len();

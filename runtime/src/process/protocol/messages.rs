@@ -18,7 +18,7 @@ use crate::{
 };
 
 /// The version of the messages. The broker does not use a zygote of another version.
-pub(crate) const PROTOCOL_VERSION: u32 = 8;
+pub(crate) const PROTOCOL_VERSION: u32 = 9;
 
 /// A message from the broker to a zygote.
 #[derive(Debug, Serialize, Deserialize)]
@@ -154,6 +154,8 @@ pub(crate) enum FromRunner {
     Call {
         /// The call's number, chosen by the runner.
         call: u32,
+        /// The request of a Worker for which it is made, or 0. The call ends with the request.
+        request: u32,
         /// The exact name of the server.
         server: String,
         /// The operation and its arguments.
@@ -179,11 +181,6 @@ pub(crate) enum FromRunner {
     },
     /// A message of the Worker.
     FromWorker(FromWorker),
-    /// A call is not waited for any more, as its request has ended.
-    CancelCall {
-        /// The call's number.
-        call: u32,
-    },
     /// A limit stopped the Worker. This is the runner's last message.
     Stopped {
         /// The limit, as a [`StopReason`](crate::StopReason).

@@ -111,7 +111,7 @@ impl RunChannel for WarmUpChannel {
         }
     }
 
-    fn call(&self, id: u32, _: ToolRequest, _: &Sender<Inbound>) -> Box<dyn Any + Send> {
+    fn call(&self, id: u32, _: u32, _: ToolRequest, _: &Sender<Inbound>) -> Box<dyn Any + Send> {
         self.0.lock().calls.push_back(id);
         Box::new(())
     }

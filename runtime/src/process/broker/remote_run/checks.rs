@@ -3,10 +3,7 @@
 use std::io;
 
 use crate::limits::{MAX_ARGUMENTS_BYTES, MAX_NAME_BYTES};
-use crate::{Limits, Operation, RunError, ToolFailure};
-
-/// The bound on the frames of a stack trace.
-const MAX_STACK_FRAMES: usize = 100;
+use crate::{Limits, Operation, RunError};
 
 /// The bound on the texts of an error together. The runner cuts each of them to 16 Ki characters.
 const MAX_ERROR_BYTES: usize = 512 << 10;
@@ -45,29 +42,17 @@ pub(in super::super) fn check_result(
             Err("a result that is not JSON")
         }
         Ok(_) => Ok(()),
-        Err(error) => {
-            let texts = [Some(&error.name), Some(&error.message), error.frame.as_ref(), error.hint.as_ref()];
-            let functions = error.stack.iter().filter_map(|frame| frame.function.as_ref());
-            let tool = error.tool.iter().flat_map(|path| [&path.server, &path.tool]);
-            if error.stack.len() > MAX_STACK_FRAMES {
-                return Err("a stack deeper than stacks are");
-            }
-            let bytes: usize =
-                texts.into_iter().flatten().chain(functions).chain(tool).map(String::len).sum();
-            if bytes > MAX_ERROR_BYTES { Err("an error longer than errors are") } else { Ok(()) }
-        }
+        Err(error) => check_error(error),
     }
 }
 
-/// Returns about how much of the broker's memory an answer takes until it is sent.
-pub(in super::super) fn answer_bytes(answer: &Result<Vec<u8>, ToolFailure>) -> usize {
-    match answer {
-        Ok(json) => json.len(),
-        Err(ToolFailure { message, hint, result, error }) => {
-            let bytes = |bytes: &Option<Vec<u8>>| bytes.as_ref().map_or(0, Vec::len);
-            message.len() + hint.as_ref().map_or(0, String::len) + bytes(result) + bytes(error)
-        }
-    }
+/// Checks an error that a caller gets as it is. Returns the rule that it breaks.
+pub(in super::super) fn check_error(error: &RunError) -> Result<(), &'static str> {
+    let texts = [Some(&error.name), Some(&error.message), error.frame.as_ref(), error.hint.as_ref()];
+    let functions = error.stack.iter().filter_map(|frame| frame.function.as_ref());
+    let tool = error.tool.iter().flat_map(|path| [&path.server, &path.tool]);
+    let bytes: usize = texts.into_iter().flatten().chain(functions).chain(tool).map(String::len).sum();
+    if bytes > MAX_ERROR_BYTES { Err("an error longer than errors are") } else { Ok(()) }
 }
 
 /// Returns an error for the log; `what` names what the runner sent.

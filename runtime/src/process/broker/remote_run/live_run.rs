@@ -9,13 +9,12 @@ use futures_util::future::BoxFuture;
 use futures_util::stream::FuturesUnordered;
 use tokio::io::Interest;
 
-use super::checks::{answer_bytes, max_frame_bytes};
+use super::checks::max_frame_bytes;
 use super::pending_run::PendingRun;
-use crate::blob::Blob;
 use crate::calls::{CANCELLED, recorded_error};
 use crate::process::broker::runner_handle::RunnerHandle;
-use crate::process::protocol::frames::{self, FrameBuffer};
-use crate::process::protocol::messages::ToRunner;
+use crate::process::broker::send_queue::SendQueue;
+use crate::process::protocol::frames::FrameBuffer;
 use crate::report::Outcome;
 use crate::state::{milliseconds, to_ms};
 use crate::stop::StopReason;
@@ -64,19 +63,17 @@ pub(super) struct LiveRun {
     /// The number of warnings so far.
     pub(super) warnings: usize,
     received: FrameBuffer,
-    to_send: Vec<u8>,
-    /// The number of bytes of `to_send` that were sent.
-    sent: usize,
+    to_send: SendQueue,
 }
 
 impl LiveRun {
-    /// Creates the run of a runner; `to_send` are the frames that begin it.
+    /// Creates the run of a runner; `to_send` has the frames that begin it.
     pub(super) fn new(
         pending: Box<PendingRun>,
         runner: RunnerHandle,
         watch: Watch,
         queued_ms: f64,
-        to_send: Vec<u8>,
+        to_send: SendQueue,
     ) -> Self {
         let received = FrameBuffer::with_max_frame(max_frame_bytes(&pending.limits));
         Self {
@@ -94,7 +91,6 @@ impl LiveRun {
             warnings: 0,
             received,
             to_send,
-            sent: 0,
         }
     }
 
@@ -140,7 +136,7 @@ impl LiveRun {
                 self.begun = true;
                 return self.handle(message).map(Some);
             }
-            let sending = self.sent < self.to_send.len();
+            let sending = !self.to_send.is_empty();
             let interest = if sending { Interest::READABLE | Interest::WRITABLE } else { Interest::READABLE };
             tokio::select! {
                 ready = self.runner.stream().ready(interest) => {
@@ -161,7 +157,7 @@ impl LiveRun {
                     // Reported here and not by the runner, which may end before it gets the answer:
                     // the call has taken effect.
                     let error = answer.as_ref().err().map(recorded_error);
-                    self.answer(call, answer);
+                    self.to_send.push_answer(call, answer, self.pending.limits.memory);
                     self.send();
                     if let Some(call) = self.in_flight.remove(&call) {
                         self.in_flight_bytes -= call.argument_bytes;
@@ -172,39 +168,9 @@ impl LiveRun {
         }
     }
 
-    /// Queues the answer to a call.
-    fn answer(&mut self, call: u32, mut answer: Result<Vec<u8>, ToolFailure>) {
-        // Unread answers count towards the script's memory limit. Not receiving them from the tool
-        // host would not bound them: the server has sent them.
-        let unread = self.to_send.len() - self.sent;
-        if unread > 0 && unread.saturating_add(answer_bytes(&answer)) > self.limits().memory {
-            let failure = ToolFailure::new(
-                "The tool's answer was dropped: answers that the script has not taken yet fill its memory limit.",
-            );
-            answer = Err(failure.with_hint("Make fewer calls at once, or ask each for less."));
-        }
-        let frame = frames::check_size(answer.as_ref().map_or(0, Vec::len))
-            .and_then(|()| frames::encode(&ToRunner::Answer { call, answer: answer.map(Blob) }))
-            .or_else(|error| {
-                let failure = ToolFailure::new(format!("The tool's answer is too large: {error}."))
-                    .with_hint("Ask for less: a page, a filter, fewer fields.");
-                frames::encode(&ToRunner::Answer { call, answer: Err(failure) })
-            });
-        self.to_send.extend(frame.unwrap_or_default());
-    }
-
-    /// Sends what fits into the socket. If the runner has closed it, the rest is dropped: the
-    /// messages that it has sent before are still to be read, most likely with the end of its run.
+    /// Sends what fits into the socket.
     pub(super) fn send(&mut self) {
-        while self.sent < self.to_send.len() {
-            match self.runner.stream().try_write(&self.to_send[self.sent..]) {
-                Ok(written) => self.sent += written,
-                Err(error) if error.kind() == io::ErrorKind::WouldBlock => return,
-                Err(_) => break,
-            }
-        }
-        self.to_send = Vec::new();
-        self.sent = 0;
+        self.to_send.write(self.runner.stream());
     }
 
     fn receive(&mut self) -> io::Result<usize> {

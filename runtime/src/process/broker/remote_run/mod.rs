@@ -44,7 +44,7 @@ use self::live_run::LiveRun;
 use self::pending_run::PendingRun;
 use super::runner_handle::RunnerHandle;
 use super::runner_pool::RunnerPool;
-use crate::process::protocol::frames;
+use super::send_queue::SendQueue;
 use crate::process::protocol::messages::ToRunner;
 use crate::report::Outcome;
 use crate::state::milliseconds;
@@ -222,15 +222,15 @@ impl RemoteRun {
     /// Gives the run to a runner.
     fn begin(&mut self, pending: Box<PendingRun>, runner: RunnerHandle) -> Stage {
         self.placements += 1;
-        let mut to_send = Vec::new();
+        let mut to_send = SendQueue::default();
         if !runner.has_catalogue(pending.catalogue_id) {
             let catalogue = (*pending.catalogue).clone();
-            match frames::encode(&ToRunner::Catalogue { id: pending.catalogue_id, catalogue }) {
-                Ok(frame) => to_send = frame,
-                Err(error) => return Stage::Failed(Box::new(too_large(&error))),
+            let message = ToRunner::Catalogue { id: pending.catalogue_id, catalogue };
+            if let Err(error) = to_send.push(&message) {
+                return Stage::Failed(Box::new(too_large(&error)));
             }
         }
-        to_send.extend_from_slice(&pending.frame);
+        to_send.push_frame(pending.frame.clone());
         let watch = self.pool.enforce_limits(&runner, &pending.limits);
         let mut live = LiveRun::new(pending, runner, watch, milliseconds(self.queued_at), to_send);
         // Most frames fit into the socket at once. The rest is sent when there is space.

@@ -10,10 +10,11 @@ use std::time::Instant;
 use super::checks::{argument_bytes, broken_rule, check_result};
 use super::live_run::{InFlightCall, LiveRun};
 use crate::calls::NOT_SENT;
+use crate::counts::LOG_LINE_OVERHEAD_BYTES;
 use crate::limits::{MAX_IN_FLIGHT_BYTES, MAX_NAME_BYTES};
 use crate::process::protocol::messages::{CallNames, FromRunner, WarningFrame};
 use crate::report::Outcome;
-use crate::state::{LOG_LINE_OVERHEAD_BYTES, milliseconds};
+use crate::state::milliseconds;
 use crate::{CallRecord, CallStart, LogLine, Operation, RunEvent, ToolRequest, Warning};
 
 /// The bound on a name in the record of a call. A script may call a tool by a name of any length
@@ -31,10 +32,9 @@ impl LiveRun {
             FromRunner::WorkerReady
             | FromRunner::WorkerFailed { .. }
             | FromRunner::FromWorker(_)
-            | FromRunner::CancelCall { .. }
             | FromRunner::Stopped { .. }
             | FromRunner::Alive => Err(broken_rule("a message of a Worker")),
-            FromRunner::Call { call, server, operation } => self.handle_call(call, server, operation),
+            FromRunner::Call { call, server, operation, .. } => self.handle_call(call, server, operation),
             FromRunner::UnsentCall { call } => self.handle_unsent_call(call),
             FromRunner::Warning { warning } => self.handle_warning(warning),
             FromRunner::Done { outcome: Outcome { result, stats } } => {

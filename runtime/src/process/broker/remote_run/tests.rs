@@ -7,11 +7,12 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use proptest::prelude::*;
 
 use super::*;
+use crate::counts::LOG_LINE_OVERHEAD_BYTES;
 use crate::limits::MAX_NAME_BYTES;
 use crate::process::broker::process_limits::ProcessLimits;
 use crate::process::broker::runner_process::RunnerProcess;
+use crate::process::protocol::frames;
 use crate::process::protocol::messages::{CallNames, FromRunner};
-use crate::state::LOG_LINE_OVERHEAD_BYTES;
 use crate::watchdog::Watchdog;
 use crate::{
     CallRecord, ErrorCode, Limits, LogLevel, LogLine, Operation, ToolFailure, ToolFuture, ToolHost,
@@ -58,6 +59,7 @@ fn frame() -> impl Strategy<Value = Vec<u8>> {
     let message = prop_oneof![
         4 => (0u32..8, 0usize..100).prop_map(|(call, length)| FromRunner::Call {
             call,
+            request: 0,
             server: "x".repeat(length),
             operation: Operation::Call { tool: "add".into(), arguments: "{}".into() },
         }),
@@ -66,6 +68,7 @@ fn frame() -> impl Strategy<Value = Vec<u8>> {
         }),
         1 => Just(()).prop_map(|()| FromRunner::Call {
             call: 9,
+            request: 0,
             server: "demo".into(),
             operation: Operation::ReadResource { uri: "u".repeat(MAX_NAME_BYTES + 1) },
         }),
@@ -114,7 +117,7 @@ async fn events_of_process(
     };
     let watch = watchdog.watch(process_limits, first);
     let runner = RunnerHandle::without_zygote(process, tokio::net::UnixStream::from_std(broker_end).unwrap());
-    let mut live = LiveRun::new(Box::new(pending), runner, watch, 0.0, Vec::new());
+    let mut live = LiveRun::new(Box::new(pending), runner, watch, 0.0, SendQueue::default());
     // On a thread, as the socket may be too small for all bytes. The thread then closes the socket.
     let sender = std::thread::spawn(move || {
         std::thread::sleep(delay);
@@ -140,6 +143,7 @@ async fn events_of_process(
 async fn unsent_calls_count_towards_the_limit() {
     let call = |call| FromRunner::Call {
         call,
+        request: 0,
         server: "demo".into(),
         operation: Operation::Call { tool: "add".into(), arguments: "{}".into() },
     };
@@ -216,8 +220,13 @@ async fn an_unsent_call_has_failed_and_recorded_names_are_short() {
     );
     // Long names of calls that were sent are shortened too.
     let operation = Operation::Call { tool: "t".repeat(MAX_NAME_BYTES), arguments: "{}".into() };
-    let events =
-        events_of_message(FromRunner::Call { call: 7, server: "s".repeat(MAX_NAME_BYTES), operation }).await;
+    let events = events_of_message(FromRunner::Call {
+        call: 7,
+        request: 0,
+        server: "s".repeat(MAX_NAME_BYTES),
+        operation,
+    })
+    .await;
     let [RunEvent::CallStart(start), RunEvent::Call(record), ..] = &events[..] else { panic!("{events:?}") };
     // The broker numbers the calls itself.
     assert_eq!((start.call, record.call), (1, 1));

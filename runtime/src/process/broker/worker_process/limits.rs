@@ -9,8 +9,8 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
-use super::process_limits::max_memory;
-use super::worker_process::RunnerLink;
+use super::link::RunnerLink;
+use crate::process::broker::process_limits::max_memory;
 use crate::stop::StopReason;
 use crate::watchdog::{CHECK_INTERVAL, Watched};
 
@@ -18,7 +18,7 @@ use crate::watchdog::{CHECK_INTERVAL, Watched};
 const REPORT_GRACE: Duration = Duration::from_millis(20);
 
 /// The limits of one process.
-pub(super) struct WorkerLimits {
+pub(in super::super) struct WorkerLimits {
     link: Arc<RunnerLink>,
     /// The reading of the CPU clock when the last turn was seen to have ended.
     turn_began: Duration,

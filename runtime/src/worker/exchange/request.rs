@@ -1,0 +1,66 @@
+//! A request that has not ended in the Worker.
+
+use std::sync::Arc;
+use std::time::Instant;
+
+use tokio::sync::{Semaphore, oneshot};
+
+use super::Answer;
+use super::rules::Used;
+use crate::run_channel::AbortOnDrop;
+use crate::worker::body::BodyQueue;
+
+/// A request that has not ended in the Worker.
+pub(super) struct LiveRequest {
+    pub(super) phase: Phase,
+    /// `None` once it was answered, or nobody waits for it.
+    pub(super) reply: Option<oneshot::Sender<Answer>>,
+    /// `true` once the Worker was told that nobody waits for it.
+    pub(super) is_cancelled: bool,
+    /// The body of the request, if it is a stream.
+    pub(super) upload: Option<Upload>,
+    /// The use of its limits.
+    pub(super) used: Used,
+    /// The time by which the Worker must end it, once it has nothing else to do for it.
+    pub(super) ends_by: Option<Instant>,
+}
+
+/// The part of the answer that has come.
+pub(super) enum Phase {
+    /// None.
+    Unanswered,
+    /// The head. The body comes in pieces.
+    Streaming(Arc<BodyQueue>),
+    /// All of it.
+    Complete,
+}
+
+/// The body of a request, on its way to the Worker.
+pub(super) struct Upload {
+    /// The bytes that may be sent.
+    pub(super) credit: Arc<Semaphore>,
+    /// The task that sends them, while they are wanted.
+    pub(super) task: Option<AbortOnDrop>,
+    /// `true` once the Worker has refused the rest.
+    pub(super) is_refused: bool,
+}
+
+impl LiveRequest {
+    pub(super) fn new(reply: oneshot::Sender<Answer>, upload: Option<Upload>) -> Self {
+        Self {
+            phase: Phase::Unanswered,
+            reply: Some(reply),
+            is_cancelled: false,
+            upload,
+            used: Used::default(),
+            ends_by: None,
+        }
+    }
+
+    /// Ends the task that sends the body.
+    pub(super) fn stop_upload(&mut self) {
+        if let Some(upload) = &mut self.upload {
+            upload.task = None;
+        }
+    }
+}

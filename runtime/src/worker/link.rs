@@ -1,0 +1,14 @@
+//! The interface of the connection to an instance.
+
+use futures_util::future::BoxFuture;
+
+use super::protocol::ToWorker;
+
+/// The connection to a Worker.
+pub(crate) trait WorkerLink: Send + Sync {
+    /// Sends a message. If the Worker takes no messages any more, it is dropped.
+    fn send(&self, message: ToWorker);
+
+    /// Waits until the Worker has taken most of what was sent. Pieces of bodies wait for that.
+    fn has_room(&self) -> BoxFuture<'_, ()>;
+}

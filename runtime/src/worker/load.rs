@@ -1,0 +1,66 @@
+//! The evaluation of a project's modules.
+
+use std::sync::Arc;
+
+use v8::{Local, PinScope};
+
+use crate::js_interface::EntryFunctions;
+use crate::modules::{self, ModuleMap};
+use crate::state::RunState;
+use crate::{ErrorCode, Module, RunError, event_loop};
+
+/// Compiles the project and evaluates its main module. `bindings` are the names in `env` that
+/// fetch.
+pub(crate) fn load(
+    scope: &mut PinScope,
+    entries: &EntryFunctions,
+    main_name: &str,
+    project: &Arc<[Module]>,
+    bindings: &[String],
+) -> Result<(), RunError> {
+    v8::scope!(let scope, scope);
+    let names = serde_json::to_string(bindings).unwrap_or_default();
+    let names = v8::String::new(scope, &names).unwrap_or_else(|| v8::String::empty(scope));
+    event_loop::enter(scope, entries, &entries.open, &[names.into()]);
+    scope.set_slot(ModuleMap::of(project));
+    let module = modules::load_of_project(scope, main_name)?;
+    let evaluation = {
+        v8::tc_scope!(let scope, scope);
+        let evaluation = module.evaluate(scope);
+        event_loop::microtasks(scope);
+        evaluation
+    };
+    let stopped = scope.get_slot::<RunState>().and_then(|state| state.control.stopped());
+    if let Some(reason) = stopped {
+        return Err(event_loop::stopped(scope, reason));
+    }
+    let promise = evaluation.and_then(|value| Local::<v8::Promise>::try_from(value).ok());
+    let thrown = match promise.map(|promise| (promise.state(), promise)) {
+        Some((v8::PromiseState::Fulfilled, _)) => {
+            let namespace = module.get_module_namespace();
+            event_loop::enter(scope, entries, &entries.worker, &[namespace]);
+            let outcome = scope.get_slot_mut::<RunState>().and_then(RunState::take_outcome);
+            return match outcome {
+                Some(Err(error)) => Err(error),
+                _ => Ok(()),
+            };
+        }
+        Some((v8::PromiseState::Rejected, promise)) => promise.result(scope),
+        _ => {
+            return Err(RunError::new(
+                ErrorCode::Exception,
+                "StartUpError",
+                format!("{}: top-level await of something that is not ready at start-up.", main_name),
+            )
+            .with_hint(
+                "Move the await into fetch(): a Worker cannot wait for tools or timers while it starts.",
+            ));
+        }
+    };
+    event_loop::enter(scope, entries, &entries.uncaught, &[thrown]);
+    let outcome = scope.get_slot_mut::<RunState>().and_then(RunState::take_outcome);
+    match outcome {
+        Some(Err(error)) => Err(error),
+        _ => Err(RunError::new(ErrorCode::Exception, "StartUpError", "The main module failed.")),
+    }
+}
