@@ -149,6 +149,7 @@ const HEADS: &str = "export default { fetch(request, env, ctx) {
             connection: 'x-a', 'keep-alive': 'timeout=1', upgrade: 'h2c', trailer: 'x-b', 'x-kept': 'yes' } });
         case '/gzip': return new Response('plain text '.repeat(100), { headers: { 'content-encoding': 'gzip' } });
         case '/headers': return Response.json({ count: [...request.headers].length, cf: request.cf, client: request.headers.get('cf-connecting-ip') });
+        case '/many': return new Response('', { headers: Array.from({ length: 40_000 }, (_, n) => [`x-${n}`, '']) });
         case '/hang': return new Promise(() => {});
         case '/throw': throw new Error('on purpose');
         case '/nothing': return;
@@ -191,12 +192,32 @@ async fn heads_are_the_workers_and_framing_is_not() {
 }
 
 #[tokio::test]
+async fn paths_forge_no_lines_and_drive_no_terminal() {
+    let (_folder, daemon) = worker("export default { fetch: () => new Response('seen') }");
+    // A CSI sequence, a change of direction, blanks that look like the rest of a line, a separator.
+    for (path, logged) in [
+        ("/\u{9b}31m", "GET /%C2%9B31m 200"),
+        ("/\u{202e}txt", "GET /%E2%80%AEtxt 200"),
+        ("/a\u{a0}404\u{a0}0.1\u{a0}ms", "GET /a%C2%A0404%C2%A00.1%C2%A0ms 200"),
+        ("/b\u{2028}[9]", "GET /b%E2%80%A8[9] 200"),
+    ] {
+        assert_says(&exchange(daemon.address(), get(path).as_bytes()).await, &["200 OK", "seen"]);
+        daemon.wait_for_stderr(&[logged]);
+    }
+    let long = format!("/{}", "x".repeat(20_000));
+    assert_says(&exchange(daemon.address(), get(&long).as_bytes()).await, &["200 OK"]);
+    daemon.wait_for_stderr(&["xxx... 200"]);
+    assert!(daemon.stderr().lines().all(|line| line.len() < 1000 && line.is_ascii()), "{}", daemon.stderr());
+}
+
+#[tokio::test]
 async fn failures_are_500_with_their_reason_and_the_connection_goes_on() {
     let (_folder, daemon) = worker(HEADS);
     let mut connection = daemon.connect().await;
     for (path, words) in [
         ("/throw", "Error: on purpose"),
         ("/nothing", "fetch must return a Response, but returned nothing"),
+        ("/many", "at most 131072 can be sent"),
         ("/hang", "would never answer"),
     ] {
         let answer = bounded(path, connection.send(Request::get(path))).await.expect(500);
@@ -207,7 +228,7 @@ async fn failures_are_500_with_their_reason_and_the_connection_goes_on() {
     }
     daemon.wait_for_stderr(&["GET /throw 500", "GET / 200"]);
     connection.send(Request::get("/log")).await.expect(200);
-    daemon.wait_for_stderr(&["log[", "hello from the log", "error[", "Error: lost"]);
+    daemon.wait_for_stderr(&["log[", "hello from the log", "error[", "Error: lost (worker.js:15:"]);
 
     let (_folder, daemon) = worker("export default { scheduled() {} }");
     assert_says(&daemon.get("/").await.expect(500).text(), &["no fetch handler"]);
