@@ -258,9 +258,19 @@ pub enum ProjectProblem {
         /// The file, and the reason.
         message: String,
     },
+    /// A module of Node.js is imported, and the project has no Node.js.
+    #[error(
+        "imports {specifier:?}, a module of Node.js: add \"nodejs_compat\" to `compatibility_flags` in the configuration, \
+         or set `compatibility_date` to 2026-08-04 or later"
+    )]
+    NodeCompat {
+        /// The specifier as written.
+        specifier: String,
+    },
     /// A module is built into Workers or Node.js, but not into isolet.
     #[error(
-        "imports {specifier:?}, which isolet does not have; its only built-in module is \"cloudflare:workers\""
+        "imports {specifier:?}, which isolet does not have; its built-in modules are \"cloudflare:workers\" and those of \
+         Node.js that docs/dev.md lists"
     )]
     NoSuchBuiltIn {
         /// The specifier as written.

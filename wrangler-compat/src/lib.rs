@@ -16,6 +16,7 @@
 //! | `dev_vars` | the format of `.dev.vars` and `.env` |
 //! | `local_variables` | the files with local values for variables and secrets |
 //! | `modules` | the modules of a project |
+//! | `node_compat` | the parts of Node.js, by date and flags |
 //! | `module_kind` | the kinds of modules, by rule and by extension |
 //! | `module_graph` | from the entry module to all modules that it imports |
 //! | `module_reader` | from a file to a module that has not been linked |
@@ -61,6 +62,7 @@ mod module_reader;
 mod modules;
 mod output_size;
 mod package_files;
+mod node_compat;
 mod parsing;
 mod project;
 mod project_folder;
@@ -76,4 +78,5 @@ pub use error::{ProjectError, ProjectProblem, ProjectWarning, SourceLocation};
 pub use module_kind::ModuleKind;
 pub use modules::{ProjectModule, REQUIRE_MODULE, ResolvedImport};
 pub use project::{LoadOptions, LocalValues, Project, load};
+pub use node_compat::NodeCompat;
 pub use text_edits::{SourceMark, SourceMarks};

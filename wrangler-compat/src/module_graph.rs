@@ -11,6 +11,7 @@ use crate::link;
 use crate::module_kind::{self, Loader, ModuleKind, Rules};
 use crate::module_reader::{Draft, ModuleReader, Source, module};
 use crate::modules::{ProjectModule, ResolvedImport};
+use crate::node_compat::NodeCompat;
 use crate::project_folder::{ProjectFile, ProjectFolder};
 use crate::resolution::{Resolver, Target};
 use crate::transform;
@@ -36,6 +37,8 @@ pub(crate) struct GraphOptions<'a> {
     pub(crate) definitions: &'a Definitions,
     /// The names of the modules that isolet has.
     pub(crate) built_in: &'a [&'a str],
+    /// The parts of Node.js that the project has.
+    pub(crate) node: NodeCompat,
     /// The files that are modules though none imports them by a literal.
     pub(crate) additional: &'a [ProjectFile],
 }
@@ -243,7 +246,7 @@ impl ModuleGraph<'_> {
         let error = |problem| ProjectError::new(location(import.offset), problem);
         let has_scheme = matches!(specifier.split_once(':'), Some((scheme, _)) if is_scheme(scheme));
         let resolved = match has_scheme {
-            true => Err(ProjectProblem::NoSuchBuiltIn { specifier: specifier.to_owned() }),
+            true => Err(self.no_such_built_in(specifier)),
             false => self.options.resolver.resolve(path, specifier, import.need.is_require()),
         };
         let problem = match resolved {
@@ -258,6 +261,10 @@ impl ModuleGraph<'_> {
                     Err(error) => error.problem,
                 }
             }
+            Err(ProjectProblem::NodeCompat { specifier }) => match specifier.starts_with("node:") {
+                true => self.no_such_built_in(&specifier),
+                false => self.no_such_built_in(&format!("node:{specifier}")),
+            },
             Err(problem) => problem,
         };
         let what = match import.need {
@@ -273,11 +280,24 @@ impl ModuleGraph<'_> {
         Ok(Some(Err(problem.to_string())))
     }
 
-    /// Returns the built-in module that a specifier names.
+    /// Returns the built-in module that a specifier names. A module of Node.js comes before a
+    /// package of its name, as in wrangler.
     fn built_in(&self, specifier: &str) -> Option<String> {
-        let node = format!("node:{specifier}");
-        let names = [specifier, node.as_str()];
-        names.into_iter().find(|name| self.options.built_in.contains(name)).map(str::to_owned)
+        let GraphOptions { built_in, node, .. } = self.options;
+        if built_in.contains(&specifier) && (!specifier.starts_with("node:") || node.has(specifier)) {
+            return Some(specifier.to_owned());
+        }
+        let name = format!("node:{specifier}");
+        (node.globals && built_in.contains(&name.as_str())).then_some(name)
+    }
+
+    /// Returns the problem of a name with a scheme that is not a built-in module.
+    fn no_such_built_in(&self, specifier: &str) -> ProjectProblem {
+        let specifier = specifier.to_owned();
+        match specifier.starts_with("node:") && !self.options.node.has(&specifier) {
+            true => ProjectProblem::NodeCompat { specifier },
+            false => ProjectProblem::NoSuchBuiltIn { specifier },
+        }
     }
 
     /// Returns `true` for a name that a file may not have.

@@ -13,6 +13,7 @@ use crate::local_variables;
 use crate::module_graph::{self, GraphOptions};
 use crate::module_kind::Rules;
 use crate::modules::ProjectModule;
+use crate::node_compat::NodeCompat;
 use crate::project_folder::{ProjectFile, ProjectFolder};
 use crate::resolution::Resolver;
 use crate::warnings::Warnings;
@@ -32,7 +33,7 @@ pub struct LoadOptions<'a> {
     pub config: Option<&'a Path>,
     /// The entry module, in place of `main`.
     pub entry: Option<&'a Path>,
-    /// The names of the modules that the runtime has: `cloudflare:workers`.
+    /// The names of the modules that the runtime has: `cloudflare:workers`, `node:buffer`.
     pub built_in: &'a [&'a str],
     /// The value of `process.env.NODE_ENV`; `development` if there is none.
     pub node_env: Option<&'a str>,
@@ -150,6 +151,7 @@ fn load_here(folder: &Path, options: &LoadOptions) -> Result<Project, ProjectErr
         }
         None => None,
     };
+    let node = NodeCompat::of(config.compatibility_date.as_deref(), &config.compatibility_flags);
     let (mut main, mut modules) = (None, Vec::new());
     if let Some(entry) = entry {
         let base = match &config.base_dir {
@@ -167,6 +169,7 @@ fn load_here(folder: &Path, options: &LoadOptions) -> Result<Project, ProjectErr
             rules: &rules,
             definitions: &definitions,
             built_in: options.built_in,
+            node,
             additional: &additional,
         };
         let collected = module_graph::collect(&graph, &entry, &mut warnings)?;
@@ -182,6 +185,7 @@ fn load_here(folder: &Path, options: &LoadOptions) -> Result<Project, ProjectErr
         assets,
         limits: config.limits,
         routes: config.routes,
+        node,
         compatibility_date: config.compatibility_date,
         compatibility_flags: config.compatibility_flags,
         config: config_file,

@@ -27,7 +27,7 @@ const MAX_MESSAGE_BYTES: usize = 4096;
 /// The conditions of `exports` and `imports` that hold in Workers.
 const CONDITIONS: [&str; 3] = ["workerd", "worker", "browser"];
 
-/// The modules that Node.js has. A package of the same name is found before them.
+/// The modules that Node.js has. Without `nodejs_compat` they are packages, if they are installed.
 #[rustfmt::skip]
 const NODE_MODULES: [&str; 41] = [
     "assert", "async_hooks", "buffer", "child_process", "cluster", "console", "constants", "crypto", "dgram",
@@ -262,7 +262,7 @@ impl Resolver {
             }
         }
         if NODE_MODULES.contains(&specifier.split('/').next().unwrap_or(specifier)) {
-            return ProjectProblem::NoSuchBuiltIn { specifier: specifier.to_owned() };
+            return ProjectProblem::NodeCompat { specifier: specifier.to_owned() };
         }
         let name = package_name(specifier);
         let installed = folder.ancestors().map(|folder| folder.join("node_modules").join(name));
