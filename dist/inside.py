@@ -4,8 +4,8 @@
     dist/inside.py PROGRAM FOLDER     writes FOLDER/isolet.cdx.json and FOLDER/THIRD-PARTY-LICENSES.txt
 
 The parts are the crates that cargo resolves for isolet on x86_64 Linux through ordinary dependencies (macros and build scripts
-run while it is built and are not in it), Rust's standard library, V8 with the parts in third_party/v8/LICENSES.md, and what
-other crates bring along (`BROUGHT`). Licences are what the crates declare; their texts are the files beside their sources.
+run while it is built and are not in it), Rust's standard library, V8 with the parts in third_party/v8/LICENSES.md, the npm packages
+in runtime/node/vendor/LICENSES.md, and what other crates bring along (`BROUGHT`). Licences are what the crates declare; their texts are the files beside their sources.
 """
 
 import hashlib
@@ -125,6 +125,24 @@ def v8_parts():
     return parts
 
 
+def npm_packages(folder):
+    """The table of runtime/node/vendor/LICENSES.md, which must agree with the lock file."""
+    vendor = folder / "node/vendor"
+    rows = re.findall(r"^\| (.+?) \| (.+?) \| (.+?) \| (.+?) \|$", (vendor / "LICENSES.md").read_text(), re.MULTILINE)[1:]
+    locked = json.loads((vendor / "package-lock.json").read_text())["packages"]
+    parts = []
+    for name, version, licence, notice in rows:
+        there = locked.get(f"node_modules/{name}", {}).get("version")
+        if there != version:
+            sys.exit(f"inside.py: runtime/node/vendor/LICENSES.md says {name} {version}, package-lock.json says {there}")
+        purl = f"pkg:npm/{name}@{version}"
+        parts.append(component("library", name, version, licence, **{"bom-ref": purl, "purl": purl, "copyright": notice.removesuffix("; below")}))
+    wanted = set(json.loads((vendor / "package.json").read_text())["dependencies"]) - {"esbuild"}
+    if wanted != {part["name"] for part in parts}:
+        sys.exit(f"inside.py: runtime/node/vendor/LICENSES.md does not list the packages of package.json: {sorted(wanted)}")
+    return parts
+
+
 def aws_lc(folder):
     header = (folder / "aws-lc/include/openssl/base.h").read_text()
     version = re.search(r'AWSLC_VERSION_NUMBER_STRING "([^"]+)"', header).group(1)
@@ -139,7 +157,7 @@ def token_table(folder):
 
 
 # Parts of other projects inside of crates, each from its source's folder.
-BROUGHT = {"v8": lambda _: v8_parts(), "aws-lc-sys": aws_lc, "tiktoken-rs": token_table}
+BROUGHT = {"v8": lambda _: v8_parts(), "aws-lc-sys": aws_lc, "tiktoken-rs": token_table, "isolet-runtime": npm_packages}
 
 
 def standard_library():
@@ -201,6 +219,7 @@ def licences(packages, std_notices):
     for text, names in by_text.items():
         made += [rule, ", ".join(names), rule, "", text, ""]
     made += [rule, "The engine V8 and what is in it", rule, "", (ROOT / "third_party/v8/LICENSES.md").read_text()]
+    made += [rule, "Modules of Node.js", rule, "", (ROOT / "runtime/node/vendor/LICENSES.md").read_text()]
     made += [rule, "Rust's standard library", rule, "", std_notices]
     return "\n".join(made)
 

@@ -61,12 +61,16 @@ fn main() {
     let out = PathBuf::from(env::var_os("OUT_DIR").expect("cargo sets OUT_DIR"));
     println!("cargo:rerun-if-changed=build.rs");
     println!("cargo:rerun-if-changed=js");
+    println!("cargo:rerun-if-changed=node");
     println!("cargo:rerun-if-changed=src/js_interface_tables.rs");
     println!("cargo:rerun-if-changed=src/v8_flags.rs");
 
     link_order::ask("bins");
     link_order::ask("examples");
     archive::tell();
+
+    let sources = node_sources(Path::new("node"), &out.join("node"));
+    fs::write(out.join("node_sources.rs"), sources).expect("OUT_DIR is writable");
 
     let itself = env::current_exe().expect("the path of this script");
     for (kind, file) in SNAPSHOTS {
@@ -137,6 +141,37 @@ fn snapshot(folder: &Path) -> v8::StartupData {
     // `Keep`: functions that were compiled stay compiled in the blob, so that no fresh context has
     // to compile them.
     creator.create_blob(v8::FunctionCodeHandling::Keep).expect("a snapshot")
+}
+
+/// Copies the modules of Node.js into `out`, with the variants of shared enumerations as numbers.
+/// Returns a table of them: the path of each file without its extension, and its text, sorted.
+fn node_sources(folder: &Path, out: &Path) -> String {
+    let (mut names, mut folders) = (Vec::new(), vec![PathBuf::new()]);
+    while let Some(current) = folders.pop() {
+        for entry in fs::read_dir(folder.join(&current)).expect("a folder of node is readable") {
+            let path = current.join(entry.expect("an entry").file_name());
+            if folder.join(&path).is_dir() {
+                folders.push(path);
+            } else if path.extension().is_some_and(|extension| extension == "js") {
+                names.push(path.with_extension("").to_str().expect("a path in UTF-8").to_owned());
+            }
+        }
+    }
+    names.sort_unstable();
+    let mut rows = String::new();
+    for name in &names {
+        let text = fs::read_to_string(folder.join(format!("{name}.js"))).expect("a readable file");
+        let text = match name.starts_with("vendor/") {
+            true => text,
+            false => with_numbers(&text)
+                .unwrap_or_else(|unknown| fail(&format!("node/{name}.js: there is no {unknown}"))),
+        };
+        let copy = out.join(format!("{name}.js"));
+        fs::create_dir_all(copy.parent().expect("a folder")).expect("OUT_DIR is writable");
+        fs::write(&copy, text).expect("OUT_DIR is writable");
+        rows.push_str(&format!("    ({name:?}, include_str!({copy:?})),\n"));
+    }
+    format!("const SOURCES: &[(&str, &str)] = &[\n{rows}];\n")
 }
 
 /// Returns the files of `folder` in the order of its `order.txt`, which lists each of them once.

@@ -1,6 +1,7 @@
 // Runs the script by its shape, and gives its result or its error to Rust.
 
-const { JSONParse, Promise, PromisePrototypeThen } = isolet.primordials;
+const { JSONParse, Promise, PromisePrototypeThen, StringPrototypeSlice, StringPrototypeStartsWith } =
+  isolet.primordials;
 const { natives } = isolet;
 
 // `main` is the promise of the evaluation for EntryKind.Module, and the wrapped function for the
@@ -59,17 +60,23 @@ isolet.uncaught = (thrown) => {
 // Gives a Worker the globals and bindings that scripts do not have. WebAssembly compiles no bytes,
 // as in other Workers: its modules are imported. Called by Rust before the modules are evaluated.
 let webAssembly;
-isolet.open = (fetchersText) => {
+isolet.hasProcessEnv = false;
+isolet.open = (fetchersText, node, processEnv) => {
   if (webAssembly !== undefined) isolet.expose({ WebAssembly: webAssembly });
   const names = JSONParse(fetchersText);
   for (let i = 0; i < names.length; i++) isolet.bind(names[i], isolet.fetchers.make(names[i]));
+  isolet.hasProcessEnv = processEnv;
+  if (node) isolet.openNode();
 };
 
 // A Worker: its main module has been evaluated. Called by Rust.
 isolet.worker = (namespace) => isolet.workers.take(namespace);
 
 // Returns the value of an export of a built-in module. Called by Rust.
-isolet.exported = (name) => (name === "env" ? globalThis.env : isolet[name]);
+isolet.exported = (name) => {
+  if (name === "env") return globalThis.env;
+  return StringPrototypeStartsWith(name, "node:") ? isolet.node(StringPrototypeSlice(name, 5)) : isolet[name];
+};
 
 // One request for the Worker, and what happens to it later. Called by Rust.
 isolet.fetch = (id, method, url, headersText, content, cfText) =>

@@ -323,8 +323,10 @@ isolet.bind = (name, value) => {
   vars[name] = value;
 };
 isolet.isWorker = false;
+isolet.varsText = undefined;
 isolet.setEnvironment = (varsText, isStrict) => {
   if (varsText !== undefined) vars = JSONParse(varsText);
   strict = isStrict;
   isolet.isWorker = !isStrict;
+  if (!isStrict) isolet.varsText = varsText;
 };

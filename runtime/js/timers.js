@@ -28,6 +28,8 @@ function add(callback, delay, args, every) {
     args,
     // The request of a Worker that the timer ends with, or 0.
     request: natives.request(),
+    // The values of AsyncLocalStorage.
+    frame: natives.asyncFrame(),
   };
   // A request that has ended starts nothing more.
   if (timer.request < 0) return timer.id;
@@ -93,6 +95,7 @@ isolet.tick = () => {
     insert(timer);
   }
   if (timer.request !== 0) natives.enterRequest(timer.request);
+  if (timer.frame !== undefined) natives.setAsyncFrame(timer.frame);
   FunctionPrototypeApply(timer.callback, undefined, timer.args);
 };
 

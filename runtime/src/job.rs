@@ -63,6 +63,8 @@ pub struct WorkerJob {
     pub main: String,
     /// All modules that can be imported.
     pub modules: Arc<[Module]>,
+    /// The parts of Node.js that it has.
+    pub node: NodeFeatures,
     /// The variables and servers in `env`.
     pub environment: Environment,
     /// The limits of the evaluation of its modules.
@@ -85,6 +87,18 @@ impl WorkerJob {
     pub(crate) fn fetcher_names(&self) -> &[String] {
         self.fetchers.as_ref().map_or(&[], |fetchers| &fetchers.names)
     }
+}
+
+/// The parts of Node.js that a Worker has.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, serde::Serialize, serde::Deserialize)]
+pub struct NodeFeatures {
+    /// Set if modules such as `node:buffer` can be imported by computed names. Those with literal
+    /// names are among the imports of a [`Module`].
+    pub modules: bool,
+    /// Set if `Buffer`, `process`, `global` and `setImmediate` are globals.
+    pub globals: bool,
+    /// Set if `process.env` has the variables of `env`.
+    pub process_env: bool,
 }
 
 /// One module of a Worker. It is ready to be compiled: nothing about it has to be parsed again,

@@ -8,7 +8,7 @@
 use v8::MapFnTo;
 
 use crate::natives::{
-    calls, clock, codecs, crypto, fetches, html, kind, logs, outcome, text, url, url_pattern, worker,
+    calls, clock, codecs, crypto, fetches, html, kind, logs, node, outcome, text, url, url_pattern, worker,
 };
 
 macro_rules! natives {

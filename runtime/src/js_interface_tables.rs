@@ -50,6 +50,7 @@ natives! {
     "hmac" => crypto::hmac,
     "pbkdf2" => crypto::pbkdf2,
     "hkdf" => crypto::hkdf,
+    "scrypt" => crypto::scrypt,
     "cipher" => crypto::cipher,
     "generateKey" => crypto::generate_key,
     "readKey" => crypto::read_key,
@@ -68,6 +69,9 @@ natives! {
     "applyHtml" => html::apply_html,
     "takeHtml" => html::take_html,
     "closeHtml" => html::close_html,
+    "nodeModule" => node::node_module,
+    "asyncFrame" => worker::async_frame,
+    "setAsyncFrame" => worker::set_async_frame,
 }
 
 // The functions on `isolet` that Rust calls. A context has them in this order.
@@ -121,8 +125,8 @@ shared_enums! {
         Href, Origin, Protocol, Username, Password, Host, Hostname, Port, Pathname, Search, Hash,
     }
 
-    /// The hash functions of `crypto.subtle`.
-    HashFunction { Md5, Sha1, Sha256, Sha384, Sha512 }
+    /// The hash functions of `crypto.subtle`, then those that `node:crypto` has beside them.
+    HashFunction { Md5, Sha1, Sha256, Sha384, Sha512, Sha224, Sha512Trunc256, Ripemd160 }
 
     /// The modes of AES.
     CipherMode { Gcm, Cbc, Ctr, Kw }

@@ -101,7 +101,7 @@ pub mod worker;
 pub use catalogue::{Catalogue, ServerTools};
 pub use engine::{Engine, EngineOptions, Isolation, Run, ZygoteProcesses};
 pub use job::{
-    Entry, Environment, Job, Language, LogSink, Module, ModuleImport, ModuleKind, WorkerJob,
+    Entry, Environment, Job, Language, LogSink, Module, ModuleImport, ModuleKind, NodeFeatures, WorkerJob,
     compile_typescript,
 };
 pub use limits::Limits;

@@ -78,6 +78,8 @@ pub struct Project {
     pub limits: ProjectLimits,
     /// The values of `route` and `routes`.
     pub routes: Vec<ProjectRoute>,
+    /// The parts of Node.js.
+    pub node: NodeCompat,
     /// The value of `compatibility_date`.
     pub compatibility_date: Option<String>,
     /// The value of `compatibility_flags`.

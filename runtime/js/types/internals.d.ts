@@ -71,6 +71,8 @@ interface Internals {
   isWorker: boolean;
   /** Puts a value into `env`. */
   bind(name: string, value: any): void;
+  /** The variables of a run, as JSON text. */
+  varsText: string | undefined;
   /** Sets the variables of a run, as JSON text, and whether unknown names throw. */
   setEnvironment(varsText: string | undefined, strict: boolean): void;
 
@@ -111,8 +113,13 @@ interface Internals {
   start(kind: EntryKind, main: any, namespace: any): void;
   /** Reports an exception that no script code can catch. Called by Rust. */
   uncaught(thrown: ScriptValue): void;
-  /** Gives a Worker the globals and bindings that scripts do not have. Called by Rust. */
-  open(fetchersText: string): void;
+  /**
+   * Gives a Worker the globals and bindings that scripts do not have: the globals of Node.js too, if
+   * `node` is set. Called by Rust.
+   */
+  open(fetchersText: string, node: boolean, processEnv: boolean): void;
+  /** `true` if `process.env` has the variables of `env`. */
+  hasProcessEnv: boolean;
   /** Takes the main module of a Worker. Called by Rust. */
   worker(namespace: any): void;
   /** Gives a request to the Worker. Called by Rust. */
@@ -278,6 +285,14 @@ interface LazyInternals {
     /** Drops the fetches of a request that ends. */
     end(request: number): void;
   } & Bare;
+
+  // node.js
+  /** Returns the exports of a module of Node.js, by its name without `node:`. */
+  node(name: string): any;
+  /** The timers of the global scope as they were. Those of Node.js replace them. */
+  plainTimers: any;
+  /** Gives a Worker the globals of Node.js. */
+  openNode(): void;
 
   // worker-entrypoint.js
   WorkerEntrypoint: new (

@@ -113,6 +113,8 @@ interface Natives {
   pbkdf2(hash: HashFunction, password: Bytes, salt: Bytes, iterations: number, out: ArrayBuffer): boolean;
   /** Fills a buffer. Returns `false` if it fails. */
   hkdf(hash: HashFunction, secret: Bytes, salt: Bytes, info: Bytes, out: ArrayBuffer): boolean;
+  /** Fills a buffer. Returns `false` if it fails. */
+  scrypt(password: Bytes, salt: Bytes, cost: number, block: number, parallel: number, out: ArrayBuffer): boolean;
   /** `count`: the length of the tag in bytes, or of the counter in bits. */
   cipher(
     mode: CipherMode,
@@ -172,6 +174,12 @@ interface Natives {
   /** Fills a buffer with the bytes that are ready. */
   takeHtml(id: number, out: ArrayBuffer): void;
   closeHtml(id: number): void;
+  /** Compiles a file of `runtime/node`: undefined if there is none. */
+  nodeModule(name: string): Function | undefined;
+  /** Returns the values of AsyncLocalStorage for the present code. */
+  asyncFrame(): object | undefined;
+  /** Sets the values of AsyncLocalStorage for the code that follows. */
+  setAsyncFrame(frame: object | undefined): void;
 }
 
 /** An error for Rust, as `isolet.describe` gives it: with its kind, its hint, and its tool. */
@@ -243,13 +251,16 @@ declare const enum UrlPart {
   Hash,
 }
 
-/** The hash functions of `crypto.subtle`. */
+/** The hash functions of `crypto.subtle`, then those that `node:crypto` has beside them. */
 declare const enum HashFunction {
   Md5,
   Sha1,
   Sha256,
   Sha384,
   Sha512,
+  Sha224,
+  Sha512Trunc256,
+  Ripemd160,
 }
 
 /** The modes of AES. */

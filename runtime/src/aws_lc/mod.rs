@@ -18,6 +18,9 @@ pub(crate) struct Failed;
 
 type Result<T> = std::result::Result<T, Failed>;
 
+/// The memory of one call of scrypt, which the limit on the heap does not count.
+const MAX_SCRYPT_BYTES: usize = 32 << 20;
+
 /// The bytes of the block of AES.
 const BLOCK_BYTES: usize = 16;
 
@@ -64,6 +67,9 @@ fn hash(hash: HashFunction) -> *const c::EVP_MD {
             HashFunction::Sha256 => c::EVP_sha256(),
             HashFunction::Sha384 => c::EVP_sha384(),
             HashFunction::Sha512 => c::EVP_sha512(),
+            HashFunction::Sha224 => c::EVP_sha224(),
+            HashFunction::Sha512Trunc256 => c::EVP_sha512_256(),
+            HashFunction::Ripemd160 => c::EVP_ripemd160(),
         }
     }
 }
@@ -129,6 +135,32 @@ pub(crate) fn pbkdf2(
             hash(function),
             out.len(),
             out.as_mut_ptr(),
+        )
+    })
+}
+
+/// Fills `out` with bytes that are derived from a password, at a cost in memory (RFC 7914).
+pub(crate) fn scrypt(
+    password: &[u8],
+    salt: &[u8],
+    cost: u64,
+    block: u64,
+    parallel: u64,
+    out: &mut [u8],
+) -> Result<()> {
+    // SAFETY: the slices are read and written within their lengths.
+    check(unsafe {
+        c::EVP_PBE_scrypt(
+            password.as_ptr().cast(),
+            password.len(),
+            salt.as_ptr(),
+            salt.len(),
+            cost,
+            block,
+            parallel,
+            MAX_SCRYPT_BYTES,
+            out.as_mut_ptr(),
+            out.len(),
         )
     })
 }

@@ -2,6 +2,8 @@
 
 use v8::{Local, PinScope};
 
+use super::node;
+
 /// An export of a module that isolet provides.
 type Export<'s> = (&'static str, Local<'s, v8::Value>);
 
@@ -10,14 +12,15 @@ type Export<'s> = (&'static str, Local<'s, v8::Value>);
 const BUILT_IN: &[(&str, &[&str])] =
     &[("cloudflare:workers", &["env", "WorkerEntrypoint"]), ("isolet:env", &["env"])];
 
-/// Returns the names of the modules that isolet provides.
+/// Returns the names of the modules that isolet provides, those of Node.js (`node:buffer`) among
+/// them.
 pub fn built_in_modules() -> impl Iterator<Item = &'static str> {
-    BUILT_IN.iter().map(|(name, _)| *name)
+    BUILT_IN.iter().map(|(name, _)| *name).chain(node::names())
 }
 
-/// Returns `true` if isolet provides a module.
+/// Returns `true` if isolet provides a module to scripts and Workers.
 pub(super) fn is_built_in(name: &str) -> bool {
-    built_in_modules().any(|known| known == name)
+    BUILT_IN.iter().any(|(known, _)| *known == name)
 }
 
 /// The function of the snapshot that returns the value of an export, in a slot of the isolate.
@@ -34,7 +37,7 @@ pub(super) fn export_names(name: &str) -> Option<&'static [&'static str]> {
     BUILT_IN.iter().find(|(known, _)| *known == name).map(|(_, exports)| *exports)
 }
 
-fn export_of_isolet<'s>(scope: &mut PinScope<'s, '_>, name: &str) -> Option<Local<'s, v8::Value>> {
+pub(super) fn export_of_isolet<'s>(scope: &mut PinScope<'s, '_>, name: &str) -> Option<Local<'s, v8::Value>> {
     let exported = scope.get_slot::<BuiltInExports>()?.0.clone();
     let exported = Local::new(scope, exported);
     let key = v8::String::new(scope, name)?;

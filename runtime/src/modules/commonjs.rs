@@ -2,7 +2,7 @@
 
 use v8::{Local, PinScope};
 
-use super::{Resolved, built_in, cycle, load_of_project, map, synthetic};
+use super::{Resolved, built_in, cycle, load_of_project, map, node, synthetic};
 use crate::RunError;
 use crate::job::{Module, ModuleKind};
 
@@ -129,6 +129,9 @@ fn require(
 fn required<'s>(scope: &mut PinScope<'s, '_>, name: &str) -> Option<Local<'s, v8::Value>> {
     if built_in::is_built_in(name) {
         return built_in::required(scope, name);
+    }
+    if node::is_module(name) {
+        return node::exports(scope, name);
     }
     let kind = map(scope).module(name)?.kind;
     if kind != ModuleKind::EsModule {

@@ -6,12 +6,14 @@
 //! | `commonjs` | `require()` and the modules that it loads |
 //! | `cycle` | cycles of CommonJS and ECMAScript modules |
 //! | `dynamic_import` | `import()` |
+//! | `node` | the modules of Node.js |
 //! | `synthetic` | modules that are not ECMAScript modules, as imports see them |
 
 mod built_in;
 mod commonjs;
 mod cycle;
 mod dynamic_import;
+mod node;
 mod synthetic;
 
 use std::collections::{HashMap, HashSet};
@@ -23,7 +25,8 @@ use v8::{Local, PinScope};
 pub(crate) use self::built_in::BuiltInExports;
 pub use self::built_in::built_in_modules;
 pub(crate) use self::dynamic_import::import_dynamically;
-use crate::job::{Module, ModuleImport, ModuleKind};
+pub(crate) use self::node::source as node_source;
+use crate::job::{Module, ModuleImport, ModuleKind, NodeFeatures};
 use crate::{ErrorCode, RunError};
 
 /// A module as an importer sees it.
@@ -42,6 +45,8 @@ pub(crate) struct ModuleMap {
     keys: HashMap<NonZeroI32, Vec<(v8::Global<v8::Module>, ModuleKey)>>,
     /// The modules of a Worker.
     project: Option<Project>,
+    /// Set if modules of Node.js can be imported by computed names.
+    has_node: bool,
     /// The objects `module` of CommonJS modules that run or have run.
     commonjs: HashMap<String, v8::Global<v8::Object>>,
     /// The values of modules that are not code, for `import` and `require()`.
@@ -96,8 +101,8 @@ enum Resolved {
 
 impl ModuleMap {
     /// Makes the map of a Worker.
-    pub(crate) fn of(modules: &Arc<[Module]>) -> Self {
-        Self { project: Some(Project::new(modules)), ..Self::default() }
+    pub(crate) fn of(modules: &Arc<[Module]>, node: NodeFeatures) -> Self {
+        Self { project: Some(Project::new(modules)), has_node: node.modules, ..Self::default() }
     }
 
     /// Returns a module of the Worker.
@@ -116,6 +121,9 @@ impl ModuleMap {
                 Resolved::Module(commonjs::require_module(referrer))
             }
             None if built_in::is_built_in(specifier) => Resolved::Module(specifier.to_owned()),
+            None if self.has_node && node::full_name(specifier).is_some() => {
+                Resolved::Module(node::full_name(specifier).unwrap_or_default())
+            }
             // A computed path of a module that another import or a rule has made part of the
             // Worker.
             None => match relative(referrer, specifier).filter(|name| self.module(name).is_some()) {
@@ -282,6 +290,9 @@ fn create<'s>(
 ) -> Result<Option<Local<'s, v8::Module>>, RunError> {
     if let Some(names) = built_in::export_names(&key.name) {
         return Ok(synthetic::create(scope, key.clone(), names.iter().copied()));
+    }
+    if node::is_module(&key.name) {
+        return node::provide(scope, key.clone());
     }
     let default = || std::iter::once("default");
     if commonjs::referrer_of_require(&key.name).is_some() {

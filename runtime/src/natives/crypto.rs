@@ -95,6 +95,16 @@ pub(crate) fn hkdf(scope: &mut PinScope, arguments: Arguments, mut result: Retur
     result.set_bool(done.is_ok());
 }
 
+/// `scrypt(password, salt, cost, block, parallel, out)` fills a buffer. Returns `false` if it
+/// fails.
+pub(crate) fn scrypt(scope: &mut PinScope, arguments: Arguments, mut result: ReturnValue) {
+    let (password, salt) = (copied(&arguments, 0), copied(&arguments, 1));
+    let [cost, block, parallel] = [2, 3, 4].map(|index| number(scope, &arguments, index) as u64);
+    let mut done = Err(Failed);
+    with_buffer(&arguments, 5, |out| done = aws_lc::scrypt(&password, &salt, cost, block, parallel, out));
+    result.set_bool(done.is_ok());
+}
+
 /// `cipher(mode, encrypt, key, iv, associated, number, data, out)` encrypts or decrypts with AES in
 /// a [`CipherMode`]. `number` is the length of the tag in bytes, or of the counter in bits.
 pub(crate) fn cipher(scope: &mut PinScope, arguments: Arguments, mut result: ReturnValue) {

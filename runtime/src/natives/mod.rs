@@ -13,6 +13,7 @@
 //! | `logs` | log lines, warnings |
 //! | `clock` | the time, the next timer |
 //! | `kind` | the kind of a value |
+//! | `node` | the modules of Node.js |
 //! | `url`, `url_pattern`, `text`, `crypto`, `codecs`, `html` | the parts of Web APIs that are written in Rust |
 //! | `host_objects` | objects of Rust that JavaScript holds by a number |
 
@@ -32,6 +33,7 @@ pub(crate) mod host_objects;
 pub(crate) mod html;
 pub(crate) mod kind;
 pub(crate) mod logs;
+pub(crate) mod node;
 pub(crate) mod outcome;
 pub(crate) mod text;
 pub(crate) mod url;

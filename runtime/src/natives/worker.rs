@@ -7,10 +7,41 @@ use super::*;
 use crate::blob::Blob;
 use crate::worker::protocol::{BodyStart, ResponseHead};
 
-/// Returns the request that the present code runs for, or 0. V8 carries its number along promises.
-pub(crate) fn current_request(scope: &PinScope) -> u32 {
+// V8 carries one value along promises: the number of the request, or an array of the number and
+// the values of AsyncLocalStorage. No script can reach the array.
+
+/// Returns the request that the present code runs for, or 0.
+pub(crate) fn current_request(scope: &mut PinScope) -> u32 {
     let data = scope.get_continuation_preserved_embedder_data();
-    if data.is_uint32() { data.uint32_value(scope).unwrap_or(0) } else { 0 }
+    let number = match v8::Local::<v8::Array>::try_from(data) {
+        Ok(pair) => pair.get_index(scope, 0),
+        Err(_) => Some(data),
+    };
+    number.filter(|number| number.is_uint32()).and_then(|number| number.uint32_value(scope)).unwrap_or(0)
+}
+
+/// `asyncFrame()` returns the values of AsyncLocalStorage for the present code: an object that the
+/// module async_hooks made, or undefined.
+pub(crate) fn async_frame(scope: &mut PinScope, _: Arguments, mut result: ReturnValue) {
+    let data = scope.get_continuation_preserved_embedder_data();
+    if let Ok(pair) = v8::Local::<v8::Array>::try_from(data)
+        && let Some(frame) = pair.get_index(scope, 1)
+    {
+        result.set(frame);
+    }
+}
+
+/// `setAsyncFrame(frame)` sets the values of AsyncLocalStorage for the code that follows. Its
+/// request stays.
+pub(crate) fn set_async_frame(scope: &mut PinScope, arguments: Arguments, _: ReturnValue) {
+    let (id, frame) = (current_request(scope), arguments.get(0));
+    if frame.is_undefined() {
+        set_current_request(scope, id);
+        return;
+    }
+    let number = v8::Integer::new_from_unsigned(scope, id).into();
+    let pair = v8::Array::new_with_elements(scope, &[number, frame]);
+    scope.set_continuation_preserved_embedder_data(pair.into());
 }
 
 /// Makes the code that follows run for a request.

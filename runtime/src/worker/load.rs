@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use v8::{Local, PinScope};
 
+use crate::job::NodeFeatures;
 use crate::js_interface::EntryFunctions;
 use crate::modules::{self, ModuleMap};
 use crate::state::RunState;
@@ -17,12 +18,15 @@ pub(crate) fn load(
     main_name: &str,
     project: &Arc<[Module]>,
     bindings: &[String],
+    node: NodeFeatures,
 ) -> Result<(), RunError> {
     v8::scope!(let scope, scope);
     let names = serde_json::to_string(bindings).unwrap_or_default();
     let names = v8::String::new(scope, &names).unwrap_or_else(|| v8::String::empty(scope));
-    event_loop::enter(scope, entries, &entries.open, &[names.into()]);
-    scope.set_slot(ModuleMap::of(project));
+    let [globals, process_env] =
+        [node.globals, node.process_env].map(|flag| v8::Boolean::new(scope, flag).into());
+    event_loop::enter(scope, entries, &entries.open, &[names.into(), globals, process_env]);
+    scope.set_slot(ModuleMap::of(project, node));
     let module = modules::load_of_project(scope, main_name)?;
     let evaluation = {
         v8::tc_scope!(let scope, scope);

@@ -96,7 +96,7 @@ fn run(
 
     let loading = pool.watch_this_thread(control, start_cpu, start_until);
     let loaded = crate::event_loop::prepare(scope, entries, None, false)
-        .and_then(|()| load(scope, entries, &job.main, &job.modules, job.fetcher_names()));
+        .and_then(|()| load(scope, entries, &job.main, &job.modules, job.fetcher_names(), job.node));
     drop(loading);
     if let Err(error) = loaded {
         // Dropping the instance stops a control without a listener, which has no effect.

@@ -48,6 +48,7 @@ fn start_job(
         idle_timeout: None,
         main: "main.js".into(),
         modules,
+        node: NodeFeatures::default(),
         environment: environment(),
         start_limits: Limits { wall: Duration::from_secs(60), ..super::limits() },
         limits,

@@ -14,7 +14,8 @@ use crate::process::jail::JailReport;
 use crate::report::Outcome;
 use crate::worker::protocol::{FromWorker, ToWorker};
 use crate::{
-    CallRecord, Catalogue, Limits, LogLine, Module, Operation, RunError, ToolFailure, Warning, WarningCode,
+    CallRecord, Catalogue, Limits, LogLine, Module, NodeFeatures, Operation, RunError, ToolFailure, Warning,
+    WarningCode,
 };
 
 /// The version of the messages. The broker does not use a zygote of another version.
@@ -115,6 +116,8 @@ pub(crate) struct WorkerStart {
     pub(crate) main: String,
     /// All modules.
     pub(crate) modules: Vec<Module>,
+    /// The parts of Node.js that it has.
+    pub(crate) node: NodeFeatures,
     /// The variables in `env` as the text of a JSON object.
     pub(crate) vars: String,
     /// The names in `env` through which it fetches.

@@ -81,6 +81,7 @@ impl WorkerProcess {
             catalogue: catalogue_id,
             main: job.main.clone(),
             modules: job.modules.to_vec(),
+            node: job.node,
             vars: serde_json::Value::Object(job.environment.vars.clone()).to_string(),
             fetchers: job.fetcher_names().to_vec(),
             start_limits: job.start_limits.clone(),

@@ -1,0 +1,250 @@
+// The modules about what no jail can offer. They can be imported, as packages do it without using
+// them; their functions say what to do.
+"use strict";
+
+const { codes } = require("internal/errors");
+
+// The functions and classes of each module.
+const FUNCTIONS = {
+  __proto__: null,
+  child_process: "ChildProcess _forkChild exec execFile execFileSync execSync fork spawn spawnSync",
+  cluster: "Cluster Worker disconnect fork setupMaster setupPrimary",
+  dgram: "Socket createSocket",
+  dns:
+    "Resolver getDefaultResultOrder getServers lookup lookupService resolve resolve4 resolve6 resolveAny " +
+    "resolveCaa resolveCname resolveMx resolveNaptr resolveNs resolvePtr resolveSoa resolveSrv resolveTxt " +
+    "reverse setDefaultResultOrder setServers",
+  "dns/promises":
+    "Resolver getDefaultResultOrder getServers lookup lookupService resolve resolve4 resolve6 resolveAny " +
+    "resolveCaa resolveCname resolveMx resolveNaptr resolveNs resolvePtr resolveSoa resolveSrv resolveTxt " +
+    "reverse setDefaultResultOrder setServers",
+  domain: "Domain create createDomain",
+  fs:
+    "Dir Dirent FileReadStream FileWriteStream ReadStream Stats WriteStream access accessSync appendFile " +
+    "appendFileSync chmod chmodSync chown chownSync close closeSync copyFile copyFileSync cp cpSync " +
+    "createReadStream createWriteStream exists existsSync fchmod fchmodSync fchown fchownSync fdatasync " +
+    "fdatasyncSync fstat fstatSync fsync fsyncSync ftruncate ftruncateSync futimes futimesSync glob " +
+    "globSync lchmod lchmodSync lchown lchownSync link linkSync lstat lstatSync lutimes lutimesSync mkdir " +
+    "mkdirSync mkdtemp mkdtempSync open openAsBlob openSync opendir opendirSync read readFile " +
+    "readFileSync readSync readdir readdirSync readlink readlinkSync readv readvSync realpath " +
+    "realpathSync rename renameSync rm rmSync rmdir rmdirSync stat statSync statfs statfsSync symlink " +
+    "symlinkSync truncate truncateSync unlink unlinkSync unwatchFile utimes utimesSync watch watchFile " +
+    "write writeFile writeFileSync writeSync writev writevSync",
+  "fs/promises":
+    "FileHandle access appendFile chmod chown copyFile cp glob lchmod lchown link lstat lutimes mkdir " +
+    "mkdtemp open opendir readFile readdir readlink realpath rename rm rmdir stat statfs symlink truncate " +
+    "unlink utimes watch writeFile",
+  http:
+    "Agent ClientRequest CloseEvent IncomingMessage MessageEvent OutgoingMessage Server ServerResponse " +
+    "WebSocket _connectionListener createServer get request setMaxIdleHTTPParsers validateHeaderName " +
+    "validateHeaderValue",
+  http2:
+    "Http2ServerRequest Http2ServerResponse connect createSecureServer createServer getDefaultSettings " +
+    "getPackedSettings getUnpackedSettings performServerHandshake",
+  https: "Agent Server createServer get request",
+  inspector: "Session close open url waitForDebugger",
+  net:
+    "BlockList Server Socket SocketAddress Stream _normalizeArgs connect createConnection createServer " +
+    "getDefaultAutoSelectFamily getDefaultAutoSelectFamilyAttemptTimeout isIP isIPv4 isIPv6 " +
+    "setDefaultAutoSelectFamily setDefaultAutoSelectFamilyAttemptTimeout",
+  readline: "Interface clearLine clearScreenDown createInterface cursorTo emitKeypressEvents moveCursor",
+  "readline/promises": "Interface Readline createInterface",
+  repl: "REPLServer Recoverable start writer",
+  tls:
+    "SecureContext Server TLSSocket checkServerIdentity connect convertALPNProtocols createSecureContext " +
+    "createSecurePair createServer getCiphers",
+  tty: "ReadStream WriteStream isatty",
+  v8:
+    "DefaultDeserializer DefaultSerializer Deserializer GCProfiler Serializer cachedDataVersionTag " +
+    "deserialize getCppHeapStatistics getHeapCodeStatistics getHeapSnapshot getHeapSpaceStatistics " +
+    "getHeapStatistics isStringOneByteRepresentation queryObjects serialize setFlagsFromString " +
+    "setHeapSnapshotNearHeapLimit stopCoverage takeCoverage writeHeapSnapshot",
+  vm:
+    "Script compileFunction createContext createScript isContext measureMemory runInContext " +
+    "runInNewContext runInThisContext",
+  worker_threads:
+    "BroadcastChannel MessageChannel MessagePort Worker getEnvironmentData isMarkedAsUntransferable " +
+    "markAsUncloneable markAsUntransferable moveMessagePortToContext postMessageToThread " +
+    "receiveMessageOnPort setEnvironmentData",
+};
+
+// What a module is about, and the next step.
+const STEPS = {
+  __proto__: null,
+  child_process: "a Worker starts no processes: call a tool of `env` that does",
+  cluster: "isolet starts processes for a Worker by itself: `processes` in [workers] of isolet.toml",
+  dgram: "a Worker has no sockets",
+  dns: "a Worker has no network of its own",
+  domain: "use try and catch, or AsyncLocalStorage",
+  fs: "a Worker has no files: import them as modules (`rules` of the configuration), or call a tool of `env`",
+  http: "use the global fetch() for requests, and export a fetch handler for a server",
+  http2: "export a fetch handler for a server",
+  https: "use the global fetch() for requests, and export a fetch handler for a server",
+  inspector: "a Worker has no debugger",
+  net: "a Worker has no sockets",
+  readline: "a Worker has no terminal",
+  repl: "a Worker has no terminal",
+  tls: "a Worker has no sockets",
+  tty: "a Worker has no terminal",
+  v8: "a Worker does not control its engine",
+  vm: "a Worker does not compile text; use import()",
+  worker_threads: "a Worker has one thread",
+};
+
+const about = (module) => STEPS[module.split("/")[0]];
+
+function missing(module, name) {
+  const message = `node:${module}: ${name}() is not available in a Worker: ${about(module)}.`;
+  // It is a function and a class, since packages extend what they import.
+  function unavailable() {
+    throw new codes.ERR_METHOD_NOT_IMPLEMENTED(message);
+  }
+  return Object.defineProperty(unavailable, "name", { value: name });
+}
+
+const METHODS =
+  "ACL BIND CHECKOUT CONNECT COPY DELETE GET HEAD LINK LOCK M-SEARCH MERGE MKACTIVITY MKCALENDAR MKCOL MOVE NOTIFY OPTIONS PATCH POST PROPFIND PROPPATCH PURGE PUT QUERY REBIND REPORT SEARCH SOURCE SUBSCRIBE TRACE UNBIND UNLINK UNLOCK UNSUBSCRIBE".split(
+    " ",
+  );
+const STATUS_CODES = {
+  100: "Continue",
+  101: "Switching Protocols",
+  102: "Processing",
+  103: "Early Hints",
+  200: "OK",
+  201: "Created",
+  202: "Accepted",
+  203: "Non-Authoritative Information",
+  204: "No Content",
+  205: "Reset Content",
+  206: "Partial Content",
+  207: "Multi-Status",
+  208: "Already Reported",
+  226: "IM Used",
+  300: "Multiple Choices",
+  301: "Moved Permanently",
+  302: "Found",
+  303: "See Other",
+  304: "Not Modified",
+  305: "Use Proxy",
+  307: "Temporary Redirect",
+  308: "Permanent Redirect",
+  400: "Bad Request",
+  401: "Unauthorized",
+  402: "Payment Required",
+  403: "Forbidden",
+  404: "Not Found",
+  405: "Method Not Allowed",
+  406: "Not Acceptable",
+  407: "Proxy Authentication Required",
+  408: "Request Timeout",
+  409: "Conflict",
+  410: "Gone",
+  411: "Length Required",
+  412: "Precondition Failed",
+  413: "Payload Too Large",
+  414: "URI Too Long",
+  415: "Unsupported Media Type",
+  416: "Range Not Satisfiable",
+  417: "Expectation Failed",
+  418: "I'm a Teapot",
+  421: "Misdirected Request",
+  422: "Unprocessable Entity",
+  423: "Locked",
+  424: "Failed Dependency",
+  425: "Too Early",
+  426: "Upgrade Required",
+  428: "Precondition Required",
+  429: "Too Many Requests",
+  431: "Request Header Fields Too Large",
+  451: "Unavailable For Legal Reasons",
+  500: "Internal Server Error",
+  501: "Not Implemented",
+  502: "Bad Gateway",
+  503: "Service Unavailable",
+  504: "Gateway Timeout",
+  505: "HTTP Version Not Supported",
+  506: "Variant Also Negotiates",
+  507: "Insufficient Storage",
+  508: "Loop Detected",
+  509: "Bandwidth Limit Exceeded",
+  510: "Not Extended",
+  511: "Network Authentication Required",
+};
+
+class Agent {
+  constructor(options = {}) {
+    this.options = { ...options };
+    this.requests = {};
+    this.sockets = {};
+    this.freeSockets = {};
+  }
+  destroy() {}
+}
+
+function ip(text) {
+  if (/^(?:(?:25[0-5]|2[0-4]\d|1\d\d|[1-9]?\d)(?:\.(?!$)|$)){4}$/.test(text)) return 4;
+  if (!/^[0-9a-fA-F:.]*:[0-9a-fA-F:.]*(?:%[0-9a-zA-Z]+)?$/.test(text)) return 0;
+  try {
+    void new URL(`http://[${text.replace(/%.*$/, "")}]/`);
+    return 6;
+  } catch {
+    return 0;
+  }
+}
+
+// What modules have that can be told without what they are about.
+const PRESENT = {
+  __proto__: null,
+  cluster: () => ({ isMaster: true, isPrimary: true, isWorker: false, workers: {}, settings: {} }),
+  dns: () => ({ ADDRCONFIG: 1024, ALL: 256, V4MAPPED: 2048, promises: require("dns/promises") }),
+  fs: () => ({
+    F_OK: 0,
+    R_OK: 4,
+    W_OK: 2,
+    X_OK: 1,
+    constants: {
+      F_OK: 0,
+      R_OK: 4,
+      W_OK: 2,
+      X_OK: 1,
+      O_RDONLY: 0,
+      O_WRONLY: 1,
+      O_RDWR: 2,
+      O_CREAT: 64,
+      O_EXCL: 128,
+      O_TRUNC: 512,
+      O_APPEND: 1024,
+    },
+    existsSync: () => false,
+    promises: require("fs/promises"),
+  }),
+  http: () => ({ METHODS, STATUS_CODES, Agent, globalAgent: new Agent(), maxHeaderSize: 16384 }),
+  http2: () => ({ constants: {}, sensitiveHeaders: Symbol("nodejs.http2.sensitiveHeaders") }),
+  https: () => ({ Agent, globalAgent: new Agent() }),
+  net: () => ({
+    isIP: (text) => ip(`${text}`),
+    isIPv4: (text) => ip(`${text}`) === 4,
+    isIPv6: (text) => ip(`${text}`) === 6,
+  }),
+  readline: () => ({ promises: require("readline/promises") }),
+  tls: () => ({ DEFAULT_MIN_VERSION: "TLSv1.2", DEFAULT_MAX_VERSION: "TLSv1.3", rootCertificates: [] }),
+  tty: () => ({ isatty: () => false }),
+  vm: () => ({ constants: {} }),
+  worker_threads: () => ({
+    isMainThread: true,
+    parentPort: null,
+    threadId: 0,
+    workerData: null,
+    resourceLimits: {},
+    MessageChannel: globalThis.MessageChannel,
+    MessagePort: globalThis.MessagePort,
+    BroadcastChannel: globalThis.BroadcastChannel,
+  }),
+};
+
+module.exports = (module) => {
+  const exported = {};
+  for (const name of FUNCTIONS[module].split(" ")) exported[name] = missing(module, name);
+  return Object.assign(exported, PRESENT[module]?.());
+};

@@ -1,0 +1,4 @@
+// node:sys
+"use strict";
+
+module.exports = require("util");
