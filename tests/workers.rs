@@ -10,8 +10,10 @@ use crate::harness::http::{Answer, Request};
 use crate::harness::*;
 
 /// The projects in `tests/workers`.
-const PROJECTS: [&str; 9] =
-    ["hono", "html-rewriter", "itty-router", "libraries", "modules", "preact", "react", "site", "zod"];
+#[rustfmt::skip]
+const PROJECTS: [&str; 11] = [
+    "hono", "html-rewriter", "itty-router", "libraries", "modules", "node", "node-packages", "preact", "react", "site", "zod",
+];
 
 /// The environments of `tests/workers/assets`, which differ in the handling of paths.
 const ASSET_ENVIRONMENTS: [&str; 8] = ["", "drop", "exact", "first", "force", "page", "routes", "spa"];
@@ -117,6 +119,189 @@ async fn static_assets_answer_as_in_wrangler() {
     }
 }
 
+#[tokio::test]
+async fn modules_of_node_answer_as_in_node_where_workerd_differs() {
+    let folder = installed("node");
+    let worker = Daemon::dev(&folder, &[]);
+    let answer = worker.get("/disputed").await.expect(200).json();
+    let text = fs::read_to_string(folder.join("disputed.json")).expect("a file");
+    let expected: Value = serde_json::from_str(&text).expect("JSON");
+    for (name, expected) in expected.as_object().expect("an object") {
+        assert_eq!(&answer[name], expected, "{name}");
+    }
+}
+
+#[tokio::test]
+async fn dates_and_flags_decide_about_node() {
+    let entry =
+        "export default { fetch: () => Response.json([typeof Buffer, typeof process, typeof global]) }";
+    let project = project(&[
+        ("wrangler.json", r#"{ "main": "index.js", "compatibility_date": "2026-08-03" }"#),
+        ("index.js", entry),
+        (
+            "needs.js",
+            "import { Buffer } from 'node:buffer'; export default { fetch: () => new Response(Buffer.from('a')) }",
+        ),
+        ("bare.js", "import fs from 'fs'; export default { fetch: () => new Response(typeof fs.readFile) }"),
+        (
+            "storage.js",
+            "import { AsyncLocalStorage } from 'node:async_hooks'; export default { fetch: () =>
+            Response.json([new AsyncLocalStorage().run(1, () => 2), typeof Buffer]) }",
+        ),
+    ]);
+    let configure = |main: &str, date: &str, flags: &str| {
+        let text = format!(
+            r#"{{ "main": "{main}", "compatibility_date": "{date}", "compatibility_flags": {flags} }}"#
+        );
+        project.write("wrangler.json", text);
+    };
+    let none = json!(["undefined", "undefined", "undefined"]);
+    let all = json!(["function", "object", "object"]);
+    for (date, flags, expected) in [
+        ("2026-08-03", "[]", &none),
+        ("2026-08-04", "[]", &all),
+        ("2026-08-04", r#"["no_nodejs_compat"]"#, &none),
+        ("2025-01-01", r#"["nodejs_compat"]"#, &all),
+        ("2024-01-01", r#"["nodejs_compat"]"#, &none),
+    ] {
+        configure("index.js", date, flags);
+        let worker = Daemon::dev(project.path(), &[]);
+        assert_eq!(&worker.get("/").await.expect(200).json(), expected, "{date} {flags}");
+    }
+    configure("needs.js", "2024-01-01", r#"["nodejs_compat"]"#);
+    assert_eq!(Daemon::dev(project.path(), &[]).get("/").await.expect(200).text(), "a");
+    configure("storage.js", "2024-01-01", r#"["nodejs_als"]"#);
+    let worker = Daemon::dev(project.path(), &[]);
+    assert_eq!(worker.get("/").await.expect(200).json(), json!([2, "undefined"]));
+    for main in ["needs.js", "bare.js"] {
+        configure(main, "2026-08-03", "[]");
+        let failed = isolet(["dev", "--port", "0"]).within(project.path()).output();
+        assert_says(&failed.exits(3).stderr, &[main, "a module of Node.js", "nodejs_compat", "2026-08-04"]);
+    }
+}
+
+#[tokio::test]
+async fn what_no_jail_has_says_what_to_do() {
+    let entry = "import fs, { readFileSync } from 'node:fs';
+import net from 'net';
+import { Agent } from 'node:https';
+import worker_threads from 'node:worker_threads';
+class Socket extends net.Socket {}
+const say = (run) => { try { return run() } catch (error) { return `${error.code}: ${error.message}` } };
+export default { fetch: async () => Response.json([
+    say(() => readFileSync('/etc/passwd')), say(() => fs.promises.readFile('x')), say(() => new Socket()), say(() => net.connect(80)),
+    say(() => require('child_process').execSync('id')), say(() => process.exit(1)), say(() => process.binding('fs')),
+    fs.existsSync('/etc/passwd'), typeof new Agent({ keepAlive: true }), worker_threads.isMainThread,
+    say(() => require('node:nothing')), require('node:' + 'path').join('a', 'b'), (await import('pat' + 'h')).sep,
+]) };
+";
+    let project = project(&[("wrangler.json", r#"{ "main": "index.js" }"#), ("index.js", entry)]);
+    let worker = Daemon::dev(project.path(), &[]);
+    let answer = worker.get("/").await.expect(200).json();
+    for (index, expected) in [
+        "ERR_METHOD_NOT_IMPLEMENTED: node:fs: readFileSync() is not available in a Worker: a Worker has no files: import them",
+        "node:fs/promises: readFile() is not available in a Worker",
+        "node:net: Socket() is not available in a Worker: a Worker has no sockets.",
+        "node:net: connect() is not available",
+        "node:child_process: execSync() is not available in a Worker: a Worker starts no processes",
+        "process.exit(1) ends no Worker",
+        "process.binding() is not available in a Worker",
+    ]
+    .iter()
+    .enumerate()
+    {
+        assert_says(text(&answer[index]), &[expected]);
+    }
+    let rest = (&answer[7], &answer[8], &answer[9]);
+    assert_eq!(rest, (&json!(false), &json!("object"), &json!(true)));
+    assert_says(text(&answer[10]), &["node:nothing"]);
+    assert_eq!((&answer[11], &answer[12]), (&json!("a/b"), &json!("/")));
+}
+
+#[tokio::test]
+async fn a_worker_that_replaces_globals_harms_itself_only() {
+    let entry = "const seen = [];
+const own = Function.prototype.call.bind(Array.prototype.push);
+for (const [object, name] of [[Array.prototype, 'map'], [Object, 'assign'], [Reflect, 'apply'], [Function.prototype, 'bind'], [Map.prototype, 'get']]) {
+    const before = object[name];
+    object[name] = function (...args) { own(seen, this, ...args); return before.apply(this, args) };
+}
+export default { fetch: async () => {
+    const key = await crypto.subtle.generateKey({ name: 'HMAC', hash: 'SHA-256' }, false, ['sign']);
+    const refused = [];
+    const { createHmac, KeyObject } = await import('node:crypto');
+    for (const run of [() => createHmac('sha256', key), () => KeyObject.from(key)]) {
+        try { run(); refused.push('no') } catch (error) { refused.push(error.code) }
+    }
+    const { join } = await import('node:path');
+    const isHost = (value) => typeof value === 'object' && value !== null && 'natives' in value;
+    return Response.json([refused, join('a', 'b'), seen.some(isHost)]);
+} };
+";
+    let project = project(&[("wrangler.json", r#"{ "main": "index.js" }"#), ("index.js", entry)]);
+    let worker = Daemon::dev(project.path(), &[]);
+    let refused = ["ERR_INVALID_ARG_VALUE", "ERR_INVALID_ARG_VALUE"];
+    assert_eq!(worker.get("/").await.expect(200).json(), json!([refused, "a/b", false]));
+}
+
+#[tokio::test]
+async fn process_env_has_the_variables_of_the_worker_and_nothing_of_isolet() {
+    let entry = "const atStart = { ...process.env };
+export default { fetch: (request, env) => Response.json([atStart, process.env, Object.keys(process.env), process.argv, process.execPath]) }";
+    let project = project(&[
+        ("wrangler.json", r#"{ "main": "index.js", "vars": { "A": "text", "B": { "c": [1] } } }"#),
+        ("index.js", entry),
+        (".dev.vars", "SECRET=local"),
+    ]);
+    let worker = Daemon::dev(project.path(), &[]);
+    let env = json!({ "A": "text", "B": "{\"c\":[1]}", "SECRET": "local" });
+    let expected = json!([env, env, ["A", "B", "SECRET"], ["isolet"], ""]);
+    assert_eq!(worker.get("/").await.expect(200).json(), expected);
+    let quiet = r#"["nodejs_compat_do_not_populate_process_env"]"#;
+    project.write(
+        "wrangler.json",
+        format!(r#"{{ "main": "index.js", "vars": {{ "A": "text" }}, "compatibility_flags": {quiet} }}"#),
+    );
+    worker.wait_for_stderr(&["reloaded"]);
+    assert_eq!(worker.get("/").await.expect(200).json()[0], json!({}));
+}
+
+#[tokio::test]
+async fn values_of_async_local_storage_stay_with_their_request() {
+    let entry = "import { AsyncLocalStorage } from 'node:async_hooks';
+const storage = new AsyncLocalStorage();
+const log = async (value) => { await null; console.log(`${value} ${storage.getStore()}`); };
+export default { fetch: (request) => {
+    const { pathname } = new URL(request.url);
+    return storage.run(pathname, async () => {
+        const seen = [storage.getStore()];
+        for (let i = 0; i < 5; i++) {
+            await new Promise((resolve) => setTimeout(resolve, 10));
+            seen.push(storage.getStore());
+        }
+        await log('at');
+        return Response.json(seen);
+    });
+} };
+";
+    let project = project(&[("wrangler.json", r#"{ "main": "index.js" }"#), ("index.js", entry)]);
+    let worker = Daemon::dev(project.path(), &[]);
+    let paths: Vec<String> = (0..8).map(|number| format!("/{number}")).collect();
+    let answers = futures_util::future::join_all(paths.iter().map(|path| worker.get(path))).await;
+    for (path, answer) in paths.iter().zip(answers) {
+        assert_eq!(answer.expect(200).json(), json!(vec![path; 6]));
+    }
+    // A line has the number of its request, also where values are stored.
+    let lines = worker.stderr();
+    let numbers: std::collections::HashSet<&str> = lines
+        .lines()
+        .filter(|line| line.contains(": at /"))
+        .filter_map(|line| line.split(':').next())
+        .collect();
+    assert_eq!(numbers.len(), 8, "{lines}");
+    assert!(!lines.contains("log: at"), "{lines}");
+}
+
 /// A project with a configuration and modules.
 fn project(files: &[(&str, &str)]) -> Folder {
     let folder = Folder::new();
@@ -177,7 +362,7 @@ async fn commonjs_fails_with_the_reason() {
         (
             "all.cjs",
             "module.exports = {
-                awaits: () => require('./awaits.mjs'), computed: () => require('./' + 'x'), node: () => require('fs'),
+                awaits: () => require('./awaits.mjs'), computed: () => require('./' + 'x'), node: () => require('node:sqlite'),
                 missing: () => { try { require('left-pad') } catch (error) { return error.message } },
                 broken: () => require('./broken'), again: () => require('./broken'), number: () => require(1),
                 bytes: () => require('./three.bin').byteLength, same: () => require('./all.cjs') === module.exports,
@@ -192,7 +377,7 @@ async fn commonjs_fails_with_the_reason() {
     for (path, expected) in [
         ("/awaits", "Cannot require \"awaits.mjs\": it, or a module that it imports, has a top-level await."),
         ("/computed", "Cannot require \"./x\" in all.cjs: the name is computed"),
-        ("/node", "Cannot require \"fs\": imports \"fs\", which isolet does not have"),
+        ("/node", "node:sqlite"),
         ("/missing", "the package \\\"left-pad\\\" is not installed"),
         ("/broken", "first"),
         ("/again", "\"second\""),

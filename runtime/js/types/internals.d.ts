@@ -114,7 +114,7 @@ interface Internals {
   /** Reports an exception that no script code can catch. Called by Rust. */
   uncaught(thrown: ScriptValue): void;
   /**
-   * Gives a Worker the globals and bindings that scripts do not have: the globals of Node.js too, if
+   * Gives a Worker the globals and bindings that scripts do not have: those of Node.js too, if
    * `node` is set. Called by Rust.
    */
   open(fetchersText: string, node: boolean, processEnv: boolean): void;

@@ -4,7 +4,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use isolet_runtime::{Engine, Environment, Limits, Module, WorkerJob};
+use isolet_runtime::{Engine, Environment, Limits, Module, NodeFeatures, WorkerJob};
 use isolet_wrangler_compat::{Project, ProjectRoute};
 
 use super::assets::AssetServer;
@@ -26,6 +26,7 @@ pub struct PreparedWorker {
     main: Option<String>,
     assets: Option<AssetServer>,
     modules: Arc<[Module]>,
+    node: NodeFeatures,
     vars: serde_json::Map<String, serde_json::Value>,
     start_limits: Limits,
     limits: Limits,
@@ -61,6 +62,11 @@ impl PreparedWorker {
             main,
             assets: project.assets.map(AssetServer::new),
             modules,
+            node: NodeFeatures {
+                modules: project.node.modules,
+                globals: project.node.globals,
+                process_env: project.node.process_env,
+            },
             vars: project.vars,
             start_limits: limits.clone(),
             limits: of_request,
@@ -84,6 +90,7 @@ impl PreparedWorker {
         let job = WorkerJob {
             main: main.clone(),
             modules: self.modules.clone(),
+            node: self.node,
             environment: Environment { vars: self.vars.clone(), ..environment },
             start_limits: self.start_limits.clone(),
             limits: self.limits.clone(),

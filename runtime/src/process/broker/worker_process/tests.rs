@@ -88,6 +88,7 @@ impl TakenOver {
         let job = WorkerJob {
             main: "main.js".into(),
             modules: Arc::new([]),
+            node: crate::NodeFeatures::default(),
             environment: Environment {
                 vars: serde_json::Map::new(),
                 catalogue: Arc::default(),
