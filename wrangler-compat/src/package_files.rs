@@ -126,7 +126,12 @@ impl FileSystem for ReadableFiles {
     }
 
     fn symlink_metadata(&self, path: &Path) -> io::Result<FileMetadata> {
-        Ok(fs::symlink_metadata(path)?.into())
+        let found = fs::symlink_metadata(path)?;
+        if found.is_symlink() {
+            // The resolver follows chains of any length, and recurses. The kernel has a bound.
+            fs::canonicalize(path)?;
+        }
+        Ok(found.into())
     }
 
     fn read_link(&self, path: &Path) -> Result<PathBuf, ResolveError> {

@@ -111,6 +111,21 @@ fn settings_that_extend_each_other_are_bounded() {
 }
 
 #[test]
+fn chains_of_links_are_followed_as_far_as_the_kernel_does() {
+    let files = TestProject::new(&[
+        ("long.js", "import './l0';"),
+        ("short.js", "import './l99990';"),
+        ("end.js", ""),
+    ]);
+    for n in 0..100_000 {
+        let target = if n == 99_999 { "end.js".to_owned() } else { format!("l{}", n + 1) };
+        std::os::unix::fs::symlink(target, files.folder().join(format!("l{n}"))).unwrap();
+    }
+    assert!(files.error("long.js").contains("long.js:1:8"), "{}", files.error("long.js"));
+    assert_eq!(files.names("short.js"), ["short.js", "end.js"]);
+}
+
+#[test]
 fn files_in_the_project_do_not_take_the_names_of_modules_that_are_not_files() {
     let files = TestProject::new(&[
         ("index.js", "import a from './cloudflare:workers'; import b from './isolet:env'; a; b;"),
