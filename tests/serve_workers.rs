@@ -303,6 +303,52 @@ async fn an_idle_worker_has_no_process_and_the_next_request_starts_one() {
 }
 
 #[tokio::test]
+async fn with_isolation_by_request_no_request_sees_another() {
+    let code = "const seen = []; const chance = Math.random();
+        export default { async fetch(request, env, ctx) {
+            const { pathname } = new URL(request.url);
+            seen.push(pathname);
+            globalThis.count = (globalThis.count ?? 0) + 1;
+            if (pathname === '/slow') await scheduler.wait(300);
+            if (pathname === '/loop') for (;;);
+            if (pathname === '/after') {
+                ctx.waitUntil(scheduler.wait(500).then(() => console.log('after the response')));
+            }
+            return Response.json({ seen, count, chance });
+        } }";
+    let folder = projects(&[("one", "", code)]);
+    folder.write(
+        "isolet.toml",
+        "[[workers.worker]]\npath = 'one'\nisolation = 'request'\nprocesses = 3\nlimits = { cpu = '200ms' }\n",
+    );
+    let mut daemon = serve(folder, &[]);
+    let address = workers(&daemon);
+    let mut chances = Vec::new();
+    let mut check = |answer: Answer, path: &str| {
+        let answer = answer.expect(200).json();
+        assert_eq!((&answer["seen"], &answer["count"]), (&json!([path]), &json!(1)), "{answer:#}");
+        assert!(!chances.contains(&answer["chance"]), "each process has evaluated the modules itself");
+        chances.push(answer["chance"].clone());
+    };
+    // On one connection too.
+    let mut connection = Connection::open(address).await;
+    for _ in 0..10 {
+        check(connection.send(Request::get("/a").header("host", "localhost")).await, "/a");
+    }
+    // More than may have a process at once: the others wait.
+    let slow: Vec<_> = (0..8).map(|_| tokio::spawn(get(address, "localhost", "/slow"))).collect();
+    for answer in slow {
+        check(answer.await.unwrap(), "/slow");
+    }
+    get(address, "localhost", "/loop").await.expect(500);
+    check(get(address, "localhost", "/a").await, "/a");
+    daemon.metric_becomes("isolet_worker_processes{worker=\"one\"}", 1.0).await;
+    check(get(address, "localhost", "/after").await, "/after");
+    assert_eq!(daemon.end(Signal::TERM).code(), Some(0));
+    daemon.wait_for_stderr(&["after the response"]);
+}
+
+#[tokio::test]
 async fn requests_end_before_the_server_does_and_new_ones_are_refused() {
     let code = "export default { async fetch(request, env, ctx) {
         if (new URL(request.url).pathname === '/after') {

@@ -75,11 +75,23 @@ pub struct WorkerJob {
     pub log: LogSink,
     /// The bound on its instances. Their number follows the load.
     pub instances: usize,
+    /// The requests that share an instance.
+    pub isolation: WorkerIsolation,
     /// The time without requests after which the last instance is given up too. The next request
     /// starts one.
     pub idle_timeout: Option<Duration>,
     /// The bindings in `env` through which it fetches.
     pub fetchers: Option<FetchBindings>,
+}
+
+/// The requests that share an instance of a Worker, and with it the variables of its modules.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum WorkerIsolation {
+    /// All that it is given.
+    #[default]
+    Isolate,
+    /// None: each has an instance of its own, which was not used before and is not used again.
+    Request,
 }
 
 impl WorkerJob {

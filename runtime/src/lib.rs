@@ -101,8 +101,8 @@ pub mod worker;
 pub use catalogue::{Catalogue, ServerTools};
 pub use engine::{Engine, EngineOptions, Isolation, Run, ZygoteProcesses};
 pub use job::{
-    Entry, Environment, Job, Language, LogSink, Module, ModuleImport, ModuleKind, NodeFeatures, WorkerJob,
-    compile_typescript,
+    Entry, Environment, Job, Language, LogSink, Module, ModuleImport, ModuleKind, NodeFeatures,
+    WorkerIsolation, WorkerJob, compile_typescript,
 };
 pub use limits::Limits;
 pub use modules::built_in_modules;

@@ -57,7 +57,7 @@ pub struct Worker {
 impl Worker {
     pub(crate) async fn start(backend: WorkerBackend, job: WorkerJob) -> Result<Self, RunError> {
         let instances = Instances::new(backend, job);
-        instances.place().await?;
+        instances.load().await?;
         Ok(Self { instances })
     }
 

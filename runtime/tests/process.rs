@@ -295,6 +295,7 @@ fn a_forbidden_system_call_and_a_broken_rule_are_violations() {
             log: std::sync::Arc::new(|_, _| ()),
             instances: 1,
             idle_timeout: None,
+            isolation: isolet_runtime::WorkerIsolation::Isolate,
             fetchers: None,
         });
         let started = runtime.block_on(async { tokio::time::timeout(Duration::from_secs(30), worker).await });

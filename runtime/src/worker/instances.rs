@@ -3,14 +3,20 @@
 //! A request goes to the instance with the fewest requests. While requests wait for long before
 //! their first turn, there is another instance, up to a bound. One that has had none for a while is
 //! given up; the last one only if the job says so, and the next request starts one.
+//!
+//! With [`WorkerIsolation::Request`] each request takes an instance that was not used before. One
+//! is started ahead of the next request; an instance ends with its request.
 
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Weak};
 use std::time::{Duration, Instant};
 
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+
+use super::exchange::{Exchanges, ended};
 use super::instance::Instance;
 use super::thread::ThreadInstance;
-use crate::job::WorkerJob;
+use crate::job::{WorkerIsolation, WorkerJob};
 use crate::pool::ThreadPool;
 use crate::process::broker::runner_pool::RunnerPool;
 use crate::process::broker::worker_process::WorkerProcess;
@@ -51,6 +57,24 @@ pub(crate) struct Instances {
     is_starting: AtomicBool,
     /// The length of the list when it was last looked at.
     count: AtomicUsize,
+    /// The instances that single requests may have at once.
+    single: Arc<Semaphore>,
+}
+
+/// An instance for one request. Dropping it ends the instance.
+struct SingleUse {
+    instance: Arc<dyn Instance>,
+    _permit: OwnedSemaphorePermit,
+}
+
+impl Instance for SingleUse {
+    fn exchanges(&self) -> &Arc<Exchanges> {
+        self.instance.exchanges()
+    }
+
+    fn takes_requests(&self) -> bool {
+        self.instance.takes_requests()
+    }
 }
 
 struct Listed {
@@ -63,7 +87,8 @@ impl Instances {
         let idle_timeout = job.idle_timeout.unwrap_or(IDLE_TIMEOUT).min(IDLE_TIMEOUT);
         let (job, list) = (Arc::new(job), tokio::sync::Mutex::default());
         let (is_starting, count) = (AtomicBool::new(false), AtomicUsize::new(0));
-        let instances = Arc::new(Self { backend, job, list, is_starting, count });
+        let single = Arc::new(Semaphore::new(job.instances));
+        let instances = Arc::new(Self { backend, job, list, is_starting, count, single });
         tokio::spawn(Self::give_up_unused(Arc::downgrade(&instances), idle_timeout / 4));
         instances
     }
@@ -93,19 +118,51 @@ impl Instances {
         }
     }
 
-    /// Returns the number of instances that take requests.
+    /// Returns the number of instances that single requests have.
+    fn taken(&self) -> usize {
+        self.job.instances.saturating_sub(self.single.available_permits())
+    }
+
+    /// Returns the number of instances that take requests or have one of their own.
     pub(super) fn count(&self) -> usize {
         // While an instance starts the list is locked.
         let counted = self
             .list
             .try_lock()
             .map(|list| list.iter().filter(|listed| listed.instance.takes_requests()).count());
-        counted.unwrap_or_else(|_| self.count.load(Ordering::Relaxed))
+        counted.unwrap_or_else(|_| self.count.load(Ordering::Relaxed)) + self.taken()
     }
 
-    /// Returns the number of requests that have not ended in the instances that take requests.
+    /// Returns the number of requests that have not ended in these instances.
     pub(super) async fn requests(&self) -> usize {
-        self.list.lock().await.iter().map(|listed| listed.instance.exchanges().live()).sum()
+        let live = |listed: &Listed| listed.instance.exchanges().live();
+        self.list.lock().await.iter().map(live).sum::<usize>() + self.taken()
+    }
+
+    /// Starts the first instance, so that the errors of the modules are known.
+    pub(super) async fn load(&self) -> Result<(), RunError> {
+        let instance = self.backend.start(&self.job).await?;
+        self.list.lock().await.push(Listed { instance, used_at: Instant::now() });
+        Ok(())
+    }
+
+    /// Returns an instance that was not used before.
+    async fn unused(self: &Arc<Self>) -> Result<Arc<dyn Instance>, RunError> {
+        let Ok(permit) = self.single.clone().acquire_owned().await else { return Err(ended()) };
+        let ready = {
+            let mut list = self.list.lock().await;
+            list.retain(|listed| listed.instance.takes_requests());
+            let ready = list.pop();
+            if list.is_empty() && !self.is_starting.swap(true, Ordering::Relaxed) {
+                tokio::spawn(self.clone().add());
+            }
+            ready
+        };
+        let instance = match ready {
+            Some(listed) => listed.instance,
+            None => self.backend.start(&self.job).await?,
+        };
+        Ok(Arc::new(SingleUse { instance, _permit: permit }))
     }
 
     pub(super) fn limits(&self) -> &Limits {
@@ -114,6 +171,9 @@ impl Instances {
 
     /// Returns the instance for a request. Starts one if there is none.
     pub(super) async fn place(self: &Arc<Self>) -> Result<Arc<dyn Instance>, RunError> {
+        if self.job.isolation == WorkerIsolation::Request {
+            return self.unused().await;
+        }
         let mut list = self.list.lock().await;
         let now = Instant::now();
         list.retain(|listed| listed.instance.takes_requests());
@@ -125,7 +185,7 @@ impl Instances {
         let live = |listed: &Listed| listed.instance.exchanges().live();
         let count = list.len();
         let Some(best) = list.iter_mut().min_by_key(|listed| live(listed)) else {
-            return Err(super::exchange::ended());
+            return Err(ended());
         };
         best.used_at = now;
         let instance = best.instance.clone();

@@ -46,6 +46,7 @@ fn start_job(
     let (runtime, engine) = engine();
     runtime.block_on(engine.worker(WorkerJob {
         idle_timeout: None,
+        isolation: WorkerIsolation::Isolate,
         main: "main.js".into(),
         modules,
         node: NodeFeatures::default(),

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use isolet_bindings::Caller;
-use isolet_runtime::{Engine, Limits};
+use isolet_runtime::{Engine, Limits, WorkerIsolation};
 
 use super::request_lines::RequestLines;
 use crate::registry::Registry;
@@ -79,7 +79,8 @@ impl ProjectBuilder {
         }
         let caller = Caller::run(None).of_worker(&prepared.name);
         let (environment, _) = self.registry.environment(None, caller).map_err(|error| error.to_string())?;
-        let scale = Scale { processes: self.processes, idle_timeout: None };
+        let isolation = WorkerIsolation::Isolate;
+        let scale = Scale { processes: self.processes, isolation, idle_timeout: None };
         let version = prepared.start(&self.engine, environment, scale, Arc::new(RequestLines)).await?;
         Ok(BuiltProject { version, name: prepared.name, fingerprint })
     }

@@ -1,5 +1,7 @@
 use std::time::Duration;
 
+use isolet_runtime::WorkerIsolation;
+
 use super::*;
 use crate::settings::address::{ListenAddress, WebOrigin};
 use crate::settings::runtime::{IsolationLevel, JailException};
@@ -230,7 +232,7 @@ fn workers_are_listed() {
         "[workers]\nlisten = 'unix:w.sock'\nprocesses = 3\nidle_timeout = '5m'\n\
          [[workers.worker]]\npath = 'shop'\nroutes = ['shop.example/*']\nmcp_servers = ['orders', 'mail/send_*']\n\
          environment = 'live'\nconfig = 'shop/live.toml'\nvars_file = '/run/shop'\nlimits = { cpu = '50ms', calls = 3 }\n\
-         [[workers.worker]]\npath = '/srv/site'\nname = 'site'\n",
+         [[workers.worker]]\npath = '/srv/site'\nname = 'site'\nisolation = 'request'\n",
     )
     .unwrap();
     let workers = settings.workers;
@@ -245,6 +247,7 @@ fn workers_are_listed() {
     assert_eq!(site.limits.applied_to(&limits), limits);
     assert_eq!((site.path.as_path(), site.name.as_deref()), (Path::new("/srv/site"), Some("site")));
     assert!(site.routes.is_none() && site.mcp_servers.is_empty());
+    assert_eq!((shop.isolation, site.isolation), (WorkerIsolation::Isolate, WorkerIsolation::Request));
 
     for (text, wanted) in [
         ("[[workers.worker]]\nname = 'a'\n", "needs `path`"),

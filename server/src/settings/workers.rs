@@ -3,8 +3,8 @@
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use isolet_runtime::Limits;
 use isolet_runtime::limits::LimitValue;
+use isolet_runtime::{Limits, WorkerIsolation};
 
 use super::address::ListenAddress;
 use super::error::SettingsError;
@@ -19,6 +19,10 @@ const MAX_WORKERS: usize = 1_000;
 /// The limits that a Worker may have of its own. The others are about scripts, or belong to the
 /// processes that all Workers and runs get theirs from.
 const WORKER_LIMITS: [&str; 6] = ["cpu", "wall", "calls", "concurrent_calls", "call_timeout", "logs"];
+
+/// The values of `isolation` of a Worker.
+const ISOLATIONS: [(&str, WorkerIsolation); 2] =
+    [("isolate", WorkerIsolation::Isolate), ("request", WorkerIsolation::Request)];
 
 /// The values of `[workers]`.
 #[derive(Debug, Default)]
@@ -54,6 +58,8 @@ pub struct WorkerEntry {
     pub mcp_servers: Vec<String>,
     /// The bound on its processes.
     pub processes: Option<usize>,
+    /// The requests that share a process.
+    pub isolation: WorkerIsolation,
     /// The limits of each request, where they differ from `[limits]`.
     pub limits: WorkerLimits,
 }
@@ -126,6 +132,7 @@ fn read_worker(mut table: Table<'_>, folder: &Path) -> Result<WorkerEntry, Setti
         routes: table.read("routes", texts)?,
         mcp_servers: table.read("mcp_servers", texts)?.unwrap_or_default(),
         processes: table.read("processes", processes)?,
+        isolation: table.read("isolation", |found| found.one_of(&ISOLATIONS))?.unwrap_or_default(),
         limits: table.read("limits", |found| limits(found.table()?))?.unwrap_or_default(),
     };
     table.finish()?;

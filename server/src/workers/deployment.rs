@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 
 use isolet_bindings::text;
-use isolet_runtime::Limits;
+use isolet_runtime::{Limits, WorkerIsolation};
 use isolet_wrangler_compat::ProjectRoute;
 
 use super::prepared::PreparedWorker;
@@ -28,6 +28,8 @@ pub struct WorkerChoice {
     pub mcp_servers: Vec<String>,
     /// The bound on its processes.
     pub processes: usize,
+    /// The requests that share a process.
+    pub isolation: WorkerIsolation,
     /// The limits of each request. The project may have lower ones.
     pub limits: Limits,
 }
@@ -67,6 +69,8 @@ pub struct DeployedWorker {
     pub mcp_servers: Vec<String>,
     /// The bound on its processes.
     pub processes: usize,
+    /// The requests that share a process.
+    pub isolation: WorkerIsolation,
 }
 
 /// All Workers of one server.
@@ -194,9 +198,10 @@ impl Deployment {
     }
 
     /// Returns the bound on the processes of all Workers together: each may be loaded again beside
-    /// its present version, and a process that ends is replaced before it has gone.
+    /// its present version, and processes are started before others have gone, or before a request
+    /// comes.
     pub fn max_processes(&self) -> usize {
-        self.workers.iter().map(|worker| 2 * worker.processes + 1).sum()
+        self.workers.iter().map(|worker| 2 * worker.processes + 3).sum()
     }
 
     /// Describes where each Worker answers, on a server with this address or socket.
@@ -253,6 +258,7 @@ fn read_worker(choice: WorkerChoice) -> Result<DeployedWorker, String> {
         prepared,
         mcp_servers: choice.mcp_servers,
         processes: choice.processes,
+        isolation: choice.isolation,
     })
 }
 

@@ -4,7 +4,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use isolet_runtime::{Engine, Environment, Limits, Module, NodeFeatures, WorkerJob};
+use isolet_runtime::{Engine, Environment, Limits, Module, NodeFeatures, WorkerIsolation, WorkerJob};
 use isolet_wrangler_compat::{Project, ProjectRoute};
 
 use super::assets::AssetServer;
@@ -37,6 +37,8 @@ pub struct PreparedWorker {
 pub struct Scale {
     /// The most at once.
     pub processes: usize,
+    /// The requests that share one.
+    pub isolation: WorkerIsolation,
     /// The time without requests after which there is none; the next request starts one.
     pub idle_timeout: Option<Duration>,
 }
@@ -95,6 +97,7 @@ impl PreparedWorker {
             start_limits: self.start_limits.clone(),
             limits: self.limits.clone(),
             instances: scale.processes,
+            isolation: scale.isolation,
             idle_timeout: scale.idle_timeout,
             fetchers: assets.as_ref().and_then(AssetServer::fetchers),
             log: Arc::new(move |request, line| log.line(request, &line)),

@@ -140,7 +140,8 @@ impl WorkerHost {
     }
 
     fn scale(&self, deployed: &DeployedWorker) -> Scale {
-        Scale { processes: deployed.processes, idle_timeout: Some(self.idle_timeout) }
+        let &DeployedWorker { processes, isolation, .. } = deployed;
+        Scale { processes, isolation, idle_timeout: Some(self.idle_timeout) }
     }
 
     fn environment(&self, deployed: &DeployedWorker, caller: &Caller) -> Result<Environment, String> {

@@ -4,7 +4,7 @@
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
 
-use isolet_runtime::Limits;
+use isolet_runtime::{Limits, WorkerIsolation};
 
 use crate::exit::Failure;
 use crate::settings::address::ListenAddress;
@@ -16,6 +16,10 @@ use crate::workers::project_source::{ProjectSource, Purpose};
 /// The default address of Workers, which only this machine reaches. It is not the one of the API:
 /// each has its own rules of access.
 const DEFAULT_LISTEN: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 8788);
+
+/// The default number of requests at once where each has a process of its own: most wait for
+/// something.
+const SINGLE_REQUESTS: usize = 32;
 
 #[derive(clap::Args, Clone, Debug)]
 pub struct WorkerOptions {
@@ -55,6 +59,7 @@ impl WorkerOptions {
             routes: None,
             mcp_servers: Vec::new(),
             processes,
+            isolation: WorkerIsolation::Isolate,
             limits: limits.clone(),
         });
         let choices: Vec<WorkerChoice> = listed.chain(named).collect();
@@ -117,7 +122,11 @@ fn choice_of_entry(entry: &WorkerEntry, processes: usize, limits: &Limits) -> Wo
         name: entry.name.clone(),
         routes: entry.routes.clone(),
         mcp_servers: entry.mcp_servers.clone(),
-        processes: entry.processes.unwrap_or(processes),
+        processes: entry.processes.unwrap_or(match entry.isolation {
+            WorkerIsolation::Isolate => processes,
+            WorkerIsolation::Request => processes.max(SINGLE_REQUESTS),
+        }),
+        isolation: entry.isolation,
         limits: entry.limits.applied_to(limits),
     }
 }

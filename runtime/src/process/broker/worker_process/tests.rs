@@ -99,6 +99,7 @@ impl TakenOver {
             log: Arc::new(move |_, line| _ = sum.fetch_add(line.text.len() + 64, Ordering::Relaxed)),
             instances: 1,
             idle_timeout: None,
+            isolation: crate::WorkerIsolation::Isolate,
             fetchers: None,
         };
         let link = Arc::new(RunnerLink::new(RunnerHandle::without_zygote(process, stream), &job));
