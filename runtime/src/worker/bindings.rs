@@ -39,8 +39,11 @@ struct Fetch {
 impl Fetches {
     /// Returns the fetches of one isolate of a Worker, if it has such bindings.
     pub(crate) fn of(job: &WorkerJob, tokio: tokio::runtime::Handle) -> Option<Self> {
-        let bindings = job.fetchers.clone()?;
-        Some(Self { bindings, tokio, live: Mutex::default() })
+        job.fetchers.clone().map(|bindings| Self::new(bindings, tokio))
+    }
+
+    pub(super) fn new(bindings: FetchBindings, tokio: tokio::runtime::Handle) -> Self {
+        Self { bindings, tokio, live: Mutex::default() }
     }
 
     /// Starts a fetch for a request that has not ended and may make it.
@@ -163,8 +166,7 @@ mod tests {
     #[tokio::test]
     async fn a_worker_that_breaks_the_rules_of_fetches_is_noticed() {
         let bindings = FetchBindings { names: vec!["A".into()], host: Arc::new(Silent) };
-        let tokio = tokio::runtime::Handle::current();
-        let fetches = Fetches { bindings, tokio, live: Mutex::default() };
+        let fetches = Fetches::new(bindings, tokio::runtime::Handle::current());
         let link: Arc<dyn WorkerLink> = Arc::new(NoLink);
         let fetch =
             |call, binding: &str| fetches.begin(&link, (1, call), binding, RequestHead::default()).is_ok();

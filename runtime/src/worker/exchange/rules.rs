@@ -35,17 +35,17 @@ pub(super) struct Used {
 pub(super) struct Allowance {
     /// For each request.
     request: Used,
-    /// Outside of requests before the first one. Each request adds as much as it may use itself.
+    /// Outside of requests before the first one: as much as the start may use, or a request if that
+    /// is more. Each request adds as much as it may use itself.
     outside: Used,
 }
 
 impl Allowance {
     pub(super) fn new(start: &Limits, limits: &Limits) -> Self {
-        let of = |limits: &Limits| Used {
-            calls: limits.calls.into(),
-            log_bytes: limits.logs as u64 + OWN_LINES_BYTES,
-        };
-        Self { request: of(limits), outside: of(start) }
+        let of =
+            |calls: u32, logs: usize| Used { calls: calls.into(), log_bytes: logs as u64 + OWN_LINES_BYTES };
+        let outside = of(start.calls.max(limits.calls), start.logs.max(limits.logs));
+        Self { request: of(limits.calls, limits.logs), outside }
     }
 }
 

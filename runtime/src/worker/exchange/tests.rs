@@ -6,6 +6,7 @@ use proptest::prelude::*;
 
 use super::*;
 use crate::worker::body::MAX_UNREAD_BYTES;
+use crate::worker::fetch_host::{FetchBindings, FetchFuture, FetchHost};
 use crate::worker::http::ResponseBody;
 use crate::worker::protocol::{FromWorker, MAX_HEAD_BYTES, ResponseHead};
 use crate::{LogLevel, LogLine};
@@ -188,6 +189,41 @@ fn calls_are_counted_for_each_request_and_outside_of_requests() {
     exchanges.receive(ended_message(1)).unwrap();
     assert_eq!(passed(1), 0, "a request that has ended is none");
     drop(pending);
+}
+
+/// A binding that never answers.
+struct Silent;
+
+impl FetchHost for Silent {
+    fn fetch(&self, _: &str, _: RequestHead) -> FetchFuture {
+        Box::pin(std::future::pending())
+    }
+}
+
+#[test]
+fn fetches_count_as_calls_of_their_request() {
+    within(async {
+        let bindings = FetchBindings { names: vec!["A".into()], host: Arc::new(Silent) };
+        let fetches = Fetches::new(bindings, tokio::runtime::Handle::current());
+        let link = Arc::new(SentMessages::default());
+        let exchanges = Exchanges::new(link, Arc::new(|_, _| ()), &limits(), &limits(), Some(fetches));
+        let _pending = (begin(&exchanges, 1, RequestBody::Empty), begin(&exchanges, 2, RequestBody::Empty));
+        let fetch = |id, call, length: usize| {
+            let head = RequestHead { url: "x".repeat(length), ..RequestHead::default() };
+            exchanges.receive(FromWorker::Fetch { id, call, binding: "A".into(), head })
+        };
+        exchanges.count_call(1).unwrap();
+        fetch(1, 1, 10).unwrap();
+        fetch(1, 2, MAX_HEAD_BYTES).unwrap();
+        assert!(fetch(1, 3, 10).is_err(), "more than the limit of the request");
+        assert!(fetch(2, 4, MAX_HEAD_BYTES + 1).is_err(), "a long head");
+        assert!(fetch(9, 5, 10).is_err() && fetch(0, 6, 10).is_err(), "no such request");
+        exchanges.receive(ended_message(1)).unwrap();
+        assert!(exchanges.receive(FromWorker::FetchEnded { call: 1 }).is_err(), "it ended with its request");
+        fetch(2, 1, 10).unwrap();
+        exchanges.receive(FromWorker::FetchEnded { call: 1 }).unwrap();
+        assert!(exchanges.receive(FromWorker::FetchCredit { call: 1, bytes: 1 }).is_err());
+    });
 }
 
 #[test]
