@@ -1,20 +1,18 @@
 //! Compression in chunks. The state of a stream is kept here between calls, under a number.
 
-use std::collections::HashMap;
-use std::sync::Arc;
-
 use flate2::{Compress, Compression, Decompress, FlushCompress, FlushDecompress, Status};
 
+use super::host_objects::{HostObjects, Kind};
 use super::*;
 use crate::shared_enums::CompressionFormat;
-use crate::stop::{ChargedMemory, RunControl};
 
-/// The number of streams whose state is kept at once.
-const MAX_OPEN: usize = 64;
+/// The streams of a run that are being compressed or decompressed.
+pub(crate) type Streams = HostObjects<Stream>;
 
-/// The memory of one stream at most. It counts towards the run's limit, and V8 is told about it, so
-/// that it collects streams that nobody uses any more.
+/// The memory of one stream at most.
 pub(crate) const STATE_BYTES: usize = 300 << 10;
+
+static STREAMS: Kind<Stream> = Kind { max_open: 64, bytes: STATE_BYTES, table: |state| &mut state.codecs };
 
 /// The size of the window as a power of two: what every decoder understands.
 const WINDOW_BITS: u8 = 15;
@@ -62,7 +60,7 @@ impl Codec {
 struct Invalid;
 
 /// One stream: its codec, and the input that it has not read yet.
-struct Stream {
+pub(crate) struct Stream {
     codec: Codec,
     input: Vec<u8>,
     read: usize,
@@ -108,30 +106,6 @@ impl Stream {
     }
 }
 
-/// The open streams of a run.
-#[derive(Default)]
-pub(crate) struct Streams {
-    last_id: u32,
-    open: HashMap<u32, OpenStream>,
-}
-
-struct OpenStream {
-    stream: Stream,
-    _handle: v8::Weak<v8::Object>,
-    _memory: ChargedMemory,
-}
-
-impl Streams {
-    /// Returns the number of a new stream and its memory, or `None` if there is no room for it.
-    fn reserve(&mut self, control: &Arc<RunControl>) -> Option<(u32, ChargedMemory)> {
-        if self.open.len() >= MAX_OPEN {
-            return None;
-        }
-        self.last_id = self.last_id.checked_add(1)?;
-        Some((self.last_id, ChargedMemory::new(control, STATE_BYTES)?))
-    }
-}
-
 /// `codecOpen(format, decompress, handle)` opens a stream of a [`CompressionFormat`], until it is
 /// closed or `handle` is collected. Returns its number, or 0 if too many are open or the memory
 /// limit has no room for it.
@@ -142,40 +116,21 @@ pub(crate) fn codec_open(scope: &mut PinScope, arguments: Arguments, mut result:
         return;
     };
     let decompress = arguments.get(1).is_true();
-    let reserved = state(scope).and_then(|state| state.codecs.reserve(&state.control));
-    let Some((id, memory)) = reserved else { return };
-    let weak = v8::Weak::with_finalizer(scope, handle, Box::new(move |isolate| close(isolate, id)));
-    scope.adjust_amount_of_external_allocated_memory(STATE_BYTES as i64);
-    if let Some(state) = state(scope) {
-        let stream = Stream::new(format, decompress);
-        state.codecs.open.insert(id, OpenStream { stream, _handle: weak, _memory: memory });
-        result.set_uint32(id);
-    }
-}
-
-fn close(isolate: &mut v8::Isolate, id: u32) {
-    let stream = isolate.get_slot_mut::<RunState>().and_then(|state| state.codecs.open.remove(&id));
-    if stream.is_some() {
-        isolate.adjust_amount_of_external_allocated_memory(-(STATE_BYTES as i64));
-    }
-}
-
-fn stream<'a>(scope: &'a mut PinScope, arguments: &Arguments) -> Option<&'a mut Stream> {
-    let id = number(scope, arguments, 0) as u32;
-    Some(&mut state(scope)?.codecs.open.get_mut(&id)?.stream)
+    let stream = Stream::new(format, decompress);
+    result.set_uint32(STREAMS.open(scope, handle, stream).unwrap_or(0));
 }
 
 /// `codecWrite(id, bytes)` gives a stream more input.
 pub(crate) fn codec_write(scope: &mut PinScope, arguments: Arguments, _: ReturnValue) {
     let bytes = copied(&arguments, 1);
-    if let Some(stream) = stream(scope, &arguments) {
+    if let Some(stream) = STREAMS.get(scope, &arguments, 0) {
         stream.write(bytes);
     }
 }
 
 /// `codecEnd(id)` tells a stream that it has all input.
 pub(crate) fn codec_end(scope: &mut PinScope, arguments: Arguments, _: ReturnValue) {
-    if let Some(stream) = stream(scope, &arguments) {
+    if let Some(stream) = STREAMS.get(scope, &arguments, 0) {
         stream.last = true;
     }
 }
@@ -184,7 +139,7 @@ pub(crate) fn codec_end(scope: &mut PinScope, arguments: Arguments, _: ReturnVal
 /// room for if the stream needs more input, or is at its end; -1 if its input is invalid.
 pub(crate) fn codec_read(scope: &mut PinScope, arguments: Arguments, mut result: ReturnValue) {
     let mut read = Err(Invalid);
-    if let Some(stream) = stream(scope, &arguments) {
+    if let Some(stream) = STREAMS.get(scope, &arguments, 0) {
         with_buffer(&arguments, 1, |out| read = stream.read(out));
     }
     result.set_double(read.map_or(-1.0, |count| count as f64));
@@ -192,8 +147,8 @@ pub(crate) fn codec_read(scope: &mut PinScope, arguments: Arguments, mut result:
 
 /// `codecClose(id)` frees the state of a stream.
 pub(crate) fn codec_close(scope: &mut PinScope, arguments: Arguments, _: ReturnValue) {
-    let id = number(scope, &arguments, 0) as u32;
-    close(scope, id);
+    let number = number(scope, &arguments, 0) as u32;
+    STREAMS.close(scope, number);
 }
 
 #[cfg(test)]

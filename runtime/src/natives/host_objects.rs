@@ -6,11 +6,18 @@
 use std::collections::HashMap;
 
 use super::*;
+use crate::stop::ChargedMemory;
 
 /// The open objects of one kind.
 pub(crate) struct HostObjects<T> {
     last_number: u32,
-    open: HashMap<u32, (T, v8::Weak<v8::Object>)>,
+    open: HashMap<u32, HostObject<T>>,
+}
+
+struct HostObject<T> {
+    object: T,
+    _handle: v8::Weak<v8::Object>,
+    _memory: ChargedMemory,
 }
 
 impl<T> Default for HostObjects<T> {
@@ -23,37 +30,42 @@ impl<T> Default for HostObjects<T> {
 pub(super) struct Kind<T> {
     /// The number that may be open at once.
     pub max_open: usize,
-    /// The memory of one object as V8 is told, so that it collects what nobody uses any more.
-    pub bytes: i64,
+    /// The memory of one object. It counts towards the run's limit, and V8 is told about it, so
+    /// that it collects what nobody uses any more.
+    pub bytes: usize,
     /// Returns the objects of a run.
     pub table: fn(&mut RunState) -> &mut HostObjects<T>,
 }
 
 impl<T: 'static> Kind<T> {
-    /// Returns the number of a new object, from 1 on, or `None` if too many are open.
+    /// Returns the number of a new object, from 1 on, or `None` if too many are open or the memory
+    /// limit has no room for it.
     pub fn open(
         &'static self,
         scope: &mut PinScope,
         handle: v8::Local<v8::Object>,
         object: T,
     ) -> Option<u32> {
+        let control = state(scope)?.control.clone();
         let table = (self.table)(state(scope)?);
         if table.open.len() >= self.max_open {
             return None;
         }
+        let memory = ChargedMemory::new(&control, self.bytes)?;
         table.last_number = table.last_number.checked_add(1)?;
         let number = table.last_number;
         let close = Box::new(move |isolate: &mut v8::Isolate| self.close(isolate, number));
         let weak = v8::Weak::with_finalizer(scope, handle, close);
-        scope.adjust_amount_of_external_allocated_memory(self.bytes);
-        (self.table)(state(scope)?).open.insert(number, (object, weak));
+        scope.adjust_amount_of_external_allocated_memory(self.bytes as i64);
+        let object = HostObject { object, _handle: weak, _memory: memory };
+        (self.table)(state(scope)?).open.insert(number, object);
         Some(number)
     }
 
     /// Returns the object that an argument names.
     pub fn get<'a>(&self, scope: &'a mut PinScope, arguments: &Arguments, index: i32) -> Option<&'a mut T> {
         let number = number(scope, arguments, index) as u32;
-        Some(&mut (self.table)(state(scope)?).open.get_mut(&number)?.0)
+        Some(&mut (self.table)(state(scope)?).open.get_mut(&number)?.object)
     }
 
     /// Drops an object.
@@ -61,7 +73,7 @@ impl<T: 'static> Kind<T> {
         let state = isolate.get_slot_mut::<RunState>();
         let object = state.and_then(|state| (self.table)(state).open.remove(&number));
         if object.is_some() {
-            isolate.adjust_amount_of_external_allocated_memory(-self.bytes);
+            isolate.adjust_amount_of_external_allocated_memory(-(self.bytes as i64));
         }
     }
 }
