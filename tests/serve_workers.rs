@@ -510,3 +510,24 @@ async fn events_of_requests_are_in_the_log_at_debug() {
     get(workers(&quiet), "localhost", "/path").await.expect(200);
     assert!(!quiet.stderr().contains("/path"), "{}", quiet.stderr());
 }
+
+#[tokio::test]
+async fn a_unix_socket_has_workers_too() {
+    use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+
+    let code = "export default { fetch: (request) => Response.json({ url: request.url,
+        peer: request.headers.get('cf-connecting-ip'), forged: request.headers.get('x-forged') }) }";
+    let folder = projects(&[("one", "", code)]);
+    let path = folder.at("workers.sock");
+    let daemon = Daemon::serve_in(folder, &["--worker", "one", "--worker-listen", &format!("unix:{path}")]);
+    daemon.wait_for_stderr(&["isolet serves one on unix:", "workers.sock"]);
+    let mut socket = tokio::net::UnixStream::connect(&path).await.unwrap();
+    let request = "GET /x HTTP/1.1\r\nhost: any.example\r\ncf-connecting-ip: 6.6.6.6\r\nx-forged: yes\r\nconnection: close\r\n\r\n";
+    socket.write_all(request.as_bytes()).await.unwrap();
+    let mut answer = String::new();
+    bounded("the answer", socket.read_to_string(&mut answer)).await.unwrap();
+    assert_says(
+        &answer,
+        &["200 OK", "\"url\":\"http://any.example/x\"", "\"peer\":null", "\"forged\":\"yes\""],
+    );
+}

@@ -267,3 +267,71 @@ fn route_of_project(route: &ProjectRoute) -> Result<RoutePattern, String> {
     let parsed = if *is_domain { RoutePattern::whole_host(pattern) } else { RoutePattern::parse(pattern) };
     parsed.map_err(|reason| format!("{location}: the route `{pattern}`: {reason}"))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::project_source::Purpose;
+    use super::*;
+
+    /// A deployment of projects with these names and routes.
+    fn deployment(workers: &[(&str, &[&str])]) -> Result<Deployment, Vec<String>> {
+        let folder = tempfile::tempdir().unwrap();
+        let choice = |(number, (name, routes)): (usize, &(&str, &[&str]))| {
+            let path = folder.path().join(number.to_string());
+            std::fs::create_dir(&path).unwrap();
+            std::fs::write(path.join("a.js"), "export default {}").unwrap();
+            let config = serde_json::json!({ "name": name, "main": "a.js", "routes": routes });
+            std::fs::write(path.join("wrangler.json"), config.to_string()).unwrap();
+            WorkerChoice {
+                source: ProjectSource::at(path, Purpose::Production { vars_file: None }),
+                name: None,
+                routes: None,
+                mcp_servers: Vec::new(),
+                processes: 1,
+                isolation: WorkerIsolation::Isolate,
+                limits: Limits::default(),
+            }
+        };
+        Deployment::read(workers.iter().enumerate().map(choice).collect(), &[], &[])
+    }
+
+    #[test]
+    fn workers_without_routes_have_names_of_this_machine() {
+        let read = |workers: &[(&str, &[&str])]| deployment(workers).unwrap();
+        let addresses = |workers: &[(&str, &[&str])]| read(workers).addresses("http://127.0.0.1:8788");
+        assert_eq!(addresses(&[("a", &[])]), ["a on http://127.0.0.1:8788"]);
+        assert!(matches!(read(&[("a", &[])]).local_workers(), Ok(LocalWorkers::Only)));
+        assert!(matches!(read(&[("a", &["a.example/*"])]).local_workers(), Ok(LocalWorkers::None)));
+        let mixed: &[(&str, &[&str])] = &[("Shop", &[]), ("site", &["a.example/*", "*/x"])];
+        assert_eq!(
+            addresses(mixed),
+            ["Shop on http://shop.localhost:8788", "site on http://127.0.0.1:8788 for a.example/*, */x"]
+        );
+        let local = read(mixed).local_workers().unwrap();
+        assert_eq!(local.names().collect::<Vec<_>>(), ["shop.localhost"]);
+    }
+
+    #[test]
+    fn names_are_labels_of_hosts_and_unique() {
+        let error = |workers: &[(&str, &[&str])]| deployment(workers).err().unwrap().join("\n");
+        for bad in ["a b", "", "ä", "a/b", "a\u{1b}"] {
+            assert!(error(&[(bad, &[])]).contains("cannot be its name"), "{bad}");
+        }
+        assert!(error(&[("a", &[]), ("a", &[])]).contains("two Workers are called \"a\""));
+        assert!(error(&[("a", &[]), ("A", &[])]).contains("would answer to a.localhost"));
+        assert!(error(&[("a", &["x/*"]), ("b", &["X/*"])]).contains("the same route x/*"));
+        // All faults are told at once.
+        assert_eq!(error(&[("a b", &[]), ("c d", &[])]).lines().count(), 2);
+    }
+
+    #[test]
+    fn what_the_command_line_gives_names_its_worker() {
+        let read = |text: &str| ForWorker::parse(text);
+        let (worker, pattern) = (Some("a".to_owned()), "x.example/*".to_owned());
+        assert_eq!(read("a=x.example/*"), Ok(ForWorker { worker, pattern: pattern.clone() }));
+        assert_eq!(read("x.example/*"), Ok(ForWorker { worker: None, pattern }));
+        for wrong in ["", "a=", "=x/*"] {
+            assert!(read(wrong).is_err(), "{wrong}");
+        }
+    }
+}
