@@ -22,6 +22,7 @@
 //! | [`declarations`] | served declarations compile under `tsc --strict` |
 //! | [`dev`] | `isolet dev`: projects, changes, errors |
 //! | [`dev_assets`] | `isolet dev`: static assets |
+//! | [`dev_events`] | `isolet dev`: scheduled events, service-worker syntax |
 //! | [`dev_processes`] | `isolet dev`: Workers in jailed processes, limits, neighbours |
 //! | [`dev_requests`] | `isolet dev`: requests and responses on the wire |
 //! | [`http`] | the HTTP API of `isolet serve` |
@@ -70,6 +71,7 @@ mod conformance;
 mod declarations;
 mod dev;
 mod dev_assets;
+mod dev_events;
 #[cfg(target_os = "linux")]
 mod dev_processes;
 mod dev_requests;

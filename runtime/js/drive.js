@@ -61,12 +61,13 @@ isolet.uncaught = (thrown) => {
 // as in other Workers: its modules are imported. Called by Rust before the modules are evaluated.
 let webAssembly;
 isolet.hasProcessEnv = false;
-isolet.open = (fetchersText, node, processEnv) => {
+isolet.open = (fetchersText, node, processEnv, isServiceWorker) => {
   if (webAssembly !== undefined) isolet.expose({ WebAssembly: webAssembly });
   const names = JSONParse(fetchersText);
   for (let i = 0; i < names.length; i++) isolet.bind(names[i], isolet.fetchers.make(names[i]));
   isolet.hasProcessEnv = processEnv;
   if (node) isolet.openNode();
+  if (isServiceWorker) isolet.serviceWorker.install();
 };
 
 // A Worker: its main module has been evaluated. Called by Rust.
@@ -81,6 +82,7 @@ isolet.exported = (name) => {
 // One request for the Worker, and what happens to it later. Called by Rust.
 isolet.fetch = (id, method, url, headersText, content, cfText) =>
   isolet.workers.begin(id, method, url, headersText, content, cfText);
+isolet.scheduled = (id, cron, time) => isolet.workers.beginScheduled(id, cron, time);
 isolet.progress = (kind, id, value) => isolet.workers.event(kind, id, value);
 isolet.fetched = (kind, call, value, headText) => isolet.fetchers.event(kind, call, value, headText);
 

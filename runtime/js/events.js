@@ -13,7 +13,7 @@ const {
 
 isolet.lazy(
   ["Event", "CustomEvent", "MessageEvent", "ErrorEvent", "EventTarget", "reportError"],
-  ["events", "handler", "Event", "EventTarget", "MessageEvent"],
+  ["events", "eventTargets", "handler", "Event", "EventTarget", "MessageEvent"],
   (host) => {
     const { natives } = isolet;
     const { define, dictionary, isObject, list, need, string } = isolet.idl;
@@ -107,7 +107,7 @@ isolet.lazy(
           __proto__: null,
           is: (value) => isObject(value) && #type in value,
           // Calls the listeners; false if one of them prevented the default.
-          dispatch(event, target, listeners) {
+          dispatch(event, target, listeners, failed = report) {
             if (event.#dispatching)
               throw new isolet.DOMException("The event is being dispatched already.", "InvalidStateError");
             event.#dispatching = true;
@@ -128,7 +128,7 @@ isolet.lazy(
                   FunctionPrototypeCall(handleEvent, callback, event);
                 }
               } catch (error) {
-                report(error);
+                failed(error);
               }
               event.#passive = false;
             }
@@ -277,12 +277,28 @@ isolet.lazy(
       dispatchEvent(event) {
         need(arguments.length, 1, "dispatchEvent");
         if (!isolet.events.is(event)) throw new TypeError("dispatchEvent takes an Event.");
-        const name = event.type;
+        return isolet.events.dispatch(event, this, this.#listenersOf(event.type));
+      }
+
+      #listenersOf(type) {
         const listeners = list();
         for (let i = 0; i < this.#listeners.length; i++) {
-          if (this.#listeners[i].type === name) ArrayPrototypePush(listeners, this.#listeners[i]);
+          if (this.#listeners[i].type === type) ArrayPrototypePush(listeners, this.#listeners[i]);
         }
-        return isolet.events.dispatch(event, this, listeners);
+        return listeners;
+      }
+
+      static {
+        host.eventTargets = {
+          __proto__: null,
+          hasListeners: (/** @type {any} */ target, type) => target.#listenersOf(type).length > 0,
+          // Calls the listeners of a target, and `failed` with what they throw.
+          fire(/** @type {any} */ target, event, failed) {
+            const listeners = target.#listenersOf(event.type);
+            isolet.events.dispatch(event, target, listeners, failed);
+            return listeners.length > 0;
+          },
+        };
       }
     }
     define(EventTarget);

@@ -4,6 +4,7 @@
 // promises (continuation-preserved data), so that timers, calls and log lines know their request.
 
 const {
+  ArrayPrototypePush,
   JSONParse,
   JSONStringify,
   Promise,
@@ -33,6 +34,11 @@ isolet.lazy([], ["workers"], (host) => {
   // The default export of the main module: an object, or a class that is made for each request.
   function take(namespace) {
     const exported = namespace.default;
+    // A CommonJS module has a default export, its `exports`, in this syntax too.
+    if (typeof exported?.fetch !== "function" && host.serviceWorker?.hasListeners()) {
+      entry = isolet.serviceWorker.entry;
+      return;
+    }
     if ((typeof exported !== "object" || exported === null) && typeof exported !== "function") {
       throw isolet.withHint(
         new TypeError("The main module of a Worker must have a default export with a fetch function."),
@@ -53,9 +59,55 @@ isolet.lazy([], ["workers"], (host) => {
     );
   }
 
+  function handleScheduled(controller, ctx) {
+    const { env } = isolet;
+    if (typeof entry.scheduled === "function") return entry.scheduled(controller, env, ctx);
+    if (typeof entry === "function" && typeof entry.prototype?.scheduled === "function")
+      return new entry(ctx, env).scheduled(controller);
+    throw isolet.withHint(
+      new TypeError("The Worker has no scheduled handler: its default export has no function `scheduled`."),
+      "export default { async scheduled(controller, env, ctx) { … } }",
+    );
+  }
+
   // `content`: a text or an ArrayBuffer with the whole body, true if it comes in pieces, undefined
   // if there is none.
   function begin(id, method, url, headersText, content, cfText) {
+    answer(arrived(id), method, url, headersText, content, cfText);
+  }
+
+  // Its answer waits for the promises given to waitUntil, and fails with the first of them.
+  async function beginScheduled(id, cron, time) {
+    const r = arrived(id);
+    r.failures = isolet.idl.list();
+    const fail = (thrown) => {
+      ArrayPrototypePush(r.failures, thrown);
+    };
+    try {
+      await handleScheduled(
+        isolet.scheduledController(time, cron),
+        isolet.executionContext((promise) => wait(r, promise, fail)),
+      );
+    } catch (thrown) {
+      fail(thrown);
+    }
+    r.handled = true;
+    if (r.waiting === 0) answerScheduled(r);
+  }
+
+  function answerScheduled(r) {
+    if (r.responded || r.ended) return;
+    if (r.failures.length > 0) {
+      const { name, message, stack, kind, hint, tool } = isolet.describe(r.failures[0]);
+      natives.failFetch(r.id, name, message, stack, kind, hint, tool);
+    } else {
+      natives.respond(r.id, 200, "", "[]", true, undefined);
+    }
+    finish(r);
+  }
+
+  function arrived(id) {
+    /** @type {any} */
     const r = {
       __proto__: null,
       id,
@@ -79,9 +131,12 @@ isolet.lazy([], ["workers"], (host) => {
       signal: undefined,
       responded: false,
       ended: false,
+      // Of a scheduled event: what was thrown, and whether its handler is done.
+      failures: undefined,
+      handled: false,
     };
     live[id] = r;
-    answer(r, method, url, headersText, content, cfText);
+    return r;
   }
 
   async function answer(r, method, url, headersText, content, cfText) {
@@ -256,25 +311,31 @@ isolet.lazy([], ["workers"], (host) => {
     finish(r);
   }
 
-  // A promise without which the request does not end.
-  function wait(r, promise) {
+  // A promise without which the request does not end. `failed` is called if it is rejected.
+  function wait(r, promise, failed = logRejection) {
     if (r.ended) return;
     r.waiting++;
     PromisePrototypeThen(
       new Promise((resolve) => resolve(promise)),
       () => waited(r),
       (thrown) => {
-        const { name, message, stack } = isolet.describe(thrown);
-        const text = stack === undefined ? `${name}: ${message}` : stack;
-        natives.log(ConsoleLevel.Error, `A promise given to waitUntil() was rejected: ${text}`);
+        failed(thrown);
         waited(r);
       },
     );
   }
 
+  function logRejection(thrown) {
+    const { name, message, stack } = isolet.describe(thrown);
+    const text = stack === undefined ? `${name}: ${message}` : stack;
+    natives.log(ConsoleLevel.Error, `A promise given to waitUntil() was rejected: ${text}`);
+  }
+
   function waited(r) {
     r.waiting--;
-    if (r.responded && r.waiting === 0) end(r);
+    if (r.waiting > 0) return;
+    if (r.responded) end(r);
+    else if (r.handled) answerScheduled(r);
   }
 
   // The response is complete, or there will be none.
@@ -338,6 +399,7 @@ isolet.lazy([], ["workers"], (host) => {
   host.workers = {
     __proto__: null,
     begin,
+    beginScheduled,
     take,
     event(kind, id, value) {
       const r = live[id];

@@ -82,6 +82,9 @@ pub struct WorkerJob {
     pub idle_timeout: Option<Duration>,
     /// The bindings in `env` through which it fetches.
     pub fetchers: Option<FetchBindings>,
+    /// Set for an entry module that has no default export: if it adds listeners for events, it is
+    /// in service-worker syntax, in which variables are globals.
+    pub is_service_worker: bool,
 }
 
 /// The requests that share an instance of a Worker, and with it the variables of its modules.

@@ -92,6 +92,8 @@ entry_functions! {
     worker,
     /// Gives a request to the Worker.
     fetch,
+    /// Gives the time of a cron trigger to the Worker.
+    scheduled,
     /// Tells the Worker's code what happened to a request after its arrival.
     progress,
     /// Tells the Worker's code what happened to one of its fetches.

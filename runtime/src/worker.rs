@@ -41,6 +41,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 
 pub use self::body::{BrokenBody, ResponseStream};
 pub use self::fetch_host::{FetchBindings, FetchFuture, FetchHost, FetchedResponse};
+use self::http::Event;
 pub use self::http::{HttpRequest, HttpResponse, RequestBody, ResponseBody};
 use self::instances::Instances;
 pub(crate) use self::instances::WorkerBackend;
@@ -100,18 +101,31 @@ impl Worker {
         }
     }
 
+    /// Sends one scheduled event through the Worker's `scheduled`, and waits for it and for the
+    /// promises that it gives to `waitUntil`. `time_ms` is in milliseconds since 1970.
+    ///
+    /// # Errors
+    /// Returns what the Worker threw, or the limit that it passed.
+    pub async fn scheduled(&self, id: u32, cron: String, time_ms: f64) -> Result<(), RunError> {
+        self.ask(id, Event::Scheduled { cron, time_ms }).await.map(|_| ())
+    }
+
     async fn fetch_once(
         &self,
         id: u32,
-        mut head: RequestHead,
-        mut body: RequestBody,
+        head: RequestHead,
+        body: RequestBody,
     ) -> Result<HttpResponse, RunError> {
+        self.ask(id, Event::Fetch { head, body }).await
+    }
+
+    async fn ask(&self, id: u32, mut event: Event) -> Result<HttpResponse, RunError> {
         let mut pending = loop {
             let instance = self.instances.place().await?;
             let exchanges = instance.exchanges().clone();
-            match exchanges.begin(id, head, body, instance) {
+            match exchanges.begin(id, event, instance) {
                 Ok(pending) => break pending,
-                Err(back) => (head, body) = back,
+                Err(back) => event = back,
             }
         };
         let limits = self.instances.limits();

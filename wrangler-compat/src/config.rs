@@ -6,6 +6,7 @@ use serde_json::{Map, Value};
 
 use crate::assets::AssetOptions;
 use crate::config_tree::{self, ConfigEntry, ConfigNode, NodeData};
+use crate::cron;
 use crate::error::{ProjectError, ProjectProblem, SourceLocation, shortened};
 use crate::keys::{self, Environment, Support};
 use crate::module_kind::{RULE_TYPES, Rule};
@@ -55,6 +56,7 @@ pub(crate) struct Config {
     pub(crate) no_bundle: bool,
     pub(crate) find_additional_modules: Option<bool>,
     pub(crate) assets: Option<AssetOptions>,
+    pub(crate) crons: Vec<String>,
     pub(crate) routes: Vec<ProjectRoute>,
 }
 
@@ -209,6 +211,7 @@ impl ConfigReader<'_> {
             find_additional_modules: self.boolean(&field("find_additional_modules"))?,
             assets: self.assets(&field("assets"))?,
             routes: self.routes(&field("route"), &field("routes"))?,
+            crons: self.crons(&field("triggers"))?,
             file: self.file,
         })
     }
@@ -276,6 +279,29 @@ impl ConfigReader<'_> {
             Ok(ProjectRoute { pattern, is_domain, location })
         };
         nodes.into_iter().map(route).collect()
+    }
+
+    /// Reads `triggers.crons`, and checks each.
+    fn crons(&mut self, field: &Field<'_>) -> Result<Vec<String>, ProjectError> {
+        let Some(node) = field.node else { return Ok(Vec::new()) };
+        let entries = node.entries().ok_or_else(|| self.wrong_type(node, &field.path, "an object"))?;
+        for entry in entries.iter().filter(|entry| entry.key != "crons") {
+            self.warn_of_key(entry, &format!("{}.{}", field.path, entry.key), keys::UNKNOWN_KEY);
+        }
+        let crons = Field { node: node.get("crons"), path: format!("{}.crons", field.path) };
+        let texts = self.strings(&crons)?;
+        if let Some(ConfigNode { data: NodeData::Array(items), .. }) = crons.node {
+            for (index, (item, text)) in items.iter().zip(&texts).enumerate() {
+                if let Err(message) = cron::check(text) {
+                    let problem = ProjectProblem::Cron { field: format!("{}[{index}]", crons.path), message };
+                    return Err(ProjectError::new(
+                        SourceLocation::at(&self.file, self.text, item.offset),
+                        problem,
+                    ));
+                }
+            }
+        }
+        Ok(texts)
     }
 
     /// Reads an object of strings, with the location of each value.

@@ -152,6 +152,14 @@ pub enum ProjectProblem {
     /// The configuration has neither `main` nor `assets`.
     #[error("`main` is missing: name the entry module, for example \"main\": \"src/index.ts\"")]
     NoMain,
+    /// A cron expression is not valid.
+    #[error("`{field}` {message}")]
+    Cron {
+        /// The path of the field.
+        field: String,
+        /// The reason.
+        message: String,
+    },
     /// The folder of the assets is missing.
     #[error(
         "the assets folder {path:?} does not exist, or is not a folder; if it is the output of a build, run the build \

@@ -65,6 +65,7 @@ pub(crate) const KEYS: &[Key] = &[
     key("routes",                    Read(Inherited, "the hosts and paths for which the Worker answers under `isolet serve` (docs/workers.md)")),
     key("rules",                     Read(Inherited, "the kinds of modules, before wrangler's own rules")),
     key("tsconfig",                  Read(Inherited, "the `tsconfig.json` of the project's modules")),
+    key("triggers",                  Read(Inherited, "`crons`, which are checked; requests call `scheduled` (above)")),
     key("vars",                      Read(NotInherited, "variables in `env`; `.dev.vars` overrides them")),
     key("$schema",                   NoEffect),
     key("account_id",                NoEffect),
@@ -99,7 +100,6 @@ pub(crate) const KEYS: &[Key] = &[
     key("secrets_store_secrets",     Unsupported(NO_BINDING)),
     key("send_email",                Unsupported(NO_BINDING)),
     key("services",                  Unsupported(NO_BINDING)),
-    key("triggers",                  Unsupported("`scheduled` is never called")),
     key("vectorize",                 Unsupported(NO_BINDING)),
     key("workflows",                 Unsupported(NO_BINDING)),
 ];

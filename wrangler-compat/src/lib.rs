@@ -32,6 +32,7 @@
 //! | `output_size` | a bound on the size of compiled modules |
 //! | `parsing` | one parse, on a stack of sufficient size |
 //! | `text_edits` | replacements in a text, and the way back from its positions |
+//! | `cron` | cron expressions |
 //! | `assets` | static files: redirects, headers, and the file for a path |
 //! | `project_folder` | the files that may be read, up to a size |
 //! | `unique_names` | names in their order, without duplicates |
@@ -45,6 +46,7 @@ mod assets;
 mod commonjs;
 mod config;
 mod config_tree;
+mod cron;
 mod define;
 mod dev_vars;
 mod error;

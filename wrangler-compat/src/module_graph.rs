@@ -49,6 +49,8 @@ pub(crate) struct CollectedModules {
     pub(crate) main: String,
     pub(crate) modules: Vec<ProjectModule>,
     pub(crate) files: Vec<PathBuf>,
+    /// `true` if the entry is code without a default export.
+    pub(crate) is_service_worker: bool,
 }
 
 /// Collects the entry module and all modules that it imports.
@@ -91,9 +93,11 @@ pub(crate) fn collect(
             files.push(waiting.file.path().to_owned());
         }
     }
+    let exports = graph.drafts.first().and_then(|draft| draft.scan.as_ref()).map(|scan| &scan.exports.names);
+    let is_service_worker = exports.is_some_and(|names| !names.iter().any(|name| name == "default"));
     let modules = link::link(graph.drafts)
         .map_err(|problem| ProjectError::new(SourceLocation::file(entry.path()), problem))?;
-    Ok(CollectedModules { main, modules, files })
+    Ok(CollectedModules { main, modules, files, is_service_worker })
 }
 
 /// A file to read, and the way to read it.

@@ -72,6 +72,10 @@ pub struct Project {
     pub modules: Vec<ProjectModule>,
     /// The variables in `env`: `vars`, overridden by `.dev.vars` or `.env`.
     pub vars: Map<String, Value>,
+    /// `true` if the entry module has no default export, as one in service-worker syntax.
+    pub is_service_worker: bool,
+    /// The cron expressions.
+    pub crons: Vec<String>,
     /// The static assets.
     pub assets: Option<Assets>,
     /// The value of `limits`.
@@ -154,7 +158,7 @@ fn load_here(folder: &Path, options: &LoadOptions) -> Result<Project, ProjectErr
         None => None,
     };
     let node = NodeCompat::of(config.compatibility_date.as_deref(), &config.compatibility_flags);
-    let (mut main, mut modules) = (None, Vec::new());
+    let (mut main, mut modules, mut is_service_worker) = (None, Vec::new(), false);
     if let Some(entry) = entry {
         let base = match &config.base_dir {
             Some(base) => base_folder(&folder, base, config.base_dir_location.as_ref())?,
@@ -177,6 +181,7 @@ fn load_here(folder: &Path, options: &LoadOptions) -> Result<Project, ProjectErr
         let collected = module_graph::collect(&graph, &entry, &mut warnings)?;
         files_read.extend(collected.files);
         (main, modules) = (Some(collected.main), collected.modules);
+        is_service_worker = collected.is_service_worker;
     }
     let folder_name = || folder.root().file_name().map(|name| name.display().to_string()).unwrap_or_default();
     Ok(Project {
@@ -184,6 +189,8 @@ fn load_here(folder: &Path, options: &LoadOptions) -> Result<Project, ProjectErr
         main,
         modules,
         vars,
+        is_service_worker,
+        crons: config.crons,
         assets,
         limits: config.limits,
         routes: config.routes,

@@ -117,7 +117,7 @@ interface Internals {
    * Gives a Worker the globals and bindings that scripts do not have: those of Node.js too, if
    * `node` is set. Called by Rust.
    */
-  open(fetchersText: string, node: boolean, processEnv: boolean): void;
+  open(fetchersText: string, node: boolean, processEnv: boolean, isServiceWorker: boolean): void;
   /** `true` if `process.env` has the variables of `env`. */
   hasProcessEnv: boolean;
   /** Takes the main module of a Worker. Called by Rust. */
@@ -131,6 +131,8 @@ interface Internals {
     content: string | ArrayBuffer | true | undefined,
     cfText: string,
   ): void;
+  /** Gives the time of a cron trigger to the Worker. Called by Rust. */
+  scheduled(id: number, cron: string, time: number): void;
   /** Tells the Worker's code what happened to a request after its arrival. Called by Rust. */
   progress(event: RequestEvent, id: number, value: any): void;
   /** Tells the Worker's code what happened to one of its fetches. Called by Rust. */
@@ -192,6 +194,7 @@ interface LazyInternals {
 
   // events.js
   events: EventOperations;
+  eventTargets: EventTargetOperations;
   /** Defines `onTYPE`: one listener that a script sets and replaces by assignment. */
   handler(Class: EventTargetClass, type: string, changed?: (target: any) => void): void;
   Event: new (type: string, init?: object) => Event;
@@ -294,6 +297,19 @@ interface LazyInternals {
   /** Gives a Worker the globals of Node.js. */
   openNode(): void;
 
+  // scheduled.js
+  /** Returns the first argument of `scheduled`. */
+  scheduledController(scheduledTime: number, cron: string): object;
+
+  // service-worker.js
+  serviceWorker: {
+    /** Gives the Worker the globals of this syntax. */
+    install(): void;
+    hasListeners(): boolean;
+    /** Stands in place of a default export. */
+    entry: Bare & { fetch: Function; scheduled: Function };
+  } & Bare;
+
   // worker-entrypoint.js
   WorkerEntrypoint: new (
     ctx: object,
@@ -305,6 +321,7 @@ interface LazyInternals {
     /** Takes the main module of a Worker. */
     take(namespace: any): void;
     begin: Internals["fetch"];
+    beginScheduled: Internals["scheduled"];
     event: Internals["progress"];
   } & Bare;
 }

@@ -38,7 +38,15 @@ type EventTargetClass = new (...args: any[]) => EventTarget;
 interface EventOperations extends Bare {
   is(value: ScriptValue): value is Event;
   /** Calls the listeners. Returns `false` if one of them prevented the default. */
-  dispatch(event: Event, target: EventTarget, listeners: EventListener[]): boolean;
+  dispatch(event: Event, target: EventTarget, listeners: EventListener[], failed?: (error: any) => void): boolean;
+}
+interface EventTargetOperations extends Bare {
+  hasListeners(target: EventTarget, type: string): boolean;
+  /**
+   * Calls the listeners of a target, and `failed` with what they throw. Returns `false` if there
+   * are none.
+   */
+  fire(target: EventTarget, event: Event, failed: (error: any) => void): boolean;
 }
 
 /** A listener of an EventTarget. */

@@ -16,6 +16,14 @@ pub struct HttpRequest {
     pub body: RequestBody,
 }
 
+/// An event for a Worker.
+pub(crate) enum Event {
+    /// A request.
+    Fetch { head: RequestHead, body: RequestBody },
+    /// The time of a cron trigger. Its answer is an empty response.
+    Scheduled { cron: String, time_ms: f64 },
+}
+
 /// The body of a request.
 pub enum RequestBody {
     /// There is none.

@@ -19,13 +19,15 @@ pub(crate) fn load(
     project: &Arc<[Module]>,
     bindings: &[String],
     node: NodeFeatures,
+    is_service_worker: bool,
 ) -> Result<(), RunError> {
     v8::scope!(let scope, scope);
     let names = serde_json::to_string(bindings).unwrap_or_default();
     let names = v8::String::new(scope, &names).unwrap_or_else(|| v8::String::empty(scope));
     let [globals, process_env] =
         [node.globals, node.process_env].map(|flag| v8::Boolean::new(scope, flag).into());
-    event_loop::enter(scope, entries, &entries.open, &[names.into(), globals, process_env]);
+    let syntax = v8::Boolean::new(scope, is_service_worker).into();
+    event_loop::enter(scope, entries, &entries.open, &[names.into(), globals, process_env, syntax]);
     scope.set_slot(ModuleMap::of(project, node));
     let module = modules::load_of_project(scope, main_name)?;
     let evaluation = {

@@ -100,6 +100,8 @@ pub(crate) enum ToWorker {
         /// The time at which it was sent, by [`monotonic_us`].
         sent_us: u64,
     },
+    /// The time of a cron trigger, in milliseconds since 1970. The answer is an empty response.
+    Scheduled { id: u32, cron: String, time_ms: f64, sent_us: u64 },
     /// A piece of a request's body.
     Chunk { id: u32, bytes: Blob },
     /// The request's body is complete, or broke off for a reason.

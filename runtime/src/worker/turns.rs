@@ -108,6 +108,7 @@ impl Turn {
         match self {
             Self::Message(Inbound::Worker(message)) => match message {
                 ToWorker::Request { id, .. }
+                | ToWorker::Scheduled { id, .. }
                 | ToWorker::Chunk { id, .. }
                 | ToWorker::BodyEnd { id, .. }
                 | ToWorker::Credit { id, .. }
@@ -146,14 +147,7 @@ fn take(scope: &mut PinScope, entries: &EntryFunctions, turn: Turn) {
 fn receive(scope: &mut PinScope, entries: &EntryFunctions, message: ToWorker) {
     match message {
         ToWorker::Request { id, head, body, sent_us } => {
-            let has_stream = matches!(body, BodyStart::Stream);
-            let queued_us = monotonic_us().saturating_sub(sent_us);
-            note(scope, |state| {
-                state.begin_request(id, has_stream);
-                if let Some(request) = state.requests.get(id) {
-                    request.queued_us = u32::try_from(queued_us).unwrap_or(u32::MAX);
-                }
-            });
+            begin(scope, id, matches!(body, BodyStart::Stream), sent_us);
             v8::scope!(let scope, scope);
             let headers = serde_json::to_string(&head.headers).unwrap_or_else(|_| "[]".into());
             let cf = if head.cf.is_empty() { "{}" } else { head.cf.as_str() };
@@ -169,6 +163,16 @@ fn receive(scope: &mut PinScope, entries: &EntryFunctions, message: ToWorker) {
             set_current_request(scope, id);
             let arguments = [number, method.into(), url.into(), headers.into(), content, cf.into()];
             event_loop::enter(scope, entries, &entries.fetch, &arguments);
+            set_current_request(scope, 0);
+        }
+        ToWorker::Scheduled { id, cron, time_ms, sent_us } => {
+            begin(scope, id, false, sent_us);
+            v8::scope!(let scope, scope);
+            let Some(cron) = v8::String::new(scope, &cron) else { return };
+            let number = v8::Integer::new_from_unsigned(scope, id).into();
+            let time = v8::Number::new(scope, time_ms).into();
+            set_current_request(scope, id);
+            event_loop::enter(scope, entries, &entries.scheduled, &[number, cron.into(), time]);
             set_current_request(scope, 0);
         }
         ToWorker::Chunk { id, bytes } => {
@@ -208,6 +212,17 @@ fn receive(scope: &mut PinScope, entries: &EntryFunctions, message: ToWorker) {
             }
         }
     }
+}
+
+/// Notes the arrival of a request.
+fn begin(scope: &mut PinScope, id: u32, has_stream: bool, sent_us: u64) {
+    let queued_us = monotonic_us().saturating_sub(sent_us);
+    note(scope, |state| {
+        state.begin_request(id, has_stream);
+        if let Some(request) = state.requests.get(id) {
+            request.queued_us = u32::try_from(queued_us).unwrap_or(u32::MAX);
+        }
+    });
 }
 
 /// Tells the Worker's code what happened to a fetch.

@@ -44,6 +44,8 @@ fn start_job(
     fetchers: Option<FetchBindings>,
 ) -> Result<Worker, RunError> {
     let (runtime, engine) = engine();
+    let has_default = |module: &Module| String::from_utf8_lossy(&module.content).contains("export default");
+    let is_service_worker = !modules.iter().any(has_default);
     runtime.block_on(engine.worker(WorkerJob {
         idle_timeout: None,
         isolation: WorkerIsolation::Isolate,
@@ -56,6 +58,7 @@ fn start_job(
         log,
         instances: 1,
         fetchers,
+        is_service_worker,
     }))
 }
 

@@ -21,6 +21,7 @@ use crate::web::server_names::{ServerNames, SiteKind};
 use crate::workers::project_source::{ProjectSource, Purpose};
 use crate::workers::server;
 use crate::workers::site::{ServedWorker, Site};
+use crate::workers::triggers::{self, TriggerRoutes};
 
 /// The time for which the first build waits for servers that are starting. A Worker's `env` has the
 /// tools of its build.
@@ -78,6 +79,9 @@ pub struct Args {
     /// Put the built-in demo servers into `env`
     #[arg(long, conflicts_with = "mcp_config")]
     demo: bool,
+    /// Also call `scheduled` for requests to /__scheduled
+    #[arg(long)]
+    test_scheduled: bool,
     #[command(flatten)]
     isolation: crate::system::isolation::IsolationOptions,
     #[command(flatten)]
@@ -173,7 +177,9 @@ pub fn run(mut args: Args) -> Result<(), Failure> {
             registry.shutdown().await;
             return Err(failure);
         }
-        let builder = ProjectBuilder { engine, registry: registry.clone(), limits, source, processes };
+        let triggers = TriggerRoutes { handler: true, test_scheduled: args.test_scheduled };
+        let builder =
+            ProjectBuilder { engine, registry: registry.clone(), limits, source, processes, triggers };
         let first = match builder.build().await {
             Ok(built) => built,
             Err(error) => {
@@ -182,11 +188,17 @@ pub fn run(mut args: Args) -> Result<(), Failure> {
                 return Err(Failure::Worker);
             }
         };
-        let BuiltProject { version, name, fingerprint } = first;
+        let BuiltProject { version, name, crons, fingerprint } = first;
         let served = ServedWorker::new(version, Arc::new(RequestLines));
         let address = listener.address().unwrap_or(args.listen);
         let names = ServerNames::new(address, &args.allow_host, args.allow_origin, SiteKind::Site);
         stderr_line!("isolet serves {name} on http://{address}");
+        if let Some(cron) = crons.first() {
+            let address = triggers::address_of(address, cron);
+            stderr_line!(
+                "isolet: cron triggers do not run by themselves; to call `scheduled`: curl '{address}'"
+            );
+        }
         let site = Site::of_one(names, served.clone());
         let stop = async { _ = signals.stop().await };
         tokio::select! {

@@ -12,6 +12,7 @@ use crate::registry::Registry;
 use crate::workers::prepared::{PreparedWorker, Scale};
 use crate::workers::project_source::ProjectSource;
 use crate::workers::site::ServedWorker;
+use crate::workers::triggers::TriggerRoutes;
 use crate::workers::version::WorkerVersion;
 
 /// The interval at which files are checked for changes, with a `stat` for each. It is shorter than
@@ -30,6 +31,8 @@ pub struct ProjectBuilder {
     pub source: ProjectSource,
     /// The bound on the Worker's processes.
     pub processes: usize,
+    /// The addresses that call `scheduled`.
+    pub triggers: TriggerRoutes,
 }
 
 /// A Worker, with the state of the files from which it was built.
@@ -38,6 +41,8 @@ pub struct BuiltProject {
     pub version: WorkerVersion,
     /// The name of the project.
     pub name: String,
+    /// The cron expressions.
+    pub crons: Vec<String>,
     /// The state of its files and tools.
     pub fingerprint: Fingerprint,
 }
@@ -81,8 +86,9 @@ impl ProjectBuilder {
         let (environment, _) = self.registry.environment(None, caller).map_err(|error| error.to_string())?;
         let isolation = WorkerIsolation::Isolate;
         let scale = Scale { processes: self.processes, isolation, idle_timeout: None };
-        let version = prepared.start(&self.engine, environment, scale, Arc::new(RequestLines)).await?;
-        Ok(BuiltProject { version, name: prepared.name, fingerprint })
+        let mut version = prepared.start(&self.engine, environment, scale, Arc::new(RequestLines)).await?;
+        version.triggers = self.triggers;
+        Ok(BuiltProject { version, name: prepared.name, crons: prepared.crons, fingerprint })
     }
 
     /// Rebuilds the Worker after each change, beginning with the one that was built with

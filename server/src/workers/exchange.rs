@@ -17,7 +17,7 @@ use tokio::sync::OwnedSemaphorePermit;
 use super::assets::FileBody;
 use super::request_log::{OpenRequest, RequestEnd, RequestLog};
 use super::version::WorkerVersion;
-use super::{heads, responses};
+use super::{heads, responses, triggers};
 use crate::web::disconnect::ClientSocket;
 
 /// The longest body that is waited for if its beginning has arrived, in bytes. It is then sent with
@@ -40,6 +40,9 @@ pub async fn answer(
         let text = "The request has no usable Host header.";
         return responses::plain(http::StatusCode::BAD_REQUEST, text.to_owned());
     };
+    if let Some(response) = triggers::answer(version, &request, &mut open).await {
+        return response;
+    }
     if let Some(assets) = &version.assets
         && let Some(answered) = assets.answer(&request, version.worker.is_some()).await
     {

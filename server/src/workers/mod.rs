@@ -22,6 +22,7 @@
 //! | [`version`] | a project that was started: its Worker, its assets |
 //! | [`exchange`] | one request: to the Worker and back |
 //! | [`assets`] | static files as answers, and for the Worker's own fetches |
+//! | [`triggers`] | addresses that call `scheduled` |
 //! | [`heads`] | the heads of requests and responses |
 //! | [`responses`] | responses of isolet's own |
 //! | [`request_log`] | what is noted about requests |
@@ -43,6 +44,7 @@ pub mod routes;
 pub mod server;
 pub mod serving;
 pub mod site;
+pub mod triggers;
 pub mod version;
 mod worker_module;
 

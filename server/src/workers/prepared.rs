@@ -20,10 +20,13 @@ pub struct PreparedWorker {
     pub name: String,
     /// The routes of its configuration.
     pub routes: Vec<ProjectRoute>,
+    /// The cron expressions.
+    pub crons: Vec<String>,
     /// The parts of it that are ignored.
     pub warnings: Vec<String>,
     /// `None` for a project of static assets only.
     main: Option<String>,
+    is_service_worker: bool,
     assets: Option<AssetServer>,
     modules: Arc<[Module]>,
     node: NodeFeatures,
@@ -60,8 +63,10 @@ impl PreparedWorker {
         Ok(Self {
             name: project.name,
             routes: project.routes,
+            crons: project.crons,
             warnings,
             main,
+            is_service_worker: project.is_service_worker,
             assets: project.assets.map(AssetServer::new),
             modules,
             node: NodeFeatures {
@@ -88,7 +93,7 @@ impl PreparedWorker {
         log: Arc<dyn RequestLog>,
     ) -> Result<WorkerVersion, String> {
         let assets = self.assets.clone();
-        let Some(main) = &self.main else { return Ok(WorkerVersion { worker: None, assets }) };
+        let Some(main) = &self.main else { return Ok(WorkerVersion::new(None, assets)) };
         let job = WorkerJob {
             main: main.clone(),
             modules: self.modules.clone(),
@@ -100,10 +105,11 @@ impl PreparedWorker {
             isolation: scale.isolation,
             idle_timeout: scale.idle_timeout,
             fetchers: assets.as_ref().and_then(AssetServer::fetchers),
+            is_service_worker: self.is_service_worker,
             log: Arc::new(move |request, line| log.line(request, &line)),
         };
         let worker = engine.worker(job).await.map_err(|error| diagnostic::render(&error, main))?;
-        Ok(WorkerVersion { worker: Some(worker), assets })
+        Ok(WorkerVersion::new(Some(worker), assets))
     }
 
     /// The number of modules.

@@ -3,6 +3,7 @@
 use isolet_runtime::Worker;
 
 use super::assets::AssetServer;
+use super::triggers::TriggerRoutes;
 
 /// One version of a project. A newer one takes its place.
 pub struct WorkerVersion {
@@ -10,9 +11,16 @@ pub struct WorkerVersion {
     pub worker: Option<Worker>,
     /// The static assets.
     pub assets: Option<AssetServer>,
+    /// The addresses that call `scheduled`.
+    pub triggers: TriggerRoutes,
 }
 
 impl WorkerVersion {
+    /// Returns a version without addresses that call `scheduled`.
+    pub fn new(worker: Option<Worker>, assets: Option<AssetServer>) -> Self {
+        Self { worker, assets, triggers: TriggerRoutes::default() }
+    }
+
     /// Returns the number of processes that take requests.
     pub fn processes(&self) -> usize {
         self.worker.as_ref().map_or(0, Worker::instances)

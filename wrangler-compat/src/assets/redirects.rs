@@ -1,6 +1,6 @@
 //! The file `_redirects`: a line for each rule, `FROM TO [STATUS]`.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::path::Path;
 
 use url::Url;
@@ -53,7 +53,7 @@ impl Redirects {
     pub(super) fn parse(root: &Path, text: &str, html: HtmlHandling, warnings: &mut Warnings) -> Self {
         let mut warnings = RuleWarnings::new(root, FILE_NAME, warnings);
         let mut rules = Self::default();
-        let mut seen = Vec::new();
+        let mut seen = HashSet::new();
         for (number, line) in (1..).zip(text.lines()) {
             let line = line.trim();
             if line.is_empty() || line.starts_with('#') {
@@ -87,7 +87,7 @@ impl Redirects {
                 );
                 break;
             }
-            seen.push(rule.from.clone());
+            seen.insert(rule.from.clone());
             match (is_fixed, RulePattern::new(&rule.from)) {
                 (true, _) => _ = rules.fixed.insert(rule.from, rule.target),
                 (false, Some(pattern)) => rules.dynamic.push((pattern, rule.target)),

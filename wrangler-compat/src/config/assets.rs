@@ -3,8 +3,11 @@
 use super::{ConfigReader, Field};
 use crate::assets::{AssetOptions, HtmlHandling, NotFoundHandling, WorkerFirst};
 use crate::config_tree::{ConfigNode, NodeData};
-use crate::error::{ProjectError, ProjectProblem, SourceLocation};
+use crate::error::{ProjectError, ProjectProblem, SourceLocation, shortened};
 use crate::keys;
+
+/// The bytes of an error about a value, which quotes it.
+const MAX_MESSAGE_BYTES: usize = 1024;
 
 /// The keys of `assets`.
 const KEYS: [&str; 5] = ["directory", "binding", "html_handling", "not_found_handling", "run_worker_first"];
@@ -75,6 +78,7 @@ impl ConfigReader<'_> {
 
     fn assets_error(&self, node: &ConfigNode, field: String, message: String) -> ProjectError {
         let location = SourceLocation::at(&self.file, self.text, node.offset);
+        let message = shortened(message, MAX_MESSAGE_BYTES);
         ProjectError::new(location, ProjectProblem::Assets { field, message })
     }
 }

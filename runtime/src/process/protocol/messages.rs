@@ -122,6 +122,8 @@ pub(crate) struct WorkerStart {
     pub(crate) vars: String,
     /// The names in `env` through which it fetches.
     pub(crate) fetchers: Vec<String>,
+    /// Set for an entry without a default export.
+    pub(crate) is_service_worker: bool,
     /// The limits of the evaluation of the modules.
     pub(crate) start_limits: Limits,
     /// The limits of each request.

@@ -39,9 +39,9 @@ use self::request::{LiveRequest, Phase, Upload};
 use self::rules::{Allowance, Used};
 use super::bindings::Fetches;
 use super::body::{BodyOwner, BrokenBody};
-use super::http::{HttpResponse, RequestBody};
+use super::http::{Event, HttpResponse, RequestBody};
 use super::link::WorkerLink;
-use super::protocol::{BodyStart, RequestHead, ToWorker, WINDOW_BYTES, monotonic_us};
+use super::protocol::{BodyStart, ToWorker, WINDOW_BYTES, monotonic_us};
 use crate::blob::Blob;
 use crate::job::LogSink;
 use crate::run_channel::AbortOnDrop;
@@ -146,31 +146,37 @@ impl Exchanges {
         self.table.lock()
     }
 
-    /// Gives a request to the Worker. `instance` is kept alive until the request has ended.
+    /// Gives an event to the Worker. `instance` is kept alive until it has ended.
     ///
     /// # Errors
-    /// Returns the request if the instance takes no more.
+    /// Returns the event if the instance takes no more.
     pub(crate) fn begin(
         self: &Arc<Self>,
         id: u32,
-        head: RequestHead,
-        body: RequestBody,
+        event: Event,
         instance: Arc<dyn Any + Send + Sync>,
-    ) -> Result<PendingAnswer, (RequestHead, RequestBody)> {
+    ) -> Result<PendingAnswer, Event> {
         let (reply, receiver) = oneshot::channel();
         let mut table = self.table();
         if table.closed.is_some() {
-            return Err((head, body));
+            return Err(event);
         }
-        let (start, stream) = match body {
-            RequestBody::Empty => (BodyStart::Empty, None),
-            RequestBody::Whole(bytes) => (BodyStart::Whole(Blob(bytes.into())), None),
-            RequestBody::Stream(stream) => (BodyStart::Stream, Some(stream)),
+        let sent_us = monotonic_us();
+        let (message, stream) = match event {
+            Event::Scheduled { cron, time_ms } => (ToWorker::Scheduled { id, cron, time_ms, sent_us }, None),
+            Event::Fetch { head, body } => {
+                let (body, stream) = match body {
+                    RequestBody::Empty => (BodyStart::Empty, None),
+                    RequestBody::Whole(bytes) => (BodyStart::Whole(Blob(bytes.into())), None),
+                    RequestBody::Stream(stream) => (BodyStart::Stream, Some(stream)),
+                };
+                (ToWorker::Request { id, head, body, sent_us }, stream)
+            }
         };
         self.begun.fetch_add(1, Ordering::Relaxed);
         // The table stays locked until the body's task is in it: an answer to the message could
         // otherwise end the request first, and nothing would end the task.
-        self.link.send(ToWorker::Request { id, head, body: start, sent_us: monotonic_us() });
+        self.link.send(message);
         let upload = stream.map(|stream| {
             let credit = Arc::new(Semaphore::new(WINDOW_BYTES));
             let task = tokio::spawn(self.clone().send_body(id, stream, credit.clone()));

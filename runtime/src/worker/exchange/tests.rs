@@ -8,7 +8,7 @@ use super::*;
 use crate::worker::body::MAX_UNREAD_BYTES;
 use crate::worker::fetch_host::{FetchBindings, FetchFuture, FetchHost};
 use crate::worker::http::ResponseBody;
-use crate::worker::protocol::{FromWorker, MAX_HEAD_BYTES, ResponseHead};
+use crate::worker::protocol::{FromWorker, MAX_HEAD_BYTES, RequestHead, ResponseHead};
 use crate::{LogLevel, LogLine};
 
 /// A link that keeps the messages.
@@ -42,7 +42,7 @@ fn exchanges() -> (Arc<Exchanges>, Arc<SentMessages>) {
 
 fn begin(exchanges: &Arc<Exchanges>, id: u32, body: RequestBody) -> PendingAnswer {
     let head = RequestHead::default();
-    exchanges.begin(id, head, body, Arc::new(())).map_err(|_| "closed").unwrap()
+    exchanges.begin(id, Event::Fetch { head, body }, Arc::new(())).map_err(|_| "closed").unwrap()
 }
 
 fn head() -> ResponseHead {
@@ -268,7 +268,11 @@ fn the_request_at_fault_gets_the_error_and_others_may_be_repeated() {
         exchanges.close(2, &RunError::new(ErrorCode::CpuLimit, "CpuLimitError", "over"));
         assert_eq!(first.answer().await.unwrap_err().code, ErrorCode::Crashed);
         assert_eq!(second.answer().await.unwrap_err().code, ErrorCode::CpuLimit);
-        let refused = exchanges.begin(3, RequestHead::default(), RequestBody::Empty, Arc::new(()));
+        let refused = exchanges.begin(
+            3,
+            Event::Fetch { head: RequestHead::default(), body: RequestBody::Empty },
+            Arc::new(()),
+        );
         assert!(refused.is_err());
     });
 }

@@ -145,7 +145,7 @@ impl RunnerLink {
 
 impl WorkerLink for RunnerLink {
     fn send(&self, message: ToWorker) {
-        if matches!(message, ToWorker::Request { .. }) {
+        if matches!(message, ToWorker::Request { .. } | ToWorker::Scheduled { .. }) {
             self.total_cpu.fetch_add(self.request_cpu, Ordering::Relaxed);
         }
         self.send_message(&ToRunner::ToWorker(message));

@@ -84,6 +84,7 @@ impl WorkerProcess {
             node: job.node,
             vars: serde_json::Value::Object(job.environment.vars.clone()).to_string(),
             fetchers: job.fetcher_names().to_vec(),
+            is_service_worker: job.is_service_worker,
             start_limits: job.start_limits.clone(),
             limits: job.limits.clone(),
         };

@@ -14,7 +14,7 @@ use crate::process::broker::runner_process::RunnerProcess;
 use crate::process::protocol::frames;
 use crate::process::protocol::messages::FromRunner;
 use crate::worker::exchange::PendingAnswer;
-use crate::worker::http::{RequestBody, ResponseBody};
+use crate::worker::http::{Event, RequestBody, ResponseBody};
 use crate::worker::protocol::{BodyStart, FromWorker, RequestHead, ResponseHead};
 use crate::{Environment, Limits, LogLevel, LogLine, Operation, ToolFuture, ToolHost, ToolRequest};
 
@@ -101,6 +101,7 @@ impl TakenOver {
             idle_timeout: None,
             isolation: crate::WorkerIsolation::Isolate,
             fetchers: None,
+            is_service_worker: false,
         };
         let link = Arc::new(RunnerLink::new(RunnerHandle::without_zygote(process, stream), &job));
         let exchanges = Exchanges::new(link.clone(), job.log.clone(), &job.start_limits, &job.limits, None);
@@ -111,7 +112,7 @@ impl TakenOver {
 
     fn begin(&self, id: u32, body: RequestBody) -> PendingAnswer {
         let head = RequestHead { url: "http://a/".repeat(20), ..RequestHead::default() };
-        self.exchanges.begin(id, head, body, Arc::new(())).map_err(|_| "closed").unwrap()
+        self.exchanges.begin(id, Event::Fetch { head, body }, Arc::new(())).map_err(|_| "closed").unwrap()
     }
 
     fn send(&mut self, message: &FromRunner) {
