@@ -109,14 +109,14 @@ fn require(
     let found = match map(scope).resolve(&referrer, &specifier, None, true) {
         Resolved::Module(name) => required(scope, &name),
         Resolved::Missing(message) => {
-            return throw(scope, "Error", &format!("Cannot require {specifier:?}: {message}"));
+            return throw_missing(scope, &format!("Cannot require {specifier:?}: {message}"));
         }
         Resolved::Unknown => {
             let message = format!(
                 "Cannot require {specifier:?} in {referrer}: the name is computed, and only literal names are found \
                  before the Worker starts."
             );
-            return throw(scope, "Error", &message);
+            return throw_missing(scope, &message);
         }
     };
     // Without a value, an exception is pending.
@@ -223,6 +223,18 @@ fn throw(scope: &mut PinScope, name: &str, message: &str) {
         "SyntaxError" => v8::Exception::syntax_error(scope, message),
         _ => v8::Exception::error(scope, message),
     };
+    scope.throw_exception(error);
+}
+
+/// Throws the error of a module that is not there. Packages that can do without one ask for its
+/// code.
+fn throw_missing(scope: &mut PinScope, message: &str) {
+    let texts = [message, "code", "MODULE_NOT_FOUND"].map(|text| v8::String::new(scope, text));
+    let [Some(message), Some(name), Some(code)] = texts else { return };
+    let error = v8::Exception::error(scope, message);
+    if let Ok(error) = Local::<v8::Object>::try_from(error) {
+        error.create_data_property(scope, name.into(), code.into());
+    }
     scope.throw_exception(error);
 }
 
