@@ -246,6 +246,24 @@ export default { fetch: async () => {
 }
 
 #[tokio::test]
+async fn work_of_node_crypto_is_bounded() {
+    let entry = "import { generateKeyPairSync, pbkdf2Sync, scryptSync } from 'node:crypto';
+const say = (run) => { try { return run().length } catch (error) { return error.code } };
+export default { fetch: () => Response.json([
+    say(() => pbkdf2Sync('a', 'b', 10_000_000, 32, 'sha256')), say(() => pbkdf2Sync('a', new Uint8Array(2 ** 24), 1, 1e6, 'sha256')),
+    say(() => scryptSync('a', 'b', 32, { p: 1000 })),
+    say(() => scryptSync('a', 'b', 32, { N: 2 ** 24, maxmem: 2 ** 40 })), say(() => generateKeyPairSync('rsa', { modulusLength: 65536 })),
+    say(() => pbkdf2Sync('a', 'b', 1000, 32, 'sha256')), say(() => scryptSync('a', 'b', 32)),
+]) };
+";
+    let project = project(&[("wrangler.json", r#"{ "main": "index.js" }"#), ("index.js", entry)]);
+    let worker = Daemon::dev(project.path(), &[]);
+    let range = "ERR_OUT_OF_RANGE";
+    let expected = json!([range, range, range, range, range, 32, 32]);
+    assert_eq!(worker.get("/").await.expect(200).json(), expected);
+}
+
+#[tokio::test]
 async fn process_env_has_the_variables_of_the_worker_and_nothing_of_isolet() {
     let entry = "const atStart = { ...process.env };
 export default { fetch: (request, env) => Response.json([atStart, process.env, Object.keys(process.env), process.argv, process.execPath]) }";
@@ -364,7 +382,7 @@ async fn commonjs_fails_with_the_reason() {
             "all.cjs",
             "module.exports = {
                 awaits: () => require('./awaits.mjs'), computed: () => require('./' + 'x'), node: () => require('node:sqlite'),
-                missing: () => { try { require('left-pad') } catch (error) { return error.message } },
+                missing: () => { try { require('left-pad') } catch (error) { return error.code + error.message } },
                 broken: () => require('./broken'), again: () => require('./broken'), number: () => require(1),
                 bytes: () => require('./three.bin').byteLength, same: () => require('./all.cjs') === module.exports,
                 require: () => [typeof require, module.id, module.loaded, __filename, __dirname],
@@ -379,6 +397,7 @@ async fn commonjs_fails_with_the_reason() {
         ("/awaits", "Cannot require \"awaits.mjs\": it, or a module that it imports, has a top-level await."),
         ("/computed", "Cannot require \"./x\" in all.cjs: the name is computed"),
         ("/node", "node:sqlite"),
+        ("/missing", "MODULE_NOT_FOUNDCannot require"),
         ("/missing", "the package \\\"left-pad\\\" is not installed"),
         ("/broken", "first"),
         ("/again", "\"second\""),

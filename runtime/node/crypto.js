@@ -197,6 +197,15 @@ function derive(room, run) {
   if (!run(out)) throw failed("The key could not be derived.");
   return Buffer.from(out);
 }
+
+// A call of the host cannot be interrupted, so that its work is bounded as that of crypto.subtle.
+const MAX_ROUNDS = 2_000_000;
+const MAX_SCRYPT_BLOCKS = 1 << 20;
+const blocks = (hash, bytes) => Math.ceil(bytes.byteLength / hash.block);
+function checkWork(name, work, most) {
+  if (work > most) throw new codes.ERR_OUT_OF_RANGE(name, `<= ${most} of the runtime`, work);
+}
+
 function digestOf(name) {
   check.string(name, "digest");
   const found = hashOf(name);
@@ -209,6 +218,9 @@ function pbkdf2Checked(password, salt, iterations, length, name) {
   const [secret, salted] = [bytesOf(password, "password"), bytesOf(salt, "salt")];
   check.integer(iterations, "iterations", 1, 2 ** 31 - 1);
   check.integer(length, "keylen", 0, 2 ** 31 - 1);
+  const pieces = Math.ceil(length / found.size);
+  const rounds = pieces * (iterations + blocks(found, salted)) + blocks(found, secret);
+  checkWork("rounds of PBKDF2", rounds, MAX_ROUNDS);
   return () => derive(length, (out) => natives.pbkdf2(found.id, secret, salted, iterations, out));
 }
 const pbkdf2Sync = (password, salt, iterations, length, name) =>
@@ -230,6 +242,9 @@ function hkdfChecked(name, key, salt, info, length) {
   if (about.byteLength > 1024)
     throw new codes.ERR_OUT_OF_RANGE("info", "must not contain more than 1024 bytes", about.byteLength);
   if (length > 255 * found.size) throw new codes.ERR_CRYPTO_INVALID_KEYLEN();
+  const pieces = Math.ceil(length / found.size);
+  const rounds = pieces * (1 + blocks(found, about)) + blocks(found, salted) + blocks(found, secret);
+  checkWork("rounds of HKDF", rounds, MAX_ROUNDS);
   return () => {
     const out = new ArrayBuffer(length);
     if (!natives.hkdf(found.id, secret, salted, about, out)) throw failed("The key could not be derived.");
@@ -255,6 +270,8 @@ function scryptChecked(password, salt, length, options = {}) {
   check.integer(memory, "maxmem", 0);
   if (128 * cost * block > memory || cost < 2 || (cost & (cost - 1)) !== 0)
     throw failed("Invalid scrypt params: memory limit exceeded", "ERR_CRYPTO_INVALID_SCRYPT_PARAMS");
+  checkWork("N * r * p", cost * block * parallel, MAX_SCRYPT_BLOCKS);
+  checkWork("length of password and salt", secret.byteLength + salted.byteLength + length, MAX_SCRYPT_BLOCKS);
   return () => derive(length, (out) => natives.scrypt(secret, salted, cost, block, parallel, out));
 }
 const scryptSync = (...args) => scryptChecked(...args)();

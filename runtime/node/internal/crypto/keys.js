@@ -298,6 +298,8 @@ function createPublicKey(key) {
 
 // Generation
 
+const MAX_RSA_BITS = 4096;
+
 function generateKeyPairSync(type, options = {}) {
   let kind;
   let [bits, exponent] = [0, 0];
@@ -305,6 +307,9 @@ function generateKeyPairSync(type, options = {}) {
     check.object(options, "options");
     check.integer(options.modulusLength, "options.modulusLength", 0, 2 ** 32 - 1);
     kind = KINDS[0];
+    // A call of the host cannot be interrupted.
+    if (options.modulusLength > MAX_RSA_BITS)
+      throw new codes.ERR_OUT_OF_RANGE("options.modulusLength", `<= ${MAX_RSA_BITS}`, options.modulusLength);
     [bits, exponent] = [options.modulusLength, options.publicExponent ?? 0x10001];
   } else if (type === "ec") {
     check.object(options, "options");
