@@ -158,6 +158,8 @@ mod tests {
     impl WorkerLink for NoLink {
         fn send(&self, _: ToWorker) {}
 
+        fn request_ended(&self, _: usize) {}
+
         fn has_room(&self) -> BoxFuture<'_, ()> {
             Box::pin(std::future::ready(()))
         }

@@ -9,6 +9,9 @@ pub(crate) trait WorkerLink: Send + Sync {
     /// Sends a message. If the Worker takes no messages any more, it is dropped.
     fn send(&self, message: ToWorker);
 
+    /// Notes that a request has ended, and the number of those that have not.
+    fn request_ended(&self, live: usize);
+
     /// Waits until the Worker has taken most of what was sent. Pieces of bodies wait for that.
     fn has_room(&self) -> BoxFuture<'_, ()>;
 }

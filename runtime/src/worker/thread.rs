@@ -130,6 +130,9 @@ impl WorkerLink for ThreadLink {
         let _ = self.0.send(Inbound::Worker(message));
     }
 
+    /// A turn alone has a limit on a thread.
+    fn request_ended(&self, _: usize) {}
+
     fn has_room(&self) -> BoxFuture<'_, ()> {
         Box::pin(std::future::ready(()))
     }

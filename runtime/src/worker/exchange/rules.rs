@@ -227,6 +227,8 @@ impl Exchanges {
             fetches.end_request(id);
         }
         let (request, idle) = table.remove(id);
+        // With the lock, so that no request begins in between.
+        self.link.request_ended(table.live.len());
         table.next_ending();
         drop(table);
         self.note_queued(queued_us);

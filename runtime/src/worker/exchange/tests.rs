@@ -26,6 +26,8 @@ impl WorkerLink for SentMessages {
         self.0.lock().push(format!("{message:?}"));
     }
 
+    fn request_ended(&self, _: usize) {}
+
     fn has_room(&self) -> BoxFuture<'_, ()> {
         Box::pin(std::future::ready(()))
     }
@@ -313,6 +315,8 @@ impl WorkerLink for HastyWorker {
             std::thread::sleep(Duration::from_millis(1));
         }
     }
+
+    fn request_ended(&self, _: usize) {}
 
     fn has_room(&self) -> BoxFuture<'_, ()> {
         Box::pin(std::future::ready(()))

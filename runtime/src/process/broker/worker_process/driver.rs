@@ -8,7 +8,7 @@ use std::sync::atomic::Ordering;
 use tokio::sync::oneshot;
 
 use super::calls::WorkerCalls;
-use super::link::{RunnerLink, micros};
+use super::link::{RunnerLink, SLACK_CPU_US, micros};
 use crate::job::WorkerJob;
 use crate::process::broker::remote_run::checks::{broken_rule, check_error, max_frame_bytes};
 use crate::process::protocol::frames::FrameBuffer;
@@ -156,12 +156,10 @@ impl Driver {
     /// Counts a message that says only that turns end. A process sends one after each half of the
     /// CPU time of a request.
     fn note_alive(&mut self) -> io::Result<()> {
-        /// The CPU time that a process may use before the watchdog notices, in microseconds.
-        const SLACK_US: u64 = 1_000_000;
         self.alive += 1;
         let used = self.alive.saturating_mul(micros(self.limits.cpu) / 2);
         let most = self.link.total_cpu.load(Ordering::Relaxed).saturating_add(2 * micros(self.limits.cpu));
-        if used > most.saturating_add(SLACK_US) {
+        if used > most.saturating_add(SLACK_CPU_US) {
             return Err(broken_rule("that turns end, more often than it has CPU time"));
         }
         Ok(())

@@ -1,9 +1,9 @@
 //! The limits of a Worker's process, enforced by the broker's watchdog.
 //!
 //! A turn may use the CPU time of one request. The runner itself adds up the turns of a request;
-//! for one in which code has broken out of V8, the process may use as much as all requests so far
-//! together. A process over a limit is told so first, so that it can name the request at fault,
-//! and then killed.
+//! for one in which code has broken out of V8, the process may use as much as the requests that it
+//! has and ten others together. What ended requests have not used is lost. A process over a limit
+//! is told so first, so that it can name the request at fault, and then killed.
 
 use std::sync::Arc;
 use std::sync::atomic::Ordering;

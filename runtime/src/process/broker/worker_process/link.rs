@@ -25,6 +25,12 @@ const MAX_AHEAD_BYTES: usize = 1 << 20;
 /// The time that a process has in addition to the limits to take one of the bytes that wait.
 const TAKE_GRACE: Duration = Duration::from_secs(1);
 
+/// The number of requests whose CPU time code outside of requests may use until the next one ends.
+const RESERVED_REQUESTS: u64 = 10;
+
+/// The CPU time that a process may use before the watchdog notices, in microseconds.
+pub(super) const SLACK_CPU_US: u64 = 1_000_000;
+
 /// The connection to a Worker's runner.
 pub(in super::super) struct RunnerLink {
     pub(super) runner: RunnerHandle,
@@ -46,7 +52,8 @@ pub(in super::super) struct RunnerLink {
     pub(super) active: AtomicBool,
     /// The CPU time that a turn may use, in microseconds.
     pub(super) turn_cpu: AtomicU64,
-    /// The CPU time that the process may use for all requests so far, in microseconds.
+    /// The CPU time that the process may have used by the end of all requests that it has, in
+    /// microseconds.
     pub(super) total_cpu: AtomicU64,
     /// The CPU time of one request, in microseconds.
     request_cpu: u64,
@@ -149,6 +156,12 @@ impl WorkerLink for RunnerLink {
             self.total_cpu.fetch_add(self.request_cpu, Ordering::Relaxed);
         }
         self.send_message(&ToRunner::ToWorker(message));
+    }
+
+    fn request_ended(&self, live: usize) {
+        let used = micros(self.runner.process().cpu_of_run(Duration::ZERO));
+        let left = self.request_cpu.saturating_mul(live as u64 + RESERVED_REQUESTS);
+        self.total_cpu.fetch_min(used.saturating_add(left).saturating_add(SLACK_CPU_US), Ordering::Relaxed);
     }
 
     fn has_room(&self) -> BoxFuture<'_, ()> {

@@ -286,6 +286,24 @@ fn messages_that_say_nothing_are_bounded() {
     });
 }
 
+#[test]
+fn what_ended_requests_have_not_used_of_their_cpu_time_is_lost() {
+    within(async {
+        let worker = TakenOver::new();
+        let total = || worker.driver.link.total_cpu.load(Ordering::Relaxed);
+        let pending: Vec<_> = (1..=1000).map(|id| worker.begin(id, RequestBody::Empty)).collect();
+        assert_eq!(total(), 1002 * 200_000, "the start, its grace and a thousand requests");
+        for id in 1..=900 {
+            worker.exchanges.receive(FromWorker::Ended { id, queued_us: 0 }).unwrap();
+        }
+        // A hundred that go on, ten others, and what the watchdog may miss.
+        assert!((110 * 200_000..112 * 200_000 + 1_000_000).contains(&total()), "{}", total());
+        let more = worker.begin(2000, RequestBody::Empty);
+        assert!(total() > 111 * 200_000);
+        drop((pending, more));
+    });
+}
+
 /// Generates a frame, most often a valid one.
 fn frame() -> impl Strategy<Value = Vec<u8>> {
     let id = 0u32..5;
