@@ -120,18 +120,27 @@ async fn the_only_worker_without_a_route_has_all_names_of_this_machine() {
 #[tokio::test]
 async fn pages_of_other_origins_reach_routed_hosts_only() {
     let daemon = serve(
-        projects(&[("open", ", \"route\": \"open.example/*\"", HONEST), ("local", "", HONEST)]),
-        &["--worker", "open", "--worker", "local"],
+        projects(&[
+            ("open", ", \"route\": \"open.example/*\"", HONEST),
+            ("local", "", HONEST),
+            ("wide", ", \"route\": \"*/health\"", HONEST),
+        ]),
+        &["--worker", "open", "--worker", "local", "--worker", "wide"],
     );
     let address = workers(&daemon);
-    let from_page = |host: &'static str| async move {
-        let request = Request::post("/", "text/plain", "x").header("host", host);
+    let from_page = |host: &'static str, path: &'static str| async move {
+        let request = Request::post(path, "text/plain", "x").header("host", host);
         let request = request.header("origin", "https://evil.example").header("sec-fetch-site", "cross-site");
         Connection::open(address).await.send(request).await
     };
-    from_page("open.example").await.expect(200);
-    let refused = from_page("local.localhost").await.expect(403);
+    from_page("open.example", "/").await.expect(200);
+    // A route for all hosts makes its path public, and no other path of a local name.
+    assert_eq!(from_page("local.localhost", "/health").await.expect(200).json()["worker"], "wide");
+    let refused = from_page("local.localhost", "/").await.expect(403);
     assert_says(&refused.text(), &["Web pages of", "--worker-route"]);
+    let other = from_page("rebound.example", "/").await.expect(404);
+    assert!(!other.text().contains("localhost"), "{}", other.text());
+    assert_eq!(get(address, "local.localhost", "/").await.expect(200).json()["worker"], "local");
 }
 
 #[tokio::test]

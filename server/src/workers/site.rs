@@ -146,8 +146,14 @@ impl Site {
             return Ok(&self.workers[worker]);
         }
         let checked = match &self.names {
-            _ if self.routes.has_host(&host) => server_names::check_target(request),
-            Some(names) => names.check_host(request).and_then(|()| names.check_page(request)),
+            Some(names) => match names.check_host(request) {
+                // Not a local name, but one of a route: the path is what is wrong.
+                Err(_) if self.routes.has_host(&host) => {
+                    server_names::check_target(request)?;
+                    return Err(no_route(&host));
+                }
+                checked => checked.and_then(|()| names.check_page(request)),
+            },
             None => server_names::check_target(request),
         };
         checked.map_err(|problem| match self.hint {
@@ -162,16 +168,18 @@ impl Site {
             LocalWorkers::None => None,
         };
         local.map(|worker| &self.workers[worker]).ok_or_else(|| {
-            let detail = format!("No Worker has a route for this path of `{host}`.");
-            match &self.local {
-                LocalWorkers::Named(names) if !names.is_empty() => {
-                    let names: Vec<&str> = names.iter().map(|(name, _)| name.as_str()).collect();
-                    Problem::not_found(detail).with_hint(format!("Hosts of Workers: {}.", names.join(", ")))
-                }
-                _ => Problem::not_found(detail),
+            let names: Vec<&str> = self.local.names().collect();
+            match names.is_empty() {
+                true => no_route(&host),
+                false => no_route(&host).with_hint(format!("Hosts of Workers: {}.", names.join(", "))),
             }
         })
     }
+}
+
+/// Refuses a request for whose path there is no Worker.
+fn no_route(host: &str) -> Problem {
+    Problem::not_found(format!("No Worker has a route for this path of `{host}`."))
 }
 
 /// Returns the host that a request names, in lower case. A target with a host stands above `Host`.
