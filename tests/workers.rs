@@ -311,6 +311,8 @@ export default { fetch: (request) => {
         assert_eq!(answer.expect(200).json(), json!(vec![path; 6]));
     }
     // A line has the number of its request, also where values are stored.
+    let said: Vec<String> = paths.iter().map(|path| format!("at {path}")).collect();
+    worker.wait_for_stderr(&said.iter().map(String::as_str).collect::<Vec<_>>());
     let lines = worker.stderr();
     let numbers: std::collections::HashSet<&str> = lines
         .lines()
@@ -456,6 +458,34 @@ async fn cycles_of_commonjs_and_ecmascript_modules_work_or_fail_with_the_place()
     }
     project.write("index.js", "import './cycle/a.cjs'; import './cycle/b.js'; export default {}");
     worker.wait_for_stderr(&["reload failed", "Cannot require \"cycle/b.js\" now", "cycle/a.cjs:2:3"]);
+}
+
+#[tokio::test]
+async fn derivations_that_take_too_long_are_refused_whatever_a_worker_replaces() {
+    let project = project(&[
+        ("wrangler.json", r#"{ "main": "index.mjs", "compatibility_flags": ["nodejs_compat"] }"#),
+        (
+            "index.mjs",
+            "import { pbkdf2Sync } from 'node:crypto';
+             // The modules of Node.js use it to find how long a derivation takes.
+             Math.ceil = () => 0;
+             const long = 'x'.repeat(1 << 20);
+             const cases = {
+                fine: () => pbkdf2Sync('p', 's', 1000, 64, 'sha512').length,
+                iterations: () => pbkdf2Sync('p', 's', 2 ** 31 - 1, 64, 'sha512'),
+                salt: () => pbkdf2Sync('p', long, 1, 32_000, 'sha256'),
+             };
+             export default { fetch: (request) => {
+                try { return Response.json(cases[new URL(request.url).pathname.slice(1)]()) }
+                catch (error) { return new Response(error.message) }
+             } }",
+        ),
+    ]);
+    let worker = Daemon::dev(project.path(), &[]);
+    assert_eq!(worker.get("/fine").await.expect(200).text(), "64");
+    for path in ["/iterations", "/salt"] {
+        assert_says(&worker.get(path).await.expect(200).text(), &["take more than 2,000,000 rounds"]);
+    }
 }
 
 #[tokio::test]

@@ -39,7 +39,7 @@ isolet.lazy(["SubtleCrypto"], ["subtle"], (host) => {
   } = isolet.cryptoAlgorithms;
 
   const token = {};
-  // The rounds of PBKDF2 and HKDF, of which each reads a block or two: half a second of SHA-256.
+  // The rounds of PBKDF2 and HKDF, of which each reads a block or two, as in aws_lc/derivation.rs.
   const MAX_ROUNDS = 2_000_000;
   const MAX_RSA_BITS = 4096;
 

@@ -192,9 +192,12 @@ function hash(algorithm, data, outputEncoding = "hex") {
 
 // Derivation of keys
 
+const NOT_DERIVED =
+  "The key could not be derived: the parameters are not valid, take more than 2,000,000 rounds, or need more memory than there is.";
+
 function derive(room, run) {
   const out = new ArrayBuffer(room);
-  if (!run(out)) throw failed("The key could not be derived.");
+  if (!run(out)) throw failed(NOT_DERIVED);
   return Buffer.from(out);
 }
 
@@ -247,7 +250,7 @@ function hkdfChecked(name, key, salt, info, length) {
   checkWork("rounds of HKDF", rounds, MAX_ROUNDS);
   return () => {
     const out = new ArrayBuffer(length);
-    if (!natives.hkdf(found.id, secret, salted, about, out)) throw failed("The key could not be derived.");
+    if (!natives.hkdf(found.id, secret, salted, about, out)) throw failed(NOT_DERIVED);
     return out;
   };
 }

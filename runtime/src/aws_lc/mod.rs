@@ -8,6 +8,7 @@ use aws_lc_sys as c;
 
 use crate::shared_enums::HashFunction;
 
+pub(crate) mod derivation;
 mod key;
 
 pub(crate) use key::Key;

@@ -4,9 +4,10 @@
 //! into a buffer that JavaScript made, and return the number of bytes, or -1 if they fail.
 
 use super::*;
-use crate::aws_lc::{self, Failed, Key};
+use crate::aws_lc::{self, Failed, Key, derivation};
 use crate::entropy;
 use crate::shared_enums::{CipherMode, HashFunction, KeyKind, SignatureScheme};
+use crate::stop::ChargedMemory;
 
 /// `random(buffer)` fills a buffer of isolet's own with random bytes. Returns `false` if the system
 /// has none.
@@ -76,32 +77,51 @@ pub(crate) fn hmac(scope: &mut PinScope, arguments: Arguments, mut result: Retur
     give(&arguments, 3, made, &mut result);
 }
 
-/// `pbkdf2(hash, password, salt, iterations, out)` fills a buffer. Returns `false` if it fails.
+/// `pbkdf2(hash, password, salt, iterations, out)` fills a buffer. Returns `false` if it fails, or
+/// would take too long.
 pub(crate) fn pbkdf2(scope: &mut PinScope, arguments: Arguments, mut result: ReturnValue) {
     let function = hash_function(scope, &arguments, 0);
     let (password, salt) = (copied(&arguments, 1), copied(&arguments, 2));
     let iterations = number(scope, &arguments, 3) as u32;
     let mut done = Err(Failed);
-    with_buffer(&arguments, 4, |out| done = aws_lc::pbkdf2(function, &password, &salt, iterations, out));
+    with_buffer(&arguments, 4, |out| {
+        if derivation::allows_pbkdf2(function, &password, &salt, iterations, out.len()) {
+            done = aws_lc::pbkdf2(function, &password, &salt, iterations, out);
+        }
+    });
     result.set_bool(done.is_ok());
 }
 
-/// `hkdf(hash, secret, salt, info, out)` fills a buffer. Returns `false` if it fails.
+/// `hkdf(hash, secret, salt, info, out)` fills a buffer. Returns `false` if it fails, or would take
+/// too long.
 pub(crate) fn hkdf(scope: &mut PinScope, arguments: Arguments, mut result: ReturnValue) {
     let function = hash_function(scope, &arguments, 0);
     let [secret, salt, info] = [1, 2, 3].map(|index| copied(&arguments, index));
     let mut done = Err(Failed);
-    with_buffer(&arguments, 4, |out| done = aws_lc::hkdf(function, &secret, &salt, &info, out));
+    with_buffer(&arguments, 4, |out| {
+        if derivation::allows_hkdf(function, &secret, &salt, &info, out.len()) {
+            done = aws_lc::hkdf(function, &secret, &salt, &info, out);
+        }
+    });
     result.set_bool(done.is_ok());
 }
 
 /// `scrypt(password, salt, cost, block, parallel, out)` fills a buffer. Returns `false` if it
-/// fails.
+/// fails, would take too long, or has no room in memory.
 pub(crate) fn scrypt(scope: &mut PinScope, arguments: Arguments, mut result: ReturnValue) {
     let (password, salt) = (copied(&arguments, 0), copied(&arguments, 1));
     let [cost, block, parallel] = [2, 3, 4].map(|index| number(scope, &arguments, index) as u64);
+    let control = state(scope).map(|state| state.control.clone());
     let mut done = Err(Failed);
-    with_buffer(&arguments, 5, |out| done = aws_lc::scrypt(&password, &salt, cost, block, parallel, out));
+    with_buffer(&arguments, 5, |out| {
+        if !derivation::allows_scrypt(&password, &salt, cost, block, parallel, out.len()) {
+            return;
+        }
+        let bytes = derivation::scrypt_bytes(cost, block);
+        if let Some(_memory) = control.and_then(|control| ChargedMemory::new(&control, bytes)) {
+            done = aws_lc::scrypt(&password, &salt, cost, block, parallel, out);
+        }
+    });
     result.set_bool(done.is_ok());
 }
 
