@@ -540,3 +540,16 @@ async fn a_unix_socket_has_workers_too() {
         &["200 OK", "\"url\":\"http://any.example/x\"", "\"peer\":null", "\"forged\":\"yes\""],
     );
 }
+
+#[tokio::test]
+async fn no_address_calls_scheduled() {
+    let code =
+        "export default { fetch: (request) => new Response(new URL(request.url).pathname), scheduled() {} }";
+    let folder = projects(&[("timed", ", \"triggers\": { \"crons\": [\"* * * * *\"] }", code)]);
+    let daemon = serve(folder, &["--worker", "timed"]);
+    let address = workers(&daemon);
+    for path in ["/cdn-cgi/handler/scheduled", "/__scheduled"] {
+        assert_eq!(get(address, "localhost", path).await.expect(200).text(), path);
+    }
+    assert_says(&daemon.stderr(), &["timed: cron triggers do not run"]);
+}

@@ -123,6 +123,9 @@ impl WorkerHost {
         for warning in &deployed.prepared.warnings {
             stderr_line!("isolet: warning: {name}: {warning}");
         }
+        if !deployed.prepared.crons.is_empty() {
+            stderr_line!("isolet: warning: {name}: cron triggers do not run: nothing calls `scheduled`");
+        }
         let caller = Caller::run(None).of_worker(name);
         if !deployed.mcp_servers.is_empty() {
             let tools = Selection::Tools(deployed.mcp_servers.clone());
