@@ -246,6 +246,24 @@ export default { fetch: async () => {
 }
 
 #[tokio::test]
+async fn inspect_shows_classes_of_the_web() {
+    let entry = "import { inspect } from 'node:util';
+export default { fetch: () => Response.json([
+    inspect({ a: new Headers({ b: 'c' }) }), inspect(new URL('http://a/b')), inspect(new Blob(['a'])), inspect({ a: { b: { c: new Headers() } } }, { depth: 2 }),
+]) };
+";
+    let project = project(&[("wrangler.json", r#"{ "main": "index.js" }"#), ("index.js", entry)]);
+    let worker = Daemon::dev(project.path(), &[]);
+    let expected = json!([
+        "{ a: Headers { b: 'c' } }",
+        "URL 'http://a/b'",
+        "Blob { size: 1, type: '' }",
+        "{ a: { b: { c: [Headers] } } }"
+    ]);
+    assert_eq!(worker.get("/").await.expect(200).json(), expected);
+}
+
+#[tokio::test]
 async fn work_of_node_crypto_is_bounded() {
     let entry = "import { generateKeyPairSync, pbkdf2Sync, scryptSync } from 'node:crypto';
 const say = (run) => { try { return run().length } catch (error) { return error.code } };

@@ -70,6 +70,8 @@ natives! {
     "takeHtml" => html::take_html,
     "closeHtml" => html::close_html,
     "nodeModule" => node::node_module,
+    "promiseDetails" => node::promise_details,
+    "previewEntries" => node::preview_entries,
     "asyncFrame" => worker::async_frame,
     "setAsyncFrame" => worker::set_async_frame,
 }

@@ -176,6 +176,10 @@ interface Natives {
   closeHtml(id: number): void;
   /** Compiles a file of `runtime/node`: undefined if there is none. */
   nodeModule(name: string): Function | undefined;
+  /** Returns the state of a promise (0: pending, 2: rejected) and its result. */
+  promiseDetails(value: ScriptValue): [number, any] | undefined;
+  /** Returns whether the entries of an iterator are pairs, and the entries. */
+  previewEntries(value: ScriptValue): any[] | undefined;
   /** Returns the values of AsyncLocalStorage for the present code. */
   asyncFrame(): object | undefined;
   /** Sets the values of AsyncLocalStorage for the code that follows. */

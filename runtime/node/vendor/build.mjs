@@ -45,6 +45,19 @@ const files = [
 
 // Changes of the texts.
 const changes = {
+  // What only the host knows: the state of a promise, the entries of an iterator, and classes of
+  // the Web.
+  inspect: [
+    [
+      "getPromiseDetails: function() {\n      return [c, void 0];",
+      'getPromiseDetails: function(t3) {\n      return require("internal/inspect-details").promise(t3, c, l);',
+    ],
+    [
+      "previewEntries: function(t3) {\n      return [[], false];",
+      'previewEntries: function(t3, e3) {\n      return require("internal/inspect-details").entries(t3, e3);',
+    ],
+    ["var y2 = e3[fe];", 'var y2 = e3[fe] ?? require("internal/inspect-details").custom(e3);'],
+  ],
   url: [
     ['ERR_INVALID_FILE_URL_HOST("??")', 'ERR_INVALID_FILE_URL_HOST("linux")'],
     // Node.js itself warns of url.parse() only if it is asked to.

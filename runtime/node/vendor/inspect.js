@@ -304,7 +304,7 @@
         e3 = u2;
       }
       if (t3.customInspect) {
-        var y2 = e3[fe];
+        var y2 = e3[fe] ?? require("internal/inspect-details").custom(e3);
         if ("function" == typeof y2 && y2 !== vr && (!e3.constructor || e3.constructor.prototype !== e3)) {
           var s2 = null === t3.depth ? null : t3.depth - i2, d2 = z(y2, l2, s2, (function(t4, e4) {
             var r3 = c({ stylize: t4.stylize, showHidden: t4.showHidden, depth: t4.depth, colors: t4.colors, customInspect: t4.customInspect, showProxy: t4.showProxy, maxArrayLength: t4.maxArrayLength, maxStringLength: t4.maxStringLength, breakLength: t4.breakLength, compact: t4.compact, sorted: t4.sorted, getters: t4.getters, numericSeparator: t4.numericSeparator }, t4.userOptions);
@@ -1644,10 +1644,10 @@
         s.f();
       }
       return n2;
-    }, getPromiseDetails: function() {
-      return [c, void 0];
-    }, getProxyDetails: a.getProxyDetails, Proxy: a.Proxy, previewEntries: function(t3) {
-      return [[], false];
+    }, getPromiseDetails: function(t3) {
+      return require("internal/inspect-details").promise(t3, c, l);
+    }, getProxyDetails: a.getProxyDetails, Proxy: a.Proxy, previewEntries: function(t3, e3) {
+      return require("internal/inspect-details").entries(t3, e3);
     }, getConstructorName: function(t3) {
       if (!t3 || "object" !== n(t3)) throw new Error("Invalid object");
       if (t3.constructor && t3.constructor.name) return t3.constructor.name;

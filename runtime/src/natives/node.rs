@@ -32,3 +32,26 @@ pub(crate) fn node_module(scope: &mut PinScope, arguments: Arguments, mut result
         result.set(function.into());
     }
 }
+
+/// `promiseDetails(value)` returns an array of a promise's state and result.
+pub(crate) fn promise_details(scope: &mut PinScope, arguments: Arguments, mut result: ReturnValue) {
+    let Ok(promise) = v8::Local::<v8::Promise>::try_from(arguments.get(0)) else { return };
+    let state = promise.state();
+    let value = match state {
+        v8::PromiseState::Pending => v8::undefined(scope).into(),
+        _ => promise.result(scope),
+    };
+    let state = v8::Integer::new(scope, state as i32).into();
+    result.set(v8::Array::new_with_elements(scope, &[state, value]).into());
+}
+
+/// `previewEntries(value)` returns an array: `true` if the entries of an iterator are pairs, and
+/// the entries that it has left.
+pub(crate) fn preview_entries(scope: &mut PinScope, arguments: Arguments, mut result: ReturnValue) {
+    let Ok(object) = v8::Local::<v8::Object>::try_from(arguments.get(0)) else { return };
+    let (entries, is_pairs) = object.preview_entries(scope);
+    let Some(entries) = entries else { return };
+    let mut all: Vec<v8::Local<v8::Value>> = vec![v8::Boolean::new(scope, is_pairs).into()];
+    all.extend((0..entries.length()).filter_map(|index| entries.get_index(scope, index)));
+    result.set(v8::Array::new_with_elements(scope, &all).into());
+}

@@ -145,6 +145,12 @@ export const probes = {
     thrown(() => fileURLToPath("file:///a%2fb")),
     thrown(() => basename("a", 1)).code,
   ],
+  insides: () => {
+    const rejected = Promise.reject(new Map([["a", 1]]));
+    rejected.catch(() => {});
+    const list = [Promise.resolve({ a: 1 }), rejected, new Promise(() => {}), new Map([[1, 2]]).entries(), new Map([[1, 2]]).keys(), new Set([3]).values()];
+    return list.map((value) => inspect(value));
+  },
   utilities: () => [
     inspect({ [Symbol("k")]: 1 }),
     inspect({ [Symbol.toStringTag]: "Tag" }),
