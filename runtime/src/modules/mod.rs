@@ -7,6 +7,8 @@
 //! | `cycle` | cycles of CommonJS and ECMAScript modules |
 //! | `dynamic_import` | `import()` |
 //! | `node` | the modules of Node.js |
+//! | `positions` | positions in files, from those in rewritten modules |
+//! | `project` | the modules of a Worker by their names, and their imports |
 //! | `synthetic` | modules that are not ECMAScript modules, as imports see them |
 
 mod built_in;
@@ -14,6 +16,8 @@ mod commonjs;
 mod cycle;
 mod dynamic_import;
 mod node;
+mod positions;
+mod project;
 mod synthetic;
 
 use std::collections::{HashMap, HashSet};
@@ -26,7 +30,9 @@ pub(crate) use self::built_in::BuiltInExports;
 pub use self::built_in::built_in_modules;
 pub(crate) use self::dynamic_import::import_dynamically;
 pub(crate) use self::node::source as node_source;
-use crate::job::{Module, ModuleImport, ModuleKind, NodeFeatures};
+pub(crate) use self::positions::{original_position, original_stack};
+use self::project::Project;
+use crate::job::{Module, ModuleKind, NodeFeatures};
 use crate::{ErrorCode, RunError};
 
 /// A module as an importer sees it.
@@ -51,43 +57,6 @@ pub(crate) struct ModuleMap {
     commonjs: HashMap<String, v8::Global<v8::Object>>,
     /// The values of modules that are not code, for `import` and `require()`.
     values: HashMap<String, v8::Global<v8::Value>>,
-}
-
-/// The modules of a Worker, by their names.
-struct Project {
-    modules: Arc<[Module]>,
-    index: HashMap<String, usize>,
-    /// The imports of each module, by [`import_key`]: a module can have very many.
-    imports: Vec<Vec<usize>>,
-}
-
-/// The order in which the imports of a module are searched.
-fn import_key(import: &ModuleImport) -> (&str, bool, Option<&str>) {
-    (&import.specifier, import.require, import.attribute.as_deref())
-}
-
-impl Project {
-    fn new(modules: &Arc<[Module]>) -> Self {
-        let index = modules.iter().enumerate().map(|(index, module)| (module.name.clone(), index));
-        let sorted = |module: &Module| {
-            let mut order: Vec<usize> = (0..module.imports.len()).collect();
-            order.sort_by_key(|import| import_key(&module.imports[*import]));
-            order
-        };
-        Self {
-            modules: modules.clone(),
-            index: index.collect(),
-            imports: modules.iter().map(sorted).collect(),
-        }
-    }
-
-    /// Returns the import of a module by its specifier, its kind and its attribute.
-    fn import(&self, referrer: &str, key: (&str, bool, Option<&str>)) -> Option<&ModuleImport> {
-        let index = *self.index.get(referrer)?;
-        let (module, order) = (self.modules.get(index)?, self.imports.get(index)?);
-        let at = order.binary_search_by_key(&key, |import| import_key(&module.imports[*import])).ok()?;
-        module.imports.get(*order.get(at)?)
-    }
 }
 
 /// The target of a specifier.
@@ -357,49 +326,6 @@ fn compile_error(
         (error.line, error.column) = (Some(line), Some(column));
     }
     error
-}
-
-impl ModuleMap {
-    /// Returns the position in the file of one in a module's text.
-    fn original(&self, name: &str, line: u32, column: u32) -> (u32, u32) {
-        let positions = self.module(name).map(|module| &module.positions[..]).unwrap_or_default();
-        positions.iter().fold((line, column), |(line, column), positions| positions.original(line, column))
-    }
-}
-
-/// Returns the position in the file of one in the text of a module.
-pub(crate) fn original_position(scope: &PinScope, name: &str, line: u32, column: u32) -> (u32, u32) {
-    scope.get_slot::<ModuleMap>().map_or((line, column), |map| map.original(name, line, column))
-}
-
-/// Replaces the positions in a text with a stack trace by those in the files. Returns `None` if no
-/// module was rewritten. Lines of modules that were not rewritten stay.
-pub(crate) fn original_stack(scope: &PinScope, stack: &str) -> Option<String> {
-    let map = scope.get_slot::<ModuleMap>()?;
-    let rewritten = map.project.as_ref()?.modules.iter().any(|module| !module.positions.is_empty());
-    if !rewritten {
-        return None;
-    }
-    let original = |line: &str| {
-        let (head, bracket) = match line.strip_suffix(')') {
-            Some(head) => (head, ")"),
-            None => (line, ""),
-        };
-        let mut parts = head.rsplitn(3, ':');
-        let column = parts.next()?.parse().ok()?;
-        let row = parts.next()?.parse().ok()?;
-        let before = parts.next()?;
-        let start = before.rfind('(').or_else(|| before.rfind(' '))? + 1;
-        let name = before.get(start..)?;
-        let (row, column) = map.original(name, row, column);
-        Some(format!("{before}:{row}:{column}{bracket}"))
-    };
-    let is_frame = |line: &str| line.trim_start().starts_with("at ");
-    let lines = stack.split('\n').map(|line| match is_frame(line).then(|| original(line)).flatten() {
-        Some(line) => line,
-        None => line.to_owned(),
-    });
-    Some(lines.collect::<Vec<_>>().join("\n"))
 }
 
 /// Returns the value of the import attribute `type`. V8 gives attributes as a flat list, in which

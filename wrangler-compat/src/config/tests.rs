@@ -191,6 +191,7 @@ fn tables_and_their_texts_have_bounds() {
         (json!({ "routes": vec!["a/*"; 1001] }), "`routes` has 1001 entries"),
         (json!({ "route": long }), "`route` has a text"),
         (json!({ "jsx_factory": long }), "`jsx_factory` has a text"),
+        (json!({ "triggers": { "crons": vec!["* * * * *"; 1001] } }), "`triggers.crons` has 1001 entries"),
         (json!({ "tsconfig": long }), "`tsconfig` has a text"),
     ] {
         assert!(say(value).contains(expected), "{expected}");
