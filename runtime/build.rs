@@ -71,7 +71,7 @@ fn main() {
 
     let sources = node_sources(Path::new("node"), &out.join("node"));
     fs::write(out.join("node_sources.rs"), sources).expect("OUT_DIR is writable");
-
+    write_sources(&out);
     let itself = env::current_exe().expect("the path of this script");
     for (kind, file) in SNAPSHOTS {
         let made = Command::new(&itself).arg(kind).arg(out.join(file)).status().expect("this script runs");
@@ -87,20 +87,71 @@ fn make_snapshot(jit: bool, file: &Path) {
     assert_eq!(left.len(), 1, "V8 does not know these flags: {left:?}");
     v8::V8::initialize_platform(v8::new_single_threaded_default_platform(false).make_shared());
     v8::V8::initialize();
-    let blob = snapshot(Path::new("js"));
+    let sources = Sources::read(file.parent().expect("a file in OUT_DIR"));
+    let blob = snapshot(&sources);
     fs::write(file, &*blob).expect("OUT_DIR is writable");
 }
 
-fn snapshot(folder: &Path) -> v8::StartupData {
-    let files = ordered(folder);
+/// Writes the sources of the snapshots into the folder `js` of `out`, and `sources.rs` beside it,
+/// which has them for the program.
+///
+/// V8 reads them where the program has them: a source in the snapshot would be copied into each
+/// fresh isolate, and its pages into each copy of a process.
+fn write_sources(out: &Path) {
+    let folder = out.join("js");
+    fs::create_dir_all(&folder).expect("OUT_DIR is writable");
+    let mut list = String::new();
+    for file in ordered(Path::new("js")) {
+        let name = file.file_name().expect("a file").to_string_lossy().into_owned();
+        let text = fs::read_to_string(&file).expect("a readable file");
+        let text = with_numbers(&lean(&text))
+            .unwrap_or_else(|unknown| fail(&format!("{name}: there is no {unknown}")));
+        let text = format!("(function (isolet) {{ \"use strict\";\n{text}\n}})");
+        fs::write(folder.join(&name), text).expect("OUT_DIR is writable");
+        list.push_str(&format!(
+            "v8::String::create_external_onebyte_const(include_bytes!(concat!(env!(\"OUT_DIR\"), \"/js/{name}\"))),\n"
+        ));
+    }
+    fs::write(out.join("sources.rs"), format!("[\n{list}]\n")).expect("OUT_DIR is writable");
+}
+
+/// The sources of a snapshot, with the names that the positions of errors leave out.
+struct Sources {
+    names: Vec<String>,
+    /// V8 has pointers to them until the process ends.
+    texts: &'static [v8::OneByteConst],
+}
+
+impl Sources {
+    fn read(out: &Path) -> Self {
+        let files = ordered(Path::new("js"));
+        let name = |file: &PathBuf| file.file_name().expect("a file").to_string_lossy().into_owned();
+        let names: Vec<String> = files.iter().map(name).collect();
+        let texts: Vec<v8::OneByteConst> = names
+            .iter()
+            .map(|name| {
+                let text = fs::read(out.join("js").join(name)).expect("main() has written it");
+                v8::String::create_external_onebyte_const(text.leak())
+            })
+            .collect();
+        Self { names, texts: texts.leak() }
+    }
+}
+
+fn snapshot(sources: &Sources) -> v8::StartupData {
     let stubs: [v8::FunctionCallback; 80] = stubs!(
         0 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17 18 19 20 21 22 23 24 25 26 27 28 29 30 31 32 33 34 35 36 37 38 39
         40 41 42 43 44 45 46 47 48 49 50 51 52 53 54 55 56 57 58 59 60 61 62 63 64 65 66 67 68 69 70 71 72 73 74 75
         76 77 78 79
     );
     assert!(NATIVES.len() <= stubs.len(), "add stubs");
-    let references: Vec<v8::ExternalReference> =
-        stubs[..NATIVES.len()].iter().map(|function| v8::ExternalReference { function: *function }).collect();
+    let functions =
+        stubs[..NATIVES.len()].iter().map(|function| v8::ExternalReference { function: *function });
+    let texts = sources
+        .texts
+        .iter()
+        .map(|text| v8::ExternalReference { pointer: std::ptr::from_ref(text).cast_mut().cast() });
+    let references: Vec<v8::ExternalReference> = functions.chain(texts).collect();
 
     let mut creator = v8::Isolate::snapshot_creator(Some(references.into()), None);
     {
@@ -125,8 +176,8 @@ fn snapshot(folder: &Path) -> v8::StartupData {
         let key = v8::String::new(scope, "natives").expect("a short string");
         isolet.set(scope, key.into(), natives.into());
 
-        for file in files {
-            evaluate(scope, &file, isolet);
+        for (name, text) in sources.names.iter().zip(sources.texts) {
+            evaluate(scope, name, text, isolet);
         }
 
         for name in ENTRY_FUNCTIONS {
@@ -192,13 +243,13 @@ fn ordered(folder: &Path) -> Vec<PathBuf> {
 
 /// Runs one file as a function of `isolet`, in strict mode, under a name that the positions of
 /// errors leave out.
-fn evaluate(scope: &mut v8::PinScope<'_, '_>, file: &Path, isolet: v8::Local<v8::Object>) {
-    let name = file.file_name().expect("a file").to_string_lossy().into_owned();
-    let text = fs::read_to_string(file).expect("a readable file");
-    let text =
-        with_numbers(&lean(&text)).unwrap_or_else(|unknown| fail(&format!("{name}: there is no {unknown}")));
-    let source = v8::String::new(scope, &format!("(function (isolet) {{ \"use strict\";\n{text}\n}})"))
-        .expect("source");
+fn evaluate(
+    scope: &mut v8::PinScope<'_, '_>,
+    name: &str,
+    text: &'static v8::OneByteConst,
+    isolet: v8::Local<v8::Object>,
+) {
+    let source = v8::String::new_from_onebyte_const(scope, text).expect("source");
     let resource = v8::String::new(scope, &format!("isolet:{name}")).expect("name");
     let origin =
         v8::ScriptOrigin::new(scope, resource.into(), -1, 0, false, 0, None, false, false, false, None);
@@ -249,10 +300,9 @@ fn with_numbers(text: &str) -> Result<String, String> {
     Ok(whole)
 }
 
-/// Returns the text for the snapshot, line for line. Every fresh isolate copies it, as functions
-/// are compiled when they are first called. Comments and types are left out, and characters outside
-/// of ASCII are escaped (they occur in string literals only): for a single one of them, V8 would
-/// store the whole file with two bytes a character.
+/// Returns the text for the snapshot, line for line. Comments and types are left out, and
+/// characters outside of ASCII are escaped (they occur in string literals only): V8 reads sources
+/// from the program only if they have one byte a character.
 fn lean(text: &str) -> String {
     let mut lean = String::with_capacity(text.len());
     for line in text.lines() {

@@ -11,14 +11,22 @@ use crate::natives::{
     calls, clock, codecs, crypto, fetches, html, kind, logs, node, outcome, text, url, url_pattern, worker,
 };
 
+/// The sources of js/, as build.rs has evaluated them. V8 reads them here when it compiles a
+/// function that is called for the first time.
+static SOURCES: &[v8::OneByteConst] = &include!(concat!(env!("OUT_DIR"), "/sources.rs"));
+
 macro_rules! natives {
     ($($name:literal => $function:path,)*) => {
         /// Returns the external references of the snapshot: the host functions, in the order of the
-        /// table.
+        /// table, and the sources of js/, in theirs.
         pub(crate) fn external_references() -> Vec<v8::ExternalReference> {
             let functions: &[v8::FunctionCallback] =
                 &[$(MapFnTo::<v8::FunctionCallback>::map_fn_to($function),)*];
-            functions.iter().map(|function| v8::ExternalReference { function: *function }).collect()
+            let functions = functions.iter().map(|function| v8::ExternalReference { function: *function });
+            let sources = SOURCES.iter().map(|source| v8::ExternalReference {
+                pointer: std::ptr::from_ref(source).cast_mut().cast(),
+            });
+            functions.chain(sources).collect()
         }
     };
 }
