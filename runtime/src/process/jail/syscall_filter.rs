@@ -15,6 +15,7 @@ use seccompiler::{
     SeccompRule, TargetArch, sock_filter,
 };
 
+use crate::process::memory::readonly::MADV_GUARD_INSTALL;
 use crate::process::zygote::{fork, syscall_token};
 
 /// The calls of V8, Rust's standard library and the C library in a process that computes, allocates
@@ -272,7 +273,8 @@ fn allowed(executable_memory: bool) -> Result<Rules, BackendError> {
     rules.insert(libc::SYS_mmap, one(mapping)?);
     rules.insert(libc::SYS_mprotect, protection.clone());
     rules.insert(libc::SYS_pkey_mprotect, protection);
-    // The advice on memory that V8 and its allocators give. None of it needs a privilege.
+    // The advice on memory that V8, its allocators and the zygote give. None of it needs a
+    // privilege, and none of it makes memory accessible.
     let advice = [
         libc::MADV_NORMAL,
         libc::MADV_RANDOM,
@@ -286,6 +288,7 @@ fn allowed(executable_memory: bool) -> Result<Rules, BackendError> {
         libc::MADV_NOHUGEPAGE,
         libc::MADV_DONTDUMP,
         libc::MADV_DODUMP,
+        MADV_GUARD_INSTALL,
     ];
     rules.insert(libc::SYS_madvise, any_of(&advice, |advice| Ok(vec![is(2, advice)?]))?);
     // The zygote forks (and cannot use `clone` for anything else), makes and sends sockets, waits

@@ -303,6 +303,7 @@ const MEMORIES: &[NamedAttempt] = &[
     ("mlock", || call(libc::SYS_mlockall, [N(1)])),
     ("swapon", || call(libc::SYS_swapon, [T(c"/tmp/swap"), N(0)])),
     ("poison a page of the machine's", || call(libc::SYS_madvise, [B(&mut buffer()), N(4096), N(100)])),
+    ("remove a guard of memory", || call(libc::SYS_madvise, [B(&mut buffer()), N(4096), N(103)])),
     ("process_madvise", || call(libc::SYS_process_madvise, [N(0), B(&mut buffer()), N(0), N(4), N(0)])),
 ];
 

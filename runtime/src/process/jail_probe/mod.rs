@@ -25,6 +25,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use self::raw_call::{B, N, buffer, call};
 use super::jail::{self, Jail, JailOptions};
 use super::memory::Tuning;
+use super::memory::mappings::PAGE_BYTES;
 use super::set_undumpable;
 use super::zygote::fork::{self, Forked};
 use super::zygote::start::create_isolate;
@@ -234,9 +235,10 @@ fn search_memory(name: &'static str, maps: &str, token: u64) -> AttemptOutcome {
         let Some([start, end]) = range.filter(|_| rights.starts_with('r') && !line.contains("[v")) else {
             continue;
         };
-        for at in (start..end).step_by(size_of::<u64>()) {
-            // SAFETY: the mapping is readable and has not changed since it was listed, as this
-            // process has one thread.
+        let pages = (start..end).step_by(PAGE_BYTES).filter(|page| is_readable(*page));
+        for at in pages.flat_map(|page| (page..page + PAGE_BYTES).step_by(size_of::<u64>())) {
+            // SAFETY: the page is readable and does not change meanwhile, as this process has one
+            // thread.
             let word = unsafe { std::ptr::read_volatile(at as *const u64) };
             words += 1;
             found += u32::from(syscall_token::obfuscate(std::hint::black_box(word)) == token);
@@ -248,6 +250,16 @@ fn search_memory(name: &'static str, maps: &str, token: u64) -> AttemptOutcome {
         refused: found == 0 && plants > 0 && words > 1 << 20,
         detail: format!("{found} in {words} words, {plants} of the planted number"),
     }
+}
+
+/// Returns `true` if the kernel can read a page: a mapping with the right to read may have guards
+/// (`process::memory::readonly`), which end a process that reads them.
+fn is_readable(page: usize) -> bool {
+    let wait = libc::FUTEX_WAIT | libc::FUTEX_PRIVATE_FLAG;
+    // The kernel compares the first word with the value, and waits no time if they are equal.
+    let value = 0x5ca1_ab1e;
+    let compared = call(libc::SYS_futex, [N(page as i64), N(wait.into()), N(value), B(&mut buffer())]);
+    !compared.is_err_and(|error| error.raw_os_error() == Some(libc::EFAULT))
 }
 
 /// Calls `getpid` through the 32-bit interface, whose numbers stand for other calls. The filter

@@ -13,7 +13,6 @@
 //! | `mappings` | reads the kernel's list of memory, for the others | | | |
 //!
 //! The gain is the CPU time of a run (`docs/performance.md`), the cost is memory for each zygote.
-//! The gain of `zero_pages` includes that of gaps in V8's read-only heap, which runners do not get.
 //!
 //! The column "off" names what switches a change off: THP stands for `never` in
 //! `/sys/kernel/mm/transparent_hugepage/enabled`. Without `memfd_create`, or if `/proc/self/smaps`

@@ -10,9 +10,12 @@
 //! Nothing writes to this memory after V8 has started, so a private mapping of the file has the
 //! same content in all processes. Code that makes it writable and writes to it gets its own copy.
 //!
-//! Runners do not get the gaps at all: an unmapped address is as inaccessible as one without
-//! rights. New memory is not placed there, as V8 allocates larger pieces, and the kernel places
-//! other mappings elsewhere unless V8 has found no address range of its own.
+//! Pages and gaps become one mapping, in which the gaps are guards (`MADV_GUARD_INSTALL`, Linux
+//! 6.15): marks in the page table that make an access fail as missing rights do. A runner cannot
+//! remove them, since the jail refuses that advice. An older kernel keeps a mapping for each part,
+//! and runners do not get the gaps at all: an unmapped address is as inaccessible. New memory is
+//! not placed there, as V8 allocates larger pieces, and the kernel places other mappings elsewhere
+//! unless V8 has found no address range of its own.
 
 use std::io;
 use std::ops::Range;
@@ -25,6 +28,10 @@ use super::mappings::{Mapping, PAGE_BYTES};
 /// The size of the file. V8's read-only heap has 1.6 MiB; parts that are not written take no
 /// memory.
 const FILE_BYTES: usize = 16 << 20;
+
+/// The advice that makes pages inaccessible without a mapping of their own. The crate `libc` does
+/// not have it.
+pub(crate) const MADV_GUARD_INSTALL: libc::c_int = 102;
 
 /// The file, created before the jail.
 pub(crate) struct ReadOnlyFile(OwnedFd);
@@ -47,26 +54,19 @@ impl ReadOnlyFile {
     /// Returns the kernel's error. Memory that was not moved stays as it was.
     pub(crate) fn take_over(self, mappings: &[Mapping]) -> io::Result<()> {
         let mut used = 0;
-        for mapping in mappings.iter().filter(|mapping| is_read_only_heap(mapping)) {
-            if FILE_BYTES - used < mapping.range.len() {
+        for part in parts(mappings) {
+            if FILE_BYTES - used < part.range.len() {
                 break;
             }
-            self.replace(&mapping.range, used)?;
-            used += mapping.range.len();
-        }
-        for gap in gaps(mappings) {
-            let (start, length) = (gap.start as *mut libc::c_void, gap.len());
-            // Made as a system call, because `zygote::fork` replaces the C library's function with
-            // one that ignores this advice.
-            // SAFETY: the call changes nothing in this process. Runners without this memory do not
-            // need it, since it can be neither read nor written.
-            unsafe { libc::syscall(libc::SYS_madvise, start, length, libc::MADV_DONTFORK) };
+            self.replace(&part, used)?;
+            used += part.range.len();
         }
         Ok(())
     }
 
-    /// Copies `range` to `offset` in the file and maps that part of the file in its place.
-    fn replace(&self, range: &Range<usize>, offset: usize) -> io::Result<()> {
+    /// Copies a part to `offset` in the file and maps that part of the file in its place.
+    fn replace(&self, part: &Part, offset: usize) -> io::Result<()> {
+        let range = &part.range;
         let file = self.0.as_raw_fd();
         let (length, offset) = (range.len(), offset as libc::off_t);
         // SAFETY: a new mapping at an address of the kernel's choice, of a part that lies within
@@ -84,7 +84,8 @@ impl ReadOnlyFile {
         if copy == libc::MAP_FAILED {
             return Err(io::Error::last_os_error());
         }
-        for at in (0..length).step_by(PAGE_BYTES) {
+        let is_readable = |address| !part.gaps.iter().any(|gap| gap.contains(&address));
+        for at in (0..length).step_by(PAGE_BYTES).filter(|at| is_readable(range.start + at)) {
             let from = (range.start + at) as *const u8;
             // SAFETY: the kernel has just listed this page as readable, and this process has one
             // thread, which does not change that here. V8 no longer writes to it.
@@ -104,8 +105,30 @@ impl ReadOnlyFile {
             let flags = libc::MAP_PRIVATE | libc::MAP_FIXED;
             libc::mmap(range.start as *mut libc::c_void, length, libc::PROT_READ, flags, file, offset)
         };
-        if replaced == libc::MAP_FAILED { Err(io::Error::last_os_error()) } else { Ok(()) }
+        if replaced == libc::MAP_FAILED {
+            return Err(io::Error::last_os_error());
+        }
+        part.gaps.iter().try_for_each(close)
     }
+}
+
+/// Makes a gap in a mapping inaccessible.
+fn close(gap: &Range<usize>) -> io::Result<()> {
+    let (start, length) = (gap.start as *mut libc::c_void, gap.len());
+    // SAFETY: the gap was inaccessible before, so nothing is read or written there.
+    if unsafe { libc::madvise(start, length, MADV_GUARD_INSTALL) } == 0 {
+        return Ok(());
+    }
+    let flags = libc::MAP_PRIVATE | libc::MAP_ANONYMOUS | libc::MAP_NORESERVE | libc::MAP_FIXED;
+    // SAFETY: as above. The advice changes nothing in this process; it is made as a system call,
+    // because `zygote::fork` replaces the C library's function with one that ignores it.
+    let closed = unsafe { libc::mmap(start, length, libc::PROT_NONE, flags, -1, 0) };
+    if closed == libc::MAP_FAILED {
+        return Err(io::Error::last_os_error());
+    }
+    // SAFETY: as above.
+    unsafe { libc::syscall(libc::SYS_madvise, start, length, libc::MADV_DONTFORK) };
+    Ok(())
 }
 
 /// Returns `true` for private read-only memory without a file that has pages in use. The program's
@@ -118,23 +141,39 @@ fn is_read_only_heap(mapping: &Mapping) -> bool {
 /// The size of V8's allocations of address space. V8 never places memory in a smaller gap.
 const V8_CHUNK_BYTES: usize = 256 << 10;
 
-/// Finds memory without access rights that fills the gap between two mappings of the read-only
-/// heap.
-fn gaps(mappings: &[Mapping]) -> impl Iterator<Item = &Range<usize>> {
-    mappings.windows(3).filter_map(|neighbours| match neighbours {
-        [before, gap, after]
-            if is_read_only_heap(before)
-                && gap.rights == *b"---p"
-                && gap.file.is_none()
-                && gap.range.len() < V8_CHUNK_BYTES
-                && is_read_only_heap(after)
-                && before.range.end == gap.range.start
-                && gap.range.end == after.range.start =>
-        {
-            Some(&gap.range)
+/// Memory of the read-only heap that becomes one mapping.
+#[derive(Debug, PartialEq)]
+struct Part {
+    range: Range<usize>,
+    /// The memory in `range` that is inaccessible.
+    gaps: Vec<Range<usize>>,
+}
+
+/// Returns the parts of the read-only heap: its mappings, joined where a small gap without access
+/// rights is all that lies between two of them.
+fn parts(mappings: &[Mapping]) -> Vec<Part> {
+    let mut parts: Vec<Part> = Vec::new();
+    let mut gap = None;
+    for mapping in mappings {
+        let range = &mapping.range;
+        if !is_read_only_heap(mapping) {
+            gap = is_gap(mapping).then(|| range.clone());
+            continue;
         }
-        _ => None,
-    })
+        match (parts.last_mut(), gap.take()) {
+            (Some(last), Some(gap)) if last.range.end == gap.start && gap.end == range.start => {
+                last.range.end = range.end;
+                last.gaps.push(gap);
+            }
+            (Some(last), None) if last.range.end == range.start => last.range.end = range.end,
+            _ => parts.push(Part { range: range.clone(), gaps: Vec::new() }),
+        }
+    }
+    parts
+}
+
+fn is_gap(mapping: &Mapping) -> bool {
+    mapping.rights == *b"---p" && mapping.file.is_none() && mapping.range.len() < V8_CHUNK_BYTES
 }
 
 #[cfg(test)]
@@ -160,27 +199,46 @@ mod tests {
     }
 
     #[test]
-    fn gaps_lie_between_moved_mappings_and_touch_both() {
+    fn mappings_and_the_gaps_between_them_are_one_part() {
         let list = [
             mapping(0x0000..0x1000, b"---p", 0),
             mapping(0x1000..0x3000, b"r--p", PAGE_BYTES),
             mapping(0x3000..0x4000, b"---p", 0),
             mapping(0x4000..0x5000, b"r--p", PAGE_BYTES),
             mapping(0x5000..0x6000, b"---p", 0),
-            mapping(0x7000..0x8000, b"r--p", PAGE_BYTES),
+            mapping(0x6000..0x8000, b"r--p", PAGE_BYTES),
             mapping(0x8000..0x9000, b"---p", 0),
             mapping(0x9000..0xa000, b"rw-p", PAGE_BYTES),
             mapping(0x10_0000..0x11_0000, b"r--p", PAGE_BYTES),
             mapping(0x11_0000..0x11_0000 + V8_CHUNK_BYTES, b"---p", 0),
             mapping(0x11_0000 + V8_CHUNK_BYTES..0x20_0000, b"r--p", PAGE_BYTES),
         ];
-        assert_eq!(gaps(&list).collect::<Vec<_>>(), [&(0x3000..0x4000)]);
+        let alone = |range: Range<usize>| Part { range, gaps: Vec::new() };
+        assert_eq!(
+            parts(&list),
+            [
+                Part { range: 0x1000..0x8000, gaps: vec![0x3000..0x4000, 0x5000..0x6000] },
+                alone(0x10_0000..0x11_0000),
+                alone(0x11_0000 + V8_CHUNK_BYTES..0x20_0000),
+            ]
+        );
+    }
+
+    /// Returns `true` if the kernel can read a byte of this process. Unlike a read by the process
+    /// it does not end it.
+    fn is_readable(address: usize) -> bool {
+        let (read, write) = rustix::pipe::pipe().unwrap();
+        let byte = 1;
+        // SAFETY: the kernel reads at most one byte, and fails where there is none.
+        let written = unsafe { libc::write(write.as_raw_fd(), address as *const libc::c_void, byte) };
+        drop(read);
+        written == byte as isize
     }
 
     #[test]
     fn moved_memory_keeps_its_content_and_rights() {
         let file = ReadOnlyFile::create().unwrap();
-        let length = 3 * PAGE_BYTES;
+        let length = 4 * PAGE_BYTES;
         let flags = libc::MAP_PRIVATE | libc::MAP_ANONYMOUS;
         // SAFETY: a new mapping of this test's own.
         let memory = unsafe {
@@ -188,18 +246,25 @@ mod tests {
         };
         assert_ne!(memory, libc::MAP_FAILED);
         let start = memory as usize;
-        // SAFETY: the addresses are within that mapping; the middle page stays untouched.
+        let gap = start + 2 * PAGE_BYTES..start + 3 * PAGE_BYTES;
+        // SAFETY: the addresses are within that mapping; the second page stays untouched, and the
+        // third is the gap.
         unsafe {
             memory.cast::<u8>().write_bytes(7, PAGE_BYTES);
-            memory.cast::<u8>().add(2 * PAGE_BYTES).write_bytes(9, PAGE_BYTES);
+            memory.cast::<u8>().add(3 * PAGE_BYTES).write_bytes(9, PAGE_BYTES);
             libc::mprotect(memory, length, libc::PROT_READ);
+            libc::mprotect(gap.start as *mut libc::c_void, gap.len(), libc::PROT_NONE);
         }
-        file.replace(&(start..start + length), PAGE_BYTES).unwrap();
-        // SAFETY: the mapping is still there and readable.
-        let bytes = unsafe { std::slice::from_raw_parts(memory.cast::<u8>(), length) };
-        let pages: Vec<(u8, u8)> =
-            bytes.chunks(PAGE_BYTES).map(|page| (page[0], page[PAGE_BYTES - 1])).collect();
-        assert_eq!(pages, [(7, 7), (0, 0), (9, 9)]);
+        let part = Part { range: start..start + length, gaps: vec![gap.clone()] };
+        file.replace(&part, PAGE_BYTES).unwrap();
+        let page = |number: usize| {
+            let from = (start + number * PAGE_BYTES) as *const u8;
+            // SAFETY: the page is still there and readable.
+            let bytes = unsafe { std::slice::from_raw_parts(from, PAGE_BYTES) };
+            (bytes[0], bytes[PAGE_BYTES - 1])
+        };
+        assert_eq!([page(0), page(1), page(3)], [(7, 7), (0, 0), (9, 9)]);
+        assert!(is_readable(start) && !is_readable(gap.start));
         let maps = std::fs::read_to_string("/proc/self/maps").unwrap();
         let line = maps.lines().find(|line| line.starts_with(&format!("{start:x}-"))).expect("its mapping");
         assert!(line.contains("r--p") && line.contains("isolet-read-only"), "{line}");
