@@ -46,11 +46,16 @@ impl<T: 'static> Kind<T> {
         handle: v8::Local<v8::Object>,
         object: T,
     ) -> Option<u32> {
+        let is_full = |state: &mut RunState| (self.table)(state).open.len() >= self.max_open;
+        if is_full(state(scope)?) {
+            // Most of them may be garbage: V8 does not collect old objects as long as it has room.
+            scope.low_memory_notification();
+            if is_full(state(scope)?) {
+                return None;
+            }
+        }
         let control = state(scope)?.control.clone();
         let table = (self.table)(state(scope)?);
-        if table.open.len() >= self.max_open {
-            return None;
-        }
         let memory = ChargedMemory::new(&control, self.bytes)?;
         table.last_number = table.last_number.checked_add(1)?;
         let number = table.last_number;

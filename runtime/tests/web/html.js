@@ -101,6 +101,19 @@ test("replaced methods are not called", async () => {
   }
 }, ['<p a="b">x</p>', 0]);
 test(
+  "documents that are given up make room for others",
+  async () => {
+    const never = { element: () => new Promise(() => {}) };
+    for (let i = 0; i < 150; i++) {
+      new HTMLRewriter().transform(new Response("<p>"));
+      const text = new HTMLRewriter().on("p", never).transform(new Response("<p>")).text();
+      await Promise.race([text, later(0)]);
+    }
+    return rewrite(new HTMLRewriter(), "<p>");
+  },
+  "<p>",
+);
+test(
   "64 documents at once",
   async () => {
     const open = [];
