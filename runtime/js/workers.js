@@ -326,9 +326,7 @@ isolet.lazy([], ["workers"], (host) => {
   }
 
   function logRejection(thrown) {
-    const { name, message, stack } = isolet.describe(thrown);
-    const text = stack === undefined ? `${name}: ${message}` : stack;
-    natives.log(ConsoleLevel.Error, `A promise given to waitUntil() was rejected: ${text}`);
+    natives.log(ConsoleLevel.Error, `A promise given to waitUntil() was rejected: ${isolet.inspect(thrown)}`);
   }
 
   function waited(r) {
