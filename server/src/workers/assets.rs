@@ -2,8 +2,10 @@
 //!
 //! isolet's own process reads the files. A large one is read as it is sent.
 
-use std::fs::File;
+use std::fs::{self, File};
 use std::io::{self, Read as _};
+use std::os::unix::fs::MetadataExt as _;
+use std::path::Path;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
@@ -20,6 +22,8 @@ use isolet_runtime::{
     ResponseHead,
 };
 use isolet_wrangler_compat::{AssetAnswer, AssetRequest, Assets};
+use rustix::fs::{Mode, OFlags};
+use rustix::io::Errno;
 use tokio::io::AsyncReadExt as _;
 
 use super::exchange::WorkerBody;
@@ -85,13 +89,54 @@ impl AssetServer {
 /// Opens the file of an answer, and reads it if it is small.
 fn open(answer: &AssetAnswer) -> io::Result<Content> {
     let Some(asset) = answer.file.as_ref().filter(|_| !answer.is_head) else { return Ok(Content::None) };
-    let file = asset.open()?;
+    let file = open_file(asset.path())?;
     if asset.length > MAX_WHOLE_BYTES as u64 {
         return Ok(Content::File(file));
     }
     let mut bytes = Vec::with_capacity(MAX_WHOLE_BYTES.min(asset.length as usize));
     file.take(asset.length).read_to_end(&mut bytes)?;
     Ok(Content::Whole(bytes.into()))
+}
+
+/// The flags to open a file with. With `NONBLOCK`, a file that has become a pipe does not block.
+const OPEN_FLAGS: OFlags =
+    OFlags::RDONLY.union(OFlags::CLOEXEC).union(OFlags::NOFOLLOW).union(OFlags::NONBLOCK);
+
+/// Opens a regular file by its real path. A part of the path that has become a link since the
+/// lookup is refused, because it may lead out of the assets folder.
+fn open_file(path: &Path) -> io::Result<File> {
+    let file = open_without_links(path)?;
+    match file.metadata()?.is_file() {
+        true => Ok(file),
+        false => Err(io::ErrorKind::InvalidInput.into()),
+    }
+}
+
+#[cfg(target_os = "linux")]
+fn open_without_links(path: &Path) -> io::Result<File> {
+    use rustix::fs::{CWD, ResolveFlags, openat2};
+
+    match openat2(CWD, path, OPEN_FLAGS, Mode::empty(), ResolveFlags::NO_SYMLINKS) {
+        // The kernel is older than Linux 5.6, or a filter of system calls refuses this one.
+        Err(Errno::NOSYS | Errno::PERM) => open_and_compare(path),
+        opened => Ok(File::from(opened?)),
+    }
+}
+
+#[cfg(not(target_os = "linux"))]
+fn open_without_links(path: &Path) -> io::Result<File> {
+    open_and_compare(path)
+}
+
+/// Opens a file, and then checks that its path has no links and still leads to it.
+fn open_and_compare(path: &Path) -> io::Result<File> {
+    let file = File::from(rustix::fs::open(path, OPEN_FLAGS, Mode::empty())?);
+    let has_links = fs::canonicalize(path)? != path;
+    let (opened, named) = (file.metadata()?, fs::symlink_metadata(path)?);
+    if has_links || (opened.dev(), opened.ino()) != (named.dev(), named.ino()) {
+        return Err(Errno::LOOP.into());
+    }
+    Ok(file)
 }
 
 /// Returns the pieces of a file up to its length.
@@ -223,5 +268,30 @@ impl Body for FileBody {
 
     fn size_hint(&self) -> SizeHint {
         SizeHint::with_exact(self.left)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::fs::symlink;
+
+    use super::*;
+
+    #[test]
+    fn a_path_with_a_link_is_not_opened() {
+        let folder = tempfile::tempdir().unwrap();
+        let root = fs::canonicalize(folder.path()).unwrap();
+        fs::create_dir(root.join("real")).unwrap();
+        fs::write(root.join("real/a.txt"), "text").unwrap();
+        symlink("real", root.join("folder-link")).unwrap();
+        symlink("a.txt", root.join("real/file-link")).unwrap();
+        for open in [open_file, open_and_compare] {
+            assert!(open(&root.join("real/a.txt")).is_ok());
+            for name in ["folder-link/a.txt", "real/file-link"] {
+                let error = open(&root.join(name)).unwrap_err();
+                assert_eq!(error.raw_os_error(), Some(Errno::LOOP.raw_os_error()), "{name}");
+            }
+        }
+        assert!(open_file(&root.join("real")).is_err(), "a folder is not a file");
     }
 }

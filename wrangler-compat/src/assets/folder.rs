@@ -1,7 +1,6 @@
 //! The files below the assets folder.
 
-use std::fs::{self, File};
-use std::io;
+use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::UNIX_EPOCH;
@@ -37,16 +36,10 @@ pub struct AssetFile {
 }
 
 impl AssetFile {
-    /// Opens the file.
-    ///
-    /// # Errors
-    /// It cannot be read, or is no longer a regular file.
-    pub fn open(&self) -> io::Result<File> {
-        let file = File::open(&self.path)?;
-        match file.metadata()?.is_file() {
-            true => Ok(file),
-            false => Err(io::ErrorKind::InvalidInput.into()),
-        }
+    /// Returns its real path, which had no links when it was looked up. A part of it may have
+    /// become one since, so it has to be opened without following links.
+    pub fn path(&self) -> &Path {
+        &self.path
     }
 }
 
