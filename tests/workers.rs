@@ -132,6 +132,56 @@ async fn modules_of_node_answer_as_in_node_where_workerd_differs() {
     }
 }
 
+// Node.js takes any exponent, and does not come to an end with 1.
+#[tokio::test]
+async fn exponents_of_rsa_are_those_of_subtle_crypto() {
+    let entry = r#"
+        import { generateKeyPair, generateKeyPairSync } from "node:crypto";
+        import { promisify } from "node:util";
+        const told = (error) => [error instanceof RangeError, error.code, error.message];
+        const made = (type, publicExponent) => {
+            try {
+                const { publicKey } = generateKeyPairSync(type, { modulusLength: 1024, publicExponent });
+                return Number(publicKey.asymmetricKeyDetails.publicExponent);
+            } catch (error) {
+                return told(error);
+            }
+        };
+        const later = () => promisify(generateKeyPair)("rsa", { modulusLength: 1024, publicExponent: 1 });
+        export default {
+            fetch: async () => Response.json([
+                ...[undefined, 3, 65537, 0, 1, 2, 5].map((exponent) => made("rsa", exponent)),
+                made("rsa-pss", 1),
+                made("rsa", "3")[1],
+                await later().catch(told),
+            ]),
+        };"#;
+    let project = project(&[
+        ("wrangler.json", r#"{ "main": "index.js", "compatibility_date": "2026-08-04" }"#),
+        ("index.js", entry),
+    ]);
+    let refused = |exponent: u32| {
+        let message = format!(
+            "The value of \"options.publicExponent\" is out of range. It must be 3 or 65537. Received {exponent}"
+        );
+        json!([true, "ERR_OUT_OF_RANGE", message])
+    };
+    let expected = json!([
+        65537,
+        3,
+        65537,
+        refused(0),
+        refused(1),
+        refused(2),
+        refused(5),
+        refused(1),
+        "ERR_INVALID_ARG_TYPE",
+        refused(1)
+    ]);
+    let worker = Daemon::dev(project.path(), &[]);
+    assert_eq!(worker.get("/").await.expect(200).json(), expected);
+}
+
 #[tokio::test]
 async fn dates_and_flags_decide_about_node() {
     let entry =

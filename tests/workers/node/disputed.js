@@ -4,7 +4,7 @@ import assert from "node:assert";
 import strictModule from "node:assert/strict";
 import { Buffer, transcode } from "node:buffer";
 import { Console } from "node:console";
-import crypto, { createCipheriv, createHash, createHmac, createPublicKey, createSecretKey, timingSafeEqual } from "node:crypto";
+import crypto, { createCipheriv, createDecipheriv, createHash, createHmac, createPublicKey, createSecretKey, timingSafeEqual } from "node:crypto";
 import diagnostics from "node:diagnostics_channel";
 import { EventEmitter, captureRejectionSymbol, on } from "node:events";
 import { createRequire } from "node:module";
@@ -108,6 +108,31 @@ export const probes = {
     thrown(() => createCipheriv("aes-256-cbc", Buffer.alloc(32), Buffer.alloc(3))).code,
     (await promisify(crypto.generateKeyPair)("ed25519")).publicKey.asymmetricKeyType,
   ],
+  tagLengths: () => {
+    const [key, iv] = [Buffer.alloc(32, 1), Buffer.alloc(12, 2)];
+    const told = (run) => {
+      const result = thrown(run);
+      return result instanceof Error ? [result instanceof TypeError, result.code, result.message] : result;
+    };
+    const sealed = (options) => {
+      const cipher = createCipheriv("aes-256-gcm", key, iv, options);
+      const data = Buffer.concat([cipher.update("text"), cipher.final()]);
+      return [data, cipher.getAuthTag()];
+    };
+    const opened = (options, tag, data) => {
+      const decipher = createDecipheriv("aes-256-gcm", key, iv, options).setAuthTag(tag);
+      return decipher.update(data, undefined, "utf8") + decipher.final("utf8");
+    };
+    const [data, tag] = sealed();
+    return [
+      ...[undefined, null, 4, 8, 12, 16, 0, 5, 17, -1, 1.5, "16"].map((authTagLength) => told(() => sealed({ authTagLength })[1].length)),
+      ...[16, 15, 12, 8, 5, 4, 0].map((length) => told(() => opened({ authTagLength: 16 }, tag.subarray(0, length), data))),
+      told(() => opened({ authTagLength: 4 }, sealed({ authTagLength: 4 })[1], data)),
+      told(() => opened({ authTagLength: 4 }, tag, data)),
+      ...[16, 12, 5, 4].map((length) => told(() => opened(undefined, tag.subarray(0, length), data))),
+      told(() => createCipheriv("aes-256-cbc", key, Buffer.alloc(16), { authTagLength: 5 }).final().length),
+    ];
+  },
   zlib: () => [
     thrown(() => gunzipSync(Buffer.from("not gzip"))).code,
     thrown(() => gunzipSync(gzipSync("abc").subarray(0, 12))).code,

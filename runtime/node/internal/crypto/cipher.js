@@ -17,6 +17,13 @@ for (const bits of [128, 192, 256]) {
   CIPHERS[`id-aes${bits}-gcm`] = CIPHERS[`aes-${bits}-gcm`];
 }
 const TAG_BYTES = 16;
+const isTagLength = (length) => length === 4 || length === 8 || (length >= 12 && length <= TAG_BYTES);
+
+function invalidTag(length) {
+  const error = new TypeError(`Invalid authentication tag length: ${length}`);
+  error.code = "ERR_CRYPTO_INVALID_AUTH_TAG";
+  return error;
+}
 
 class Cipher extends Transform {
   #encrypts;
@@ -26,6 +33,7 @@ class Cipher extends Transform {
   #parts = [];
   #associated = Buffer.alloc(0);
   #tag;
+  // It is undefined without the option.
   #tagLength;
   #padding = true;
   #isFinal = false;
@@ -39,11 +47,15 @@ class Cipher extends Transform {
     const vector = iv === null ? new Uint8Array(0) : bytesOf(iv, "iv");
     if (cipher.name === "gcm" ? vector.length === 0 : vector.length !== cipher.iv)
       throw new codes.ERR_CRYPTO_INVALID_IV();
+    const tagLength = options?.authTagLength ?? undefined;
+    if (tagLength !== undefined && tagLength >>> 0 !== tagLength)
+      throw new codes.ERR_INVALID_ARG_VALUE("options.authTagLength", tagLength);
+    if (cipher.name === "gcm" && tagLength !== undefined && !isTagLength(tagLength)) throw invalidTag(tagLength);
     this.#encrypts = encrypts;
     this.#cipher = cipher;
     this.#key = Uint8Array.from(secret);
     this.#iv = Uint8Array.from(vector);
-    this.#tagLength = options?.authTagLength ?? TAG_BYTES;
+    this.#tagLength = tagLength;
   }
   _transform(chunk, encoding, done) {
     this.update(chunk, encoding);
@@ -68,7 +80,8 @@ class Cipher extends Transform {
     let data = Buffer.concat(this.#parts);
     const { mode, name } = this.#cipher;
     const decrypts = !this.#encrypts;
-    let count = name === "ctr" ? 128 : this.#tagLength;
+    const tagLength = this.#tag?.length ?? this.#tagLength ?? TAG_BYTES;
+    let count = name === "ctr" ? 128 : tagLength;
     if (name === "cbc") {
       if (!this.#padding) return encoded(this.#unpadded(data), outputEncoding);
       count = 0;
@@ -84,8 +97,8 @@ class Cipher extends Transform {
         : failed("bad decrypt", "ERR_OSSL_BAD_DECRYPT");
     }
     if (name === "gcm" && this.#encrypts) {
-      this.#tag = Buffer.from(made.subarray(made.length - this.#tagLength));
-      made = made.subarray(0, made.length - this.#tagLength);
+      this.#tag = Buffer.from(made.subarray(made.length - tagLength));
+      made = made.subarray(0, made.length - tagLength);
     }
     return encoded(made, outputEncoding);
   }
@@ -121,10 +134,9 @@ class Cipher extends Transform {
   setAuthTag(tag, encoding) {
     if (this.#encrypts || this.#cipher.name !== "gcm") throw new codes.ERR_CRYPTO_INVALID_STATE("setAuthTag");
     const bytes = bytesOf(tag, "buffer", encoding);
-    if (bytes.length > 16 || bytes.length < 4)
-      throw failed(`Invalid authentication tag length: ${bytes.length}`, "ERR_CRYPTO_INVALID_AUTH_TAG");
+    const isValid = this.#tagLength === undefined ? isTagLength(bytes.length) : bytes.length === this.#tagLength;
+    if (!isValid) throw invalidTag(bytes.length);
     this.#tag = Buffer.from(bytes);
-    this.#tagLength = bytes.length;
     return this;
   }
 }

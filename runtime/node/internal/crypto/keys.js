@@ -299,6 +299,8 @@ function createPublicKey(key) {
 // Generation
 
 const MAX_RSA_BITS = 4096;
+// crypto.subtle takes the same. With others, such as 1, the host may search for primes forever.
+const RSA_EXPONENTS = [3, 0x10001];
 
 function generateKeyPairSync(type, options = {}) {
   let kind;
@@ -311,6 +313,9 @@ function generateKeyPairSync(type, options = {}) {
     if (options.modulusLength > MAX_RSA_BITS)
       throw new codes.ERR_OUT_OF_RANGE("options.modulusLength", `<= ${MAX_RSA_BITS}`, options.modulusLength);
     [bits, exponent] = [options.modulusLength, options.publicExponent ?? 0x10001];
+    check.integer(exponent, "options.publicExponent", 0, 2 ** 32 - 1);
+    if (!RSA_EXPONENTS.includes(exponent))
+      throw new codes.ERR_OUT_OF_RANGE("options.publicExponent", RSA_EXPONENTS.join(" or "), exponent);
   } else if (type === "ec") {
     check.object(options, "options");
     check.string(options.namedCurve, "options.namedCurve");
