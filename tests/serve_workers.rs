@@ -276,6 +276,57 @@ async fn a_hostile_worker_harms_no_other() {
 }
 
 #[tokio::test]
+async fn a_request_that_loops_holds_up_one_process_only() {
+    let folder = projects(&[("one", "", HOSTILE)]);
+    folder.write("isolet.toml", "[workers]\nprocesses = 2\n[limits]\ncpu = \"8s\"\nwall = \"30s\"\n");
+    let daemon = serve(folder, &["--worker", "one"]);
+    let address = workers(&daemon);
+    let stuck = tokio::spawn(get(address, "localhost", "/loop"));
+    tokio::time::sleep(Duration::from_millis(200)).await;
+    // It waits behind the loop, and so another process is started.
+    let behind = tokio::spawn(get(address, "localhost", "/"));
+    daemon.metric_becomes("isolet_worker_processes{worker=\"one\"}", 2.0).await;
+    for _ in 0..10 {
+        get(address, "localhost", "/").await.expect(200);
+    }
+    assert!(!stuck.is_finished(), "the others did not wait for the end of the loop");
+    stuck.await.unwrap().expect(500);
+    behind.await.unwrap().expect(200);
+}
+
+#[tokio::test]
+async fn a_body_that_breaks_off_is_not_an_empty_one() {
+    let code = "export default { fetch: (request) => request.text().then(
+        (text) => new Response(`whole: ${text}`), () => new Response('it broke off')) }";
+    let daemon = serve(projects(&[("one", "", code)]), &["--worker", "one"]);
+    let address = workers(&daemon);
+    for chunks in ["zz\r\n", "1\r\na\r\nzz\r\n"] {
+        let request = format!(
+            "POST / HTTP/1.1\r\nhost: localhost\r\ntransfer-encoding: chunked\r\nconnection: close\r\n\r\n{chunks}"
+        );
+        let answer = http::exchange(address, request.as_bytes()).await;
+        assert!(answer.contains("it broke off") && !answer.contains("whole"), "{chunks:?}: {answer}");
+    }
+}
+
+#[tokio::test]
+async fn the_scheme_of_a_target_changes_no_path() {
+    let folder = projects(&[
+        ("site", ", \"route\": \"site.example/*\"", HONEST),
+        ("api", ", \"route\": \"site.example/api/*\"", HONEST),
+    ]);
+    let daemon = serve(folder, &["--worker", "site", "--worker", "api"]);
+    let address = workers(&daemon);
+    for scheme in ["http", "https", "foo", "file"] {
+        let request = format!(
+            "GET {scheme}://site.example/b\\c/../../api/y HTTP/1.1\r\nhost: site.example\r\nconnection: close\r\n\r\n"
+        );
+        let answer = http::exchange(address, request.as_bytes()).await;
+        assert_says(&answer, &["\"worker\":\"api\"", "\"path\":\"/api/y\""]);
+    }
+}
+
+#[tokio::test]
 async fn a_process_that_is_killed_is_replaced_while_it_serves() {
     let folder = projects(&[("one", "", HONEST)]);
     folder.write("isolet.toml", "[workers]\nprocesses = 1\n");

@@ -91,21 +91,28 @@ fn read_body(body: Incoming) -> RequestBody {
         return RequestBody::Empty;
     }
     let mut body = body;
-    let mut first = Bytes::new();
-    if let Some(Some(Ok(frame))) = body.frame().now_or_never() {
-        first = frame.into_data().unwrap_or_default();
-        if body.is_end_stream() && first.len() <= MAX_WHOLE_BYTES {
-            return RequestBody::Whole(first);
+    let first = match body.frame().now_or_never() {
+        Some(Some(Ok(frame))) => {
+            let first = frame.into_data().unwrap_or_default();
+            if body.is_end_stream() && first.len() <= MAX_WHOLE_BYTES {
+                return RequestBody::Whole(first);
+            }
+            (!first.is_empty()).then_some(Ok(first))
         }
-    }
+        Some(Some(Err(error))) => Some(Err(broke_off(&error))),
+        Some(None) | None => None,
+    };
     let rest = BodyStream::new(body).filter_map(|frame| {
         std::future::ready(match frame {
             Ok(frame) => frame.into_data().ok().map(Ok),
-            Err(error) => Some(Err(format!("The body of the request broke off: {error}."))),
+            Err(error) => Some(Err(broke_off(&error))),
         })
     });
-    let first = futures_util::stream::iter((!first.is_empty()).then_some(Ok(first)));
-    RequestBody::Stream(first.chain(rest).boxed())
+    RequestBody::Stream(futures_util::stream::iter(first).chain(rest).boxed())
+}
+
+fn broke_off(error: &hyper::Error) -> String {
+    format!("The body of the request broke off: {error}.")
 }
 
 /// The body of an answer.

@@ -4,6 +4,7 @@
 //! [`CONNECTION_HEADERS`] that a Worker writes is not sent. So is who the client is: a
 //! `CF-Connecting-IP` of the client's is replaced.
 
+use std::borrow::Cow;
 use std::net::IpAddr;
 
 use bytes::Bytes;
@@ -51,15 +52,25 @@ pub fn request_head(head: &request::Parts, peer: Option<IpAddr>) -> Option<Reque
     Some(RequestHead { method: head.method.as_str().to_owned(), url, headers, cf: cf.to_string() })
 }
 
-/// Returns the absolute URL of a request.
+/// Returns the absolute URL of a request. A target's own scheme does not count: with another one
+/// the URL would be read by other rules than its routes are.
 fn absolute_url(uri: &http::Uri, headers: &HeaderMap) -> Option<String> {
-    if uri.scheme().is_some() {
-        return Some(uri.to_string());
-    }
-    let host = headers.get(header::HOST)?.to_str().ok().filter(|host| !host.is_empty())?;
+    let host = match uri.authority() {
+        Some(authority) => authority.as_str(),
+        None => headers.get(header::HOST)?.to_str().ok()?,
+    };
+    (!host.is_empty()).then(|| format!("http://{host}{}", path_and_query(uri)))
+}
+
+/// Returns the path of a request's target with its query. It begins with a slash.
+pub fn path_and_query(uri: &http::Uri) -> Cow<'_, str> {
     let path = uri.path_and_query().map_or("/", http::uri::PathAndQuery::as_str);
-    // The target of `OPTIONS *` is not a path.
-    Some(format!("http://{host}{}", if path.starts_with('/') { path } else { "/" }))
+    match path.as_bytes().first() {
+        Some(b'/') => Cow::Borrowed(path),
+        Some(b'?') => Cow::Owned(format!("/{path}")),
+        // The target of `OPTIONS *` is not a path.
+        _ => Cow::Borrowed("/"),
+    }
 }
 
 /// Decodes a header value as Latin-1, as the Fetch standard does.
@@ -117,6 +128,15 @@ mod tests {
         assert_eq!(url("/a?b=c", with("localhost:1")).as_deref(), Some("http://localhost:1/a?b=c"));
         assert_eq!(url("http://x.example/a", with("y")).as_deref(), Some("http://x.example/a"));
         assert_eq!(url("*", with("localhost")).as_deref(), Some("http://localhost/"));
+        for (target, wanted) in [
+            ("foo://x.example/b/../api/y", "http://x.example/b/../api/y"),
+            ("https://x.example:8443/a?b", "http://x.example:8443/a?b"),
+            ("file://x.example/a", "http://x.example/a"),
+            ("http://x.example", "http://x.example/"),
+            ("http://x.example?b", "http://x.example/?b"),
+        ] {
+            assert_eq!(url(target, with("y")).as_deref(), Some(wanted), "{target}");
+        }
         assert_eq!(url("/", HeaderMap::new()), None);
     }
 

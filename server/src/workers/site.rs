@@ -15,9 +15,9 @@ use tokio::sync::Semaphore;
 
 use super::exchange::{self, WorkerBody};
 use super::request_log::{OpenRequest, RequestEnd, RequestLog};
-use super::responses;
 use super::routes::Routes;
 use super::version::WorkerVersion;
+use super::{heads, responses};
 use crate::settings::address::HostAndPort;
 use crate::web::disconnect::ClientSocket;
 use crate::web::problem::Problem;
@@ -140,8 +140,8 @@ impl Site {
 
     fn worker_for<B>(&self, request: &Request<B>) -> Result<&Arc<ServedWorker>, Problem> {
         let host = requested_host(request).unwrap_or_default();
-        let path = request.uri().path_and_query().map_or("/", http::uri::PathAndQuery::as_str);
-        if let Some(worker) = self.routes.find(&host, path) {
+        let path = heads::path_and_query(request.uri());
+        if let Some(worker) = self.routes.find(&host, &path) {
             server_names::check_target(request)?;
             return Ok(&self.workers[worker]);
         }
