@@ -1,8 +1,9 @@
 //! The instances of a Worker.
 //!
-//! A request goes to the instance with the fewest requests. While requests wait for long before
-//! their first turn, there is another instance, up to a bound. One that has had none for a while is
-//! given up; the last one only if the job says so, and the next request starts one.
+//! A request goes to the instance with the fewest requests, of those that are not stuck. While
+//! requests wait for long before their first turn, there is another instance, up to a bound. One
+//! that has had none for a while is given up; the last one only if the job says so, and the next
+//! request starts one.
 //!
 //! With [`WorkerIsolation::Request`] each request takes an instance that was not used before. One
 //! is started ahead of the next request; an instance ends with its request.
@@ -22,7 +23,8 @@ use crate::process::broker::runner_pool::RunnerPool;
 use crate::process::broker::worker_process::WorkerProcess;
 use crate::{Limits, RunError};
 
-/// The average wait for a first turn above which another instance is started.
+/// The wait for a first turn above which another instance is started: the average one, or that of
+/// the oldest request. An instance whose oldest request has waited for longer is stuck.
 const MAX_QUEUED: Duration = Duration::from_millis(5);
 
 /// The time without requests after which an instance that is not the last is given up.
@@ -183,13 +185,16 @@ impl Instances {
             return Ok(instance);
         }
         let live = |listed: &Listed| listed.instance.exchanges().live();
+        let is_stuck = |listed: &Listed| listed.instance.exchanges().waiting() > MAX_QUEUED;
         let count = list.len();
-        let Some(best) = list.iter_mut().min_by_key(|listed| live(listed)) else {
+        let Some(best) = list.iter_mut().min_by_key(|listed| (is_stuck(listed), live(listed))) else {
             return Err(ended());
         };
         best.used_at = now;
         let instance = best.instance.clone();
-        let is_busy = instance.exchanges().live() > 0 && instance.exchanges().queued() > MAX_QUEUED;
+        let exchanges = instance.exchanges();
+        let wait = exchanges.queued().max(exchanges.waiting());
+        let is_busy = exchanges.live() > 0 && wait > MAX_QUEUED;
         if is_busy && count < self.job.instances && !self.is_starting.swap(true, Ordering::Relaxed) {
             tokio::spawn(self.clone().add());
         }

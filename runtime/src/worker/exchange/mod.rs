@@ -23,7 +23,7 @@ mod rules;
 mod tests;
 
 use std::any::Any;
-use std::collections::HashMap;
+use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 use std::time::{Duration, Instant};
@@ -70,6 +70,9 @@ pub(crate) struct Exchanges {
 #[derive(Default)]
 struct Table {
     live: HashMap<u32, LiveRequest>,
+    /// The requests that may wait for their first turn, the oldest one first: their places, and the
+    /// times at which they were sent. The Worker has said nothing of them, nor of later ones.
+    waiting: VecDeque<(u64, Instant)>,
     endings: Endings,
     /// The use of the limits outside of requests.
     outside: Used,
@@ -173,7 +176,7 @@ impl Exchanges {
                 (ToWorker::Request { id, head, body, sent_us }, stream)
             }
         };
-        self.begun.fetch_add(1, Ordering::Relaxed);
+        let place = self.begun.fetch_add(1, Ordering::Relaxed);
         // The table stays locked until the body's task is in it: an answer to the message could
         // otherwise end the request first, and nothing would end the task.
         self.link.send(message);
@@ -182,7 +185,8 @@ impl Exchanges {
             let task = tokio::spawn(self.clone().send_body(id, stream, credit.clone()));
             Upload { credit, task: Some(AbortOnDrop(task.abort_handle())), is_refused: false }
         });
-        table.live.insert(id, LiveRequest::new(reply, upload));
+        table.live.insert(id, LiveRequest::new(place, reply, upload));
+        table.waiting.push_back((place, Instant::now()));
         table.keep = Some(instance);
         drop(table);
         Ok(PendingAnswer { id, exchanges: self.clone(), receiver, is_answered: false })
@@ -238,6 +242,11 @@ impl Exchanges {
         Duration::from_micros(self.queued_us.load(Ordering::Relaxed).into())
     }
 
+    /// Returns the time for which the oldest request that may wait for its first turn has waited.
+    pub(crate) fn waiting(&self) -> Duration {
+        self.table().waiting.front().map_or(Duration::ZERO, |(_, sent_at)| sent_at.elapsed())
+    }
+
     fn note_queued(&self, us: u32) {
         let before = self.queued_us.load(Ordering::Relaxed);
         self.queued_us.store(before - before / 8 + us.min(10_000_000) / 8, Ordering::Relaxed);
@@ -273,6 +282,7 @@ impl Exchanges {
         let (live, keep) = {
             let mut table = self.table();
             table.closed.get_or_insert_with(|| error.clone());
+            table.waiting.clear();
             (std::mem::take(&mut table.live), table.keep.take())
         };
         drop(keep);

@@ -12,6 +12,8 @@ use crate::worker::body::BodyQueue;
 
 /// A request that has not ended in the Worker.
 pub(super) struct LiveRequest {
+    /// The number of requests before it.
+    pub(super) place: u64,
     pub(super) phase: Phase,
     /// `None` once it was answered, or nobody waits for it.
     pub(super) reply: Option<oneshot::Sender<Answer>>,
@@ -46,8 +48,9 @@ pub(super) struct Upload {
 }
 
 impl LiveRequest {
-    pub(super) fn new(reply: oneshot::Sender<Answer>, upload: Option<Upload>) -> Self {
+    pub(super) fn new(place: u64, reply: oneshot::Sender<Answer>, upload: Option<Upload>) -> Self {
         Self {
+            place,
             phase: Phase::Unanswered,
             reply: Some(reply),
             is_cancelled: false,

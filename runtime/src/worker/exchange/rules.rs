@@ -126,7 +126,7 @@ impl Exchanges {
     fn count(&self, request: u32, add: impl Fn(&mut Used), within: impl Fn(&Used, &Used) -> bool) -> bool {
         let Allowance { request: each, outside } = &self.allowance;
         let mut table = self.table();
-        if let Some(request) = table.live.get_mut(&request) {
+        if let Ok(request) = table.known(request) {
             add(&mut request.used);
             return within(&request.used, each);
         }
@@ -249,7 +249,12 @@ impl Table {
     /// Returns a request that has not ended. The Worker alone ends requests, so that no message of
     /// it comes too late.
     fn known(&mut self, id: u32) -> Result<&mut LiveRequest, Broken> {
-        self.live.get_mut(&id).ok_or("a message about a request that it does not have")
+        let request = self.live.get_mut(&id).ok_or("a message about a request that it does not have")?;
+        // First turns are in the order of the requests: those before it have had theirs too.
+        while self.waiting.front().is_some_and(|(place, _)| *place <= request.place) {
+            self.waiting.pop_front();
+        }
+        Ok(request)
     }
 
     fn unanswered(&mut self, id: u32) -> Result<&mut LiveRequest, Broken> {

@@ -224,6 +224,25 @@ fn fetches_count_as_calls_of_their_request() {
 }
 
 #[test]
+fn requests_wait_until_the_worker_speaks_of_them_or_of_later_ones() {
+    within(async {
+        let (exchanges, _) = exchanges();
+        assert_eq!(exchanges.waiting(), Duration::ZERO);
+        let _pending = [9, 4, 7].map(|id| begin(&exchanges, id, RequestBody::Empty));
+        tokio::time::sleep(Duration::from_millis(20)).await;
+        let _late = begin(&exchanges, 5, RequestBody::Empty);
+        // What is outside of requests says nothing of their turns.
+        exchanges.receive(log(0, 1)).unwrap();
+        exchanges.receive(log(9, 1)).unwrap();
+        assert!(exchanges.waiting() >= Duration::from_millis(20));
+        exchanges.receive(response(7, BodyStart::Empty)).unwrap();
+        assert_eq!(exchanges.table().waiting.len(), 1, "4 was before 7, and 5 after it");
+        exchanges.receive(ended_message(5)).unwrap();
+        assert_eq!(exchanges.waiting(), Duration::ZERO);
+    });
+}
+
+#[test]
 fn what_nobody_waits_for_is_cancelled_once() {
     within(async {
         let (exchanges, sent) = exchanges();
