@@ -75,10 +75,10 @@ pub struct LoadArgs {
     /// Threads of the generator; one is enough until its own CPU nears 100%.
     #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..=64))]
     pub threads: u32,
-    /// StopCondition after this many requests.
+    /// Stop after this many requests.
     #[arg(long, conflicts_with = "duration")]
     pub requests: Option<u64>,
-    /// StopCondition after this time.
+    /// Stop after this time.
     #[arg(long, value_name = "TIME", default_value = "10s", value_parser = duration)]
     pub duration: Duration,
     /// Put the same load on the server for this long before measuring.
