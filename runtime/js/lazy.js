@@ -2,7 +2,7 @@
 //
 // Every object in the snapshot is created again in every fresh isolate. These APIs alone took 0.4
 // ms of the 1.4 ms that an isolate and its context took, and most scripts use none or one of them.
-// So the files from here on are only text in the snapshot until a script, or the host, asks for
+// So the files from here on are only text, in the program, until a script, or the host, asks for
 // something that they define. V8 then compiles them as it compiles any function that is called for
 // the first time.
 //

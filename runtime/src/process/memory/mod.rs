@@ -13,6 +13,8 @@
 //! | `mappings` | reads the kernel's list of memory, for the others | | | |
 //!
 //! The gain is the CPU time of a run (`docs/performance.md`), the cost is memory for each zygote.
+//! The gains were measured when runners did without the gaps in V8's read-only heap, which counted
+//! for `zero_pages`; now they are guards of the mapping that [`readonly`] makes.
 //!
 //! The column "off" names what switches a change off: THP stands for `never` in
 //! `/sys/kernel/mm/transparent_hugepage/enabled`. Without `memfd_create`, or if `/proc/self/smaps`
