@@ -1,9 +1,12 @@
 // Bindings that fetch, such as `env.ASSETS`: isolet's own process answers them.
 
 const {
+  ArrayPrototypePush,
   JSONParse,
   JSONStringify,
   Promise,
+  PromisePrototypeThen,
+  RangeError,
   StringPrototypeIndexOf,
   StringPrototypeSlice,
   TypeError,
@@ -41,16 +44,18 @@ isolet.lazy([], ["fetchers"], (host) => {
   }
   define(Fetcher);
 
-  // Sends a request, and those that redirects ask for, to the same binding.
+  // Sends a request, and those that redirects ask for, to the same binding, as the Fetch standard
+  // says.
   /** @type {(name: string, request: RequestFields) => Promise<Response>} */
   async function follow(name, request) {
     const { redirect, signal } = request;
-    // What is fetched has no use for a body; it counts as read.
-    if (request.body !== undefined) bodies.open(request.body, "request");
-    const text = headersText(request.headers);
+    let content = request.body === undefined ? undefined : bodies.open(request.body, "request");
+    if (typeof content === "string") content = isolet.utf8.encode(content);
+    const isStream = content !== undefined && !isolet.outgoing.isBytes(content);
+    let pairs = Heads.pairs(request.headers);
     let { method, url } = request;
     for (let count = 0; ; count++) {
-      const response = await send(name, method, url, text, signal);
+      const response = await send(name, method, url, headersText(pairs, content), content, signal);
       const { headers, status } = responses.fields(response);
       const to = redirect !== "manual" && isRedirect(status) ? Heads.get(headers, "location") : null;
       if (to === null) return response;
@@ -58,28 +63,77 @@ isolet.lazy([], ["fetchers"], (host) => {
       if (count === MAX_REDIRECTS) throw new TypeError(`${url}: more than ${MAX_REDIRECTS} redirects.`);
       const parts = natives.parseUrl(to, url);
       if (parts === undefined) throw new TypeError(`${url} redirects to an invalid URL.`);
-      url = StringPrototypeSlice(parts, 0, StringPrototypeIndexOf(parts, "\n"));
-      if (status === 303 && method !== "HEAD") method = "GET";
+      if (status !== 303 && isStream) {
+        throw new TypeError(
+          `${url} redirects, and the body of the request was a stream, which cannot be sent again. Send a text or bytes, or set redirect: "manual".`,
+        );
+      }
+      const becomesGet =
+        status === 303
+          ? method !== "GET" && method !== "HEAD"
+          : (status === 301 || status === 302) && method === "POST";
+      if (becomesGet) {
+        method = "GET";
+        content = undefined;
+        pairs = without(pairs, bodyHeaders);
+      }
+      if (part(parts, UrlPart.Origin) !== part(natives.parseUrl(url, undefined), UrlPart.Origin))
+        pairs = without(pairs, originHeaders);
+      url = part(parts, UrlPart.Href);
     }
   }
 
-  // By hand: JSON.stringify would call a toJSON that a script put on Array.prototype.
-  function headersText(headers) {
-    const pairs = Heads.pairs(headers);
+  // The headers that a redirect drops with the body, and those that it drops on the way to another
+  // origin.
+  const bodyHeaders = {
+    __proto__: null,
+    "content-encoding": true,
+    "content-language": true,
+    "content-location": true,
+    "content-type": true,
+  };
+  const originHeaders = { __proto__: null, authorization: true };
+
+  /** @type {(pairs: Pair[], names: any) => Pair[]} */
+  function without(pairs, names) {
+    const kept = isolet.idl.list();
+    for (let i = 0; i < pairs.length; i++) if (names[pairs[i].key] !== true) ArrayPrototypePush(kept, pairs[i]);
+    return kept;
+  }
+
+  // A component of a URL, of the text with one in each line.
+  function part(parts, which) {
+    let from = 0;
+    for (let i = 0; i < which; i++) from = StringPrototypeIndexOf(parts, "\n", from) + 1;
+    const to = StringPrototypeIndexOf(parts, "\n", from);
+    return StringPrototypeSlice(parts, from, to === -1 ? parts.length : to);
+  }
+
+  // By hand: JSON.stringify would call a toJSON that a script put on Array.prototype. The length of
+  // the body is its real one, and not what the script says.
+  /** @type {(pairs: Pair[], content: Bytes | ReadableStream | undefined) => string} */
+  function headersText(pairs, content) {
     let text = "[";
-    for (let i = 0; i < pairs.length; i++)
-      text += `${i === 0 ? "" : ","}[${JSONStringify(pairs[i].key)},${JSONStringify(pairs[i].value)}]`;
+    const add = (key, value) => {
+      text += `${text === "[" ? "" : ","}[${JSONStringify(key)},${JSONStringify(value)}]`;
+    };
+    for (let i = 0; i < pairs.length; i++) if (pairs[i].key !== "content-length") add(pairs[i].key, pairs[i].value);
+    if (content !== undefined && isolet.outgoing.isBytes(content))
+      add("content-length", `${TypedArrayPrototypeGetByteLength(content)}`);
     return `${text}]`;
   }
 
-  /** @type {(name: string, method: string, url: string, text: string, signal: AbortSignal | undefined) => Promise<Response>} */
-  const send = (name, method, url, text, signal) =>
+  /** @type {(name: string, method: string, url: string, text: string, content: Bytes | ReadableStream | undefined, signal: AbortSignal | undefined) => Promise<Response>} */
+  const send = (name, method, url, text, content, signal) =>
     new Promise((resolve, reject) => {
       if (signal !== undefined && isolet.signals.aborted(signal)) {
         reject(isolet.signals.reason(signal));
         return;
       }
-      const call = natives.fetch(name, method, url, text);
+      const isWhole =
+        content === undefined ||
+        (isolet.outgoing.isBytes(content) && TypedArrayPrototypeGetByteLength(content) <= WINDOW);
+      const call = natives.fetch(name, method, url, text, isWhole ? /** @type {any} */ (content) : true);
       if (typeof call !== "number") {
         reject(new TypeError(call));
         return;
@@ -91,8 +145,13 @@ isolet.lazy([], ["fetchers"], (host) => {
         request: natives.request(),
         resolve,
         reject,
-        // Of a body in pieces: its stream's state, the bytes that came and those that were
-        // confirmed.
+        // Its own body, while it is sent in pieces, and the end of a wait for that.
+        outgoing: undefined,
+        sent: undefined,
+        // All of the answer has come.
+        answered: false,
+        // Of an answer's body in pieces: its stream's state, the bytes that came and those that
+        // were confirmed.
         stream: undefined,
         received: 0,
         confirmed: 0,
@@ -101,17 +160,59 @@ isolet.lazy([], ["fetchers"], (host) => {
       live[call] = f;
       if (signal !== undefined)
         f.unfollow = isolet.signals.follow(signal, () => drop(f, isolet.signals.reason(signal)));
+      if (!isWhole) upload(f, content);
     });
+
+  // Sends a body in pieces. What the binding does not read is cancelled.
+  function upload(f, content) {
+    // The body goes on after the response to the request for which it is sent.
+    isolet.workers.wait(
+      f.request,
+      new Promise((resolve) => {
+        f.sent = resolve;
+      }),
+    );
+    f.outgoing = isolet.outgoing.open(content, "request", {
+      __proto__: null,
+      send(bytes, length) {
+        if (!natives.sendFetchBody(f.call, bytes, length))
+          drop(f, new RangeError("There is no memory for the body of this fetch, which waits for others."));
+        return length;
+      },
+      close() {
+        natives.endFetchBody(f.call);
+        f.sent();
+        if (f.answered) forget(f);
+      },
+      fail: (reason) => drop(f, reason),
+    });
+    isolet.outgoing.pump(f.outgoing);
+  }
+
+  // The fetch has ended, or will with the rest of its body.
+  function answered(f) {
+    f.answered = true;
+    if (f.outgoing === undefined || f.outgoing.done) forget(f);
+  }
 
   function forget(f) {
     delete live[f.call];
     if (f.unfollow !== undefined) f.unfollow();
   }
 
+  // Ends the body that a fetch sends.
+  function stopUpload(f, reason) {
+    if (f.sent === undefined) return;
+    const stopped = f.outgoing === undefined ? undefined : isolet.outgoing.stop(f.outgoing, reason);
+    if (stopped !== undefined) PromisePrototypeThen(stopped, undefined, () => {});
+    f.sent();
+  }
+
   // Ends a fetch for which nobody waits any more.
   function drop(f, reason) {
     forget(f);
     natives.endFetch(f.call);
+    stopUpload(f, reason);
     f.reject(reason);
     if (f.stream !== undefined) isolet.streams.fail(f.stream, reason);
   }
@@ -127,9 +228,10 @@ isolet.lazy([], ["fetchers"], (host) => {
           f.confirmed = read;
         }
       },
-      cancel() {
+      cancel(reason) {
         forget(f);
         natives.endFetch(f.call);
+        stopUpload(f, reason);
       },
       highWaterMark: WINDOW,
       size: undefined,
@@ -148,7 +250,7 @@ isolet.lazy([], ["fetchers"], (host) => {
       if (value === true) {
         body = incoming(f);
       } else {
-        forget(f);
+        answered(f);
         if (value !== undefined) body = bodies.ofContent(new Uint8Array(value));
       }
       f.resolve(responses.received(head[0], head[1], head[2], body));
@@ -159,14 +261,22 @@ isolet.lazy([], ["fetchers"], (host) => {
       if (isolet.streams.canEnqueue(f.stream)) isolet.streams.enqueue(f.stream, chunk);
     },
     [FetchEvent.End](f) {
-      forget(f);
+      answered(f);
       if (isolet.streams.canEnqueue(f.stream)) isolet.streams.requestClose(f.stream);
     },
     [FetchEvent.Failed](f, message) {
       forget(f);
       const error = new TypeError(message);
+      stopUpload(f, error);
       f.reject(error);
       if (f.stream !== undefined) isolet.streams.fail(f.stream, error);
+    },
+    [FetchEvent.Credit](f, bytes) {
+      if (f.outgoing !== undefined) isolet.outgoing.credit(f.outgoing, bytes);
+    },
+    [FetchEvent.Refused](f) {
+      stopUpload(f, new TypeError("The rest of the body is not read by the one that it is sent to."));
+      if (f.answered) forget(f);
     },
   };
 
@@ -182,8 +292,9 @@ isolet.lazy([], ["fetchers"], (host) => {
         const f = live[call];
         if (f.request !== request) continue;
         forget(f);
-        if (f.stream !== undefined && f.stream.state === "readable")
-          isolet.streams.fail(f.stream, new TypeError("The request has ended, and what it fetches with it."));
+        const error = new TypeError("The request has ended, and what it fetches with it.");
+        stopUpload(f, error);
+        if (f.stream !== undefined && f.stream.state === "readable") isolet.streams.fail(f.stream, error);
       }
     },
   };

@@ -116,14 +116,8 @@ isolet.lazy([], ["workers"], (host) => {
       incoming: undefined,
       received: 0,
       confirmed: 0,
-      // Of the response's body: the reader of its stream, bytes to send before it, and the number
-      // of bytes that may be sent now.
-      reader: undefined,
-      rest: undefined,
-      window: WINDOW,
-      isReading: false,
-      isPumping: false,
-      again: false,
+      // The response's body, if it is sent in pieces.
+      outgoing: undefined,
       // The promises that were given to waitUntil.
       waiting: 0,
       // The client has gone.
@@ -223,86 +217,23 @@ isolet.lazy([], ["workers"], (host) => {
       finish(r);
       return;
     }
-    if (!isBytes(content)) {
-      natives.respond(r.id, status, statusText, text, manual, true);
-      r.reader = isolet.streams.acquire(isolet.streams.state(content));
-    } else if (TypedArrayPrototypeGetByteLength(content) <= WINDOW) {
+    if (isolet.outgoing.isBytes(content) && TypedArrayPrototypeGetByteLength(content) <= WINDOW) {
       natives.respond(r.id, status, statusText, text, manual, content);
       finish(r);
       return;
-    } else {
-      natives.respond(r.id, status, statusText, text, manual, true);
-      r.rest = content;
     }
-    pump(r);
-  }
-
-  /** @type {(value: any) => value is Bytes} */
-  const isBytes = (value) => natives.kind(value) === ValueKind.TypedArray;
-
-  // Sends what may be sent of the body. Chunks that are there already come within `read`, so this
-  // is a loop and not a recursion.
-  function pump(r) {
-    if (r.isPumping) {
-      r.again = true;
-      return;
-    }
-    r.isPumping = true;
-    do {
-      r.again = false;
-      if (r.responded || r.window <= 0) break;
-      if (r.rest !== undefined) sendRest(r);
-      else if (!r.isReading) readOn(r);
-    } while (r.again);
-    r.isPumping = false;
-  }
-
-  function sendRest(r) {
-    const length = TypedArrayPrototypeGetByteLength(r.rest);
-    const part = length < r.window ? length : r.window;
-    r.window -= natives.sendBody(r.id, r.rest, part);
-    r.rest = part < length ? isolet.idl.tail(r.rest, part) : undefined;
-    if (r.rest === undefined && r.reader === undefined) {
-      natives.endBody(r.id, undefined);
-      finish(r);
-    }
-    r.again = true;
-  }
-
-  function readOn(r) {
-    r.isReading = true;
-    isolet.streams.read(r.reader, {
+    natives.respond(r.id, status, statusText, text, manual, true);
+    r.outgoing = isolet.outgoing.open(content, "response", {
       __proto__: null,
-      chunk(value) {
-        r.isReading = false;
-        if (r.responded) return;
-        const bytes = asBytes(value);
-        if (bytes === undefined) {
-          const found = value === null ? "null" : typeof value;
-          const error = new TypeError(
-            `The stream of a response gave a chunk of type ${found}: chunks must be bytes. Pipe it through a TextEncoderStream.`,
-          );
-          isolet.streams.cancel(r.reader.stream, error);
-          broken(r, error);
-          return;
-        }
-        if (TypedArrayPrototypeGetByteLength(bytes) > 0) r.rest = bytes;
-        pump(r);
-      },
+      send: (bytes, length) => natives.sendBody(r.id, bytes, length),
       close() {
-        r.isReading = false;
-        if (r.responded) return;
         natives.endBody(r.id, undefined);
         finish(r);
       },
-      error(reason) {
-        r.isReading = false;
-        if (!r.responded) broken(r, reason);
-      },
+      fail: (reason) => broken(r, reason),
     });
+    isolet.outgoing.pump(r.outgoing);
   }
-
-  const asBytes = (value) => (isolet.idl.isBuffer(value) ? isolet.idl.view(value, "A chunk") : undefined);
 
   // The body ends in the middle, and the connection with it.
   function broken(r, reason) {
@@ -339,7 +270,6 @@ isolet.lazy([], ["workers"], (host) => {
   // The response is complete, or there will be none.
   function finish(r) {
     r.responded = true;
-    r.rest = undefined;
     if (r.waiting === 0) end(r);
     else natives.respondedTo(r.id);
   }
@@ -372,8 +302,7 @@ isolet.lazy([], ["workers"], (host) => {
       isolet.streams.fail(r.incoming, new TypeError(message));
     },
     [RequestEvent.Credit](r, bytes) {
-      r.window += bytes;
-      pump(r);
+      if (r.outgoing !== undefined) isolet.outgoing.credit(r.outgoing, bytes);
     },
     [RequestEvent.Cancel](r) {
       r.gone = true;
@@ -381,8 +310,8 @@ isolet.lazy([], ["workers"], (host) => {
       if (r.incoming !== undefined) isolet.streams.fail(r.incoming, disconnected());
       if (!r.responded) {
         r.responded = true;
-        r.rest = undefined;
-        if (r.reader !== undefined) wait(r, isolet.streams.cancel(r.reader.stream, disconnected()));
+        const stopped = r.outgoing === undefined ? undefined : isolet.outgoing.stop(r.outgoing, disconnected());
+        if (stopped !== undefined) wait(r, stopped);
       }
     },
     // After the microtasks of a Cancel.
@@ -399,6 +328,10 @@ isolet.lazy([], ["workers"], (host) => {
     begin,
     beginScheduled,
     take,
+    wait(id, promise) {
+      const r = live[id];
+      if (r !== undefined) wait(r, promise);
+    },
     event(kind, id, value) {
       const r = live[id];
       if (r !== undefined) events[kind](r, value);

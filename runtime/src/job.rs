@@ -81,7 +81,7 @@ pub struct WorkerJob {
     /// starts one.
     pub idle_timeout: Option<Duration>,
     /// The bindings in `env` through which it fetches.
-    pub fetchers: Option<FetchBindings>,
+    pub fetchers: FetchBindings,
     /// Set for an entry module that has no default export: if it adds listeners for events, it is
     /// in service-worker syntax, in which variables are globals.
     pub is_service_worker: bool,
@@ -95,13 +95,6 @@ pub enum WorkerIsolation {
     Isolate,
     /// None: each has an instance of its own, which was not used before and is not used again.
     Request,
-}
-
-impl WorkerJob {
-    /// Returns the names of the bindings through which it fetches.
-    pub(crate) fn fetcher_names(&self) -> &[String] {
-        self.fetchers.as_ref().map_or(&[], |fetchers| &fetchers.names)
-    }
 }
 
 /// The parts of Node.js that a Worker has.

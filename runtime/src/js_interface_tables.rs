@@ -22,6 +22,8 @@ natives! {
     "respondedTo" => worker::responded_to,
     "endRequest" => worker::end_request,
     "fetch" => fetches::fetch,
+    "sendFetchBody" => fetches::send_fetch_body,
+    "endFetchBody" => fetches::end_fetch_body,
     "confirmFetch" => fetches::confirm_fetch,
     "endFetch" => fetches::end_fetch,
     "request" => worker::request,
@@ -114,9 +116,10 @@ shared_enums! {
     /// after it, and the end of the time for waitUntil.
     RequestEvent { Chunk, BodyEnd, BodyError, Credit, Cancel, Gone, Expire }
 
-    /// The events of a fetch through a binding: the head of its answer, a piece of the body, the
-    /// end of the body, and its failure.
-    FetchEvent { Response, Chunk, End, Failed }
+    /// The events of a fetch through a binding: the head of its answer, a piece of the answer's
+    /// body, the end of that, its failure, bytes of its own body that were read, and that the rest
+    /// of that is not read.
+    FetchEvent { Response, Chunk, End, Failed, Credit, Refused }
 
     /// The kind of a value, by its internal slots.
     ValueKind {

@@ -119,6 +119,6 @@ pub use source_positions::{SourcePosition, SourcePositions};
 pub use stop::StopReason;
 pub use tools::{Operation, ToolFailure, ToolFuture, ToolHost, ToolRequest};
 pub use worker::{
-    BrokenBody, FetchBindings, FetchFuture, FetchHost, FetchedResponse, HttpRequest, HttpResponse,
-    RequestBody, RequestHead, ResponseBody, ResponseHead, ResponseStream, Worker,
+    BrokenBody, FetchBindings, FetchFuture, FetchHost, FetchRequest, FetchedResponse, HttpRequest,
+    HttpResponse, RequestBody, RequestHead, ResponseBody, ResponseHead, Worker, WorkerStream,
 };

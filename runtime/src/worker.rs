@@ -39,8 +39,8 @@ pub(crate) mod turns;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 
-pub use self::body::{BrokenBody, ResponseStream};
-pub use self::fetch_host::{FetchBindings, FetchFuture, FetchHost, FetchedResponse};
+pub use self::body::{BrokenBody, WorkerStream};
+pub use self::fetch_host::{FetchBindings, FetchFuture, FetchHost, FetchRequest, FetchedResponse};
 use self::http::Event;
 pub use self::http::{HttpRequest, HttpResponse, RequestBody, ResponseBody};
 use self::instances::Instances;

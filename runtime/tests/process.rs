@@ -7,8 +7,8 @@ use std::time::{Duration, Instant};
 
 use cases::{engine, limits, run_with, value};
 use isolet_runtime::{
-    Engine, EngineOptions, ErrorCode, Isolation, JailExceptions, Limits, Module, RunEvent, WorkerJob,
-    ZygoteProcesses,
+    Engine, EngineOptions, ErrorCode, FetchBindings, Isolation, JailExceptions, Limits, Module, RunEvent,
+    WorkerJob, ZygoteProcesses,
 };
 
 const JIT: bool = true;
@@ -296,7 +296,7 @@ fn a_forbidden_system_call_and_a_broken_rule_are_violations() {
             instances: 1,
             idle_timeout: None,
             isolation: isolet_runtime::WorkerIsolation::Isolate,
-            fetchers: None,
+            fetchers: FetchBindings::default(),
             is_service_worker: false,
         });
         let started = runtime.block_on(async { tokio::time::timeout(Duration::from_secs(30), worker).await });

@@ -55,6 +55,30 @@ interface Bodies extends Bare {
   install(Class: Function, of: (self: any) => { body: Body | undefined; headers: Headers }, what: string): void;
 }
 
+/** Bodies that are sent (outgoing-body.js). */
+interface Outgoing extends Bare {
+  isBytes(value: any): value is Bytes;
+  /**
+   * Takes bytes or a stream, to be sent in pieces. `what` names its message in errors. `send`
+   * returns the number of bytes that it took of the window; `close` or `fail` is called once,
+   * unless it is stopped.
+   */
+  open(
+    content: Bytes | ReadableStream,
+    what: string,
+    handlers: { send(bytes: Bytes, length: number): number; close(): void; fail(reason: any): void } & Bare,
+  ): OutgoingBody;
+  /** Sends what may be sent. */
+  pump(body: OutgoingBody): void;
+  /** Notes that bytes were read, and sends on. */
+  credit(body: OutgoingBody, bytes: number): void;
+  /** Sends no more. Returns a promise if it cancels a stream. */
+  stop(body: OutgoingBody, reason: any): Promise<any> | undefined;
+}
+interface OutgoingBody extends Bare {
+  done: boolean;
+}
+
 /** FormData as multipart/form-data (multipart.js). */
 interface Multipart extends Bare {
   /** Returns the bytes of a form and their Content-Type. */

@@ -280,6 +280,9 @@ interface LazyInternals {
   // clone.js
   structuredClone(value: ScriptValue, options?: object): any;
 
+  // outgoing-body.js
+  outgoing: Outgoing;
+
   // fetchers.js
   fetchers: {
     /** Returns the object in `env` of a binding. */
@@ -322,6 +325,8 @@ interface LazyInternals {
     take(namespace: any): void;
     begin: Internals["fetch"];
     beginScheduled: Internals["scheduled"];
+    /** Keeps a request from its end until a promise is settled, as `waitUntil` does. */
+    wait(request: number, promise: Promise<any>): void;
     event: Internals["progress"];
   } & Bare;
 }

@@ -46,7 +46,17 @@ interface Natives {
   /** Ends a request. Returns JSON text: the numbers of its calls; or "". */
   endRequest(id: number): string;
   /** Starts a fetch through a binding. Returns its number, or the text of an error. */
-  fetch(binding: string, method: string, url: string, headersText: string): number | string;
+  fetch(
+    binding: string,
+    method: string,
+    url: string,
+    headersText: string,
+    content: string | Bytes | true | undefined,
+  ): number | string;
+  /** Sends the first `length` bytes of a fetch's body. Returns `false` if they cannot be sent. */
+  sendFetchBody(call: number, bytes: Bytes, length: number): boolean;
+  /** Completes the body of a fetch. */
+  endFetchBody(call: number): void;
   /** Confirms that bytes of a fetched body were read. */
   confirmFetch(call: number, bytes: number): void;
   /** Declares that nobody waits for a fetch any more. */
@@ -213,6 +223,8 @@ declare const enum FetchEvent {
   Chunk,
   End,
   Failed,
+  Credit,
+  Refused,
 }
 
 /** The kind of a value, by its internal slots. */

@@ -3,8 +3,8 @@
 use super::*;
 use crate::worker::protocol::RequestHead;
 
-/// `fetch(binding, method, url, headersJSON)` starts a fetch. Returns its number, or the text of an
-/// error.
+/// `fetch(binding, method, url, headersJSON, content)` starts a fetch. `content` is as of
+/// `respond`. Returns its number, or the text of an error.
 pub(crate) fn fetch(scope: &mut PinScope, arguments: Arguments, mut result: ReturnValue) {
     let binding = text(scope, &arguments, 0);
     let head = RequestHead {
@@ -13,11 +13,28 @@ pub(crate) fn fetch(scope: &mut PinScope, arguments: Arguments, mut result: Retu
         headers: serde_json::from_str(&text(scope, &arguments, 3)).unwrap_or_default(),
         cf: String::new(),
     };
+    let body = worker::body_start(scope, &arguments, 4);
     let request = worker::current_request(scope);
     let Some(state) = state(scope) else { return };
-    match state.fetch(request, binding, head) {
+    match state.fetch(request, binding, head, body) {
         Ok(call) => result.set_uint32(call),
         Err(error) => set_text(scope, &mut result, &error),
+    }
+}
+
+/// `sendFetchBody(call, view, length)` sends the first `length` bytes of a view. Returns `false` if
+/// they cannot be sent.
+pub(crate) fn send_fetch_body(scope: &mut PinScope, arguments: Arguments, mut result: ReturnValue) {
+    let (call, length) = (number(scope, &arguments, 0) as u32, number(scope, &arguments, 2) as usize);
+    let bytes = worker::bytes(&arguments, 1, length);
+    result.set_bool(state(scope).is_some_and(|state| state.send_fetch_body(call, bytes)));
+}
+
+/// `endFetchBody(call)` completes the body of a fetch.
+pub(crate) fn end_fetch_body(scope: &mut PinScope, arguments: Arguments, _: ReturnValue) {
+    let call = number(scope, &arguments, 0) as u32;
+    if let Some(state) = state(scope) {
+        state.end_fetch_body(call);
     }
 }
 

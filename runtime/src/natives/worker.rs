@@ -78,18 +78,24 @@ pub(crate) fn respond(scope: &mut PinScope, arguments: Arguments, _: ReturnValue
         headers: serde_json::from_str(&text(scope, &arguments, 3)).unwrap_or_default(),
         encoded: arguments.get(4).is_true(),
     };
-    let content = arguments.get(5);
-    let body = if content.is_true() {
-        BodyStart::Stream
-    } else if content.is_string() {
-        BodyStart::Whole(Blob(text(scope, &arguments, 5).into_bytes()))
-    } else if content.is_array_buffer_view() {
-        BodyStart::Whole(Blob(bytes(&arguments, 5, usize::MAX)))
-    } else {
-        BodyStart::Empty
-    };
+    let body = body_start(scope, &arguments, 5);
     if let Some(state) = state(scope) {
         state.respond(id, head, body);
+    }
+}
+
+/// Returns the body that an argument gives: a text, a view of bytes, true for one in pieces, or
+/// undefined.
+pub(super) fn body_start(scope: &mut PinScope, arguments: &Arguments, index: i32) -> BodyStart {
+    let content = arguments.get(index);
+    if content.is_true() {
+        BodyStart::Stream
+    } else if content.is_string() {
+        BodyStart::Whole(Blob(text(scope, arguments, index).into_bytes()))
+    } else if content.is_array_buffer_view() {
+        BodyStart::Whole(Blob(bytes(arguments, index, usize::MAX)))
+    } else {
+        BodyStart::Empty
     }
 }
 
@@ -156,7 +162,7 @@ pub(crate) fn end_request(scope: &mut PinScope, arguments: Arguments, mut result
 }
 
 /// Copies at most `length` bytes of a view.
-fn bytes(arguments: &Arguments, index: i32, length: usize) -> Vec<u8> {
+pub(super) fn bytes(arguments: &Arguments, index: i32, length: usize) -> Vec<u8> {
     let Ok(view) = v8::Local::<v8::ArrayBufferView>::try_from(arguments.get(index)) else {
         return Vec::new();
     };

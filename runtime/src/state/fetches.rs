@@ -3,8 +3,10 @@
 use std::collections::{HashMap, VecDeque};
 
 use super::RunState;
+use crate::blob::Blob;
+use crate::stop::ChargedMemory;
 use crate::worker::bindings::MAX_FETCHES;
-use crate::worker::protocol::{FromWorker, MAX_HEAD_BYTES, RequestHead, WINDOW_BYTES};
+use crate::worker::protocol::{BodyStart, FromWorker, MAX_HEAD_BYTES, RequestHead, WINDOW_BYTES};
 
 /// The fetches that have not ended.
 #[derive(Default)]
@@ -16,21 +18,37 @@ pub(crate) struct Fetches {
 struct LiveFetch {
     /// The request that it belongs to.
     request: u32,
-    /// The bytes that will come without further ado; before the answer, any number.
+    /// The bytes of the answer that will come without further ado; before the answer, any number.
     room: usize,
+    /// `true` once all of the answer has come.
+    is_answered: bool,
+    /// The bytes of its own body that were sent and not read, while more may be sent.
+    unread: Option<usize>,
 }
 
+impl LiveFetch {
+    fn is_complete(&self) -> bool {
+        self.is_answered && self.unread.is_none()
+    }
+}
+
+/// A fetch that waits for others to end.
 struct WaitingFetch {
     call: u32,
-    request: u32,
-    binding: String,
-    head: RequestHead,
+    fetch: LiveFetch,
+    /// The fetch, and what came of its body.
+    messages: Vec<FromWorker>,
+    /// The memory of the body.
+    memory: Vec<ChargedMemory>,
 }
 
 impl Fetches {
-    /// Returns `true` if an answer or a piece of a body will come.
+    /// Returns `true` if an answer, a piece of one or a reader of a body will come.
     pub(super) fn expect(&self) -> bool {
-        self.live.values().any(|fetch| fetch.room > 0)
+        let expects = |fetch: &LiveFetch| {
+            fetch.room > 0 && !fetch.is_answered || fetch.unread.is_some_and(|unread| unread >= WINDOW_BYTES)
+        };
+        self.live.values().any(expects)
     }
 }
 
@@ -39,7 +57,13 @@ impl RunState {
     ///
     /// # Errors
     /// Returns the reason for which it cannot be made.
-    pub(crate) fn fetch(&mut self, request: u32, binding: String, head: RequestHead) -> Result<u32, String> {
+    pub(crate) fn fetch(
+        &mut self,
+        request: u32,
+        binding: String,
+        head: RequestHead,
+        body: BodyStart,
+    ) -> Result<u32, String> {
         if request == 0 || !self.requests.is_live(request) {
             return Err(format!("env.{binding}.fetch() can be called only while a request is served."));
         }
@@ -55,9 +79,21 @@ impl RunState {
         if counts.calls > most {
             return Err(format!("The request started more than {most} calls and fetches."));
         }
+        let mut memory = Vec::new();
+        if let BodyStart::Whole(Blob(bytes)) = &body
+            && self.fetches.live.len() >= MAX_FETCHES
+        {
+            let charged = ChargedMemory::new(&self.control, bytes.len());
+            memory.push(
+                charged.ok_or("There is no memory for the body of this fetch, which waits for others.")?,
+            );
+        }
         self.next_id += 1;
         let call = self.next_id;
-        self.fetches.waiting.push_back(WaitingFetch { call, request, binding, head });
+        let unread = matches!(body, BodyStart::Stream).then_some(0);
+        let fetch = LiveFetch { request, room: usize::MAX, is_answered: false, unread };
+        let messages = vec![FromWorker::Fetch { id: request, call, binding, head, body }];
+        self.fetches.waiting.push_back(WaitingFetch { call, fetch, messages, memory });
         self.send_fetches();
         Ok(call)
     }
@@ -65,10 +101,68 @@ impl RunState {
     /// Sends the fetches for which there is room.
     fn send_fetches(&mut self) {
         while self.fetches.live.len() < MAX_FETCHES
-            && let Some(WaitingFetch { call, request, binding, head }) = self.fetches.waiting.pop_front()
+            && let Some(WaitingFetch { call, fetch, messages, .. }) = self.fetches.waiting.pop_front()
         {
-            self.fetches.live.insert(call, LiveFetch { request, room: usize::MAX });
-            self.channel.worker(FromWorker::Fetch { id: request, call, binding, head });
+            self.fetches.live.insert(call, fetch);
+            for message in messages {
+                self.channel.worker(message);
+            }
+        }
+    }
+
+    /// Sends a message about the body of a fetch, or keeps it until the fetch is sent.
+    fn send_of_body(&mut self, call: u32, message: FromWorker) {
+        match self.fetches.waiting.iter_mut().find(|fetch| fetch.call == call) {
+            Some(waiting) => waiting.messages.push(message),
+            None => self.channel.worker(message),
+        }
+    }
+
+    /// Returns a fetch that was sent, or one that waits.
+    fn fetch_mut(&mut self, call: u32) -> Option<&mut LiveFetch> {
+        let Fetches { live, waiting } = &mut self.fetches;
+        let waiting = waiting.iter_mut().find(|fetch| fetch.call == call).map(|fetch| &mut fetch.fetch);
+        live.get_mut(&call).or(waiting)
+    }
+
+    /// Sends a piece of a fetch's body. Returns `false` if it is not sent: the fetch has ended, or
+    /// there is no memory.
+    pub(crate) fn send_fetch_body(&mut self, call: u32, bytes: Vec<u8>) -> bool {
+        if let Some(waiting) = self.fetches.waiting.iter_mut().find(|fetch| fetch.call == call) {
+            match ChargedMemory::new(&self.control, bytes.len()) {
+                Some(charged) => waiting.memory.push(charged),
+                None => return false,
+            }
+        }
+        let length = bytes.len();
+        let Some(unread) = self.fetch_mut(call).and_then(|fetch| fetch.unread.as_mut()) else { return false };
+        *unread += length;
+        if length > 0 {
+            self.send_of_body(call, FromWorker::FetchBody { call, bytes: Blob(bytes) });
+        }
+        true
+    }
+
+    /// Completes a fetch's body.
+    pub(crate) fn end_fetch_body(&mut self, call: u32) {
+        if self.fetch_mut(call).is_some_and(|fetch| fetch.unread.take().is_some()) {
+            self.send_of_body(call, FromWorker::FetchBodyEnd { call });
+            self.end_if_complete(call);
+        }
+    }
+
+    /// Notes that bytes of a fetch's body were read.
+    pub(crate) fn fetch_body_was_read(&mut self, call: u32, bytes: u32) {
+        if let Some(unread) = self.fetch_mut(call).and_then(|fetch| fetch.unread.as_mut()) {
+            *unread = unread.saturating_sub(bytes as usize);
+        }
+    }
+
+    /// Notes that the rest of a fetch's body is not read.
+    pub(crate) fn fetch_body_refused(&mut self, call: u32) {
+        if let Some(fetch) = self.fetch_mut(call) {
+            fetch.unread = None;
+            self.end_if_complete(call);
         }
     }
 
@@ -99,6 +193,20 @@ impl RunState {
         }
     }
 
+    /// Notes that all of an answer has come. The fetch ends when its own body was sent too.
+    pub(crate) fn fetch_was_answered(&mut self, call: u32) {
+        if let Some(fetch) = self.fetches.live.get_mut(&call) {
+            fetch.is_answered = true;
+            self.end_if_complete(call);
+        }
+    }
+
+    fn end_if_complete(&mut self, call: u32) {
+        if self.fetches.live.get(&call).is_some_and(LiveFetch::is_complete) {
+            self.end_fetch(call);
+        }
+    }
+
     /// Ends a fetch: it is complete, or nobody waits for it any more.
     pub(crate) fn end_fetch(&mut self, call: u32) {
         if self.fetches.live.remove(&call).is_some() {
@@ -110,7 +218,7 @@ impl RunState {
 
     /// Ends the fetches of a request.
     pub(super) fn end_fetches(&mut self, request: u32) {
-        self.fetches.waiting.retain(|fetch| fetch.request != request);
+        self.fetches.waiting.retain(|waiting| waiting.fetch.request != request);
         let live = self.fetches.live.iter().filter(|(_, fetch)| fetch.request == request);
         for call in live.map(|(call, _)| *call).collect::<Vec<_>>() {
             self.end_fetch(call);

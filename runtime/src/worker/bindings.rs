@@ -1,7 +1,9 @@
 //! The fetches that a Worker makes through its bindings, from their owner's side.
 //!
 //! The Worker names a binding, such as `ASSETS`, and isolet's own process answers: a jailed process
-//! reads no files. Bodies come within a window, as those of requests do.
+//! reads no files. Bodies flow in both directions within a window, as those of requests do.
+
+mod upload;
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -10,7 +12,8 @@ use futures_util::StreamExt as _;
 use parking_lot::Mutex;
 use tokio::sync::Semaphore;
 
-use super::fetch_host::{FetchBindings, FetchFuture, FetchedResponse};
+use self::upload::Upload;
+use super::fetch_host::{FetchBindings, FetchFuture, FetchRequest, FetchedResponse};
 use super::http::RequestBody;
 use super::link::WorkerLink;
 use super::protocol::{BodyStart, RequestHead, ToWorker, WINDOW_BYTES};
@@ -25,25 +28,28 @@ pub(crate) const MAX_FETCHES: usize = 64;
 pub(crate) struct Fetches {
     bindings: FetchBindings,
     tokio: tokio::runtime::Handle,
-    live: Mutex<HashMap<u32, Fetch>>,
+    live: Arc<Mutex<HashMap<u32, Fetch>>>,
 }
 
 /// A fetch whose end the isolate has not confirmed.
 struct Fetch {
     request: u32,
-    /// The bytes of the body that may be sent.
+    /// The body that the Worker sends, if it comes in pieces.
+    upload: Option<Upload>,
+    /// The bytes of the answer's body that may be sent.
     credit: Arc<Semaphore>,
-    _task: AbortOnDrop,
+    /// The task that sends the answer, once it has begun.
+    task: Option<AbortOnDrop>,
 }
 
 impl Fetches {
     /// Returns the fetches of one isolate of a Worker, if it has such bindings.
     pub(crate) fn of(job: &WorkerJob, tokio: tokio::runtime::Handle) -> Option<Self> {
-        job.fetchers.clone().map(|bindings| Self::new(bindings, tokio))
+        (!job.fetchers.is_empty()).then(|| Self::new(job.fetchers.clone(), tokio))
     }
 
     pub(super) fn new(bindings: FetchBindings, tokio: tokio::runtime::Handle) -> Self {
-        Self { bindings, tokio, live: Mutex::default() }
+        Self { bindings, tokio, live: Arc::default() }
     }
 
     /// Starts a fetch for a request that has not ended and may make it.
@@ -54,27 +60,73 @@ impl Fetches {
         &self,
         link: &Arc<dyn WorkerLink>,
         (request, call): (u32, u32),
-        binding: &str,
+        binding: String,
         head: RequestHead,
+        body: BodyStart,
     ) -> Result<(), &'static str> {
-        if !self.bindings.names.iter().any(|name| name == binding) {
+        let Some(host) = self.bindings.host(&binding) else {
             return Err("a fetch through a binding that it does not have");
-        }
-        let mut live = self.live.lock();
-        if live.len() >= MAX_FETCHES {
-            return Err("more fetches at once than the limit");
-        }
-        if live.contains_key(&call) {
-            return Err("the number of a fetch twice");
+        };
+        if matches!(&body, BodyStart::Whole(Blob(bytes)) if bytes.len() > WINDOW_BYTES) {
+            return Err("a whole body of a fetch longer than whole bodies are");
         }
         let credit = Arc::new(Semaphore::new(WINDOW_BYTES));
-        let answer = self.bindings.host.fetch(binding, head);
-        let task = self.tokio.spawn(send(link.clone(), call, answer, credit.clone()));
-        live.insert(call, Fetch { request, credit, _task: AbortOnDrop(task.abort_handle()) });
+        let mut fetch = Fetch { request, upload: None, credit: credit.clone(), task: None };
+        let body = match body {
+            BodyStart::Empty => RequestBody::Empty,
+            BodyStart::Whole(Blob(bytes)) => RequestBody::Whole(bytes.into()),
+            BodyStart::Stream => {
+                let upload = fetch.upload.insert(Upload::default());
+                RequestBody::Stream(upload.stream(call, Arc::downgrade(&self.live), link.clone()))
+            }
+        };
+        {
+            let mut live = self.live.lock();
+            if live.len() >= MAX_FETCHES {
+                return Err("more fetches at once than the limit");
+            }
+            if live.contains_key(&call) {
+                return Err("the number of a fetch twice");
+            }
+            live.insert(call, fetch);
+        }
+        // Without the lock, which the body takes if the host drops it.
+        let answer = host.fetch(FetchRequest { binding, head, body });
+        let task = self.tokio.spawn(send(link.clone(), call, answer, credit));
+        let task = AbortOnDrop(task.abort_handle());
+        if let Some(fetch) = self.live.lock().get_mut(&call) {
+            fetch.task = Some(task);
+        }
         Ok(())
     }
 
-    /// Lets more of a body come.
+    /// Appends a piece to the body of a fetch.
+    ///
+    /// # Errors
+    /// Returns the rule that the piece breaks.
+    pub(super) fn push(&self, call: u32, bytes: Vec<u8>) -> Result<(), &'static str> {
+        self.upload(call, |upload| upload.push(bytes))
+    }
+
+    /// Completes the body of a fetch.
+    ///
+    /// # Errors
+    /// Returns the rule that the end breaks.
+    pub(super) fn end_body(&self, call: u32) -> Result<(), &'static str> {
+        self.upload(call, Upload::end)
+    }
+
+    fn upload(
+        &self,
+        call: u32,
+        change: impl FnOnce(&mut Upload) -> Result<(), &'static str>,
+    ) -> Result<(), &'static str> {
+        let mut live = self.live.lock();
+        let fetch = live.get_mut(&call).ok_or("a body for a fetch that it does not have")?;
+        change(fetch.upload.as_mut().ok_or("pieces of a fetch's body that does not come in pieces")?)
+    }
+
+    /// Lets more of an answer's body come.
     ///
     /// # Errors
     /// Returns the rule that the message breaks.
@@ -143,20 +195,37 @@ mod tests {
     use futures_util::future::BoxFuture;
 
     use super::*;
+    use crate::worker::body::MAX_UNREAD_BYTES;
     use crate::worker::fetch_host::FetchHost;
 
-    struct Silent;
+    /// A host that never answers, and keeps the bodies.
+    #[derive(Default)]
+    struct Silent(Mutex<Vec<RequestBody>>);
 
     impl FetchHost for Silent {
-        fn fetch(&self, _: &str, _: RequestHead) -> FetchFuture {
+        fn fetch(&self, request: FetchRequest) -> FetchFuture {
+            self.0.lock().push(request.body);
             Box::pin(std::future::pending())
         }
     }
 
-    struct NoLink;
+    /// A host that drops the bodies at once.
+    struct Careless;
 
-    impl WorkerLink for NoLink {
-        fn send(&self, _: ToWorker) {}
+    impl FetchHost for Careless {
+        fn fetch(&self, _: FetchRequest) -> FetchFuture {
+            Box::pin(std::future::pending())
+        }
+    }
+
+    /// A link that keeps the messages.
+    #[derive(Default)]
+    struct SentMessages(Mutex<Vec<String>>);
+
+    impl WorkerLink for SentMessages {
+        fn send(&self, message: ToWorker) {
+            self.0.lock().push(format!("{message:?}"));
+        }
 
         fn request_ended(&self, _: usize) {}
 
@@ -165,13 +234,40 @@ mod tests {
         }
     }
 
+    struct Setup {
+        fetches: Fetches,
+        host: Arc<Silent>,
+        sent: Arc<SentMessages>,
+    }
+
+    impl Setup {
+        fn new() -> Self {
+            let (host, sent) = (Arc::new(Silent::default()), Arc::new(SentMessages::default()));
+            let mut bindings = FetchBindings::default();
+            bindings.add("A", host.clone());
+            bindings.add("CARELESS", Arc::new(Careless));
+            let fetches = Fetches::new(bindings, tokio::runtime::Handle::current());
+            Self { fetches, host, sent }
+        }
+
+        fn begin(&self, call: u32, binding: &str, body: BodyStart) -> Result<(), &'static str> {
+            let link: Arc<dyn WorkerLink> = self.sent.clone();
+            self.fetches.begin(&link, (1, call), binding.to_owned(), RequestHead::default(), body)
+        }
+
+        fn stream(&self) -> futures_util::stream::BoxStream<'static, Result<bytes::Bytes, String>> {
+            match self.host.0.lock().pop() {
+                Some(RequestBody::Stream(stream)) => stream,
+                _ => panic!("a fetch with a stream"),
+            }
+        }
+    }
+
     #[tokio::test]
     async fn a_worker_that_breaks_the_rules_of_fetches_is_noticed() {
-        let bindings = FetchBindings { names: vec!["A".into()], host: Arc::new(Silent) };
-        let fetches = Fetches::new(bindings, tokio::runtime::Handle::current());
-        let link: Arc<dyn WorkerLink> = Arc::new(NoLink);
-        let fetch =
-            |call, binding: &str| fetches.begin(&link, (1, call), binding, RequestHead::default()).is_ok();
+        let setup = Setup::new();
+        let fetches = &setup.fetches;
+        let fetch = |call, binding: &str| setup.begin(call, binding, BodyStart::Empty).is_ok();
         assert!(!fetch(1, "B"));
         assert!(fetch(1, "A") && !fetch(1, "A"), "a number twice");
         for (call, bytes) in [(1, 1), (1, 0), (2, 1)] {
@@ -187,5 +283,58 @@ mod tests {
         assert_eq!(fetches.live.lock().len(), MAX_FETCHES);
         fetches.end_request(1);
         assert!(fetches.live.lock().is_empty());
+    }
+
+    #[tokio::test]
+    async fn a_worker_that_breaks_the_rules_of_bodies_is_noticed() {
+        let setup = Setup::new();
+        let fetches = &setup.fetches;
+        let whole = |bytes| BodyStart::Whole(Blob(vec![0; bytes]));
+        assert!(setup.begin(1, "A", whole(WINDOW_BYTES)).is_ok());
+        assert!(setup.begin(2, "A", whole(WINDOW_BYTES + 1)).is_err(), "a long whole body");
+        assert!(fetches.push(1, vec![0]).is_err() && fetches.end_body(1).is_err(), "pieces of a whole body");
+        assert!(fetches.push(9, vec![0]).is_err() && fetches.end_body(9).is_err(), "no such fetch");
+        setup.begin(3, "A", BodyStart::Stream).unwrap();
+        assert!(fetches.push(3, Vec::new()).is_err(), "an empty piece");
+        assert!(fetches.push(3, vec![0; MAX_UNREAD_BYTES]).is_ok());
+        assert!(fetches.push(3, vec![0]).is_err(), "more than the window");
+        assert!(fetches.end_body(3).is_ok() && fetches.end_body(3).is_err(), "two ends");
+        assert!(fetches.push(3, vec![0]).is_err(), "a piece after the end");
+        // A Worker that was told late that the rest is not read goes on within the window only.
+        setup.begin(4, "CARELESS", BodyStart::Stream).unwrap();
+        assert!(fetches.push(4, vec![0; MAX_UNREAD_BYTES]).is_ok());
+        assert!(fetches.push(4, vec![0]).is_err(), "more than the window of a refused body");
+        assert_eq!(*setup.sent.0.lock(), ["FetchBodyRefused { call: 4 }"]);
+    }
+
+    #[tokio::test]
+    async fn a_body_is_read_to_its_end_or_breaks_off_with_its_fetch() {
+        let setup = Setup::new();
+        let fetches = &setup.fetches;
+        setup.begin(1, "A", BodyStart::Stream).unwrap();
+        let mut body = setup.stream();
+        fetches.push(1, vec![1; WINDOW_BYTES / 4]).unwrap();
+        assert_eq!(body.next().await.unwrap().unwrap().len(), WINDOW_BYTES / 4);
+        assert_eq!(
+            *setup.sent.0.lock(),
+            [format!("FetchBodyCredit {{ call: 1, bytes: {} }}", WINDOW_BYTES / 4)]
+        );
+        fetches.end_body(1).unwrap();
+        assert!(body.next().await.is_none());
+        fetches.end(1).unwrap();
+
+        setup.begin(2, "A", BodyStart::Stream).unwrap();
+        let mut body = setup.stream();
+        fetches.end(2).unwrap();
+        assert!(body.next().await.unwrap().unwrap_err().contains("cancelled"));
+        drop(body);
+
+        setup.begin(3, "A", BodyStart::Stream).unwrap();
+        drop(setup.stream());
+        setup.begin(4, "A", BodyStart::Stream).unwrap();
+        fetches.end_body(4).unwrap();
+        drop(setup.stream());
+        let refused: Vec<_> = setup.sent.0.lock().iter().skip(1).cloned().collect();
+        assert_eq!(refused, ["FetchBodyRefused { call: 3 }"], "a complete body is not refused");
     }
 }

@@ -105,7 +105,7 @@ impl BodyQueue {
 
 /// A body as the Worker makes it. The Worker waits while it is not read. Dropping it before its end
 /// cancels the stream in the Worker.
-pub struct ResponseStream {
+pub struct WorkerStream {
     id: u32,
     queue: Arc<BodyQueue>,
     owner: Arc<dyn BodyOwner>,
@@ -114,19 +114,19 @@ pub struct ResponseStream {
     is_complete: bool,
 }
 
-impl std::fmt::Debug for ResponseStream {
+impl std::fmt::Debug for WorkerStream {
     fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        formatter.debug_struct("ResponseStream").field("id", &self.id).finish_non_exhaustive()
+        formatter.debug_struct("WorkerStream").field("id", &self.id).finish_non_exhaustive()
     }
 }
 
-impl ResponseStream {
+impl WorkerStream {
     pub(super) fn new(id: u32, queue: Arc<BodyQueue>, owner: Arc<dyn BodyOwner>) -> Self {
         Self { id, queue, owner, unconfirmed: 0, is_complete: false }
     }
 }
 
-impl futures_util::Stream for ResponseStream {
+impl futures_util::Stream for WorkerStream {
     type Item = Result<Bytes, BrokenBody>;
 
     fn poll_next(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Self::Item>> {
@@ -149,7 +149,7 @@ impl futures_util::Stream for ResponseStream {
     }
 }
 
-impl Drop for ResponseStream {
+impl Drop for WorkerStream {
     fn drop(&mut self) {
         if !self.is_complete {
             self.queue.abandon();

@@ -3,7 +3,7 @@
 use bytes::Bytes;
 use futures_util::stream::BoxStream;
 
-use super::body::ResponseStream;
+use super::body::WorkerStream;
 use super::protocol::{RequestHead, ResponseHead};
 
 /// A request to a Worker.
@@ -52,5 +52,5 @@ pub enum ResponseBody {
     /// The whole body.
     Whole(Bytes),
     /// The body as the Worker makes it.
-    Stream(ResponseStream),
+    Stream(WorkerStream),
 }

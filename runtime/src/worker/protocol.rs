@@ -110,6 +110,10 @@ pub(crate) enum ToWorker {
     Credit { id: u32, bytes: u32 },
     /// Nobody waits for the response any more.
     Cancel { id: u32 },
+    /// The reader of a fetch's body has read this number of bytes.
+    FetchBodyCredit { call: u32, bytes: u32 },
+    /// The rest of a fetch's body is not read.
+    FetchBodyRefused { call: u32 },
     /// A fetch was answered, or failed for a reason.
     Fetched { call: u32, answer: Result<(ResponseHead, BodyStart), String> },
     /// A piece of a fetched body.
@@ -134,7 +138,11 @@ pub(crate) enum FromWorker {
     /// The Worker reads no more of the request's body.
     BodyRefused { id: u32 },
     /// The Worker fetches through a binding, for a request. It chooses the number `call`.
-    Fetch { id: u32, call: u32, binding: String, head: RequestHead },
+    Fetch { id: u32, call: u32, binding: String, head: RequestHead, body: BodyStart },
+    /// A piece of a fetch's body.
+    FetchBody { call: u32, bytes: Blob },
+    /// The fetch's body is complete. One that breaks off ends the fetch.
+    FetchBodyEnd { call: u32 },
     /// The Worker has read this number of bytes of a fetched body.
     FetchCredit { call: u32, bytes: u32 },
     /// The Worker has all of a fetch, or wants no more of it.

@@ -96,8 +96,8 @@ fn run(
 
     let loading = pool.watch_this_thread(control, start_cpu, start_until);
     let loaded = crate::event_loop::prepare(scope, entries, None, false).and_then(|()| {
-        let (fetchers, syntax) = (job.fetcher_names(), job.is_service_worker);
-        load(scope, entries, &job.main, &job.modules, fetchers, job.node, syntax)
+        let (fetchers, syntax) = (job.fetchers.names(), job.is_service_worker);
+        load(scope, entries, &job.main, &job.modules, &fetchers, job.node, syntax)
     });
     drop(loading);
     if let Err(error) = loaded {

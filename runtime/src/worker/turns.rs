@@ -113,7 +113,9 @@ impl Turn {
                 | ToWorker::BodyEnd { id, .. }
                 | ToWorker::Credit { id, .. }
                 | ToWorker::Cancel { id } => *id,
-                ToWorker::Fetched { call, .. }
+                ToWorker::FetchBodyCredit { call, .. }
+                | ToWorker::FetchBodyRefused { call }
+                | ToWorker::Fetched { call, .. }
                 | ToWorker::FetchChunk { call, .. }
                 | ToWorker::FetchEnd { call, .. } => state.request_of_fetch(*call).unwrap_or(0),
             },
@@ -200,7 +202,9 @@ fn receive(scope: &mut PinScope, entries: &EntryFunctions, message: ToWorker) {
             progress_plain(scope, entries, id, RequestEvent::Cancel);
             progress_plain(scope, entries, id, RequestEvent::Gone);
         }
-        ToWorker::Fetched { call, .. }
+        ToWorker::FetchBodyCredit { call, .. }
+        | ToWorker::FetchBodyRefused { call }
+        | ToWorker::Fetched { call, .. }
         | ToWorker::FetchChunk { call, .. }
         | ToWorker::FetchEnd { call, .. } => {
             // What comes after the end of the fetch's request is dropped.
@@ -241,7 +245,7 @@ fn fetched(scope: &mut PinScope, entries: &EntryFunctions, call: u32, message: T
                 BodyStart::Empty => {}
             }
             if !matches!(body, BodyStart::Stream) {
-                note(scope, |state| state.end_fetch(call));
+                note(scope, |state| state.fetch_was_answered(call));
             }
             let text = serde_json::to_string(&(answer.status, &answer.status_text, &answer.headers));
             let Some(text) = v8::String::new(scope, &text.unwrap_or_default()) else { return };
@@ -254,8 +258,17 @@ fn fetched(scope: &mut PinScope, entries: &EntryFunctions, call: u32, message: T
             FetchEvent::Chunk
         }
         ToWorker::FetchEnd { error: None, .. } => {
-            note(scope, |state| state.end_fetch(call));
+            note(scope, |state| state.fetch_was_answered(call));
             FetchEvent::End
+        }
+        ToWorker::FetchBodyCredit { bytes, .. } => {
+            note(scope, |state| state.fetch_body_was_read(call, bytes));
+            value = v8::Integer::new_from_unsigned(scope, bytes).into();
+            FetchEvent::Credit
+        }
+        ToWorker::FetchBodyRefused { .. } => {
+            note(scope, |state| state.fetch_body_refused(call));
+            FetchEvent::Refused
         }
         ToWorker::Fetched { answer: Err(error), .. } | ToWorker::FetchEnd { error: Some(error), .. } => {
             note(scope, |state| state.end_fetch(call));

@@ -29,19 +29,19 @@ fn start(code: &str, limits: Limits, log: LogSink) -> Result<Worker, RunError> {
 }
 
 /// Starts a Worker with these bindings.
-pub(super) fn start_with(code: &str, fetchers: Option<FetchBindings>) -> Result<Worker, RunError> {
+pub(super) fn start_with(code: &str, fetchers: FetchBindings) -> Result<Worker, RunError> {
     start_job([Module::es_module("main.js", code)].into(), limits(), Arc::new(|_, _| ()), fetchers)
 }
 
 fn start_module(module: Module, limits: Limits, log: LogSink) -> Result<Worker, RunError> {
-    start_job([module].into(), limits, log, None)
+    start_job([module].into(), limits, log, FetchBindings::default())
 }
 
 fn start_job(
     modules: Arc<[Module]>,
     limits: Limits,
     log: LogSink,
-    fetchers: Option<FetchBindings>,
+    fetchers: FetchBindings,
 ) -> Result<Worker, RunError> {
     let (runtime, engine) = engine();
     let has_default = |module: &Module| String::from_utf8_lossy(&module.content).contains("export default");
@@ -299,7 +299,7 @@ fn data_that_does_not_fit_in_memory_fails_the_start() {
         )
     };
     let modules = [main, data("a.bin"), data("b.bin")].into();
-    let started = start_job(modules, limits(), Arc::new(|_, _| ()), None);
+    let started = start_job(modules, limits(), Arc::new(|_, _| ()), FetchBindings::default());
     assert_eq!(started.err().map(|error| error.code), Some(ErrorCode::MemoryLimit));
 }
 

@@ -26,8 +26,9 @@ impl Drop for CountDrop {
 }
 
 impl FetchHost for Host {
-    fn fetch(&self, binding: &str, asked: RequestHead) -> FetchFuture {
-        let (binding, guard) = (binding.to_owned(), CountDrop(self.dropped.clone()));
+    fn fetch(&self, request: FetchRequest) -> FetchFuture {
+        let FetchRequest { binding, head: asked, body: sent } = request;
+        let guard = CountDrop(self.dropped.clone());
         Box::pin(async move {
             let path = asked.url.rsplit('/').next().unwrap_or_default().to_owned();
             let header = |name: &str, value: &str| (name.to_owned(), value.to_owned());
@@ -49,6 +50,19 @@ impl FetchHost for Host {
                     RequestBody::Empty
                 }
                 "empty" => RequestBody::Empty,
+                // The body comes back as it is sent.
+                "mirror" => sent,
+                "length" => RequestBody::Whole(read(sent, usize::MAX).await.into()),
+                "part" => RequestBody::Whole(read(sent, 100 << 10).await.into()),
+                "307" => {
+                    head.status = 307;
+                    head.headers.push(header("location", "http://else.example/both"));
+                    RequestBody::Empty
+                }
+                "both" => {
+                    let text = json!([asked.method, asked.headers, read(sent, usize::MAX).await]).to_string();
+                    RequestBody::Whole(text.into())
+                }
                 "broken" => RequestBody::Stream(
                     futures_util::stream::iter([chunk(), Err("it broke".to_owned())]).boxed(),
                 ),
@@ -79,13 +93,34 @@ impl FetchHost for Host {
     }
 }
 
+/// Reads a body up to a number of bytes, and returns what it was.
+async fn read(body: RequestBody, most: usize) -> String {
+    let mut stream = match body {
+        RequestBody::Empty => return "nothing".to_owned(),
+        RequestBody::Whole(bytes) => return format!("{} at once", bytes.len()),
+        RequestBody::Stream(stream) => stream,
+    };
+    let mut length = 0;
+    while length < most {
+        match stream.next().await {
+            Some(Ok(part)) => length += part.len(),
+            Some(Err(reason)) => return format!("{length}, then: {reason}"),
+            None => return format!("{length} in pieces"),
+        }
+    }
+    "enough".to_owned()
+}
+
 fn worker(code: &str, host: &Host) -> Worker {
     let code = format!(
         "const read = async (call) => {{ try {{ return await call() }} catch (error) {{ return `${{error}}` }} }};
          export default {{ async fetch(request, env, ctx) {{ {code} }} }}"
     );
-    let fetchers = FetchBindings { names: vec!["ONE".into(), "TWO".into()], host: Arc::new(host.clone()) };
-    start_with(&code, Some(fetchers)).unwrap()
+    let mut fetchers = FetchBindings::default();
+    for name in ["ONE", "TWO"] {
+        fetchers.add(name, Arc::new(host.clone()));
+    }
+    start_with(&code, fetchers).unwrap()
 }
 
 fn json_of(worker: &Worker) -> Value {
@@ -108,7 +143,8 @@ fn a_binding_answers_what_it_is_asked() {
         &Host::default(),
     );
     let found = json_of(&worker);
-    let headers = json!([["x-a", "é"], ["content-type", "text/plain;charset=UTF-8"]]);
+    let headers =
+        json!([["x-a", "é"], ["content-type", "text/plain;charset=UTF-8"], ["content-length", "1"]]);
     assert_eq!(
         (&found[0], &found[1], &found[2], &found[3]),
         (&json!(200), &json!("Fine"), &json!("ONE"), &json!(["a", "b"]))
@@ -199,4 +235,108 @@ fn a_fetch_that_is_never_answered_is_not_a_deadlock() {
         &Host::default(),
     );
     assert_eq!(json_of(&worker), json!(2));
+}
+
+#[test]
+fn bodies_are_sent_whole_or_in_pieces() {
+    let worker = worker(
+        "const send = async (path, body, init) =>
+             (await env.ONE.fetch(`http://x/${path}`, { method: 'POST', body, ...init })).text();
+         const pieces = (count, length) => new ReadableStream({ pull(controller) {
+             if (count-- === 0) controller.close(); else controller.enqueue(new Uint8Array(length)) } });
+         const broken = () => { let count = 3; return new ReadableStream({ pull(controller) {
+             if (count-- === 0) throw new RangeError('it broke'); controller.enqueue(new Uint8Array(10)) } }) };
+         const { readable, writable } = new TransformStream();
+         const answer = env.ONE.fetch('http://x/mirror', { method: 'POST', body: readable });
+         const writer = writable.getWriter();
+         const echo = (await answer).body.getReader();
+         const turns = [];
+         for (const text of ['a', 'b']) {
+             await writer.write(new TextEncoder().encode(text));
+             turns.push(new TextDecoder().decode((await echo.read()).value));
+         }
+         await writer.close();
+         turns.push((await echo.read()).done);
+         return Response.json([await send('length', 'héllo'), await send('length', new Uint8Array(1 << 20)),
+             await send('length', pieces(64, 64 << 10)), await send('length', pieces(0)), turns,
+             await read(() => send('length', broken())),
+             await read(() => send('length', new ReadableStream({ start(c) { c.enqueue('text'); c.close() } }))),
+             await send('length', new Blob(['ab'])), await send('length', undefined)]);",
+        &Host::default(),
+    );
+    let found = json_of(&worker);
+    let expected = json!([
+        "6 at once",
+        "1048576 in pieces",
+        "4194304 in pieces",
+        "0 in pieces",
+        ["a", "b", true],
+        "RangeError: it broke",
+        "TypeError: The stream of a request gave a chunk of type string: chunks must be bytes. Pipe it through a TextEncoderStream.",
+        "2 at once",
+        "nothing"
+    ]);
+    assert_eq!(found, expected);
+}
+
+#[test]
+fn a_body_that_is_not_read_to_its_end_is_cancelled() {
+    let worker = worker(
+        "let [cancelled, pulled] = [[], 0];
+         const endless = (name) => new ReadableStream({
+             pull(controller) { pulled++; controller.enqueue(new Uint8Array(64 << 10)) },
+             cancel(reason) { cancelled.push(`${name}: ${reason.name}`) } }, { highWaterMark: 0 });
+         const part = await env.ONE.fetch('http://x/part', { method: 'POST', body: endless('part') });
+         const ignored = await env.ONE.fetch('http://x/empty', { method: 'POST', body: endless('ignored') });
+         const controller = new AbortController();
+         const aborted = read(() => env.ONE.fetch('http://x/never', { method: 'POST', body: endless('aborted'),
+             signal: controller.signal }));
+         // The answer is there, and the rest of the body goes on.
+         const never = endless('answered');
+         const mirror = await env.ONE.fetch('http://x/mirror', { method: 'POST', body: never });
+         await mirror.body.cancel(new DOMException('x', 'NotFoundError'));
+         controller.abort();
+         await aborted;
+         await new Promise((resolve) => setTimeout(resolve, 20));
+         return Response.json([await part.text(), cancelled.sort(), pulled < 40, pulled, never.locked]);",
+        &Host::default(),
+    );
+    let found = json_of(&worker);
+    let names =
+        json!(["aborted: AbortError", "answered: NotFoundError", "ignored: TypeError", "part: TypeError"]);
+    assert_eq!((&found[0], &found[1], &found[2]), (&json!("enough"), &names, &json!(true)), "{found}");
+}
+
+#[test]
+fn redirects_send_the_body_again_unless_it_was_a_stream() {
+    let worker = worker(
+        "const headers = { 'x-a': '1', authorization: 'secret' };
+         const post = async (path, body) =>
+             (await env.ONE.fetch(`http://x/${path}`, { method: 'POST', body, headers })).json();
+         return Response.json([await post('307', 'text'), await post('moved', 'text'),
+             await read(() => post('307', new Blob(['a']).stream()))]);",
+        &Host::default(),
+    );
+    let found = json_of(&worker);
+    let kept = json!([["x-a", "1"], ["content-type", "text/plain;charset=UTF-8"], ["content-length", "4"]]);
+    assert_eq!(found[0], json!(["POST", kept, "4 at once"]), "not the secret of another origin");
+    assert_eq!(found[1], json!(["GET", "http://else.example/echo", [["x-a", "1"]]]));
+    assert!(found[2].as_str().unwrap().contains("cannot be sent again"), "{}", found[2]);
+}
+
+#[test]
+fn fetches_that_wait_for_others_keep_their_bodies() {
+    let worker = worker(
+        "const send = async (path, body, signal) => (await env.ONE.fetch(`http://x/${path}`, { method: 'POST', body, signal })).text();
+         const pieces = (count) => new ReadableStream({ pull(controller) {
+             if (count-- === 0) controller.close(); else controller.enqueue(new Uint8Array(1000)) } });
+         const controller = new AbortController();
+         const first = Array.from({ length: 64 }, () => read(() => send('never', 'x', controller.signal)));
+         const later = [send('length', 'abc'), send('length', pieces(3)), send('length', pieces(400))];
+         await new Promise((resolve) => setTimeout(resolve, 10));
+         controller.abort();
+         return Response.json([await Promise.all(later), (await Promise.all(first)).length]);",
+        &Host::default(),
+    );
+    assert_eq!(json_of(&worker), json!([["3 at once", "3000 in pieces", "400000 in pieces"], 64]));
 }

@@ -18,8 +18,8 @@ use http_body_util::Full;
 use hyper::body::{Body, Frame, SizeHint};
 use isolet_bindings::text;
 use isolet_runtime::{
-    BrokenBody, FetchBindings, FetchFuture, FetchHost, FetchedResponse, RequestBody, RequestHead,
-    ResponseHead,
+    BrokenBody, FetchBindings, FetchFuture, FetchHost, FetchRequest, FetchedResponse, RequestBody,
+    RequestHead, ResponseHead,
 };
 use isolet_wrangler_compat::{AssetAnswer, AssetRequest, Assets};
 use rustix::fs::{Mode, OFlags};
@@ -56,10 +56,11 @@ impl AssetServer {
         Self(Arc::new(assets))
     }
 
-    /// Returns the binding through which the Worker fetches assets.
-    pub fn fetchers(&self) -> Option<FetchBindings> {
-        let name = self.0.binding()?.to_owned();
-        Some(FetchBindings { names: vec![name], host: Arc::new(self.clone()) })
+    /// Adds the binding through which the Worker fetches assets.
+    pub fn add_to(&self, bindings: &mut FetchBindings) {
+        if let Some(name) = self.0.binding() {
+            bindings.add(name, Arc::new(self.clone()));
+        }
     }
 
     /// Answers a request. With `asks_worker` returns `None` if the Worker answers it.
@@ -220,10 +221,11 @@ impl AnsweredAsset {
 }
 
 impl FetchHost for AssetServer {
-    fn fetch(&self, _: &str, request: RequestHead) -> FetchFuture {
-        let server = self.clone();
+    /// Answers with a file. A body is not read.
+    fn fetch(&self, request: FetchRequest) -> FetchFuture {
+        let (server, head) = (self.clone(), request.head);
         Box::pin(async move {
-            let answered = server.answer(&request, false).await;
+            let answered = server.answer(&head, false).await;
             answered
                 .map(AnsweredAsset::fetched)
                 .ok_or_else(|| "The URL of this fetch is not valid.".to_owned())

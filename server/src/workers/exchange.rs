@@ -11,7 +11,7 @@ use futures_util::{FutureExt as _, Stream as _, StreamExt as _};
 use http::{Request, Response};
 use http_body_util::{BodyExt as _, BodyStream, Full};
 use hyper::body::{Body, Frame, Incoming, SizeHint};
-use isolet_runtime::{BrokenBody, ErrorCode, HttpRequest, RequestBody, ResponseStream};
+use isolet_runtime::{BrokenBody, ErrorCode, HttpRequest, RequestBody, WorkerStream};
 use tokio::sync::OwnedSemaphorePermit;
 
 use super::assets::FileBody;
@@ -139,7 +139,7 @@ impl WorkerBody {
 
 /// A body as the Worker makes it, and the notes on its request.
 pub struct StreamedBody {
-    stream: ResponseStream,
+    stream: WorkerStream,
     open: OpenRequest,
     /// The error that is returned next.
     broken: Option<BrokenBody>,

@@ -10,7 +10,7 @@ use std::net::IpAddr;
 use bytes::Bytes;
 use http::{HeaderMap, HeaderName, HeaderValue, Response, StatusCode, header, request};
 use http_body_util::Full;
-use isolet_runtime::{HttpResponse, RequestHead, ResponseBody, ResponseStream};
+use isolet_runtime::{HttpResponse, RequestHead, ResponseBody, WorkerStream};
 
 /// Headers of a connection rather than of a message (RFC 9110, section 7.6.1), and the length.
 /// isolet writes its own.
@@ -84,7 +84,7 @@ pub fn latin1_bytes(text: &str) -> Option<Vec<u8>> {
 }
 
 /// Returns a Worker's response, with its body if it is whole, and else the stream of its body.
-pub fn response(answered: HttpResponse) -> (Response<Full<Bytes>>, Option<ResponseStream>) {
+pub fn response(answered: HttpResponse) -> (Response<Full<Bytes>>, Option<WorkerStream>) {
     let HttpResponse { head, body } = answered;
     // These statuses have no body by definition. Dropping a stream cancels it.
     let has_body = !matches!(head.status, 204 | 205 | 304);

@@ -4,7 +4,9 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use isolet_runtime::{Engine, Environment, Limits, Module, NodeFeatures, WorkerIsolation, WorkerJob};
+use isolet_runtime::{
+    Engine, Environment, FetchBindings, Limits, Module, NodeFeatures, WorkerIsolation, WorkerJob,
+};
 use isolet_wrangler_compat::{Project, ProjectRoute};
 
 use super::assets::AssetServer;
@@ -94,6 +96,10 @@ impl PreparedWorker {
     ) -> Result<WorkerVersion, String> {
         let assets = self.assets.clone();
         let Some(main) = &self.main else { return Ok(WorkerVersion::new(None, assets)) };
+        let mut fetchers = FetchBindings::default();
+        if let Some(assets) = &assets {
+            assets.add_to(&mut fetchers);
+        }
         let job = WorkerJob {
             main: main.clone(),
             modules: self.modules.clone(),
@@ -104,7 +110,7 @@ impl PreparedWorker {
             instances: scale.processes,
             isolation: scale.isolation,
             idle_timeout: scale.idle_timeout,
-            fetchers: assets.as_ref().and_then(AssetServer::fetchers),
+            fetchers,
             is_service_worker: self.is_service_worker,
             log: Arc::new(move |request, line| log.line(request, &line)),
         };

@@ -11,7 +11,7 @@ use super::{Exchanges, Table, ended};
 use crate::blob::Blob;
 use crate::counts::LOG_LINE_OVERHEAD_BYTES;
 use crate::worker::bindings::Fetches;
-use crate::worker::body::{BodyQueue, BrokenBody, MAX_UNREAD_BYTES, ResponseStream};
+use crate::worker::body::{BodyQueue, BrokenBody, MAX_UNREAD_BYTES, WorkerStream};
 use crate::worker::http::{HttpResponse, ResponseBody};
 use crate::worker::protocol::{BodyStart, FromWorker, MAX_HEAD_BYTES, ResponseHead, WINDOW_BYTES};
 use crate::{ErrorCode, Limits, LogLine, RunError};
@@ -84,14 +84,16 @@ impl Exchanges {
                     _ => Err("that it refuses a body that it does not get"),
                 }
             }
-            FromWorker::Fetch { id, call, binding, head } => {
+            FromWorker::Fetch { id, call, binding, head, body } => {
                 self.table().known(id)?;
                 self.count_call(id)?;
                 if head.size() > MAX_HEAD_BYTES {
                     return Err("a fetch with a head longer than heads are");
                 }
-                self.fetches()?.begin(&self.link, (id, call), &binding, head)
+                self.fetches()?.begin(&self.link, (id, call), binding, head, body)
             }
+            FromWorker::FetchBody { call, bytes: Blob(bytes) } => self.fetches()?.push(call, bytes),
+            FromWorker::FetchBodyEnd { call } => self.fetches()?.end_body(call),
             FromWorker::FetchCredit { call, bytes } => self.fetches()?.confirm(call, bytes),
             FromWorker::FetchEnded { call } => self.fetches()?.end(call),
             FromWorker::Ended { id, queued_us } => self.ended(id, queued_us),
@@ -159,7 +161,7 @@ impl Exchanges {
             BodyStart::Stream => {
                 let queue = Arc::new(BodyQueue::default());
                 request.phase = Phase::Streaming(queue.clone());
-                ResponseBody::Stream(ResponseStream::new(id, queue, self.clone()))
+                ResponseBody::Stream(WorkerStream::new(id, queue, self.clone()))
             }
         };
         if !matches!(body, ResponseBody::Stream(_)) {

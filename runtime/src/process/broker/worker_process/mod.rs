@@ -83,7 +83,7 @@ impl WorkerProcess {
             modules: job.modules.to_vec(),
             node: job.node,
             vars: serde_json::Value::Object(job.environment.vars.clone()).to_string(),
-            fetchers: job.fetcher_names().to_vec(),
+            fetchers: job.fetchers.names(),
             is_service_worker: job.is_service_worker,
             start_limits: job.start_limits.clone(),
             limits: job.limits.clone(),

@@ -14,6 +14,7 @@ use crate::process::broker::runner_process::RunnerProcess;
 use crate::process::protocol::frames;
 use crate::process::protocol::messages::FromRunner;
 use crate::worker::exchange::PendingAnswer;
+use crate::worker::fetch_host::FetchBindings;
 use crate::worker::http::{Event, RequestBody, ResponseBody};
 use crate::worker::protocol::{BodyStart, FromWorker, RequestHead, ResponseHead};
 use crate::{Environment, Limits, LogLevel, LogLine, Operation, ToolFuture, ToolHost, ToolRequest};
@@ -100,7 +101,7 @@ impl TakenOver {
             instances: 1,
             idle_timeout: None,
             isolation: crate::WorkerIsolation::Isolate,
-            fetchers: None,
+            fetchers: FetchBindings::default(),
             is_service_worker: false,
         };
         let link = Arc::new(RunnerLink::new(RunnerHandle::without_zygote(process, stream), &job));

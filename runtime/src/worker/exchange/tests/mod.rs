@@ -7,7 +7,7 @@ use proptest::prelude::*;
 
 use super::*;
 use crate::worker::body::MAX_UNREAD_BYTES;
-use crate::worker::fetch_host::{FetchBindings, FetchFuture, FetchHost};
+use crate::worker::fetch_host::{FetchBindings, FetchFuture, FetchHost, FetchRequest};
 use crate::worker::http::ResponseBody;
 use crate::worker::protocol::{FromWorker, MAX_HEAD_BYTES, RequestHead, ResponseHead};
 use crate::{LogLevel, LogLine};
@@ -192,7 +192,7 @@ fn calls_are_counted_for_each_request_and_outside_of_requests() {
 struct Silent;
 
 impl FetchHost for Silent {
-    fn fetch(&self, _: &str, _: RequestHead) -> FetchFuture {
+    fn fetch(&self, _: FetchRequest) -> FetchFuture {
         Box::pin(std::future::pending())
     }
 }
@@ -200,14 +200,21 @@ impl FetchHost for Silent {
 #[test]
 fn fetches_count_as_calls_of_their_request() {
     within(async {
-        let bindings = FetchBindings { names: vec!["A".into()], host: Arc::new(Silent) };
+        let mut bindings = FetchBindings::default();
+        bindings.add("A", Arc::new(Silent));
         let fetches = Fetches::new(bindings, tokio::runtime::Handle::current());
         let link = Arc::new(SentMessages::default());
         let exchanges = Exchanges::new(link, Arc::new(|_, _| ()), &limits(), &limits(), Some(fetches));
         let _pending = (begin(&exchanges, 1, RequestBody::Empty), begin(&exchanges, 2, RequestBody::Empty));
         let fetch = |id, call, length: usize| {
             let head = RequestHead { url: "x".repeat(length), ..RequestHead::default() };
-            exchanges.receive(FromWorker::Fetch { id, call, binding: "A".into(), head })
+            exchanges.receive(FromWorker::Fetch {
+                id,
+                call,
+                binding: "A".into(),
+                head,
+                body: BodyStart::Empty,
+            })
         };
         exchanges.count_call(1).unwrap();
         fetch(1, 1, 10).unwrap();
@@ -220,6 +227,11 @@ fn fetches_count_as_calls_of_their_request() {
         fetch(2, 1, 10).unwrap();
         exchanges.receive(FromWorker::FetchEnded { call: 1 }).unwrap();
         assert!(exchanges.receive(FromWorker::FetchCredit { call: 1, bytes: 1 }).is_err());
+        for message in
+            [FromWorker::FetchBody { call: 1, bytes: Blob(vec![0]) }, FromWorker::FetchBodyEnd { call: 1 }]
+        {
+            assert!(exchanges.receive(message).is_err(), "a body of no fetch");
+        }
     });
 }
 
