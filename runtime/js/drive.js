@@ -1,7 +1,13 @@
 // Runs the script by its shape, and gives its result or its error to Rust.
 
-const { JSONParse, Promise, PromisePrototypeThen, StringPrototypeSlice, StringPrototypeStartsWith } =
-  isolet.primordials;
+const {
+  JSONParse,
+  ObjectDefineProperty,
+  Promise,
+  PromisePrototypeThen,
+  StringPrototypeSlice,
+  StringPrototypeStartsWith,
+} = isolet.primordials;
 const { natives } = isolet;
 
 // `main` is the promise of the evaluation for EntryKind.Module, and the wrapped function for the
@@ -61,11 +67,13 @@ isolet.uncaught = (thrown) => {
 // as in other Workers: its modules are imported. Called by Rust before the modules are evaluated.
 let webAssembly;
 isolet.hasProcessEnv = false;
-isolet.open = (fetchersText, node, processEnv, isServiceWorker) => {
+isolet.hasExports = false;
+isolet.open = (fetchersText, node, processEnv, isServiceWorker, hasExports) => {
   if (webAssembly !== undefined) isolet.expose({ WebAssembly: webAssembly });
   const names = JSONParse(fetchersText);
   for (let i = 0; i < names.length; i++) isolet.bind(names[i], isolet.fetchers.make(names[i]));
   isolet.hasProcessEnv = processEnv;
+  isolet.hasExports = hasExports;
   if (node) isolet.openNode();
   if (isServiceWorker) isolet.serviceWorker.install();
 };
@@ -80,8 +88,8 @@ isolet.exported = (name) => {
 };
 
 // One request for the Worker, and what happens to it later. Called by Rust.
-isolet.fetch = (id, method, url, headersText, content, cfText) =>
-  isolet.workers.begin(id, method, url, headersText, content, cfText);
+isolet.fetch = (id, method, url, headersText, content, cfText, entrypoint, propsText) =>
+  isolet.workers.begin(id, method, url, headersText, content, cfText, entrypoint, propsText);
 isolet.scheduled = (id, cron, time) => isolet.workers.beginScheduled(id, cron, time);
 isolet.progress = (kind, id, value) => isolet.workers.event(kind, id, value);
 isolet.fetched = (kind, call, value, headText) => isolet.fetchers.event(kind, call, value, headText);
@@ -105,13 +113,23 @@ isolet.fetchOnce = async (entry, env, input) => {
 
 // The third argument of fetch(). A one-shot script does not await the promises given to waitUntil:
 // it ends with its result.
-isolet.executionContext = (wait = ignore) => ({
-  waitUntil(promise) {
-    wait(promise);
-  },
-  passThroughOnException() {},
-  props: {},
-});
+isolet.executionContext = (wait = ignore, propsText = "") => {
+  const ctx = {
+    waitUntil(promise) {
+      wait(promise);
+    },
+    passThroughOnException() {},
+    props: propsText === "" ? {} : JSONParse(propsText),
+  };
+  if (isolet.hasExports) ObjectDefineProperty(ctx, "exports", exportsOfWorker);
+  return ctx;
+};
+const exportsOfWorker = {
+  __proto__: null,
+  get: () => isolet.workers.exports(),
+  enumerable: true,
+  configurable: true,
+};
 const ignore = (promise) => {
   PromisePrototypeThen(new Promise((resolve) => resolve(promise)), undefined, () => {});
 };

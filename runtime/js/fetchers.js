@@ -1,14 +1,19 @@
-// Bindings that fetch, such as `env.ASSETS`: isolet's own process answers them.
+// Bindings that fetch, such as `env.ASSETS`, and `ctx.exports`: isolet's own process answers them,
+// or gives them to a Worker.
 
 const {
   ArrayPrototypePush,
+  Error,
   JSONParse,
   JSONStringify,
+  ObjectSetPrototypeOf,
   Promise,
   PromisePrototypeThen,
   RangeError,
+  ReferenceError,
   StringPrototypeIndexOf,
   StringPrototypeSlice,
+  SyntaxError,
   TypeError,
   TypedArrayPrototypeGetByteLength,
   Uint8Array,
@@ -27,35 +32,77 @@ isolet.lazy([], ["fetchers"], (host) => {
   // The fetches that have not ended, by number.
   const live = { __proto__: null };
 
-  class Fetcher {
+  // Makes the object that it is given an instance of the classes below.
+  class Instance {
+    /** @param {object | undefined} self */
+    constructor(self) {
+      if (self !== undefined) {
+        ObjectSetPrototypeOf(self, new.target.prototype);
+        return self;
+      }
+    }
+  }
+
+  class Fetcher extends Instance {
+    // The JSON text of a `FetchTarget`, and its name in errors.
+    #target;
     #name;
 
-    constructor(key, name) {
+    /** @param {object} key @param {string} target @param {string} name @param {object} [self] */
+    constructor(key, target, name, self = undefined) {
+      super(self);
       if (key !== token) throw new TypeError("Illegal constructor: a Fetcher is a binding in env.");
+      this.#target = target;
       this.#name = name;
     }
 
     /** @param {ScriptValue} input @param {ScriptValue} [init] */
     async fetch(input, init = undefined) {
-      const name = this.#name;
-      need(arguments.length, 1, `env.${name}.fetch`);
-      return await follow(name, requests.fields(new isolet.Request(input, init)));
+      const target = this.#target;
+      need(arguments.length, 1, `${this.#name}.fetch`);
+      return await follow(target, requests.fields(new isolet.Request(input, init)));
     }
   }
   define(Fetcher);
 
-  // Sends a request, and those that redirects ask for, to the same binding, as the Fetch standard
+  // A value of ctx.exports: it can be called for another one with properties.
+  class LoopbackServiceStub extends Fetcher {}
+  define(LoopbackServiceStub);
+
+  function ofExport(name) {
+    const label = `ctx.exports.${name === "" ? "default" : name}`;
+    const target = (propsText) => `{"Export":{"name":${JSONStringify(name)},"props":${JSONStringify(propsText)}}}`;
+    const stub = (options) => {
+      const { props } = isolet.idl.dictionary(isolet.idl.isObject(options) ? options : refuse(label), label);
+      if (props === undefined) return new Fetcher(token, target(""), label);
+      if (!isolet.idl.isObject(props)) throw new TypeError(`\`props\` of ${label}({ props }) must be an object.`);
+      return new Fetcher(token, target(isolet.toJSONText(props, `\`props\` of ${label}`)), label);
+    };
+    return new LoopbackServiceStub(token, target(""), label, stub);
+  }
+
+  /** @returns {never} */
+  function refuse(label) {
+    throw new TypeError(`The argument of ${label}() must be an object such as { props: { … } }.`);
+  }
+
+  // Sends a request, and those that redirects ask for, to the same target, as the Fetch standard
   // says.
-  /** @type {(name: string, request: RequestFields) => Promise<Response>} */
-  async function follow(name, request) {
+  /** @type {(target: string, request: RequestFields) => Promise<Response>} */
+  async function follow(target, request) {
     const { redirect, signal } = request;
     let content = request.body === undefined ? undefined : bodies.open(request.body, "request");
     if (typeof content === "string") content = isolet.utf8.encode(content);
     const isStream = content !== undefined && !isolet.outgoing.isBytes(content);
     let pairs = Heads.pairs(request.headers);
+    const cf =
+      request.cfText ??
+      (isolet.idl.isObject(request.cf) ? (isolet.toJSONText(request.cf, "`cf` of a Request") ?? "") : "");
     let { method, url } = request;
     for (let count = 0; ; count++) {
-      const response = await send(name, method, url, headersText(pairs, content), content, signal);
+      const protocol = part(natives.parseUrl(url, undefined), UrlPart.Protocol);
+      if (protocol !== "http:" && protocol !== "https:") throw new TypeError(`Fetch API cannot load: ${url}`);
+      const response = await send(target, method, url, headersText(pairs, content), content, cf, signal);
       const { headers, status } = responses.fields(response);
       const to = redirect !== "manual" && isRedirect(status) ? Heads.get(headers, "location") : null;
       if (to === null) return response;
@@ -123,8 +170,8 @@ isolet.lazy([], ["fetchers"], (host) => {
     return `${text}]`;
   }
 
-  /** @type {(name: string, method: string, url: string, text: string, content: Bytes | ReadableStream | undefined, signal: AbortSignal | undefined) => Promise<Response>} */
-  const send = (name, method, url, text, content, signal) =>
+  /** @type {(target: string, method: string, url: string, text: string, content: Bytes | ReadableStream | undefined, cf: string, signal: AbortSignal | undefined) => Promise<Response>} */
+  const send = (target, method, url, text, content, cf, signal) =>
     new Promise((resolve, reject) => {
       if (signal !== undefined && isolet.signals.aborted(signal)) {
         reject(isolet.signals.reason(signal));
@@ -133,7 +180,7 @@ isolet.lazy([], ["fetchers"], (host) => {
       const isWhole =
         content === undefined ||
         (isolet.outgoing.isBytes(content) && TypedArrayPrototypeGetByteLength(content) <= WINDOW);
-      const call = natives.fetch(name, method, url, text, isWhole ? /** @type {any} */ (content) : true);
+      const call = natives.fetch(target, method, url, text, isWhole ? /** @type {any} */ (content) : true, cf);
       if (typeof call !== "number") {
         reject(new TypeError(call));
         return;
@@ -241,6 +288,9 @@ isolet.lazy([], ["fetchers"], (host) => {
     return bodies.ofStream(streams.wrap(f.stream));
   }
 
+  // The classes of errors that come from another Worker as they were thrown.
+  const classes = { __proto__: null, RangeError, ReferenceError, SyntaxError, TypeError };
+
   // What happens to a fetch after it was sent.
   const events = {
     __proto__: null,
@@ -264,9 +314,9 @@ isolet.lazy([], ["fetchers"], (host) => {
       answered(f);
       if (isolet.streams.canEnqueue(f.stream)) isolet.streams.requestClose(f.stream);
     },
-    [FetchEvent.Failed](f, message) {
+    [FetchEvent.Failed](f, message, name) {
       forget(f);
-      const error = new TypeError(message);
+      const error = new (classes[name ?? "TypeError"] ?? Error)(message);
       stopUpload(f, error);
       f.reject(error);
       if (f.stream !== undefined) isolet.streams.fail(f.stream, error);
@@ -282,10 +332,11 @@ isolet.lazy([], ["fetchers"], (host) => {
 
   host.fetchers = {
     __proto__: null,
-    make: (name) => new Fetcher(token, name),
-    event(kind, call, value, headText) {
+    make: (name) => new Fetcher(token, `{"Binding":${JSONStringify(name)}}`, `env.${name}`),
+    ofExport,
+    event(kind, call, value, text) {
       const f = live[call];
-      if (f !== undefined) events[kind](f, value, headText);
+      if (f !== undefined) events[kind](f, value, text);
     },
     end(request) {
       for (const call in live) {

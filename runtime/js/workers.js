@@ -7,9 +7,11 @@ const {
   ArrayPrototypePush,
   JSONParse,
   JSONStringify,
+  ObjectDefineProperty,
   Promise,
   PromisePrototypeThen,
   RangeError,
+  ReflectOwnKeys,
   TypeError,
   TypedArrayPrototypeGetByteLength,
   Uint8Array,
@@ -29,30 +31,60 @@ isolet.lazy([], ["workers"], (host) => {
 
   // The requests that have not ended, by number.
   const live = { __proto__: null };
-  let entry;
+  // The exports of the main module by their names: objects, and classes that are made for each
+  // request. The default one has the empty name.
+  const entries = { __proto__: null };
+  let exported;
 
-  // The default export of the main module: an object, or a class that is made for each request.
+  const isEntry = (value) => (typeof value === "object" && value !== null) || typeof value === "function";
+
   function take(namespace) {
-    const exported = namespace.default;
+    const entry = namespace.default;
     // A CommonJS module has a default export, its `exports`, in this syntax too.
-    if (typeof exported?.fetch !== "function" && host.serviceWorker?.hasListeners()) {
-      entry = isolet.serviceWorker.entry;
+    if (typeof entry?.fetch !== "function" && host.serviceWorker?.hasListeners()) {
+      entries[""] = isolet.serviceWorker.entry;
       return;
     }
-    if ((typeof exported !== "object" || exported === null) && typeof exported !== "function") {
+    if (!isEntry(entry)) {
       throw isolet.withHint(
         new TypeError("The main module of a Worker must have a default export with a fetch function."),
         'export default { async fetch(request, env, ctx) { return new Response("Hello"); } }',
       );
     }
-    entry = exported;
+    entries[""] = entry;
+    const names = ReflectOwnKeys(namespace);
+    for (let i = 0; i < names.length; i++) {
+      const name = names[i];
+      if (typeof name === "string" && name !== "default" && isEntry(namespace[name])) entries[name] = namespace[name];
+    }
   }
 
-  function handle(request, ctx) {
+  // What `ctx.exports` is for all requests.
+  function exports() {
+    if (exported !== undefined) return exported;
+    exported = {};
+    for (const name in entries) {
+      ObjectDefineProperty(exported, name === "" ? "default" : name, {
+        __proto__: null,
+        value: isolet.fetchers.ofExport(name),
+        enumerable: true,
+        writable: true,
+        configurable: true,
+      });
+    }
+    return exported;
+  }
+
+  function handle(request, ctx, name) {
     const { env } = isolet;
+    const entry = entries[name];
+    if (entry === undefined)
+      throw new TypeError(`The Worker has no entrypoint ${isolet.inspect(name)}: its main module has no such export.`);
     if (typeof entry.fetch === "function") return entry.fetch(request, env, ctx);
     if (typeof entry === "function" && typeof entry.prototype?.fetch === "function")
       return new entry(ctx, env).fetch(request);
+    if (name !== "")
+      throw new TypeError(`The entrypoint ${isolet.inspect(name)} of the Worker has no function \`fetch\`.`);
     throw isolet.withHint(
       new TypeError("The Worker has no fetch handler: its default export has no function `fetch`."),
       'export default { async fetch(request, env, ctx) { return new Response("Hello"); } }',
@@ -61,6 +93,7 @@ isolet.lazy([], ["workers"], (host) => {
 
   function handleScheduled(controller, ctx) {
     const { env } = isolet;
+    const entry = entries[""];
     if (typeof entry.scheduled === "function") return entry.scheduled(controller, env, ctx);
     if (typeof entry === "function" && typeof entry.prototype?.scheduled === "function")
       return new entry(ctx, env).scheduled(controller);
@@ -72,8 +105,8 @@ isolet.lazy([], ["workers"], (host) => {
 
   // `content`: a text or an ArrayBuffer with the whole body, true if it comes in pieces, undefined
   // if there is none.
-  function begin(id, method, url, headersText, content, cfText) {
-    answer(arrived(id), method, url, headersText, content, cfText);
+  function begin(id, method, url, headersText, content, cfText, entrypoint, propsText) {
+    answer(arrived(id), method, url, headersText, content, cfText, entrypoint, propsText);
   }
 
   // Its answer waits for the promises given to waitUntil, and fails with the first of them.
@@ -133,7 +166,7 @@ isolet.lazy([], ["workers"], (host) => {
     return r;
   }
 
-  async function answer(r, method, url, headersText, content, cfText) {
+  async function answer(r, method, url, headersText, content, cfText, entrypoint, propsText) {
     try {
       let body;
       if (content === true) {
@@ -141,10 +174,12 @@ isolet.lazy([], ["workers"], (host) => {
       } else if (content !== undefined) {
         body = bodies.ofContent(typeof content === "string" ? content : new Uint8Array(content));
       }
-      const request = isolet.requests.received(method, url, JSONParse(headersText), body, cfText, () => signalOf(r));
+      const cf = cfText === "" ? undefined : cfText;
+      const request = isolet.requests.received(method, url, JSONParse(headersText), body, cf, () => signalOf(r));
       const response = await handle(
         request,
-        isolet.executionContext((promise) => wait(r, promise)),
+        isolet.executionContext((promise) => wait(r, promise), propsText),
+        entrypoint,
       );
       respond(r, response);
     } catch (thrown) {
@@ -328,6 +363,7 @@ isolet.lazy([], ["workers"], (host) => {
     begin,
     beginScheduled,
     take,
+    exports,
     wait(id, promise) {
       const r = live[id];
       if (r !== undefined) wait(r, promise);

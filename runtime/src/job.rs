@@ -85,6 +85,33 @@ pub struct WorkerJob {
     /// Set for an entry module that has no default export: if it adds listeners for events, it is
     /// in service-worker syntax, in which variables are globals.
     pub is_service_worker: bool,
+    /// Set if `ctx.exports` has its entrypoints.
+    pub has_exports: bool,
+}
+
+impl WorkerJob {
+    /// Returns what its isolate has.
+    pub(crate) fn features(&self) -> WorkerFeatures {
+        WorkerFeatures {
+            node: self.node,
+            fetchers: self.fetchers.names(),
+            is_service_worker: self.is_service_worker,
+            has_exports: self.has_exports,
+        }
+    }
+}
+
+/// The parts of the isolate of a Worker that others do not have.
+#[derive(Debug, Clone, Default, serde::Serialize, serde::Deserialize)]
+pub(crate) struct WorkerFeatures {
+    /// The parts of Node.js.
+    pub(crate) node: NodeFeatures,
+    /// The names in `env` through which it fetches.
+    pub(crate) fetchers: Vec<String>,
+    /// Set for an entry without a default export.
+    pub(crate) is_service_worker: bool,
+    /// Set if `ctx.exports` has its entrypoints.
+    pub(crate) has_exports: bool,
 }
 
 /// The requests that share an instance of a Worker, and with it the variables of its modules.

@@ -119,6 +119,7 @@ pub use source_positions::{SourcePosition, SourcePositions};
 pub use stop::StopReason;
 pub use tools::{Operation, ToolFailure, ToolFuture, ToolHost, ToolRequest};
 pub use worker::{
-    BrokenBody, FetchBindings, FetchFuture, FetchHost, FetchRequest, FetchedResponse, HttpRequest,
-    HttpResponse, RequestBody, RequestHead, ResponseBody, ResponseHead, Worker, WorkerStream,
+    BrokenBody, CallChain, Entrypoint, FetchBindings, FetchError, FetchFuture, FetchHost, FetchRequest,
+    FetchedResponse, HttpRequest, HttpResponse, RequestBody, RequestHead, RequestOrigin, ResponseBody,
+    ResponseHead, Worker, WorkerStream,
 };

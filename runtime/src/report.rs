@@ -275,6 +275,17 @@ impl RunError {
         }
     }
 
+    /// Adds a frame of the stack, which begins with `at `, to the message.
+    pub(crate) fn append_frame(&mut self, frame: &str) {
+        self.message = format!("{} ({frame})", self.message);
+    }
+
+    /// Returns the message without the frame that was added to it.
+    pub(crate) fn message_without_frame(&self) -> &str {
+        let message = self.message.strip_suffix(')').and_then(|message| message.rsplit_once(" (at "));
+        message.map_or(&self.message, |(message, _)| message)
+    }
+
     /// Returns the same error with a hint.
     #[must_use]
     pub fn with_hint(mut self, hint: impl Into<String>) -> Self {

@@ -8,6 +8,8 @@
 //! |---|---|---|
 //! | `http` | owner | requests and responses, with their bodies |
 //! | `body` | owner | the body of a response, as it comes |
+//! | `call_chain` | owner | the bound on Workers that call each other |
+//! | `exports` | owner | fetches of a Worker from its own entrypoints |
 //! | `exchange` | owner | the requests of one instance, and the rules for its messages |
 //! | `fetch_host`, `bindings` | owner | fetches of the Worker that this process answers |
 //! | `link` | owner | the interface of the connection to an instance |
@@ -23,8 +25,10 @@
 
 pub(crate) mod bindings;
 mod body;
+pub(crate) mod call_chain;
 pub(crate) mod compression;
 pub(crate) mod exchange;
+mod exports;
 pub(crate) mod fetch_host;
 pub(crate) mod http;
 pub(crate) mod instance;
@@ -40,17 +44,19 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 
 pub use self::body::{BrokenBody, WorkerStream};
+pub use self::call_chain::CallChain;
 pub use self::fetch_host::{FetchBindings, FetchFuture, FetchHost, FetchRequest, FetchedResponse};
 use self::http::Event;
-pub use self::http::{HttpRequest, HttpResponse, RequestBody, ResponseBody};
+pub use self::http::{HttpRequest, HttpResponse, RequestBody, RequestOrigin, ResponseBody};
 use self::instances::Instances;
 pub(crate) use self::instances::WorkerBackend;
-pub use self::protocol::{RequestHead, ResponseHead};
+pub use self::protocol::{Entrypoint, FetchError, RequestHead, ResponseHead};
 use crate::job::WorkerJob;
 use crate::stop::StopReason;
 use crate::{ErrorCode, RunError, error};
 
-/// A Worker. When it is dropped, its instances end with their last requests.
+/// A Worker. When its last clone is dropped, its instances end with their last requests.
+#[derive(Clone)]
 pub struct Worker {
     instances: Arc<Instances>,
 }
@@ -88,13 +94,13 @@ impl Worker {
     /// Returns what the Worker threw, or the limit that it passed. [`ErrorCode::Crashed`] means
     /// that the Worker ended for another reason than this request, which may be sent again.
     pub async fn fetch(&self, request: HttpRequest) -> Result<HttpResponse, RunError> {
-        let HttpRequest { id, head, body } = request;
+        let HttpRequest { id, head, body, origin } = request;
         let is_repeatable =
             matches!(body, RequestBody::Empty) && matches!(head.method.as_str(), "GET" | "HEAD" | "OPTIONS");
-        let again = is_repeatable.then(|| head.clone());
-        match self.fetch_once(id, head, body).await {
+        let again = is_repeatable.then(|| (head.clone(), origin.clone()));
+        match self.fetch_once(id, head, body, origin).await {
             Err(error) if error.code == ErrorCode::Crashed => match again {
-                Some(head) => self.fetch_once(id, head, RequestBody::Empty).await,
+                Some((head, origin)) => self.fetch_once(id, head, RequestBody::Empty, origin).await,
                 None => Err(error),
             },
             answer => answer,
@@ -115,8 +121,9 @@ impl Worker {
         id: u32,
         head: RequestHead,
         body: RequestBody,
+        origin: RequestOrigin,
     ) -> Result<HttpResponse, RunError> {
-        self.ask(id, Event::Fetch { head, body }).await
+        self.ask(id, Event::Fetch { head, body, origin }).await
     }
 
     async fn ask(&self, id: u32, mut event: Event) -> Result<HttpResponse, RunError> {

@@ -298,6 +298,7 @@ fn a_forbidden_system_call_and_a_broken_rule_are_violations() {
             isolation: isolet_runtime::WorkerIsolation::Isolate,
             fetchers: FetchBindings::default(),
             is_service_worker: false,
+            has_exports: false,
         });
         let started = runtime.block_on(async { tokio::time::timeout(Duration::from_secs(30), worker).await });
         started.expect("an answer").map(|_| ()).map_err(|error| error.code)

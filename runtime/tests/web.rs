@@ -4,6 +4,8 @@
 
 #[path = "web/worker.rs"]
 mod worker;
+#[path = "web/worker_exports.rs"]
+mod worker_exports;
 #[path = "web/worker_fetches.rs"]
 mod worker_fetches;
 #[path = "web/worker_streams.rs"]

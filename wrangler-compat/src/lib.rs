@@ -16,6 +16,7 @@
 //! | `dev_vars` | the format of `.dev.vars` and `.env` |
 //! | `local_variables` | the files with local values for variables and secrets |
 //! | `modules` | the modules of a project |
+//! | `compatibility` | the meaning of dates and flags, beside Node.js |
 //! | `node_compat` | the parts of Node.js, by date and flags |
 //! | `module_kind` | the kinds of modules, by rule and by extension |
 //! | `module_graph` | from the entry module to all modules that it imports |
@@ -44,6 +45,7 @@
 mod additional_modules;
 mod assets;
 mod commonjs;
+mod compatibility;
 mod config;
 mod config_tree;
 mod cron;

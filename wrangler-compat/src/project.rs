@@ -6,6 +6,7 @@ use serde_json::{Map, Value};
 
 use crate::additional_modules;
 use crate::assets::{AssetOptions, Assets, WorkerFirst};
+use crate::compatibility;
 use crate::config::{self, Config, ProjectLimits, ProjectRoute};
 use crate::define::Definitions;
 use crate::error::{ProjectError, ProjectProblem, ProjectWarning, SourceLocation};
@@ -74,6 +75,8 @@ pub struct Project {
     pub vars: Map<String, Value>,
     /// `true` if the entry module has no default export, as one in service-worker syntax.
     pub is_service_worker: bool,
+    /// `true` if `ctx.exports` has the Worker's entrypoints.
+    pub has_exports: bool,
     /// The cron expressions.
     pub crons: Vec<String>,
     /// The static assets.
@@ -190,6 +193,10 @@ fn load_here(folder: &Path, options: &LoadOptions) -> Result<Project, ProjectErr
         modules,
         vars,
         is_service_worker,
+        has_exports: compatibility::has_exports(
+            config.compatibility_date.as_deref(),
+            &config.compatibility_flags,
+        ),
         crons: config.crons,
         assets,
         limits: config.limits,

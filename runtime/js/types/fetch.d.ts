@@ -117,7 +117,7 @@ interface RequestOperations extends Bare {
     url: string,
     pairs: [name: string, value: string][],
     body: Body | undefined,
-    cfText: string,
+    cfText: string | undefined,
     signalOf: () => AbortSignal,
   ): Request;
   fields(request: Request): RequestFields;

@@ -117,12 +117,17 @@ interface Internals {
    * Gives a Worker the globals and bindings that scripts do not have: those of Node.js too, if
    * `node` is set. Called by Rust.
    */
-  open(fetchersText: string, node: boolean, processEnv: boolean, isServiceWorker: boolean): void;
+  open(fetchersText: string, node: boolean, processEnv: boolean, isServiceWorker: boolean, hasExports: boolean): void;
   /** `true` if `process.env` has the variables of `env`. */
   hasProcessEnv: boolean;
+  /** `true` if `ctx.exports` has the Worker's entrypoints. */
+  hasExports: boolean;
   /** Takes the main module of a Worker. Called by Rust. */
   worker(namespace: any): void;
-  /** Gives a request to the Worker. Called by Rust. */
+  /**
+   * Gives a request to an entrypoint of the Worker: the default one has the empty name. Called by
+   * Rust.
+   */
   fetch(
     id: number,
     method: string,
@@ -130,17 +135,22 @@ interface Internals {
     headersText: string,
     content: string | ArrayBuffer | true | undefined,
     cfText: string,
+    entrypoint: string,
+    propsText: string,
   ): void;
   /** Gives the time of a cron trigger to the Worker. Called by Rust. */
   scheduled(id: number, cron: string, time: number): void;
   /** Tells the Worker's code what happened to a request after its arrival. Called by Rust. */
   progress(event: RequestEvent, id: number, value: any): void;
   /** Tells the Worker's code what happened to one of its fetches. Called by Rust. */
-  fetched(event: FetchEvent, call: number, value: any, headText: string | undefined): void;
+  fetched(event: FetchEvent, call: number, value: any, text: string | undefined): void;
   /** Runs a Worker once: `input` is its request, and the response is the result. */
   fetchOnce(entry: { fetch: Function }, env: object, input: any): Promise<ResponseValue>;
   /** Returns the third argument of `fetch`. */
-  executionContext(wait?: (promise: any) => void): {
+  executionContext(
+    wait?: (promise: any) => void,
+    propsText?: string,
+  ): {
     waitUntil(promise: any): void;
     passThroughOnException(): void;
     props: object;
@@ -287,6 +297,8 @@ interface LazyInternals {
   fetchers: {
     /** Returns the object in `env` of a binding. */
     make(name: string): object;
+    /** Returns the value in `ctx.exports` of an entrypoint. */
+    ofExport(name: string): object;
     event: Internals["fetched"];
     /** Drops the fetches of a request that ends. */
     end(request: number): void;
@@ -325,6 +337,8 @@ interface LazyInternals {
     take(namespace: any): void;
     begin: Internals["fetch"];
     beginScheduled: Internals["scheduled"];
+    /** Returns `ctx.exports`. */
+    exports(): object;
     /** Keeps a request from its end until a promise is settled, as `waitUntil` does. */
     wait(request: number, promise: Promise<any>): void;
     event: Internals["progress"];

@@ -47,11 +47,12 @@ interface Natives {
   endRequest(id: number): string;
   /** Starts a fetch through a binding. Returns its number, or the text of an error. */
   fetch(
-    binding: string,
+    targetText: string,
     method: string,
     url: string,
     headersText: string,
     content: string | Bytes | true | undefined,
+    cfText: string,
   ): number | string;
   /** Sends the first `length` bytes of a fetch's body. Returns `false` if they cannot be sent. */
   sendFetchBody(call: number, bytes: Bytes, length: number): boolean;

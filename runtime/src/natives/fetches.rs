@@ -3,20 +3,21 @@
 use super::*;
 use crate::worker::protocol::RequestHead;
 
-/// `fetch(binding, method, url, headersJSON, content)` starts a fetch. `content` is as of
+/// `fetch(targetJSON, method, url, headersJSON, content, cf)` starts a fetch. `content` is as of
 /// `respond`. Returns its number, or the text of an error.
 pub(crate) fn fetch(scope: &mut PinScope, arguments: Arguments, mut result: ReturnValue) {
-    let binding = text(scope, &arguments, 0);
+    // The text is that of the runtime's own JavaScript.
+    let Ok(target) = serde_json::from_str(&text(scope, &arguments, 0)) else { return };
     let head = RequestHead {
         method: text(scope, &arguments, 1),
         url: text(scope, &arguments, 2),
         headers: serde_json::from_str(&text(scope, &arguments, 3)).unwrap_or_default(),
-        cf: String::new(),
+        cf: text(scope, &arguments, 5),
     };
     let body = worker::body_start(scope, &arguments, 4);
     let request = worker::current_request(scope);
     let Some(state) = state(scope) else { return };
-    match state.fetch(request, binding, head, body) {
+    match state.fetch(request, target, head, body) {
         Ok(call) => result.set_uint32(call),
         Err(error) => set_text(scope, &mut result, &error),
     }

@@ -71,7 +71,7 @@ pub(super) fn thrown(scope: &PinScope, arguments: &Arguments, first: i32) -> Run
                 line.starts_with("at ") && !line.contains("isolet:") && !line.contains("<anonymous>)")
             };
             if let Some(frame) = stack.lines().map(str::trim).find(own) {
-                error.message = format!("{} ({frame})", error.message);
+                error.append_frame(frame);
             }
         }
     }

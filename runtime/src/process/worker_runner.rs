@@ -46,8 +46,7 @@ pub(super) fn run(
     if let (Some(native_code), Some(main)) = (super::NATIVE_CODE.get(), start.modules.first()) {
         native_code(&main.text());
     }
-    let WorkerStart { main, modules, node, vars, fetchers, is_service_worker, start_limits, limits, .. } =
-        start;
+    let WorkerStart { main, modules, features, vars, start_limits, limits, .. } = start;
     let modules: Arc<[Module]> = modules.into();
     let vars = serde_json::from_str(&vars).unwrap_or_default();
     let sink = Arc::new(FrameSink::new(inbox.socket().clone()));
@@ -68,7 +67,7 @@ pub(super) fn run(
     let context = Local::new(scope, &*context);
     let scope = &mut v8::ContextScope::new(scope, context);
     let loaded = event_loop::prepare(scope, entries, None, false)
-        .and_then(|()| load(scope, entries, &main, &modules, &fetchers, node, is_service_worker));
+        .and_then(|()| load(scope, entries, &main, &modules, &features));
     if let Err(error) = loaded {
         sink.send(&FromRunner::WorkerFailed { error });
         fork::exit_now();

@@ -6,7 +6,9 @@ use super::RunState;
 use crate::blob::Blob;
 use crate::stop::ChargedMemory;
 use crate::worker::bindings::MAX_FETCHES;
-use crate::worker::protocol::{BodyStart, FromWorker, MAX_HEAD_BYTES, RequestHead, WINDOW_BYTES};
+use crate::worker::protocol::{
+    BodyStart, Entrypoint, FetchTarget, FromWorker, MAX_HEAD_BYTES, RequestHead, WINDOW_BYTES,
+};
 
 /// The fetches that have not ended.
 #[derive(Default)]
@@ -60,12 +62,16 @@ impl RunState {
     pub(crate) fn fetch(
         &mut self,
         request: u32,
-        binding: String,
+        target: FetchTarget,
         head: RequestHead,
         body: BodyStart,
     ) -> Result<u32, String> {
         if request == 0 || !self.requests.is_live(request) {
-            return Err(format!("env.{binding}.fetch() can be called only while a request is served."));
+            let what = match target {
+                FetchTarget::Binding(name) => format!("env.{name}.fetch()"),
+                FetchTarget::Export(Entrypoint { name, .. }) => format!("ctx.exports.{name}.fetch()"),
+            };
+            return Err(format!("{what} can be called only while a request is served."));
         }
         let size = head.size();
         if size > MAX_HEAD_BYTES {
@@ -92,7 +98,7 @@ impl RunState {
         let call = self.next_id;
         let unread = matches!(body, BodyStart::Stream).then_some(0);
         let fetch = LiveFetch { request, room: usize::MAX, is_answered: false, unread };
-        let messages = vec![FromWorker::Fetch { id: request, call, binding, head, body }];
+        let messages = vec![FromWorker::Fetch { id: request, call, target, head, body }];
         self.fetches.waiting.push_back(WaitingFetch { call, fetch, messages, memory });
         self.send_fetches();
         Ok(call)

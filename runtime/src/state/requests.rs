@@ -30,7 +30,8 @@ impl RunState {
         let Some(request) = self.requests.get(id).filter(|request| !request.is_answered) else { return };
         request.is_answered = true;
         request.is_streaming = matches!(body, BodyStart::Stream);
-        let body = match (body, BodyEncoder::of(&head)) {
+        let encoder = if request.is_internal { None } else { BodyEncoder::of(&head) };
+        let body = match (body, encoder) {
             (BodyStart::Whole(Blob(plain)), Some(encoder)) => match encoder.encode_whole(&plain) {
                 Ok(encoded) => BodyStart::Whole(Blob(encoded)),
                 Err(_) => BodyStart::Whole(Blob(plain)),

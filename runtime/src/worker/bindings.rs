@@ -13,10 +13,14 @@ use parking_lot::Mutex;
 use tokio::sync::Semaphore;
 
 use self::upload::Upload;
+use super::call_chain::CallChain;
 use super::fetch_host::{FetchBindings, FetchFuture, FetchRequest, FetchedResponse};
 use super::http::RequestBody;
 use super::link::WorkerLink;
-use super::protocol::{BodyStart, RequestHead, ToWorker, WINDOW_BYTES};
+use super::protocol::{
+    BodyStart, Entrypoint, FetchTarget, MAX_ENTRYPOINT_BYTES, MAX_PROPS_BYTES, RequestHead, ToWorker,
+    WINDOW_BYTES,
+};
 use crate::blob::Blob;
 use crate::job::WorkerJob;
 use crate::run_channel::AbortOnDrop;
@@ -60,11 +64,17 @@ impl Fetches {
         &self,
         link: &Arc<dyn WorkerLink>,
         (request, call): (u32, u32),
-        binding: String,
+        target: FetchTarget,
         head: RequestHead,
         body: BodyStart,
+        chain: CallChain,
     ) -> Result<(), &'static str> {
-        let Some(host) = self.bindings.host(&binding) else {
+        if let FetchTarget::Export(Entrypoint { name, props }) = &target
+            && (name.len() > MAX_ENTRYPOINT_BYTES || props.len() > MAX_PROPS_BYTES)
+        {
+            return Err("a fetch from an entrypoint with a longer name or more properties than they have");
+        }
+        let Some(answer) = self.bindings.answerer(target) else {
             return Err("a fetch through a binding that it does not have");
         };
         if matches!(&body, BodyStart::Whole(Blob(bytes)) if bytes.len() > WINDOW_BYTES) {
@@ -91,7 +101,7 @@ impl Fetches {
             live.insert(call, fetch);
         }
         // Without the lock, which the body takes if the host drops it.
-        let answer = host.fetch(FetchRequest { binding, head, body });
+        let answer = answer(FetchRequest { head, body, chain });
         let task = self.tokio.spawn(send(link.clone(), call, answer, credit));
         let task = AbortOnDrop(task.abort_handle());
         if let Some(fetch) = self.live.lock().get_mut(&call) {
@@ -252,7 +262,8 @@ mod tests {
 
         fn begin(&self, call: u32, binding: &str, body: BodyStart) -> Result<(), &'static str> {
             let link: Arc<dyn WorkerLink> = self.sent.clone();
-            self.fetches.begin(&link, (1, call), binding.to_owned(), RequestHead::default(), body)
+            let target = FetchTarget::Binding(binding.to_owned());
+            self.fetches.begin(&link, (1, call), target, RequestHead::default(), body, CallChain::default())
         }
 
         fn stream(&self) -> futures_util::stream::BoxStream<'static, Result<bytes::Bytes, String>> {

@@ -5,31 +5,31 @@ use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
 
+use super::call_chain::CallChain;
 use super::http::RequestBody;
-use super::protocol::{RequestHead, ResponseHead};
+use super::protocol::{Entrypoint, FetchError, FetchTarget, RequestHead, ResponseHead};
 
 /// The answerer of a Worker's fetches.
 ///
 /// Dropping the future, or the stream of a body, cancels the fetch.
 pub trait FetchHost: Send + Sync + 'static {
-    /// Answers a fetch. The future is polled on the engine's tokio runtime. An error is a text for
-    /// the Worker.
+    /// Answers a fetch. The future is polled on the engine's tokio runtime.
     fn fetch(&self, request: FetchRequest) -> FetchFuture;
 }
 
 /// A fetch of a Worker.
 pub struct FetchRequest {
-    /// The name of the binding.
-    pub binding: String,
     /// The head.
     pub head: RequestHead,
     /// The body. If its stream is dropped before its end, the Worker's stream is cancelled; the
     /// fetch goes on.
     pub body: RequestBody,
+    /// The Workers that have been called so far.
+    pub chain: CallChain,
 }
 
 /// The answer to a fetch.
-pub type FetchFuture = Pin<Box<dyn Future<Output = Result<FetchedResponse, String>> + Send>>;
+pub type FetchFuture = Pin<Box<dyn Future<Output = Result<FetchedResponse, FetchError>> + Send>>;
 
 /// The answer of a binding.
 pub struct FetchedResponse {
@@ -39,27 +39,55 @@ pub struct FetchedResponse {
     pub body: RequestBody,
 }
 
+/// The answerer of what a Worker fetches from its own entrypoints.
+pub(crate) trait ExportHost: Send + Sync + 'static {
+    /// Answers a fetch from an entrypoint.
+    fn fetch(&self, entrypoint: Entrypoint, request: FetchRequest) -> FetchFuture;
+}
+
 /// The bindings through which a Worker fetches: their names in `env`, and who answers them.
 #[derive(Clone, Default)]
-pub struct FetchBindings(BTreeMap<String, Arc<dyn FetchHost>>);
+pub struct FetchBindings {
+    bindings: BTreeMap<String, Arc<dyn FetchHost>>,
+    /// The Worker itself.
+    exports: Option<Arc<dyn ExportHost>>,
+}
 
 impl FetchBindings {
     /// Adds a binding.
     pub fn add(&mut self, name: impl Into<String>, host: Arc<dyn FetchHost>) {
-        self.0.insert(name.into(), host);
+        self.bindings.insert(name.into(), host);
+    }
+
+    /// Sets the answerer of fetches from the Worker's own entrypoints.
+    pub(crate) fn set_exports(&mut self, exports: Arc<dyn ExportHost>) {
+        self.exports = Some(exports);
     }
 
     /// Returns the names of the bindings.
     pub(crate) fn names(&self) -> Vec<String> {
-        self.0.keys().cloned().collect()
+        self.bindings.keys().cloned().collect()
     }
 
     pub(crate) fn is_empty(&self) -> bool {
-        self.0.is_empty()
+        self.bindings.is_empty() && self.exports.is_none()
     }
 
-    /// Returns the answerer of a binding.
-    pub(crate) fn host(&self, name: &str) -> Option<&Arc<dyn FetchHost>> {
-        self.0.get(name)
+    /// Returns the answerer of what is fetched from a target, or `None` if the Worker does not have
+    /// it.
+    pub(crate) fn answerer(
+        &self,
+        target: FetchTarget,
+    ) -> Option<Box<dyn FnOnce(FetchRequest) -> FetchFuture + Send>> {
+        match target {
+            FetchTarget::Binding(name) => {
+                let host = self.bindings.get(&name)?.clone();
+                Some(Box::new(move |request| host.fetch(request)))
+            }
+            FetchTarget::Export(entrypoint) => {
+                let exports = self.exports.clone()?;
+                Some(Box::new(move |request| exports.fetch(entrypoint, request)))
+            }
+        }
     }
 }

@@ -1,10 +1,13 @@
 //! Requests to a Worker and its responses, for the owner of the requests.
 
 use bytes::Bytes;
+use futures_util::StreamExt as _;
 use futures_util::stream::BoxStream;
 
-use super::body::WorkerStream;
-use super::protocol::{RequestHead, ResponseHead};
+use super::body::{BrokenBody, WorkerStream};
+use super::call_chain::CallChain;
+use super::fetch_host::FetchedResponse;
+use super::protocol::{Entrypoint, RequestHead, ResponseHead};
 
 /// A request to a Worker.
 pub struct HttpRequest {
@@ -14,12 +17,23 @@ pub struct HttpRequest {
     pub head: RequestHead,
     /// The body.
     pub body: RequestBody,
+    /// The way in which it came to the Worker.
+    pub origin: RequestOrigin,
+}
+
+/// The way in which a request came to a Worker.
+#[derive(Debug, Clone, Default)]
+pub struct RequestOrigin {
+    /// The entrypoint that answers it.
+    pub entrypoint: Entrypoint,
+    /// The Workers that have been called so far; `None` for a request from outside.
+    pub chain: Option<CallChain>,
 }
 
 /// An event for a Worker.
 pub(crate) enum Event {
     /// A request.
-    Fetch { head: RequestHead, body: RequestBody },
+    Fetch { head: RequestHead, body: RequestBody, origin: RequestOrigin },
     /// The time of a cron trigger. Its answer is an empty response.
     Scheduled { cron: String, time_ms: f64 },
 }
@@ -42,6 +56,20 @@ pub struct HttpResponse {
     pub head: ResponseHead,
     /// The body.
     pub body: ResponseBody,
+}
+
+impl HttpResponse {
+    /// Returns the response as the answer to a fetch.
+    pub fn into_fetched(self) -> FetchedResponse {
+        let body = match self.body {
+            ResponseBody::Empty => RequestBody::Empty,
+            ResponseBody::Whole(bytes) => RequestBody::Whole(bytes),
+            ResponseBody::Stream(stream) => {
+                RequestBody::Stream(stream.map(|piece| piece.map_err(|BrokenBody(reason)| reason)).boxed())
+            }
+        };
+        FetchedResponse { head: self.head, body }
+    }
 }
 
 /// The body of a response.

@@ -15,6 +15,7 @@ use std::time::{Duration, Instant};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use super::exchange::{Exchanges, ended};
+use super::exports::Loopback;
 use super::instance::Instance;
 use super::thread::ThreadInstance;
 use crate::job::{WorkerIsolation, WorkerJob};
@@ -85,12 +86,17 @@ struct Listed {
 }
 
 impl Instances {
-    pub(super) fn new(backend: WorkerBackend, job: WorkerJob) -> Arc<Self> {
+    pub(super) fn new(backend: WorkerBackend, mut job: WorkerJob) -> Arc<Self> {
         let idle_timeout = job.idle_timeout.unwrap_or(IDLE_TIMEOUT).min(IDLE_TIMEOUT);
-        let (job, list) = (Arc::new(job), tokio::sync::Mutex::default());
+        let list = tokio::sync::Mutex::default();
         let (is_starting, count) = (AtomicBool::new(false), AtomicUsize::new(0));
         let single = Arc::new(Semaphore::new(job.instances));
-        let instances = Arc::new(Self { backend, job, list, is_starting, count, single });
+        let instances = Arc::new_cyclic(|this: &Weak<Self>| {
+            if job.has_exports {
+                job.fetchers.set_exports(Arc::new(Loopback::to(this.clone())));
+            }
+            Self { backend, job: Arc::new(job), list, is_starting, count, single }
+        });
         tokio::spawn(Self::give_up_unused(Arc::downgrade(&instances), idle_timeout / 4));
         instances
     }

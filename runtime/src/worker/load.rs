@@ -4,30 +4,27 @@ use std::sync::Arc;
 
 use v8::{Local, PinScope};
 
-use crate::job::NodeFeatures;
+use crate::job::WorkerFeatures;
 use crate::js_interface::EntryFunctions;
 use crate::modules::{self, ModuleMap};
 use crate::state::RunState;
 use crate::{ErrorCode, Module, RunError, event_loop};
 
-/// Compiles the project and evaluates its main module. `bindings` are the names in `env` that
-/// fetch.
+/// Compiles the project and evaluates its main module.
 pub(crate) fn load(
     scope: &mut PinScope,
     entries: &EntryFunctions,
     main_name: &str,
     project: &Arc<[Module]>,
-    bindings: &[String],
-    node: NodeFeatures,
-    is_service_worker: bool,
+    features: &WorkerFeatures,
 ) -> Result<(), RunError> {
     v8::scope!(let scope, scope);
-    let names = serde_json::to_string(bindings).unwrap_or_default();
+    let node = features.node;
+    let names = serde_json::to_string(&features.fetchers).unwrap_or_default();
     let names = v8::String::new(scope, &names).unwrap_or_else(|| v8::String::empty(scope));
-    let [globals, process_env] =
-        [node.globals, node.process_env].map(|flag| v8::Boolean::new(scope, flag).into());
-    let syntax = v8::Boolean::new(scope, is_service_worker).into();
-    event_loop::enter(scope, entries, &entries.open, &[names.into(), globals, process_env, syntax]);
+    let flags = [node.globals, node.process_env, features.is_service_worker, features.has_exports];
+    let [globals, process_env, syntax, exports] = flags.map(|flag| v8::Boolean::new(scope, flag).into());
+    event_loop::enter(scope, entries, &entries.open, &[names.into(), globals, process_env, syntax, exports]);
     scope.set_slot(ModuleMap::of(project, node));
     let module = modules::load_of_project(scope, main_name)?;
     let evaluation = {

@@ -37,6 +37,30 @@ pub(crate) enum BodyStart {
     Stream,
 }
 
+/// The bound on the name of an entrypoint, in bytes.
+pub(crate) const MAX_ENTRYPOINT_BYTES: usize = 1024;
+
+/// The bound on the properties that an entrypoint is given, in bytes.
+pub(crate) const MAX_PROPS_BYTES: usize = 1 << 20;
+
+/// An entrypoint of a Worker, and what it is given.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Entrypoint {
+    /// The name of the export of the main module. It is empty for the default export.
+    pub name: String,
+    /// JSON text of the object `ctx.props`. It is empty for an empty object.
+    pub props: String,
+}
+
+/// The receiver of what a Worker fetches.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub(crate) enum FetchTarget {
+    /// A binding in its `env`.
+    Binding(String),
+    /// An entrypoint of the Worker itself.
+    Export(Entrypoint),
+}
+
 /// The head of a request to a Worker.
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
 pub struct RequestHead {
@@ -47,7 +71,7 @@ pub struct RequestHead {
     /// Names and values in order. Values are bytes as Latin-1 text, as in the Fetch standard.
     #[serde(deserialize_with = "crate::bounded::list::<MAX_HEADERS, _, _>")]
     pub headers: Vec<(String, String)>,
-    /// The JSON text of the object `request.cf`, or the empty string.
+    /// The JSON text of the object `request.cf`, or the empty string if there is none.
     pub cf: String,
 }
 
@@ -89,14 +113,47 @@ fn latin1_bytes(text: &str) -> usize {
     text.chars().count()
 }
 
+/// The failure of a fetch, as the Worker's code sees it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct FetchError {
+    /// The class of the error. Another one than those of the language becomes `Error`.
+    pub name: String,
+    /// The message of the error.
+    pub message: String,
+}
+
+impl From<String> for FetchError {
+    /// Returns a `TypeError`, as the Fetch standard prescribes for what cannot be fetched.
+    fn from(message: String) -> Self {
+        Self { name: "TypeError".to_owned(), message }
+    }
+}
+
+impl From<&str> for FetchError {
+    fn from(message: &str) -> Self {
+        message.to_owned().into()
+    }
+}
+
+impl From<RunError> for FetchError {
+    /// Returns the error of a Worker for the Worker that called it. Where it was thrown is in the
+    /// log.
+    fn from(error: RunError) -> Self {
+        Self { message: error.message_without_frame().to_owned(), name: error.name }
+    }
+}
+
 /// A message to a Worker.
 #[derive(Debug, Serialize, Deserialize)]
 pub(crate) enum ToWorker {
     /// A request.
     Request {
         id: u32,
+        entrypoint: Entrypoint,
         head: RequestHead,
         body: BodyStart,
+        /// `true` if a Worker reads the answer, whose body is then not compressed.
+        is_internal: bool,
         /// The time at which it was sent, by [`monotonic_us`].
         sent_us: u64,
     },
@@ -115,7 +172,7 @@ pub(crate) enum ToWorker {
     /// The rest of a fetch's body is not read.
     FetchBodyRefused { call: u32 },
     /// A fetch was answered, or failed for a reason.
-    Fetched { call: u32, answer: Result<(ResponseHead, BodyStart), String> },
+    Fetched { call: u32, answer: Result<(ResponseHead, BodyStart), FetchError> },
     /// A piece of a fetched body.
     FetchChunk { call: u32, bytes: Blob },
     /// A fetched body is complete, or broke off for a reason.
@@ -137,8 +194,8 @@ pub(crate) enum FromWorker {
     Credit { id: u32, bytes: u32 },
     /// The Worker reads no more of the request's body.
     BodyRefused { id: u32 },
-    /// The Worker fetches through a binding, for a request. It chooses the number `call`.
-    Fetch { id: u32, call: u32, binding: String, head: RequestHead, body: BodyStart },
+    /// The Worker fetches, for a request. It chooses the number `call`.
+    Fetch { id: u32, call: u32, target: FetchTarget, head: RequestHead, body: BodyStart },
     /// A piece of a fetch's body.
     FetchBody { call: u32, bytes: Blob },
     /// The fetch's body is complete. One that breaks off ends the fetch.

@@ -22,6 +22,8 @@ pub(crate) struct LiveRequest {
     cpu: Duration,
     /// `true` once its response has begun, or its client has gone.
     pub(crate) is_answered: bool,
+    /// `true` if a Worker reads the response.
+    pub(crate) is_internal: bool,
     /// `true` while pieces of its response's body may be sent.
     pub(crate) is_streaming: bool,
     /// The bytes of its body that may still come before the Worker reads; `None` if none will come.
@@ -42,6 +44,13 @@ impl Requests {
     pub(crate) fn begin(&mut self, id: u32, has_stream: bool) {
         let body_room = has_stream.then_some(WINDOW_BYTES);
         self.live.insert(id, LiveRequest { body_room, ..LiveRequest::default() });
+    }
+
+    /// Notes whether a Worker reads the response.
+    pub(crate) fn set_internal(&mut self, id: u32, is_internal: bool) {
+        if let Some(request) = self.live.get_mut(&id) {
+            request.is_internal = is_internal;
+        }
     }
 
     pub(crate) fn end(&mut self, id: u32) {

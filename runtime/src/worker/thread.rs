@@ -95,10 +95,8 @@ fn run(
     let scope = &mut v8::ContextScope::new(scope, context);
 
     let loading = pool.watch_this_thread(control, start_cpu, start_until);
-    let loaded = crate::event_loop::prepare(scope, entries, None, false).and_then(|()| {
-        let (fetchers, syntax) = (job.fetchers.names(), job.is_service_worker);
-        load(scope, entries, &job.main, &job.modules, &fetchers, job.node, syntax)
-    });
+    let loaded = crate::event_loop::prepare(scope, entries, None, false)
+        .and_then(|()| load(scope, entries, &job.main, &job.modules, &job.features()));
     drop(loading);
     if let Err(error) = loaded {
         // Dropping the instance stops a control without a listener, which has no effect.

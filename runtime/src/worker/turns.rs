@@ -15,7 +15,7 @@ use std::time::{Duration, Instant};
 
 use v8::{Local, PinScope};
 
-use super::protocol::{BodyStart, ToWorker, monotonic_us};
+use super::protocol::{BodyStart, Entrypoint, FetchError, ToWorker, monotonic_us};
 use crate::js_interface::EntryFunctions;
 use crate::messages::{Inbound, Inbox};
 use crate::natives::worker::set_current_request;
@@ -148,14 +148,17 @@ fn take(scope: &mut PinScope, entries: &EntryFunctions, turn: Turn) {
 
 fn receive(scope: &mut PinScope, entries: &EntryFunctions, message: ToWorker) {
     match message {
-        ToWorker::Request { id, head, body, sent_us } => {
+        ToWorker::Request { id, entrypoint, head, body, is_internal, sent_us } => {
             begin(scope, id, matches!(body, BodyStart::Stream), sent_us);
+            note(scope, |state| state.requests.set_internal(id, is_internal));
             v8::scope!(let scope, scope);
             let headers = serde_json::to_string(&head.headers).unwrap_or_else(|_| "[]".into());
-            let cf = if head.cf.is_empty() { "{}" } else { head.cf.as_str() };
-            let texts =
-                [&head.method, &head.url, headers.as_str(), cf].map(|text| v8::String::new(scope, text));
-            let [Some(method), Some(url), Some(headers), Some(cf)] = texts else { return };
+            let Entrypoint { name, props } = &entrypoint;
+            let texts = [&head.method, &head.url, &headers, &head.cf, name, props];
+            let texts = texts.map(|text| v8::String::new(scope, text).map(Local::<v8::Value>::from));
+            let [Some(method), Some(url), Some(headers), Some(cf), Some(name), Some(props)] = texts else {
+                return;
+            };
             let content: Local<v8::Value> = match &body {
                 BodyStart::Empty => v8::undefined(scope).into(),
                 BodyStart::Whole(bytes) => natives::array_buffer(scope, &bytes.0),
@@ -163,7 +166,7 @@ fn receive(scope: &mut PinScope, entries: &EntryFunctions, message: ToWorker) {
             };
             let number = v8::Integer::new_from_unsigned(scope, id).into();
             set_current_request(scope, id);
-            let arguments = [number, method.into(), url.into(), headers.into(), content, cf.into()];
+            let arguments = [number, method, url, headers, content, cf, name, props];
             event_loop::enter(scope, entries, &entries.fetch, &arguments);
             set_current_request(scope, 0);
         }
@@ -270,7 +273,14 @@ fn fetched(scope: &mut PinScope, entries: &EntryFunctions, call: u32, message: T
             note(scope, |state| state.fetch_body_refused(call));
             FetchEvent::Refused
         }
-        ToWorker::Fetched { answer: Err(error), .. } | ToWorker::FetchEnd { error: Some(error), .. } => {
+        ToWorker::Fetched { answer: Err(FetchError { name, message }), .. } => {
+            note(scope, |state| state.end_fetch(call));
+            let texts = [&message, &name].map(|text| v8::String::new(scope, text));
+            let [Some(message), Some(name)] = texts else { return };
+            (value, head) = (message.into(), name.into());
+            FetchEvent::Failed
+        }
+        ToWorker::FetchEnd { error: Some(error), .. } => {
             note(scope, |state| state.end_fetch(call));
             let Some(text) = v8::String::new(scope, &error) else { return };
             value = text.into();

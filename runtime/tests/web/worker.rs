@@ -59,6 +59,7 @@ fn start_job(
         instances: 1,
         fetchers,
         is_service_worker,
+        has_exports: true,
     }))
 }
 
@@ -70,7 +71,7 @@ pub(super) fn request(method: &str, url: &str, body: &str) -> HttpRequest {
     ];
     let head = RequestHead { method: method.into(), url: url.into(), headers, cf: String::new() };
     let body = if body.is_empty() { RequestBody::Empty } else { RequestBody::Whole(body.to_owned().into()) };
-    HttpRequest { id: Worker::next_id(), head, body }
+    HttpRequest { id: Worker::next_id(), head, body, origin: RequestOrigin::default() }
 }
 
 /// Status, headers and body of an answer, as text.

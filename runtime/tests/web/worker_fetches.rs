@@ -13,6 +13,7 @@ use super::worker::{answer, request, start_with};
 /// A host that answers by the path, and counts the bodies that were dropped.
 #[derive(Clone, Default)]
 struct Host {
+    name: &'static str,
     dropped: Arc<AtomicUsize>,
 }
 
@@ -27,7 +28,8 @@ impl Drop for CountDrop {
 
 impl FetchHost for Host {
     fn fetch(&self, request: FetchRequest) -> FetchFuture {
-        let FetchRequest { binding, head: asked, body: sent } = request;
+        let FetchRequest { head: asked, body: sent, .. } = request;
+        let binding = self.name;
         let guard = CountDrop(self.dropped.clone());
         Box::pin(async move {
             let path = asked.url.rsplit('/').next().unwrap_or_default().to_owned();
@@ -36,7 +38,7 @@ impl FetchHost for Host {
                 status: 200,
                 status_text: "Fine".into(),
                 headers: vec![
-                    header("X-Binding", &binding),
+                    header("X-Binding", binding),
                     header("set-cookie", "a"),
                     header("Set-Cookie", "b"),
                 ],
@@ -44,7 +46,7 @@ impl FetchHost for Host {
             };
             let chunk = || Ok(bytes::Bytes::from(vec![7; 32 << 10]));
             let body = match path.as_str() {
-                "refused" => return Err("The host refuses.".to_owned()),
+                "refused" => return Err("The host refuses.".into()),
                 "never" => {
                     let () = std::future::pending().await;
                     RequestBody::Empty
@@ -118,7 +120,7 @@ fn worker(code: &str, host: &Host) -> Worker {
     );
     let mut fetchers = FetchBindings::default();
     for name in ["ONE", "TWO"] {
-        fetchers.add(name, Arc::new(host.clone()));
+        fetchers.add(name, Arc::new(Host { name, ..host.clone() }));
     }
     start_with(&code, fetchers).unwrap()
 }

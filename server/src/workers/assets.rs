@@ -226,9 +226,7 @@ impl FetchHost for AssetServer {
         let (server, head) = (self.clone(), request.head);
         Box::pin(async move {
             let answered = server.answer(&head, false).await;
-            answered
-                .map(AnsweredAsset::fetched)
-                .ok_or_else(|| "The URL of this fetch is not valid.".to_owned())
+            answered.map(AnsweredAsset::fetched).ok_or_else(|| "The URL of this fetch is not valid.".into())
         })
     }
 }

@@ -11,7 +11,7 @@ use futures_util::{FutureExt as _, Stream as _, StreamExt as _};
 use http::{Request, Response};
 use http_body_util::{BodyExt as _, BodyStream, Full};
 use hyper::body::{Body, Frame, Incoming, SizeHint};
-use isolet_runtime::{BrokenBody, ErrorCode, HttpRequest, RequestBody, WorkerStream};
+use isolet_runtime::{BrokenBody, ErrorCode, HttpRequest, RequestBody, RequestOrigin, WorkerStream};
 use tokio::sync::OwnedSemaphorePermit;
 
 use super::assets::FileBody;
@@ -52,7 +52,8 @@ pub async fn answer(
         open.end(404, RequestEnd::Complete);
         return responses::plain(http::StatusCode::NOT_FOUND, "The project has no Worker.".to_owned());
     };
-    let asked = HttpRequest { id: open.id, head: request, body: read_body(body) };
+    let origin = RequestOrigin::default();
+    let asked = HttpRequest { id: open.id, head: request, body: read_body(body), origin };
     // If the client goes, the server drops this future, and with it the request.
     match worker.fetch(asked).await {
         Ok(answered) => {

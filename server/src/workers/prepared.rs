@@ -29,6 +29,7 @@ pub struct PreparedWorker {
     /// `None` for a project of static assets only.
     main: Option<String>,
     is_service_worker: bool,
+    has_exports: bool,
     assets: Option<AssetServer>,
     modules: Arc<[Module]>,
     node: NodeFeatures,
@@ -69,6 +70,7 @@ impl PreparedWorker {
             warnings,
             main,
             is_service_worker: project.is_service_worker,
+            has_exports: project.has_exports,
             assets: project.assets.map(AssetServer::new),
             modules,
             node: NodeFeatures {
@@ -112,6 +114,7 @@ impl PreparedWorker {
             idle_timeout: scale.idle_timeout,
             fetchers,
             is_service_worker: self.is_service_worker,
+            has_exports: self.has_exports,
             log: Arc::new(move |request, line| log.line(request, &line)),
         };
         let worker = engine.worker(job).await.map_err(|error| diagnostic::render(&error, main))?;

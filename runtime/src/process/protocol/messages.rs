@@ -10,12 +10,12 @@
 use serde::{Deserialize, Serialize};
 
 use crate::blob::Blob;
+use crate::job::WorkerFeatures;
 use crate::process::jail::JailReport;
 use crate::report::Outcome;
 use crate::worker::protocol::{FromWorker, ToWorker};
 use crate::{
-    CallRecord, Catalogue, Limits, LogLine, Module, NodeFeatures, Operation, RunError, ToolFailure, Warning,
-    WarningCode,
+    CallRecord, Catalogue, Limits, LogLine, Module, Operation, RunError, ToolFailure, Warning, WarningCode,
 };
 
 /// The version of the messages. The broker does not use a zygote of another version.
@@ -116,14 +116,10 @@ pub(crate) struct WorkerStart {
     pub(crate) main: String,
     /// All modules.
     pub(crate) modules: Vec<Module>,
-    /// The parts of Node.js that it has.
-    pub(crate) node: NodeFeatures,
+    /// The parts of its isolate that others do not have.
+    pub(crate) features: WorkerFeatures,
     /// The variables in `env` as the text of a JSON object.
     pub(crate) vars: String,
-    /// The names in `env` through which it fetches.
-    pub(crate) fetchers: Vec<String>,
-    /// Set for an entry without a default export.
-    pub(crate) is_service_worker: bool,
     /// The limits of the evaluation of the modules.
     pub(crate) start_limits: Limits,
     /// The limits of each request.

@@ -39,7 +39,7 @@ use self::request::{LiveRequest, Phase, Upload};
 use self::rules::{Allowance, Used};
 use super::bindings::Fetches;
 use super::body::{BodyOwner, BrokenBody};
-use super::http::{Event, HttpResponse, RequestBody};
+use super::http::{Event, HttpResponse, RequestBody, RequestOrigin};
 use super::link::WorkerLink;
 use super::protocol::{BodyStart, ToWorker, WINDOW_BYTES, monotonic_us};
 use crate::blob::Blob;
@@ -165,15 +165,18 @@ impl Exchanges {
             return Err(event);
         }
         let sent_us = monotonic_us();
-        let (message, stream) = match event {
-            Event::Scheduled { cron, time_ms } => (ToWorker::Scheduled { id, cron, time_ms, sent_us }, None),
-            Event::Fetch { head, body } => {
+        let (message, stream, chain) = match event {
+            Event::Scheduled { cron, time_ms } => {
+                (ToWorker::Scheduled { id, cron, time_ms, sent_us }, None, None)
+            }
+            Event::Fetch { head, body, origin: RequestOrigin { entrypoint, chain } } => {
                 let (body, stream) = match body {
                     RequestBody::Empty => (BodyStart::Empty, None),
                     RequestBody::Whole(bytes) => (BodyStart::Whole(Blob(bytes.into())), None),
                     RequestBody::Stream(stream) => (BodyStart::Stream, Some(stream)),
                 };
-                (ToWorker::Request { id, head, body, sent_us }, stream)
+                let is_internal = chain.is_some();
+                (ToWorker::Request { id, entrypoint, head, body, is_internal, sent_us }, stream, chain)
             }
         };
         let place = self.begun.fetch_add(1, Ordering::Relaxed);
@@ -185,7 +188,7 @@ impl Exchanges {
             let task = tokio::spawn(self.clone().send_body(id, stream, credit.clone()));
             Upload { credit, task: Some(AbortOnDrop(task.abort_handle())), is_refused: false }
         });
-        table.live.insert(id, LiveRequest::new(place, reply, upload));
+        table.live.insert(id, LiveRequest::new(place, reply, upload, chain.unwrap_or_default()));
         table.waiting.push_back((place, Instant::now()));
         table.keep = Some(instance);
         drop(table);

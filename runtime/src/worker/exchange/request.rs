@@ -9,6 +9,7 @@ use super::Answer;
 use super::rules::Used;
 use crate::run_channel::AbortOnDrop;
 use crate::worker::body::BodyQueue;
+use crate::worker::call_chain::CallChain;
 
 /// A request that has not ended in the Worker.
 pub(super) struct LiveRequest {
@@ -21,6 +22,8 @@ pub(super) struct LiveRequest {
     pub(super) is_cancelled: bool,
     /// The body of the request, if it is a stream.
     pub(super) upload: Option<Upload>,
+    /// The Workers that have been called for the request from outside.
+    pub(super) chain: CallChain,
     /// The use of its limits.
     pub(super) used: Used,
     /// The time by which the Worker must end it, once it has nothing else to do for it.
@@ -48,13 +51,19 @@ pub(super) struct Upload {
 }
 
 impl LiveRequest {
-    pub(super) fn new(place: u64, reply: oneshot::Sender<Answer>, upload: Option<Upload>) -> Self {
+    pub(super) fn new(
+        place: u64,
+        reply: oneshot::Sender<Answer>,
+        upload: Option<Upload>,
+        chain: CallChain,
+    ) -> Self {
         Self {
             place,
             phase: Phase::Unanswered,
             reply: Some(reply),
             is_cancelled: false,
             upload,
+            chain,
             used: Used::default(),
             ends_by: None,
         }

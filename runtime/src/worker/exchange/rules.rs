@@ -84,13 +84,13 @@ impl Exchanges {
                     _ => Err("that it refuses a body that it does not get"),
                 }
             }
-            FromWorker::Fetch { id, call, binding, head, body } => {
-                self.table().known(id)?;
+            FromWorker::Fetch { id, call, target, head, body } => {
+                let chain = self.table().known(id)?.chain.clone();
                 self.count_call(id)?;
                 if head.size() > MAX_HEAD_BYTES {
                     return Err("a fetch with a head longer than heads are");
                 }
-                self.fetches()?.begin(&self.link, (id, call), binding, head, body)
+                self.fetches()?.begin(&self.link, (id, call), target, head, body, chain)
             }
             FromWorker::FetchBody { call, bytes: Blob(bytes) } => self.fetches()?.push(call, bytes),
             FromWorker::FetchBodyEnd { call } => self.fetches()?.end_body(call),

@@ -81,10 +81,8 @@ impl WorkerProcess {
             catalogue: catalogue_id,
             main: job.main.clone(),
             modules: job.modules.to_vec(),
-            node: job.node,
+            features: job.features(),
             vars: serde_json::Value::Object(job.environment.vars.clone()).to_string(),
-            fetchers: job.fetchers.names(),
-            is_service_worker: job.is_service_worker,
             start_limits: job.start_limits.clone(),
             limits: job.limits.clone(),
         };

@@ -15,7 +15,7 @@ use crate::process::protocol::frames;
 use crate::process::protocol::messages::FromRunner;
 use crate::worker::exchange::PendingAnswer;
 use crate::worker::fetch_host::FetchBindings;
-use crate::worker::http::{Event, RequestBody, ResponseBody};
+use crate::worker::http::{Event, RequestBody, RequestOrigin, ResponseBody};
 use crate::worker::protocol::{BodyStart, FromWorker, RequestHead, ResponseHead};
 use crate::{Environment, Limits, LogLevel, LogLine, Operation, ToolFuture, ToolHost, ToolRequest};
 
@@ -103,6 +103,7 @@ impl TakenOver {
             isolation: crate::WorkerIsolation::Isolate,
             fetchers: FetchBindings::default(),
             is_service_worker: false,
+            has_exports: false,
         };
         let link = Arc::new(RunnerLink::new(RunnerHandle::without_zygote(process, stream), &job));
         let exchanges = Exchanges::new(link.clone(), job.log.clone(), &job.start_limits, &job.limits, None);
@@ -113,7 +114,10 @@ impl TakenOver {
 
     fn begin(&self, id: u32, body: RequestBody) -> PendingAnswer {
         let head = RequestHead { url: "http://a/".repeat(20), ..RequestHead::default() };
-        self.exchanges.begin(id, Event::Fetch { head, body }, Arc::new(())).map_err(|_| "closed").unwrap()
+        self.exchanges
+            .begin(id, Event::Fetch { head, body, origin: RequestOrigin::default() }, Arc::new(()))
+            .map_err(|_| "closed")
+            .unwrap()
     }
 
     fn send(&mut self, message: &FromRunner) {

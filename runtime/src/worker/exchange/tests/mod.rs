@@ -9,7 +9,7 @@ use super::*;
 use crate::worker::body::MAX_UNREAD_BYTES;
 use crate::worker::fetch_host::{FetchBindings, FetchFuture, FetchHost, FetchRequest};
 use crate::worker::http::ResponseBody;
-use crate::worker::protocol::{FromWorker, MAX_HEAD_BYTES, RequestHead, ResponseHead};
+use crate::worker::protocol::{FetchTarget, FromWorker, MAX_HEAD_BYTES, RequestHead, ResponseHead};
 use crate::{LogLevel, LogLine};
 
 /// A link that keeps the messages.
@@ -45,7 +45,10 @@ fn exchanges() -> (Arc<Exchanges>, Arc<SentMessages>) {
 
 fn begin(exchanges: &Arc<Exchanges>, id: u32, body: RequestBody) -> PendingAnswer {
     let head = RequestHead::default();
-    exchanges.begin(id, Event::Fetch { head, body }, Arc::new(())).map_err(|_| "closed").unwrap()
+    exchanges
+        .begin(id, Event::Fetch { head, body, origin: RequestOrigin::default() }, Arc::new(()))
+        .map_err(|_| "closed")
+        .unwrap()
 }
 
 fn head() -> ResponseHead {
@@ -211,7 +214,7 @@ fn fetches_count_as_calls_of_their_request() {
             exchanges.receive(FromWorker::Fetch {
                 id,
                 call,
-                binding: "A".into(),
+                target: FetchTarget::Binding("A".into()),
                 head,
                 body: BodyStart::Empty,
             })
@@ -279,7 +282,11 @@ fn the_request_at_fault_gets_the_error_and_others_may_be_repeated() {
         assert_eq!(second.answer().await.unwrap_err().code, ErrorCode::CpuLimit);
         let refused = exchanges.begin(
             3,
-            Event::Fetch { head: RequestHead::default(), body: RequestBody::Empty },
+            Event::Fetch {
+                head: RequestHead::default(),
+                body: RequestBody::Empty,
+                origin: RequestOrigin::default(),
+            },
             Arc::new(()),
         );
         assert!(refused.is_err());

@@ -1,0 +1,28 @@
+//! The meaning of dates and flags of compatibility, beside Node.js.
+
+/// The date from which `ctx.exports` has the Worker's entrypoints.
+const EXPORTS: &str = "2025-11-17";
+
+/// Returns `true` if `ctx.exports` has the Worker's entrypoints. A project without a date has what
+/// the newest one has.
+pub(crate) fn has_exports(date: Option<&str>, flags: &[String]) -> bool {
+    let has = |flag: &str| flags.iter().any(|known| known == flag);
+    // Dates of this format are in the order of their texts.
+    let is_default = date.is_none_or(|date| date >= EXPORTS);
+    (is_default || has("enable_ctx_exports")) && !has("disable_ctx_exports")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn exports_have_a_date_and_flags() {
+        let has = |date, flags: &[&str]| {
+            has_exports(date, &flags.iter().map(|flag| (*flag).to_owned()).collect::<Vec<_>>())
+        };
+        assert!(has(None, &[]) && has(Some("2025-11-17"), &[]) && !has(Some("2025-11-16"), &[]));
+        assert!(has(Some("2024-01-01"), &["enable_ctx_exports"]));
+        assert!(!has(Some("2026-01-01"), &["disable_ctx_exports"]));
+    }
+}
