@@ -1,20 +1,20 @@
 //! Measures the wall time of a whole command, repeatedly.
 
-use std::time::{Instant, SystemTime, UNIX_EPOCH};
+use std::time::Instant;
 
 use tokio::time::timeout;
 
 use crate::cli::ColdArgs;
 use crate::error::BenchError;
-use crate::procfs::{self, Units};
+use crate::load::tally::{FailureKind, Tally};
+use crate::measurement::{cpus, unix_time};
+use crate::processes::procfs::{self, Units};
+use crate::processes::target::{Target, command_text};
 use crate::report::ColdReport;
-use crate::session::cpus;
-use crate::tally::{FailureKind, Tally};
-use crate::target::{Target, command_text};
 
 /// Runs the command as often as requested, one run after the other.
 pub async fn measure(args: &ColdArgs) -> Result<ColdReport, BenchError> {
-    let unix_time = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_secs();
+    let unix_time = unix_time();
     for _ in 0..args.discard {
         run(args, &mut Tally::new()).await?;
     }

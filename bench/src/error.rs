@@ -32,8 +32,10 @@ pub enum BenchError {
     EndedEarly { status: ExitStatus },
     #[error("the target did not answer {url} within {after:?}; last attempt: {last}")]
     NotReady { url: String, after: Duration, last: String },
-    #[error("{command} in {folder} failed:\n{said}", folder = folder.display())]
-    Install { command: String, folder: PathBuf, said: String },
+    #[error("{path}: {reason}", path = path.display())]
+    Definition { path: PathBuf, reason: String },
+    #[error("there is no {kind} {name}; there are: {known}")]
+    UnknownName { kind: &'static str, name: String, known: String },
     #[error("a generator thread ended unexpectedly")]
     GeneratorLost,
 }

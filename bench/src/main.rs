@@ -1,47 +1,31 @@
-//! `isolet-bench`: a closed-loop load generator that measures the target's process tree.
-//!
-//! Closed loop: every connection has one request in flight and sends the next when the answer is
-//! complete. That is how agents use isolet, and it needs no arrival model; it also means that a
-//! stalled target is offered less work, so the percentiles describe answers, not what a fixed
-//! stream of arrivals would have waited.
+//! `isolet-bench`: a load generator that measures the target's process tree, and suites that
+//! compare targets in turns.
 //!
 //! | module | contents |
 //! |---|---|
 //! | [`cli`] | the command line |
-//! | [`request`] | the request, and the check of its answer |
-//! | [`connection`] | one keep-alive connection, one exchange at a time |
-//! | [`load`] | connections on threads, until a count or a time is reached |
-//! | [`tally`] | counters of answers: latencies, failures by kind, bytes |
-//! | [`procfs`] | figures of Linux about one process |
-//! | [`process_tree`] | CPU and memory of a process and its descendants |
-//! | [`sampler`] | samples of a process tree while the load runs |
-//! | [`target`] | starting the target, waiting until it answers, ending it with all its children |
-//! | [`session`] | one measured run: warm-up, load, figures |
+//! | [`load`] | requests, connections, closed and open loops, latencies |
+//! | [`processes`] | the processes of a target: started, measured, ended |
+//! | [`measurement`] | one measurement: warm-up, load, figures |
+//! | [`rate_search`] | the highest rate that holds a percentile |
+//! | [`suite`] | scenarios measured on several targets in turns |
+//! | [`tools`] | the MCP tools of the scenarios |
 //! | [`cold`] | wall time of a whole command, repeatedly |
-//! | [`report`] | the figures as JSON |
-//! | [`table`] | the figures as text |
-//! | [`compare`] | several reports side by side |
-//! | [`peer_comparison`] | isolet and workerd in turns |
-//! | [`workerd`] | workerd, installed from npm, configured, started |
+//! | [`report`] | the figures as JSON, text, Markdown and HTML |
+//! | [`progress`] | the line on a terminal that says how far a measurement is |
 //! | [`error`] | errors before or around a measurement |
 
 mod cli;
 mod cold;
-mod compare;
-mod connection;
 mod error;
 mod load;
-mod peer_comparison;
-mod process_tree;
-mod procfs;
+mod measurement;
+mod processes;
+mod progress;
+mod rate_search;
 mod report;
-mod request;
-mod sampler;
-mod session;
-mod table;
-mod tally;
-mod target;
-mod workerd;
+mod suite;
+mod tools;
 
 use std::process::ExitCode;
 
@@ -49,7 +33,7 @@ use clap::Parser;
 
 use crate::cli::{Cli, Command};
 use crate::error::BenchError;
-use crate::report::Document;
+use crate::report::{Document, compare, html, markdown, slower, table};
 
 fn main() -> ExitCode {
     let cli = Cli::parse();
@@ -73,16 +57,27 @@ fn main() -> ExitCode {
 
 async fn run(command: &Command) -> Result<ExitCode, BenchError> {
     let (document, json) = match command {
-        Command::Run(args) => (Document::Load(Box::new(session::attach(args).await?)), args.load.output.json),
+        Command::Run(args) => {
+            (Document::Load(Box::new(measurement::attach(args).await?)), args.load.output.json)
+        }
         Command::Spawn(args) => {
-            (Document::Load(Box::new(session::spawn(args).await?)), args.load.output.json)
+            (Document::Load(Box::new(measurement::spawn(args).await?)), args.load.output.json)
         }
         Command::Cold(args) => (Document::Cold(cold::measure(args).await?), args.output.json),
-        Command::Compare(args) => {
-            print!("{}", compare::table(&compare::read(&args.files)?));
+        Command::Compare(args) => return compare_files(args),
+        Command::Suite(args) => return measure_suite(args).await,
+        Command::Report(args) => {
+            let suite = report::suite_in(&args.file)?;
+            match &args.html {
+                Some(path) => write(path, &html::page(&suite))?,
+                None => print!("{}", markdown::tables(&suite)),
+            }
             return Ok(ExitCode::SUCCESS);
         }
-        Command::Workerd(args) => return in_turns(args).await,
+        Command::Tools(args) => {
+            tools::serve(args.count).await?;
+            return Ok(ExitCode::SUCCESS);
+        }
     };
     if json {
         println!("{}", serde_json::to_string(&document).map_err(BenchError::Json)?);
@@ -93,18 +88,41 @@ async fn run(command: &Command) -> Result<ExitCode, BenchError> {
     Ok(if document.failures() == 0 { ExitCode::SUCCESS } else { ExitCode::from(1) })
 }
 
-async fn in_turns(args: &cli::WorkerdArgs) -> Result<ExitCode, BenchError> {
-    let comparison = peer_comparison::measure(args).await?;
-    let failures = comparison.failures();
-    if args.json {
-        for report in comparison.into_reports() {
-            let document = Document::Load(Box::new(report));
-            println!("{}", serde_json::to_string(&document).map_err(BenchError::Json)?);
-        }
-    } else {
-        print!("{}", comparison.table());
+async fn measure_suite(args: &cli::SuiteArgs) -> Result<ExitCode, BenchError> {
+    let Some(suite) = suite::run(args).await? else { return Ok(ExitCode::SUCCESS) };
+    print!("{}", markdown::tables(&suite));
+    if let Some(path) = &args.html {
+        write(path, &html::page(&suite))?;
     }
-    Ok(if failures == 0 { ExitCode::SUCCESS } else { ExitCode::from(1) })
+    let document = Document::Suite(suite);
+    if let Some(path) = &args.json {
+        write(path, &serde_json::to_string(&document).map_err(BenchError::Json)?)?;
+    }
+    Ok(if document.failures() == 0 { ExitCode::SUCCESS } else { ExitCode::from(1) })
+}
+
+/// Prints reports side by side. Two suites have a verdict, and the exit code 1 if a case got slower.
+fn compare_files(args: &cli::CompareArgs) -> Result<ExitCode, BenchError> {
+    let documents = report::read(&args.files)?;
+    let suites: Vec<&report::suite::SuiteReport> = documents
+        .iter()
+        .filter_map(|(_, document)| match document {
+            Document::Suite(suite) => Some(suite),
+            _ => None,
+        })
+        .collect();
+    if let [old, new] = suites[..] {
+        let changes = slower::changes(old, new);
+        print!("{}", slower::table(&changes));
+        let is_slower = changes.iter().any(|change| change.verdict == slower::Verdict::Slower);
+        return Ok(ExitCode::from(u8::from(is_slower)));
+    }
+    print!("{}", compare::table(&compare::columns(&documents)));
+    Ok(ExitCode::SUCCESS)
+}
+
+fn write(path: &std::path::Path, text: &str) -> Result<(), BenchError> {
+    std::fs::write(path, text).map_err(|source| BenchError::File { path: path.to_owned(), source })
 }
 
 async fn interrupted() {

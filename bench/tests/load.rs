@@ -120,6 +120,45 @@ fn latencies_and_rates_are_those_of_the_server() {
     assert!((report["window_s"].as_f64().unwrap() - 1.0).abs() < 0.1);
 }
 
+/// A server that takes 20 ms has 100 requests at once in flight at 5,000 a second, which a closed
+/// loop of the same connections would never show.
+#[test]
+fn an_open_loop_keeps_its_rate_and_counts_the_wait() {
+    let server = Server::start();
+    let report = server.load("/slow", &["--duration", "1s", "--rate", "200", "--connections", "100"]);
+    assert_eq!((report["answers"].as_u64(), failures(&report)), (Some(200), 0), "{report}");
+    assert_eq!(report["offered_per_second"], 200.0);
+    // One connection answers 50 a second: the requests wait longer and longer.
+    let waiting = server.load("/slow", &["--duration", "1s", "--rate", "100", "--connections", "1"]);
+    assert_eq!(waiting["answers"], 100, "{waiting}");
+    let p99 = waiting["latency_us"]["p99"].as_u64().unwrap();
+    assert!(p99 > 800_000, "100 requests of 20 ms on one connection take 2 s: {waiting}");
+    assert!(waiting["sent_late_p99_us"].as_u64().unwrap() > 800_000, "{waiting}");
+    assert!(waiting["per_second"].as_f64().unwrap() < 60.0, "{waiting}");
+}
+
+#[test]
+fn the_highest_rate_that_holds_is_searched() {
+    let server = Server::start();
+    // One connection and 20 ms for each request: 50 a second at most.
+    let options = ["--hold-p99", "200ms", "--duration", "300ms", "--connections", "1"];
+    let report = server.load("/slow", &options);
+    let rate = report["offered_per_second"].as_f64().unwrap();
+    assert!((10.0..=70.0).contains(&rate), "{report}");
+    let rates = report["rates"].as_array().unwrap();
+    assert!(rates.iter().any(|tried| tried["held"] == false), "{report}");
+    assert!(rates.iter().any(|tried| tried["per_second"] == rate && tried["held"] == true), "{report}");
+}
+
+#[test]
+fn with_churn_each_request_has_a_connection() {
+    let server = Server::start();
+    let report = server.load("/echo", &["--requests", "50", "--churn", "--connections", "2"]);
+    assert_eq!((report["answers"].as_u64(), failures(&report)), (Some(50), 0), "{report}");
+    assert_eq!(report["reconnects"], 0, "they are meant");
+    assert_eq!(server.connections.load(Ordering::Relaxed), 50);
+}
+
 #[test]
 fn warm_up_does_not_count() {
     let server = Server::start();

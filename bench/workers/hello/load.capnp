@@ -1,0 +1,13 @@
+# The same Worker, loaded for each request alone.
+using Workerd = import "/workerd/workerd.capnp";
+
+const config :Workerd.Config = (
+  services = [(name = "main", worker = .main)],
+  sockets = [(name = "http", address = "127.0.0.1:0", http = (), service = "main")],
+);
+
+const main :Workerd.Worker = (
+  modules = [(name = "load.js", esModule = embed "load.js")],
+  bindings = [(name = "LOADER", workerLoader = ()), (name = "CODE", text = embed "index.js")],
+  compatibilityDate = "2026-11-01",
+);
