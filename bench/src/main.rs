@@ -101,7 +101,8 @@ async fn measure_suite(args: &cli::SuiteArgs) -> Result<ExitCode, BenchError> {
     Ok(if document.failures() == 0 { ExitCode::SUCCESS } else { ExitCode::from(1) })
 }
 
-/// Prints reports side by side. Two suites have a verdict, and the exit code 1 if a case got slower.
+/// Prints reports side by side. Two suites have a verdict, and the exit code 1 if a case got
+/// slower.
 fn compare_files(args: &cli::CompareArgs) -> Result<ExitCode, BenchError> {
     let documents = report::read(&args.files)?;
     let suites: Vec<&report::suite::SuiteReport> = documents

@@ -126,11 +126,13 @@ fn latencies_and_rates_are_those_of_the_server() {
 fn an_open_loop_keeps_its_rate_and_counts_the_wait() {
     let server = Server::start();
     let report = server.load("/slow", &["--duration", "1s", "--rate", "200", "--connections", "100"]);
-    assert_eq!((report["answers"].as_u64(), failures(&report)), (Some(200), 0), "{report}");
+    let answers = |report: &Value| report["answers"].as_u64().unwrap();
+    // The end of the second is fixed before the first request starts.
+    assert!((195..=200).contains(&answers(&report)) && failures(&report) == 0, "{report}");
     assert_eq!(report["offered_per_second"], 200.0);
     // One connection answers 50 a second: the requests wait longer and longer.
     let waiting = server.load("/slow", &["--duration", "1s", "--rate", "100", "--connections", "1"]);
-    assert_eq!(waiting["answers"], 100, "{waiting}");
+    assert!((95..=100).contains(&answers(&waiting)), "{waiting}");
     let p99 = waiting["latency_us"]["p99"].as_u64().unwrap();
     assert!(p99 > 800_000, "100 requests of 20 ms on one connection take 2 s: {waiting}");
     assert!(waiting["sent_late_p99_us"].as_u64().unwrap() > 800_000, "{waiting}");

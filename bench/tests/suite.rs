@@ -7,12 +7,13 @@ use std::process::{Command, Output};
 use serde_json::Value;
 
 /// A server whose answers take the time of its second argument, in seconds. A body with `bad` has
-/// another answer.
+/// another answer. Connections without a request for 0.3 s are closed.
 const SERVER: &str = r#"
 import http.server, sys, time
 class Handler(http.server.BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
     wbufsize = 1 << 16
+    timeout = 0.3
     def do_GET(self): self.answer(b"ready")
     def do_POST(self):
         body = self.rfile.read(int(self.headers["content-length"]))
@@ -53,7 +54,8 @@ fn definitions(folder: &Path, slow_by: &str) {
     let scenario = "title = 'An answer'\ntargets = ['quick', 'slow', 'absent']\n\
                     [script]\njavascript = 'return 42'\nresult = '42'\n\
                     [[neighbours]]\nname = 'refusals'\nshare = 0.1\njavascript = 'bad'\nexpect = 'refused'\n\
-                    [[loads]]\nconnections = 2\nduration = '500ms'\nwarm_up = '100ms'\n";
+                    [[loads]]\nconnections = 2\nduration = '500ms'\nwarm_up = '100ms'\n\
+                    [[loads]]\nconnections = 2\nrequests = 2\nwarm_up = '100ms'\nidle = '800ms'\n";
     fs::write(scenarios.join("answer.toml"), scenario).unwrap();
 }
 
@@ -86,7 +88,7 @@ fn targets_are_measured_in_turns_and_compared() {
     );
     let turns: Vec<&str> = said.lines().filter(|line| line.contains("round")).collect();
     let order = ["quick, round 1", "slow, round 1", "quick, round 2", "slow, round 2"];
-    assert!(turns.len() == 4 && turns.iter().zip(order).all(|(line, part)| line.contains(part)), "{said}");
+    assert!(turns.len() == 8 && turns.iter().zip(order).all(|(line, part)| line.contains(part)), "{said}");
 
     let report: Value = serde_json::from_slice(&fs::read(folder.join("old.json")).unwrap()).unwrap();
     let targets = report["cases"][0]["targets"].as_array().unwrap();
@@ -100,7 +102,9 @@ fn targets_are_measured_in_turns_and_compared() {
     }
     let table = text(&output.stdout);
     assert!(
-        table.contains("| 2 connections | quick |") && table.contains("- `slow`: The slow one (slow 1.0)"),
+        table.contains("| 2 connections | quick |")
+            && table.contains("| 2 requests, 2 connections after 800ms of rest | quick |")
+            && table.contains("- `slow`: The slow one (slow 1.0)"),
         "{table}"
     );
     let html = fs::read_to_string(folder.join("report.html")).unwrap();

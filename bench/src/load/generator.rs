@@ -1,13 +1,13 @@
 //! Threads that put load on a server until a count or a time is reached.
 
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, mpsc};
 use std::thread;
 use std::time::{Duration, Instant};
 
 use parking_lot::Mutex;
 use tokio::runtime::Builder;
-use tokio::sync::oneshot;
+use tokio::sync::{mpsc, oneshot};
 
 use super::connection::Connection;
 use super::mix::Mix;
@@ -50,7 +50,7 @@ pub struct Phase {
 /// Threads and connections that are kept for several phases, so that a measurement begins on warm
 /// connections.
 pub struct Generator {
-    threads: Vec<mpsc::Sender<PhaseOrder>>,
+    threads: Vec<mpsc::UnboundedSender<PhaseOrder>>,
 }
 
 /// One phase for one thread.
@@ -95,10 +95,10 @@ impl Generator {
             let connections = (0..share).map(|_| Connection::default()).collect();
             let thread = Thread { mix: mix.clone(), connections, index, of: threads };
             let runtime = Builder::new_current_thread().enable_all().build().map_err(BenchError::Runtime)?;
-            let (sender, orders) = mpsc::channel();
+            let (sender, orders) = mpsc::unbounded_channel();
             thread::Builder::new()
                 .name(format!("generator-{index}"))
-                .spawn(move || serve(&runtime, thread, &orders))
+                .spawn(move || runtime.block_on(serve(thread, orders)))
                 .map_err(BenchError::Runtime)?;
             Ok(sender)
         };
@@ -130,18 +130,17 @@ impl Generator {
     }
 }
 
-/// Runs one generator thread until the generator is dropped.
-fn serve(runtime: &tokio::runtime::Runtime, mut thread: Thread, orders: &mpsc::Receiver<PhaseOrder>) {
-    while let Ok(PhaseOrder { order, counters, done }) = orders.recv() {
+/// Runs one generator thread until the generator is dropped. Between phases the runtime goes on: it
+/// has to notice connections that the server closes meanwhile.
+async fn serve(mut thread: Thread, mut orders: mpsc::UnboundedReceiver<PhaseOrder>) {
+    while let Some(PhaseOrder { order, counters, done }) = orders.recv().await {
         let tallies = thread.mix.parts.iter().map(|_| Tally::new()).collect();
         let tallies = Arc::new(Mutex::new(tallies));
-        let last = runtime.block_on(async {
-            match order.pattern {
-                Pattern::Closed => Ok(closed_loop::send(&mut thread, &order, &counters, &tallies).await),
-                Pattern::Open(rate) => open_loop::send(&mut thread, &order, rate, &counters, &tallies).await,
-            }
-        });
-        // Without a timer there is no load: dropping `done` says so.
+        let last = match order.pattern {
+            Pattern::Closed => Ok(closed_loop::send(&mut thread, &order, &counters, &tallies).await),
+            Pattern::Open(rate) => open_loop::send(&mut thread, &order, rate, &counters, &tallies).await,
+        };
+        // Without arrivals there is no load: dropping `done` says so.
         let Ok(last) = last else { return };
         let tallies = std::mem::take(&mut *tallies.lock());
         // If the program was interrupted, nobody waits any more.

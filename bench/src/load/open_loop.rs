@@ -21,7 +21,7 @@ use super::tally::{FailureKind, Tally};
 /// generator would otherwise need memory without bound beside a server that hangs.
 const MAX_WAITING: usize = 50_000;
 
-/// What the requests of one phase share.
+/// The state that the requests of one phase share.
 struct Shared {
     mix: Arc<Mix>,
     idle: Mutex<Vec<Connection>>,

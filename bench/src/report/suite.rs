@@ -33,7 +33,7 @@ pub struct Machine {
 #[derive(Debug, Serialize, Deserialize)]
 pub struct TargetInfo {
     pub title: String,
-    /// What it prints as its version, if it can run here.
+    /// The version that it prints, if it can run here.
     pub version: Option<String>,
     /// The reason why it cannot run here.
     pub missing: Option<String>,

@@ -23,7 +23,7 @@ const MAX_QUOTED_BYTES: usize = 2000;
 #[derive(Debug)]
 pub struct InstalledTarget {
     pub target: Target,
-    /// What it prints as its version.
+    /// The version that it prints.
     pub version: String,
     /// Its placeholders, without those of a round.
     pub placeholders: Placeholders,

@@ -1,4 +1,4 @@
-//! What is measured: a script, a request or a Worker, and its loads.
+//! The work that is measured: a script, a request or a Worker, and its loads.
 
 use std::collections::BTreeMap;
 use std::fs;

@@ -1,4 +1,4 @@
-//! What a scenario is measured on: how to install, start and ask it.
+//! The runtimes that scenarios are measured on: how to install, start and ask each.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -32,7 +32,7 @@ pub struct Target {
     pub files: BTreeMap<String, String>,
     /// The path that answers with 2xx when it is ready.
     pub ready: String,
-    /// How it is given a script.
+    /// The way in which it is given a script.
     pub script: Option<ScriptEndpoint>,
     /// `true` if it serves the Worker in `{worker}`.
     #[serde(default)]

@@ -1,4 +1,5 @@
-// Runs the script of each request with the executor of @cloudflare/codemode, whose tools are functions of this Worker.
+// Runs the script of each request with the executor of @cloudflare/codemode. Its tools are
+// functions of this Worker.
 import { DynamicWorkerExecutor } from "@cloudflare/codemode";
 
 const tools = {

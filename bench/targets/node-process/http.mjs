@@ -1,4 +1,5 @@
-// The HTTP side of a peer: `POST /run` with { "code": "…" } runs a script, and GET says that it is ready.
+// The HTTP side of a peer: `POST /run` with { "code": "…" } runs a script, and GET says that it is
+// ready.
 import { createServer } from "node:http";
 
 export function serve(run) {

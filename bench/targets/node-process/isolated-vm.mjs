@@ -1,4 +1,5 @@
-// An isolate of isolated-vm for each run, with 128 MiB of memory and 5 s. It is no security boundary by itself: a fault of V8 is one of this process.
+// An isolate of isolated-vm for each run, with 128 MiB of memory and 5 s. All of them share this
+// process: a fault of V8 reaches its memory.
 import { createRequire } from "node:module";
 
 import { serve } from "./http.mjs";

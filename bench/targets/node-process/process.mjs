@@ -1,4 +1,5 @@
-// A process for each run. Its first line of input is the script; then it asks for tools by lines on its standard output.
+// A process for each run. Its first line of input is the script; then it asks for tools by lines on
+// its standard output.
 //   node process.mjs PORT COMMAND…     COMMAND runs child.mjs
 import { spawn } from "node:child_process";
 import { createInterface } from "node:readline";

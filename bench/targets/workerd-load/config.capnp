@@ -1,6 +1,5 @@
 # What isolet is measured beside: a Worker that answers every request with a Worker loaded for it alone.
-# `isolet-bench workerd` writes this file and worker.js into a folder of its own and says the port on the command line
-# (--socket-addr).
+# The port is on the command line (--socket-addr).
 using Workerd = import "/workerd/workerd.capnp";
 
 const config :Workerd.Config = (

@@ -3,11 +3,17 @@
 // Workers recommends for code that runs once.
 import { WorkerEntrypoint } from "cloudflare:workers";
 
-// isolet's `demo.add` calls an MCP server in another process; this one is answered here, in the
-// loading Worker.
+// isolet's tools are in an MCP server of another process; these are answered here, in the loading
+// Worker.
 export class Demo extends WorkerEntrypoint {
   add({ a, b }) {
     return { sum: a + b };
+  }
+  wait({ ms }) {
+    return new Promise((resolve) => setTimeout(resolve, ms, { waited: ms }));
+  }
+  text({ bytes }) {
+    return "x".repeat(bytes);
   }
 }
 
