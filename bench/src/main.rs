@@ -9,6 +9,7 @@
 //! | [`measurement`] | one measurement: warm-up, load, figures |
 //! | [`rate_search`] | the highest rate that holds a percentile |
 //! | [`suite`] | scenarios measured on several targets in turns |
+//! | [`soak`] | a mixed load for a long time, while processes are killed |
 //! | [`tools`] | the MCP tools of the scenarios |
 //! | [`cold`] | wall time of a whole command, repeatedly |
 //! | [`report`] | the figures as JSON, text, Markdown and HTML |
@@ -24,6 +25,7 @@ mod processes;
 mod progress;
 mod rate_search;
 mod report;
+mod soak;
 mod suite;
 mod tools;
 
@@ -74,6 +76,7 @@ async fn run(command: &Command) -> Result<ExitCode, BenchError> {
             }
             return Ok(ExitCode::SUCCESS);
         }
+        Command::Soak(args) => (Document::Soak(soak::run(args).await?), args.json),
         Command::Tools(args) => {
             tools::serve(args.count).await?;
             return Ok(ExitCode::SUCCESS);

@@ -236,6 +236,12 @@ pub fn cpus() -> usize {
     std::thread::available_parallelism().map_or(0, usize::from)
 }
 
+/// Returns a port that is free now.
+pub fn free_port() -> Result<u16, BenchError> {
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").map_err(BenchError::Runtime)?;
+    listener.local_addr().map(|address| address.port()).map_err(BenchError::Runtime)
+}
+
 /// Returns the seconds since 1970.
 pub fn unix_time() -> u64 {
     SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_secs()

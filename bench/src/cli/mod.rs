@@ -34,6 +34,8 @@ pub enum Command {
     Suite(SuiteArgs),
     /// Print the report of a suite from its JSON.
     Report(ReportArgs),
+    /// Put a mixed load on isolet for a long time, while upstreams and runners are killed.
+    Soak(SoakArgs),
     /// Serve the MCP tools of the scenarios on standard input and output.
     Tools(ToolsArgs),
 }
@@ -145,6 +147,32 @@ pub struct ReportArgs {
     /// Write one HTML page to this file instead of Markdown to standard output.
     #[arg(long, value_name = "FILE")]
     pub html: Option<PathBuf>,
+}
+
+#[derive(Debug, Args)]
+pub struct SoakArgs {
+    /// The time, in minutes.
+    #[arg(long, default_value_t = 30.0, value_parser = minutes)]
+    pub minutes: f64,
+    /// The isolet to measure; by default the one beside this program.
+    #[arg(long, value_name = "FILE")]
+    pub isolet: Option<PathBuf>,
+    /// Connections, each with one request in flight.
+    #[arg(long, default_value_t = 8, value_parser = clap::value_parser!(u32).range(1..=1000))]
+    pub connections: u32,
+    /// The time between two kills.
+    #[arg(long, value_name = "TIME", default_value = "2s", value_parser = duration::parse)]
+    pub kill_every: Duration,
+    /// Print one JSON document instead of a table.
+    #[arg(long)]
+    pub json: bool,
+}
+
+fn minutes(text: &str) -> Result<f64, String> {
+    match text.parse() {
+        Ok(minutes) if (0.1..=1440.0).contains(&minutes) => Ok(minutes),
+        _ => Err("a number of minutes, from 0.1 to 1440".to_owned()),
+    }
 }
 
 #[derive(Debug, Args)]

@@ -109,6 +109,19 @@ fn parse_rollup(text: &str) -> Rollup {
     Rollup { resident: kibibytes("Rss:") * 1024, proportional: kibibytes("Pss:") * 1024 }
 }
 
+/// Returns the numbers of open descriptors and of threads of a process.
+pub fn descriptors_and_threads(pid: u32) -> io::Result<(usize, usize)> {
+    let entries = |folder: &str| Ok::<_, io::Error>(fs::read_dir(format!("/proc/{pid}/{folder}"))?.count());
+    Ok((entries("fd")?, entries("task")?))
+}
+
+/// Returns the command line of a process.
+pub fn command_line(pid: u32) -> io::Result<Vec<String>> {
+    let text = fs::read(format!("/proc/{pid}/cmdline"))?;
+    let words = text.split(|byte| *byte == 0).filter(|word| !word.is_empty());
+    Ok(words.map(|word| String::from_utf8_lossy(word).into_owned()).collect())
+}
+
 /// Ticks in which any processor of the machine was busy since it started.
 pub fn busy_ticks() -> u64 {
     parse_busy(&fs::read_to_string("/proc/stat").unwrap_or_default()).unwrap_or(0)
@@ -175,5 +188,8 @@ mod tests {
         let units = Units::of_this_machine();
         assert!(units.bytes(own.resident_pages) > 100 * 1024);
         assert!(rollup(std::process::id()).unwrap().proportional > 0);
+        let (descriptors, threads) = descriptors_and_threads(std::process::id()).unwrap();
+        assert!(descriptors >= 3 && threads >= 1);
+        assert!(command_line(std::process::id()).unwrap()[0].contains("isolet_bench"));
     }
 }

@@ -92,6 +92,11 @@ impl ProcessTree {
         }
     }
 
+    /// Returns the members of the last sample, each with its parent.
+    pub fn members(&self) -> impl Iterator<Item = (u32, u32)> {
+        self.members.iter().filter(|(_, stat)| !stat.has_ended).map(|(pid, stat)| (*pid, stat.parent))
+    }
+
     /// Exact memory of the members of the last sample. The kernel walks the target's page tables
     /// for it, so it should be called rarely.
     pub fn memory(&self) -> Memory {

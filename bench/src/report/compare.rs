@@ -39,7 +39,7 @@ fn column(document: &Document, stem: &str) -> Option<Column> {
     let (label, latency) = match document {
         Document::Load(load) => (&load.label, &load.latency_us),
         Document::Cold(cold) => (&cold.label, &cold.wall_us),
-        Document::Suite(_) => return None,
+        Document::Suite(_) | Document::Soak(_) => return None,
     };
     let microseconds =
         latency.map(|l| [l.min, l.p50, l.p90, l.p99, l.p999, l.p9999, l.max].map(|value| value as f64));
@@ -57,7 +57,7 @@ fn column(document: &Document, stem: &str) -> Option<Column> {
             (Some(load.per_second), rest)
         }
         Document::Cold(cold) => (None, [Some(cold.cpu_ms), None, None, None, None]),
-        Document::Suite(_) => return None,
+        Document::Suite(_) | Document::Soak(_) => return None,
     };
     let mut values = vec![rate];
     values.extend(microseconds);

@@ -37,6 +37,8 @@ pub enum Document {
     Cold(ColdReport),
     #[serde(rename = "isolet-bench/suite/1")]
     Suite(suite::SuiteReport),
+    #[serde(rename = "isolet-bench/soak/1")]
+    Soak(crate::soak::SoakReport),
 }
 
 /// Load on a server.
@@ -178,6 +180,7 @@ impl Document {
             Self::Load(load) => load.failures(),
             Self::Cold(cold) => cold.failed,
             Self::Suite(suite) => suite.failures(),
+            Self::Soak(soak) => soak.failures(),
         }
     }
 }

@@ -21,6 +21,7 @@ pub fn render(document: &Document) -> String {
         Document::Load(report) => load(&mut rows, report),
         Document::Cold(report) => cold(&mut rows, report),
         Document::Suite(report) => rows.text = super::markdown::tables(report),
+        Document::Soak(report) => rows.text = report.table(),
     }
     rows.text
 }
