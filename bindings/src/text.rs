@@ -112,7 +112,7 @@ pub fn line_and_column(text: &str, offset: usize) -> (usize, usize) {
 
 /// Returns `text` if it has at most `most` bytes, or else its beginning and the number of omitted
 /// bytes.
-pub(crate) fn shortened(text: &str, most: usize) -> Cow<'_, str> {
+pub fn shortened(text: &str, most: usize) -> Cow<'_, str> {
     if text.len() <= most {
         return Cow::Borrowed(text);
     }

@@ -1,4 +1,4 @@
-//! The audit log: one JSON line for each call, each run and each event.
+//! The audit log: one JSON line for each call, each fetch of a Worker, each run and each event.
 //!
 //! A call reserves a slot for its record before it is made, so that no call is made whose record
 //! cannot be kept. A thread writes the records. If it cannot keep up, or if the disk is full, the
@@ -8,7 +8,7 @@
 //! | module | one idea |
 //! |---|---|
 //! | `options` | the destination, and the behaviour when records cannot be written |
-//! | `record` | records of calls and runs: sizes and digests, no free text of scripts and servers |
+//! | `record` | records of calls, fetches and runs: sizes and digests, no free text of scripts and servers |
 //! | `event` | records of refused requests, violations and configurations |
 //! | `writer` | the thread: it writes whole lines, and keeps them until they are written |
 //! | `clock` | times in RFC 3339 |
@@ -27,7 +27,7 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 pub use self::event::RefusedLogin;
 pub use self::options::{AuditOptions, Destination, WhenFull};
-pub use self::record::{CallRecord, Outcome, RunRecord};
+pub use self::record::{CallRecord, FetchRecord, Outcome, RunRecord};
 use self::writer::{Line, Writer};
 use crate::caller::Caller;
 pub use crate::read_file::{ReadFile, Summary};
@@ -163,6 +163,11 @@ impl Audit {
 impl RecordSlot {
     /// Records a call.
     pub fn call(self, record: &CallRecord<'_>) {
+        self.write(record.line());
+    }
+
+    /// Records a fetch of a Worker.
+    pub fn fetch(self, record: &FetchRecord<'_>) {
         self.write(record.line());
     }
 

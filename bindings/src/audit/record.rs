@@ -1,4 +1,4 @@
-//! Records of calls and runs. Other records are in [`event`](super::event).
+//! Records of calls, fetches and runs. Other records are in [`event`](super::event).
 //!
 //! Names come from scripts and servers and are shortened. Error messages are not recorded: they
 //! contain text of servers, which may be anything. A refusal is recorded with its rule.
@@ -86,6 +86,41 @@ pub struct RunRecord<'a> {
     pub cpu_ms: f64,
     /// The time in the queue in milliseconds.
     pub queued_ms: f64,
+}
+
+/// The record of a fetch of a Worker. The path and the query are not recorded: they may contain
+/// secrets.
+#[derive(Debug)]
+pub struct FetchRecord<'a> {
+    /// The start of the fetch.
+    pub began: SystemTime,
+    /// The caller.
+    pub caller: &'a Caller,
+    /// The method.
+    pub method: &'a str,
+    /// The scheme, the host and the port.
+    pub origin: &'a str,
+    /// The status of the answer, if there is one.
+    pub status: Option<u16>,
+    /// The time until the head of the answer in milliseconds.
+    pub ms: f64,
+    /// The outcome.
+    pub outcome: Outcome,
+}
+
+#[derive(Serialize)]
+struct FetchLine<'a> {
+    time: String,
+    event: &'static str,
+    #[serde(flatten)]
+    who: CallerFields<'a>,
+    #[serde(serialize_with = "name")]
+    method: Option<&'a str>,
+    #[serde(serialize_with = "name")]
+    origin: Option<&'a str>,
+    status: Option<u16>,
+    ms: f64,
+    outcome: Outcome,
 }
 
 #[derive(Serialize)]
@@ -181,6 +216,21 @@ impl CallRecord<'_> {
             ms: rounded(self.ms),
             outcome: self.outcome,
             rule: self.rule,
+        })
+    }
+}
+
+impl FetchRecord<'_> {
+    pub(super) fn line(&self) -> Vec<u8> {
+        line(&FetchLine {
+            time: rfc3339(self.began),
+            event: "fetch",
+            who: CallerFields::of(self.caller),
+            method: Some(self.method),
+            origin: Some(self.origin),
+            status: self.status,
+            ms: rounded(self.ms),
+            outcome: self.outcome,
         })
     }
 }
