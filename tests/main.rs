@@ -12,6 +12,7 @@
 //! | [`auth`] | `isolet auth` against an authorization server |
 //! | [`bad_input`] | malformed requests and scripts |
 //! | [`browser`] | attacks from web pages, in Chromium |
+//! | [`caches`] | `caches` of Workers |
 //! | [`callers`] | tokens, UNIX sockets, and local programs as callers |
 //! | [`chaos`] | processes that are killed at bad moments |
 //! | [`children`] | MCP servers end with isolet, however it ends |
@@ -38,6 +39,7 @@
 //! | [`mcp_pass`] | pass-through of tools, prompts and resources |
 //! | [`neighbours`] | MCP servers of one user do not see each other's secrets |
 //! | [`no_jit`] | V8 without its compilers |
+//! | [`outgoing`] | what Workers fetch from other servers |
 //! | [`poison`] | hostile text in logs and on terminals |
 //! | [`policy`] | `[policy]` |
 //! | [`promises`] | every promise of `docs/security.md` names tests that exist |
@@ -61,6 +63,7 @@ mod audit;
 mod auth;
 mod bad_input;
 mod browser;
+mod caches;
 mod callers;
 mod chaos;
 mod children;
@@ -90,6 +93,7 @@ mod mcp_pass;
 mod neighbours;
 #[cfg(target_os = "linux")]
 mod no_jit;
+mod outgoing;
 mod poison;
 mod policy;
 mod promises;

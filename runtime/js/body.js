@@ -24,7 +24,14 @@ isolet.lazy([], ["bodies"], (host) => {
   const { copy, isBuffer, isObject, own, usv } = isolet.idl;
 
   /** @type {(source: Body["source"], type: string | undefined) => Body} */
-  const make = (source, type) => ({ __proto__: null, source, stream: undefined, type, used: false });
+  const make = (source, type) => ({
+    __proto__: null,
+    source,
+    stream: undefined,
+    type,
+    encoding: undefined,
+    used: false,
+  });
 
   // The body that an argument of Request or Response means; `type`: the Content-Type that it
   // brings.
@@ -71,9 +78,24 @@ isolet.lazy([], ["bodies"], (host) => {
     }
   }
 
+  // Replaces what came compressed by what it stands for. A body that is only passed on stays
+  // compressed.
+  /** @param {Body} body */
+  function decode(body) {
+    const { encoding } = body;
+    if (encoding === undefined) return;
+    body.encoding = undefined;
+    const compressed = streamOf(body);
+    if (isolet.streams.state(compressed).disturbed) return;
+    const { readable, writable } = isolet.codecs.decompress(encoding);
+    isolet.pipes.through(compressed, writable);
+    body.stream = readable;
+  }
+
   // The stream of a body, made when it is asked for.
   /** @param {Body} body */
   function streamOf(body) {
+    decode(body);
     if (body.stream === undefined) {
       body.stream = isolet.pipes.ofBytes(typeof body.source === "string" ? utf8.encode(body.source) : body.source);
       if (body.used) isolet.streams.state(body.stream).disturbed = true;
@@ -87,6 +109,7 @@ isolet.lazy([], ["bodies"], (host) => {
   function take(body, what) {
     if (body === undefined) return "";
     checkUnused(body, what);
+    decode(body);
     if (body.stream !== undefined) return isolet.pipes.readAll(body.stream);
     body.used = true;
     return body.source;
@@ -96,6 +119,7 @@ isolet.lazy([], ["bodies"], (host) => {
   function clone(body, what) {
     if (body === undefined) return undefined;
     checkUnused(body, what);
+    decode(body);
     const copied = make(body.source, body.type);
     if (body.stream !== undefined) {
       const branches = isolet.pipes.tee(isolet.streams.state(body.stream), true);
@@ -123,6 +147,16 @@ isolet.lazy([], ["bodies"], (host) => {
     return body;
   }
 
+  // Notes that the body of a message from the wire has a Content-Encoding, if it is one that is
+  // decoded.
+  /** @type {Bodies["encoded"]} */
+  function encoded(body, headers) {
+    const value = Heads.get(headers, "content-encoding");
+    if (body === undefined || value === null) return;
+    const name = StringPrototypeToLowerCase(StringPrototypeTrim(value));
+    if (name === "gzip" || name === "x-gzip") body.encoding = "gzip";
+  }
+
   // Another owner for the body: the old one counts as read.
   /** @type {Bodies["move"]} */
   function move(body, what) {
@@ -130,6 +164,7 @@ isolet.lazy([], ["bodies"], (host) => {
     checkUnused(body, what);
     const moved = make(body.source, body.type);
     moved.stream = body.stream;
+    moved.encoding = body.encoding;
     body.used = true;
     body.stream = undefined;
     body.source = "";
@@ -246,5 +281,18 @@ isolet.lazy([], ["bodies"], (host) => {
     }
   }
 
-  host.bodies = { __proto__: null, clone, essence, extract, install, move, ofContent, ofStream, open, take };
+  host.bodies = {
+    __proto__: null,
+    clone,
+    encoded,
+    essence,
+    extract,
+    install,
+    move,
+    ofContent,
+    ofStream,
+    open,
+    streamOf,
+    take,
+  };
 });

@@ -14,7 +14,7 @@ const {
   Uint8Array,
 } = isolet.primordials;
 
-isolet.lazy(["CompressionStream", "DecompressionStream"], [], () => {
+isolet.lazy(["CompressionStream", "DecompressionStream"], ["codecs"], (host) => {
   const { natives, transforms } = isolet;
   const { copy, define, need, string } = isolet.idl;
 
@@ -122,5 +122,10 @@ isolet.lazy(["CompressionStream", "DecompressionStream"], [], () => {
   }
   define(DecompressionStream);
 
+  host.codecs = {
+    __proto__: null,
+    compress: (format) => pair(format, false, "Content-Encoding"),
+    decompress: (format) => pair(format, true, "Content-Encoding"),
+  };
   return { CompressionStream, DecompressionStream };
 });

@@ -68,10 +68,17 @@ isolet.uncaught = (thrown) => {
 let webAssembly;
 isolet.hasProcessEnv = false;
 isolet.hasExports = false;
+isolet.hasNetwork = false;
+isolet.hasCaches = false;
 isolet.open = (fetchersText, node, processEnv, isServiceWorker, hasExports) => {
   if (webAssembly !== undefined) isolet.expose({ WebAssembly: webAssembly });
   const names = JSONParse(fetchersText);
-  for (let i = 0; i < names.length; i++) isolet.bind(names[i], isolet.fetchers.make(names[i]));
+  for (let i = 0; i < names.length; i++) {
+    // These are globals: fetch has no name.
+    if (names[i] === "") isolet.hasNetwork = true;
+    else if (names[i] === ":caches") isolet.hasCaches = true;
+    else isolet.bind(names[i], isolet.fetchers.make(names[i]));
+  }
   isolet.hasProcessEnv = processEnv;
   isolet.hasExports = hasExports;
   if (node) isolet.openNode();

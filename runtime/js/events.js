@@ -189,6 +189,7 @@ isolet.lazy(
 
     class ErrorEvent extends Event {
       #init;
+      /** @param {ScriptValue} type @param {ScriptValue} [init] */
       constructor(type, init = undefined) {
         super(type, init);
         const {

@@ -1,5 +1,5 @@
-// Bindings that fetch, such as `env.ASSETS`, and `ctx.exports`: isolet's own process answers them,
-// or gives them to a Worker.
+// The global fetch of Workers, bindings that fetch, such as `env.ASSETS`, and `ctx.exports`:
+// isolet's own process answers them, or gives them to a Worker.
 
 const {
   ArrayPrototypePush,
@@ -24,6 +24,10 @@ isolet.lazy([], ["fetchers"], (host) => {
   const { define, need } = isolet.idl;
 
   const token = {};
+  // The target of the global fetch. `GLOBAL_FETCH` in src/worker/fetch_host.rs has its name.
+  const GLOBAL = '{"Binding":""}';
+  // The target behind `caches`. `CACHES` there has its name.
+  const CACHES = '{"Binding":":caches"}';
   // The same number as in workers.js: the bytes of a body that come before they are read.
   const WINDOW = 262144;
   const MAX_REDIRECTS = 20;
@@ -86,6 +90,15 @@ isolet.lazy([], ["fetchers"], (host) => {
     throw new TypeError(`The argument of ${label}() must be an object such as { props: { … } }.`);
   }
 
+  // A method, so that it has no prototype and cannot be constructed.
+  const { fetch } = {
+    /** @param {ScriptValue} input @param {ScriptValue} [init] */
+    async fetch(input, init = undefined) {
+      need(arguments.length, 1, "fetch");
+      return await follow(GLOBAL, requests.fields(new isolet.Request(input, init)));
+    },
+  };
+
   // Sends a request, and those that redirects ask for, to the same target, as the Fetch standard
   // says.
   /** @type {(target: string, request: RequestFields) => Promise<Response>} */
@@ -94,7 +107,7 @@ isolet.lazy([], ["fetchers"], (host) => {
     let content = request.body === undefined ? undefined : bodies.open(request.body, "request");
     if (typeof content === "string") content = isolet.utf8.encode(content);
     const isStream = content !== undefined && !isolet.outgoing.isBytes(content);
-    let pairs = Heads.pairs(request.headers);
+    let pairs = headersOf(target, request);
     const cf =
       request.cfText ??
       (isolet.idl.isObject(request.cf) ? (isolet.toJSONText(request.cf, "`cf` of a Request") ?? "") : "");
@@ -102,8 +115,9 @@ isolet.lazy([], ["fetchers"], (host) => {
     for (let count = 0; ; count++) {
       const protocol = part(natives.parseUrl(url, undefined), UrlPart.Protocol);
       if (protocol !== "http:" && protocol !== "https:") throw new TypeError(`Fetch API cannot load: ${url}`);
-      const response = await send(target, method, url, headersText(pairs, content), content, cf, signal);
-      const { headers, status } = responses.fields(response);
+      const text = headersText(pairs, content);
+      const response = await send(target, method, url, text, content, cf, signal, count > 0);
+      const { headers, status, body } = responses.fields(response);
       const to = redirect !== "manual" && isRedirect(status) ? Heads.get(headers, "location") : null;
       if (to === null) return response;
       if (redirect === "error") throw new TypeError(`${url} redirects, and the request has redirect: "error".`);
@@ -119,6 +133,8 @@ isolet.lazy([], ["fetchers"], (host) => {
         status === 303
           ? method !== "GET" && method !== "HEAD"
           : (status === 301 || status === 302) && method === "POST";
+      // Nobody reads the body of a redirect.
+      if (body?.stream !== undefined) isolet.streams.cancel(isolet.streams.state(body.stream), undefined);
       if (becomesGet) {
         method = "GET";
         content = undefined;
@@ -129,6 +145,21 @@ isolet.lazy([], ["fetchers"], (host) => {
       url = part(parts, UrlPart.Href);
     }
   }
+
+  // The headers of a request, with those that its cache mode means to other servers.
+  /** @type {(target: string, request: RequestFields) => Pair[]} */
+  function headersOf(target, { cache, headers }) {
+    const pairs = Heads.pairs(headers);
+    if (target !== GLOBAL || (cache !== "no-store" && cache !== "reload" && cache !== "no-cache")) return pairs;
+    const all = without(pairs, none);
+    const add = (key, value) => {
+      if (Heads.get(headers, key) === null) ArrayPrototypePush(all, { __proto__: null, key, value });
+    };
+    if (cache !== "no-cache") add("pragma", "no-cache");
+    add("cache-control", cache === "no-cache" ? "max-age=0" : "no-cache");
+    return all;
+  }
+  const none = { __proto__: null };
 
   // The headers that a redirect drops with the body, and those that it drops on the way to another
   // origin.
@@ -165,13 +196,17 @@ isolet.lazy([], ["fetchers"], (host) => {
       text += `${text === "[" ? "" : ","}[${JSONStringify(key)},${JSONStringify(value)}]`;
     };
     for (let i = 0; i < pairs.length; i++) if (pairs[i].key !== "content-length") add(pairs[i].key, pairs[i].value);
-    if (content !== undefined && isolet.outgoing.isBytes(content))
-      add("content-length", `${TypedArrayPrototypeGetByteLength(content)}`);
+    if (content !== undefined) {
+      const length = isolet.outgoing.isBytes(content)
+        ? TypedArrayPrototypeGetByteLength(content)
+        : isolet.streams.state(content).knownLength;
+      if (length !== undefined) add("content-length", `${length}`);
+    }
     return `${text}]`;
   }
 
-  /** @type {(target: string, method: string, url: string, text: string, content: Bytes | ReadableStream | undefined, cf: string, signal: AbortSignal | undefined) => Promise<Response>} */
-  const send = (target, method, url, text, content, cf, signal) =>
+  /** @type {(target: string, method: string, url: string, text: string, content: Bytes | ReadableStream | undefined, cf: string, signal: AbortSignal | undefined, redirected: boolean) => Promise<Response>} */
+  const send = (target, method, url, text, content, cf, signal, redirected) =>
     new Promise((resolve, reject) => {
       if (signal !== undefined && isolet.signals.aborted(signal)) {
         reject(isolet.signals.reason(signal));
@@ -190,6 +225,8 @@ isolet.lazy([], ["fetchers"], (host) => {
         __proto__: null,
         call,
         request: natives.request(),
+        url,
+        redirected,
         resolve,
         reject,
         // Its own body, while it is sent in pieces, and the end of a wait for that.
@@ -240,6 +277,11 @@ isolet.lazy([], ["fetchers"], (host) => {
   function answered(f) {
     f.answered = true;
     if (f.outgoing === undefined || f.outgoing.done) forget(f);
+  }
+
+  function withoutFragment(url) {
+    const at = StringPrototypeIndexOf(url, "#");
+    return at === -1 ? url : StringPrototypeSlice(url, 0, at);
   }
 
   function forget(f) {
@@ -303,7 +345,7 @@ isolet.lazy([], ["fetchers"], (host) => {
         answered(f);
         if (value !== undefined) body = bodies.ofContent(new Uint8Array(value));
       }
-      f.resolve(responses.received(head[0], head[1], head[2], body));
+      f.resolve(responses.received(head[0], head[1], head[2], head[3], body, withoutFragment(f.url), f.redirected));
     },
     [FetchEvent.Chunk](f, value) {
       const chunk = new Uint8Array(value);
@@ -332,6 +374,11 @@ isolet.lazy([], ["fetchers"], (host) => {
 
   host.fetchers = {
     __proto__: null,
+    fetch,
+    cache(method, url, pairs, content) {
+      const body = typeof content === "string" ? isolet.utf8.encode(content) : content;
+      return send(CACHES, method, url, headersText(pairs, body), body, "", undefined, false);
+    },
     make: (name) => new Fetcher(token, `{"Binding":${JSONStringify(name)}}`, `env.${name}`),
     ofExport,
     event(kind, call, value, text) {

@@ -57,7 +57,10 @@ isolet.lazy(["IdentityTransformStream", "FixedLengthStream"], [], () => {
       const flush = () => {
         if (left > 0) throw new TypeError(`The FixedLengthStream was closed ${left} bytes before its length.`);
       };
-      super(token, passing(queuing, count, flush));
+      const length = left;
+      const made = passing(queuing, count, flush);
+      made.readable.knownLength = length;
+      super(token, made);
     }
   }
   define(FixedLengthStream);

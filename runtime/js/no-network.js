@@ -1,11 +1,11 @@
-// The network APIs, which isolet does not have: each fails with a message that names the servers on
-// env.
+// The network APIs. Scripts do not have them: each fails with a message that names the servers on
+// env, and nothing is in a cache. Workers have fetch (fetchers.js) and caches (caches.js).
 
 const { JSONParse, Promise, TypeError } = isolet.primordials;
 
-isolet.lazy(["fetch", "WebSocket", "EventSource", "XMLHttpRequest", "Cache", "CacheStorage", "caches"], [], (host) => {
+isolet.lazy(["fetch", "WebSocket", "EventSource", "XMLHttpRequest"], [], (host) => {
   const { natives } = isolet;
-  const { checkBrand, define, dictionary } = isolet.idl;
+  const { define, dictionary } = isolet.idl;
 
   // The number of server names in the message.
   const MOST_NAMES = 20;
@@ -48,6 +48,18 @@ isolet.lazy(["fetch", "WebSocket", "EventSource", "XMLHttpRequest", "Cache", "Ca
     },
   };
 
+  return {
+    fetch: isolet.hasNetwork ? isolet.fetchers.fetch : fetch,
+    WebSocket: refusing("WebSocket"),
+    EventSource: refusing("EventSource"),
+    XMLHttpRequest: refusing("XMLHttpRequest"),
+  };
+});
+
+isolet.lazy(["Cache", "CacheStorage", "caches"], [], () => {
+  if (isolet.hasCaches) return isolet.workerCaches;
+  const { checkBrand, define } = isolet.idl;
+
   class CacheStorage {
     #brand;
     async open() {
@@ -79,13 +91,5 @@ isolet.lazy(["fetch", "WebSocket", "EventSource", "XMLHttpRequest", "Cache", "Ca
   define(Cache);
   const nothingCached = new Cache();
 
-  return {
-    fetch,
-    WebSocket: refusing("WebSocket"),
-    EventSource: refusing("EventSource"),
-    XMLHttpRequest: refusing("XMLHttpRequest"),
-    Cache,
-    CacheStorage,
-    caches: new CacheStorage(),
-  };
+  return { Cache, CacheStorage, caches: new CacheStorage() };
 });

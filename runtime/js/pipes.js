@@ -330,5 +330,18 @@ isolet.lazy([], ["pipes"], (host) => {
       next();
     });
 
-  host.pipes = { __proto__: null, fromIterable, ofBytes, pipe, readAll, tee };
+  // Pipes one into the other; an error goes on in both.
+  /** @type {Pipes["through"]} */
+  const through = (from, into) => {
+    const options = {
+      __proto__: null,
+      preventAbort: false,
+      preventCancel: false,
+      preventClose: false,
+      signal: undefined,
+    };
+    PromisePrototypeThen(pipe(streams.state(from), writables.state(into), options), undefined, nothing);
+  };
+
+  host.pipes = { __proto__: null, fromIterable, ofBytes, pipe, readAll, tee, through };
 });

@@ -62,6 +62,7 @@ isolet.lazy(
         intos: undefined,
         byobRequest: undefined,
         allocateBytes: undefined,
+        knownLength: undefined,
       };
     }
 

@@ -37,6 +37,8 @@ isolet.lazy(["Response"], ["responses", "Response"], (host) => {
       headers: new Headers(headers),
       body: undefined,
       type: "default",
+      url: "",
+      redirected: false,
       cf,
       // "manual": the body has its Content-Encoding already.
       encodeBody: "automatic",
@@ -73,6 +75,8 @@ isolet.lazy(["Response"], ["responses", "Response"], (host) => {
         headers: Heads.freeze(new Headers()),
         body: undefined,
         type: "error",
+        url: "",
+        redirected: false,
         cf: undefined,
       });
     }
@@ -106,6 +110,8 @@ isolet.lazy(["Response"], ["responses", "Response"], (host) => {
         headers: Heads.freeze(headers),
         body: undefined,
         type: "default",
+        url: "",
+        redirected: false,
         cf: undefined,
       });
     }
@@ -114,12 +120,10 @@ isolet.lazy(["Response"], ["responses", "Response"], (host) => {
       return this.#r.type;
     }
     get url() {
-      checkBrand(this.#r);
-      return "";
+      return this.#r.url;
     }
     get redirected() {
-      checkBrand(this.#r);
-      return false;
+      return this.#r.redirected;
     }
     get status() {
       return this.#r.status;
@@ -150,6 +154,8 @@ isolet.lazy(["Response"], ["responses", "Response"], (host) => {
         headers: new Headers(r.headers),
         body: bodies.clone(r.body, "response"),
         type: r.type,
+        url: r.url,
+        redirected: r.redirected,
         cf: r.cf,
         encodeBody: r.encodeBody,
       });
@@ -160,17 +166,22 @@ isolet.lazy(["Response"], ["responses", "Response"], (host) => {
       host.responses = {
         __proto__: null,
         is: (value) => isObject(value) && #r in value,
-        received: (status, statusText, pairs, body) =>
-          new Response(token, {
+        received(status, statusText, pairs, encoded, body, url, redirected) {
+          const headers = Heads.freeze(Heads.received(pairs));
+          if (encoded) bodies.encoded(body, headers);
+          return new Response(token, {
             __proto__: null,
             status,
             statusText,
-            headers: Heads.freeze(Heads.received(pairs)),
+            headers,
             body,
             type: "default",
+            url,
+            redirected,
             cf: undefined,
             encodeBody: "automatic",
-          }),
+          });
+        },
         fields: (response) => response.#r,
       };
     }

@@ -7,6 +7,7 @@ const {
   ArrayPrototypePush,
   JSONParse,
   JSONStringify,
+  Number,
   ObjectDefineProperty,
   Promise,
   PromisePrototypeThen,
@@ -176,6 +177,10 @@ isolet.lazy([], ["workers"], (host) => {
       }
       const cf = cfText === "" ? undefined : cfText;
       const request = isolet.requests.received(method, url, JSONParse(headersText), body, cf, () => signalOf(r));
+      if (r.incoming !== undefined) {
+        const length = Heads.get(isolet.requests.fields(request).headers, "content-length");
+        if (length !== null) r.incoming.knownLength = Number(length);
+      }
       const response = await handle(
         request,
         isolet.executionContext((promise) => wait(r, promise), propsText),
@@ -243,9 +248,10 @@ isolet.lazy([], ["workers"], (host) => {
         "Send large values in the body.",
       );
     }
+    // A body that came compressed and was not read goes on as it came.
+    const manual = encodeBody === "manual" || body?.encoding !== undefined;
     let content;
     if (body !== undefined) content = bodies.open(body, "response");
-    const manual = encodeBody === "manual";
     if (typeof content === "string" && content.length > WINDOW / 4) content = isolet.utf8.encode(content);
     if (content === undefined || typeof content === "string") {
       natives.respond(r.id, status, statusText, text, manual, content);

@@ -44,8 +44,10 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 
 pub use self::body::{BrokenBody, WorkerStream};
-pub use self::call_chain::CallChain;
-pub use self::fetch_host::{FetchBindings, FetchFuture, FetchHost, FetchRequest, FetchedResponse};
+pub use self::call_chain::{CDN_LOOP, CallChain};
+pub use self::fetch_host::{
+    CACHES, FetchBindings, FetchFuture, FetchHost, FetchRequest, FetchedResponse, GLOBAL_FETCH,
+};
 use self::http::Event;
 pub use self::http::{HttpRequest, HttpResponse, RequestBody, RequestOrigin, ResponseBody};
 use self::instances::Instances;

@@ -96,10 +96,16 @@ impl Daemon {
     /// `isolet dev` of a project's folder, or of an entry module.
     #[track_caller]
     pub fn dev(project: &Path, args: &[&str]) -> Self {
+        Self::dev_as(project, args, &[])
+    }
+
+    /// The same with variables in its environment.
+    #[track_caller]
+    pub fn dev_as(project: &Path, args: &[&str], variables: &[(&str, &str)]) -> Self {
         let mut command = Command::new(ISOLET);
         command.arg("dev").arg(project).args(["--listen", "127.0.0.1:0"]).args(args);
         let folder = if project.is_file() { project.parent().expect("a folder") } else { project };
-        Self::start(command, folder)
+        Self::start_with(command, folder, variables)
     }
 
     /// The demo server over Streamable HTTP.

@@ -12,6 +12,7 @@
 //! | [`home`] | a home for the commands of one test process |
 //! | [`fake_server`] | an MCP server that misbehaves in chosen ways |
 //! | [`mcp`] | hand-made MCP clients |
+//! | [`origin`] | HTTP servers from which Workers fetch |
 //! | [`model`] | a language model that follows a script |
 //! | [`packages`] | packages that are installed once for all tests |
 //! | [`npm`], [`pypi`] | the packages: real MCP servers, clients and SDKs |
@@ -32,6 +33,7 @@ pub mod http;
 pub mod mcp;
 pub mod model;
 pub mod npm;
+pub mod origin;
 pub mod packages;
 pub mod processes;
 pub mod pypi;

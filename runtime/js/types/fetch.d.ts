@@ -28,6 +28,8 @@ interface Body extends Bare {
   stream: ReadableStream | undefined;
   /** The Content-Type that it brings. */
   type: string | undefined;
+  /** The compression in which it came, until it is read. */
+  encoding: "gzip" | undefined;
   /** `true` once it was read. */
   used: boolean;
 }
@@ -47,8 +49,15 @@ interface Bodies extends Bare {
   /** Returns the body of a message from the wire. */
   ofContent(content: string | Bytes): Body;
   ofStream(stream: ReadableStream): Body;
+  /**
+   * Notes the Content-Encoding of the body of a message from the wire. `open` returns such a body
+   * as it came.
+   */
+  encoded(body: Body | undefined, headers: Headers): void;
   /** Returns the body for another owner. The old one counts as read. */
   move(body: Body | undefined, what: string): Body | undefined;
+  /** Returns the stream of a body, without its compression. */
+  streamOf(body: Body): ReadableStream;
   /** Returns type/subtype of a Content-Type, in lower case. */
   essence(type: string): string;
   /** Gives a class the properties that read its body. */
@@ -134,6 +143,9 @@ interface ResponseFields extends Bare {
   headers: Headers;
   body: Body | undefined;
   type: string;
+  /** The URL that it came from, without its fragment; else empty. */
+  url: string;
+  redirected: boolean;
   cf: any;
   /** "manual": the body has its Content-Encoding already. */
   encodeBody: "automatic" | "manual";
@@ -141,12 +153,18 @@ interface ResponseFields extends Bare {
 /** response.js */
 interface ResponseOperations extends Bare {
   is(value: ScriptValue): value is Response;
-  /** Makes a response from the wire. Its headers are immutable. */
+  /**
+   * Makes a response from the wire. Its headers are immutable. `encoded`: its body has the
+   * Content-Encoding that they name.
+   */
   received(
     status: number,
     statusText: string,
     pairs: [name: string, value: string][],
+    encoded: boolean,
     body: Body | undefined,
+    url: string,
+    redirected: boolean,
   ): Response;
   fields(response: Response): ResponseFields;
 }

@@ -122,6 +122,10 @@ interface Internals {
   hasProcessEnv: boolean;
   /** `true` if `ctx.exports` has the Worker's entrypoints. */
   hasExports: boolean;
+  /** `true` in a Worker: fetch makes requests. */
+  hasNetwork: boolean;
+  /** `true` in a Worker that has caches. */
+  hasCaches: boolean;
   /** Takes the main module of a Worker. Called by Rust. */
   worker(namespace: any): void;
   /**
@@ -284,6 +288,13 @@ interface LazyInternals {
   responseValue(response: ScriptValue): Promise<ResponseValue>;
   web: Pick<LazyInternals, "Request" | "Response" | "Headers"> & Bare;
 
+  // compression.js
+  codecs: {
+    /** Returns a pair of streams that compresses, or decompresses. */
+    compress(format: "gzip"): { readable: ReadableStream; writable: WritableStream } & Bare;
+    decompress(format: "gzip"): { readable: ReadableStream; writable: WritableStream } & Bare;
+  } & Bare;
+
   // html-tokens.js
   htmlTokens: HtmlTokens;
 
@@ -293,8 +304,20 @@ interface LazyInternals {
   // outgoing-body.js
   outgoing: Outgoing;
 
+  // caches.js
+  workerCaches: { Cache: Function; CacheStorage: Function; caches: object } & Bare;
+
   // fetchers.js
   fetchers: {
+    /** Asks the caches of the Worker. */
+    cache(
+      method: string,
+      url: string,
+      pairs: Pair[],
+      content: string | Bytes | ReadableStream | undefined,
+    ): Promise<Response>;
+    /** The global fetch of Workers. */
+    fetch(input: ScriptValue, init?: ScriptValue): Promise<Response>;
     /** Returns the object in `env` of a binding. */
     make(name: string): object;
     /** Returns the value in `ctx.exports` of an entrypoint. */

@@ -87,6 +87,8 @@ interface ReadableState extends Bare {
   byobRequest: object | undefined;
   /** The size of the views that a default reader brings, by `autoAllocateChunkSize`. */
   allocateBytes: number | undefined;
+  /** The number of all its bytes, if it is known: a fetch with it as its body declares that. */
+  knownLength: number | undefined;
 }
 
 /** A view that a byte stream fills. */
@@ -342,6 +344,8 @@ interface Pipes extends Bare {
   fromIterable(iterable: ScriptValue): ReadableStream;
   /** Makes a byte stream of bytes that are there already. */
   ofBytes(bytes: Bytes): ReadableStream;
+  /** Pipes a stream into another one, and forgets it. Errors go on in both. */
+  through(from: ReadableStream, into: WritableStream): void;
   /** Reads all bytes of a stream of bytes. */
   readAll(stream: ReadableStream): Promise<Bytes>;
 }

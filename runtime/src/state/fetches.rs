@@ -6,6 +6,7 @@ use super::RunState;
 use crate::blob::Blob;
 use crate::stop::ChargedMemory;
 use crate::worker::bindings::MAX_FETCHES;
+use crate::worker::fetch_host::{CACHES, GLOBAL_FETCH};
 use crate::worker::protocol::{
     BodyStart, Entrypoint, FetchTarget, FromWorker, MAX_HEAD_BYTES, RequestHead, WINDOW_BYTES,
 };
@@ -17,9 +18,15 @@ pub(crate) struct Fetches {
     waiting: VecDeque<WaitingFetch>,
 }
 
+/// The fetches of one request from other servers at once that wait for the head of their answer, as
+/// at Cloudflare. Further ones wait.
+const MAX_OUTGOING: usize = 6;
+
 struct LiveFetch {
     /// The request that it belongs to.
     request: u32,
+    /// `true` for one from another server.
+    is_outgoing: bool,
     /// The bytes of the answer that will come without further ado; before the answer, any number.
     room: usize,
     /// `true` once all of the answer has come.
@@ -54,6 +61,27 @@ impl Fetches {
     }
 }
 
+impl Fetches {
+    /// Returns `true` if another fetch of a request can be sent.
+    fn have_room(&self, request: u32, is_outgoing: bool) -> bool {
+        let waits = |fetch: &&LiveFetch| {
+            fetch.request == request && fetch.is_outgoing && fetch.room == usize::MAX && !fetch.is_answered
+        };
+        self.live.len() < MAX_FETCHES
+            && (!is_outgoing || self.live.values().filter(waits).count() < MAX_OUTGOING)
+    }
+
+    /// Returns the place of the first fetch that waits and can be sent.
+    fn next_to_send(&self) -> Option<usize> {
+        if self.live.len() >= MAX_FETCHES {
+            return None;
+        }
+        self.waiting
+            .iter()
+            .position(|waiting| self.have_room(waiting.fetch.request, waiting.fetch.is_outgoing))
+    }
+}
+
 impl RunState {
     /// Sends a fetch, or queues it behind the others. Returns its number.
     ///
@@ -68,10 +96,12 @@ impl RunState {
     ) -> Result<u32, String> {
         if request == 0 || !self.requests.is_live(request) {
             let what = match target {
+                FetchTarget::Binding(name) if name == GLOBAL_FETCH => "fetch()".to_owned(),
+                FetchTarget::Binding(name) if name == CACHES => "caches".to_owned(),
                 FetchTarget::Binding(name) => format!("env.{name}.fetch()"),
                 FetchTarget::Export(Entrypoint { name, .. }) => format!("ctx.exports.{name}.fetch()"),
             };
-            return Err(format!("{what} can be called only while a request is served."));
+            return Err(format!("{what} can be used only while a request is served."));
         }
         let size = head.size();
         if size > MAX_HEAD_BYTES {
@@ -86,8 +116,9 @@ impl RunState {
             return Err(format!("The request started more than {most} calls and fetches."));
         }
         let mut memory = Vec::new();
+        let is_outgoing = matches!(&target, FetchTarget::Binding(name) if name == GLOBAL_FETCH);
         if let BodyStart::Whole(Blob(bytes)) = &body
-            && self.fetches.live.len() >= MAX_FETCHES
+            && !self.fetches.have_room(request, is_outgoing)
         {
             let charged = ChargedMemory::new(&self.control, bytes.len());
             memory.push(
@@ -97,7 +128,7 @@ impl RunState {
         self.next_id += 1;
         let call = self.next_id;
         let unread = matches!(body, BodyStart::Stream).then_some(0);
-        let fetch = LiveFetch { request, room: usize::MAX, is_answered: false, unread };
+        let fetch = LiveFetch { request, is_outgoing, room: usize::MAX, is_answered: false, unread };
         let messages = vec![FromWorker::Fetch { id: request, call, target, head, body }];
         self.fetches.waiting.push_back(WaitingFetch { call, fetch, messages, memory });
         self.send_fetches();
@@ -106,8 +137,8 @@ impl RunState {
 
     /// Sends the fetches for which there is room.
     fn send_fetches(&mut self) {
-        while self.fetches.live.len() < MAX_FETCHES
-            && let Some(WaitingFetch { call, fetch, messages, .. }) = self.fetches.waiting.pop_front()
+        while let Some(next) = self.fetches.next_to_send()
+            && let Some(WaitingFetch { call, fetch, messages, .. }) = self.fetches.waiting.remove(next)
         {
             self.fetches.live.insert(call, fetch);
             for message in messages {
@@ -182,6 +213,7 @@ impl RunState {
         if let Some(fetch) = self.fetches.live.get_mut(&call) {
             fetch.room = WINDOW_BYTES;
         }
+        self.send_fetches();
     }
 
     /// Notes bytes of a body that came.
@@ -204,6 +236,7 @@ impl RunState {
         if let Some(fetch) = self.fetches.live.get_mut(&call) {
             fetch.is_answered = true;
             self.end_if_complete(call);
+            self.send_fetches();
         }
     }
 

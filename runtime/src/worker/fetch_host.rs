@@ -9,6 +9,12 @@ use super::call_chain::CallChain;
 use super::http::RequestBody;
 use super::protocol::{Entrypoint, FetchError, FetchTarget, RequestHead, ResponseHead};
 
+/// The name of the binding that is the global function `fetch`. No binding in `env` has it.
+pub const GLOBAL_FETCH: &str = "";
+
+/// The name of the binding through which `caches` are used. No binding in `env` has it.
+pub const CACHES: &str = ":caches";
+
 /// The answerer of a Worker's fetches.
 ///
 /// Dropping the future, or the stream of a body, cancels the fetch.

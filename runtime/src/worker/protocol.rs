@@ -97,6 +97,11 @@ impl RequestHead {
 }
 
 impl ResponseHead {
+    /// Returns `true` if the head is longer than one that a Worker takes.
+    pub fn is_too_long(&self) -> bool {
+        self.size() > MAX_HEAD_BYTES
+    }
+
     /// Returns the size of the head in bytes on the wire, with an overhead for each header.
     pub(crate) fn size(&self) -> usize {
         latin1_bytes(&self.status_text) + size_of_headers(&self.headers)

@@ -250,7 +250,8 @@ fn fetched(scope: &mut PinScope, entries: &EntryFunctions, call: u32, message: T
             if !matches!(body, BodyStart::Stream) {
                 note(scope, |state| state.fetch_was_answered(call));
             }
-            let text = serde_json::to_string(&(answer.status, &answer.status_text, &answer.headers));
+            let text =
+                serde_json::to_string(&(answer.status, &answer.status_text, &answer.headers, answer.encoded));
             let Some(text) = v8::String::new(scope, &text.unwrap_or_default()) else { return };
             head = text.into();
             FetchEvent::Response

@@ -13,11 +13,14 @@ use crate::mcp_config;
 use crate::registry::Registry;
 use crate::settings::SettingsFile;
 use crate::settings::address::{ListenAddress, WebOrigin, parse_host, parse_socket_address};
+use crate::settings::outgoing::OutgoingEntry;
 use crate::settings::rules::StdoutUse;
 use crate::trust::Search;
 use crate::web::access::{self, UnsafeListenError};
 use crate::web::listener::Listener;
 use crate::web::server_names::{ServerNames, SiteKind};
+use crate::workers::caches::{Caches, DEFAULT_BYTES};
+use crate::workers::outgoing::{AllowList, Client};
 use crate::workers::project_source::{ProjectSource, Purpose};
 use crate::workers::server;
 use crate::workers::site::{ServedWorker, Site};
@@ -76,6 +79,11 @@ pub struct Args {
     /// is found in PATH and trusted (isolet trust), else none
     #[arg(long, value_name = "FILE")]
     mcp_config: Option<PathBuf>,
+    /// A host that the Worker may fetch from, such as api.example.com, '*.example.com:8443',
+    /// http://localhost:9000, or '*' for every public one; may be repeated. Without it, and without
+    /// `outgoing` in [workers] of isolet.toml, it reaches none
+    #[arg(long, value_name = "HOST", value_parser = OutgoingEntry::parse)]
+    outgoing: Vec<OutgoingEntry>,
     /// Put the built-in demo servers into `env`
     #[arg(long, conflicts_with = "mcp_config")]
     demo: bool,
@@ -178,8 +186,19 @@ pub fn run(mut args: Args) -> Result<(), Failure> {
             return Err(failure);
         }
         let triggers = TriggerRoutes { handler: true, test_scheduled: args.test_scheduled };
-        let builder =
-            ProjectBuilder { engine, registry: registry.clone(), limits, source, processes, triggers };
+        let outgoing = settings.workers.outgoing.into_iter().chain(args.outgoing);
+        let client = Client::new(AllowList::new(outgoing));
+        let builder = ProjectBuilder {
+            engine,
+            registry: registry.clone(),
+            limits,
+            client,
+            caches: Caches::default(),
+            cache_bytes: settings.workers.cache.unwrap_or(DEFAULT_BYTES),
+            source,
+            processes,
+            triggers,
+        };
         let first = match builder.build().await {
             Ok(built) => built,
             Err(error) => {

@@ -9,7 +9,9 @@ use isolet_runtime::{Engine, Limits, WorkerIsolation};
 
 use super::request_lines::RequestLines;
 use crate::registry::Registry;
-use crate::workers::prepared::{PreparedWorker, Scale};
+use crate::workers::caches::Caches;
+use crate::workers::outgoing::{Advice, Client, FetchMetrics, FetchNotes, Outgoing};
+use crate::workers::prepared::{PreparedWorker, Scale, WorkerNetwork};
 use crate::workers::project_source::ProjectSource;
 use crate::workers::site::ServedWorker;
 use crate::workers::triggers::TriggerRoutes;
@@ -27,6 +29,12 @@ pub struct ProjectBuilder {
     pub registry: Arc<Registry>,
     /// The operator's limits of each request. The project may have lower ones.
     pub limits: Limits,
+    /// The client for what the Worker fetches, with the hosts that it may fetch from.
+    pub client: Arc<Client>,
+    /// The caches of the Worker, which a reload keeps.
+    pub caches: Caches,
+    /// The bound on it, in bytes.
+    pub cache_bytes: usize,
     /// The project.
     pub source: ProjectSource,
     /// The bound on the Worker's processes.
@@ -83,10 +91,16 @@ impl ProjectBuilder {
             stderr_line!("isolet: warning: {warning}");
         }
         let caller = Caller::run(None).of_worker(&prepared.name);
+        let audit = self.registry.gate().audit().cloned();
+        let notes = FetchNotes::new(caller.clone(), audit, &FetchMetrics::default());
+        let outgoing = Outgoing::new(self.client.clone(), Advice::Development, notes);
+        let caches = self.caches.of_worker(&prepared.name, self.cache_bytes);
+        let network = WorkerNetwork { outgoing, caches };
         let (environment, _) = self.registry.environment(None, caller).map_err(|error| error.to_string())?;
         let isolation = WorkerIsolation::Isolate;
         let scale = Scale { processes: self.processes, isolation, idle_timeout: None };
-        let mut version = prepared.start(&self.engine, environment, scale, Arc::new(RequestLines)).await?;
+        let log = Arc::new(RequestLines);
+        let mut version = prepared.start(&self.engine, environment, scale, log, network).await?;
         version.triggers = self.triggers;
         Ok(BuiltProject { version, name: prepared.name, crons: prepared.crons, fingerprint })
     }

@@ -6,6 +6,7 @@
 //! | [`server`], [`token`] | `[server]`: where to listen, and which clients are let in |
 //! | [`runtime`] | `[runtime]`: where scripts run, and how many at once |
 //! | [`workers`] | `[workers]`: the Workers of `isolet serve`, and their processes |
+//! | [`outgoing`] | the hosts that a Worker may fetch from |
 //! | [`policy`] | `[policy]`: which calls are allowed, and how often |
 //! | [`audit`] | `[audit]`: where calls and runs are recorded |
 //! | [`rules`] | the rules in force: the audit log opened, the lock file read |
@@ -17,6 +18,7 @@ mod audit;
 pub mod duration;
 pub mod error;
 mod limits;
+pub mod outgoing;
 mod policy;
 pub mod rules;
 pub mod runtime;

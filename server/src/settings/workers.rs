@@ -8,6 +8,7 @@ use isolet_runtime::{Limits, WorkerIsolation};
 
 use super::address::ListenAddress;
 use super::error::SettingsError;
+use super::outgoing::OutgoingEntry;
 use super::toml_reader::{Found, Table};
 
 /// The largest number of processes of one Worker that can be configured.
@@ -15,6 +16,12 @@ const MAX_PROCESSES: u64 = 256;
 
 /// The largest number of Workers in the file.
 const MAX_WORKERS: usize = 1_000;
+
+/// The largest bound on the caches of one Worker that can be configured.
+const MAX_CACHE_BYTES: usize = 1 << 30;
+
+/// The largest number of hosts in one list.
+const MAX_OUTGOING: usize = 1_000;
 
 /// The limits that a Worker may have of its own. The others are about scripts, or belong to the
 /// processes that all Workers and runs get theirs from.
@@ -35,6 +42,10 @@ pub struct WorkerSettings {
     pub listen: Option<ListenAddress>,
     /// Allows listening beyond this machine.
     pub allow_unauthenticated: bool,
+    /// The bound on the caches of one Worker, in bytes.
+    pub cache: Option<usize>,
+    /// The hosts that every Worker may fetch from, also that of `isolet dev`.
+    pub outgoing: Vec<OutgoingEntry>,
     /// The Workers.
     pub workers: Vec<WorkerEntry>,
 }
@@ -56,6 +67,10 @@ pub struct WorkerEntry {
     pub routes: Option<Vec<String>>,
     /// The patterns of servers and tools in its `env`.
     pub mcp_servers: Vec<String>,
+    /// The bound on its caches, in bytes.
+    pub cache: Option<usize>,
+    /// The hosts that it may fetch from, beside those of every Worker.
+    pub outgoing: Vec<OutgoingEntry>,
     /// The bound on its processes.
     pub processes: Option<usize>,
     /// The requests that share a process.
@@ -102,6 +117,8 @@ pub fn read(mut table: Table<'_>, folder: &Path) -> Result<WorkerSettings, Setti
         })?,
         listen: listen.map(|listen| listen.within(folder)),
         allow_unauthenticated: table.read("allow_unauthenticated", |found| found.boolean())?.unwrap_or(false),
+        cache: table.read("cache", |found| found.size(0..=MAX_CACHE_BYTES))?,
+        outgoing: table.read("outgoing", outgoing)?.unwrap_or_default(),
         workers: Vec::new(),
     };
     if let Some(found) = table.find("worker") {
@@ -131,6 +148,8 @@ fn read_worker(mut table: Table<'_>, folder: &Path) -> Result<WorkerEntry, Setti
         vars_file: table.read("vars_file", within)?,
         routes: table.read("routes", texts)?,
         mcp_servers: table.read("mcp_servers", texts)?.unwrap_or_default(),
+        cache: table.read("cache", |found| found.size(0..=MAX_CACHE_BYTES))?,
+        outgoing: table.read("outgoing", outgoing)?.unwrap_or_default(),
         processes: table.read("processes", processes)?,
         isolation: table.read("isolation", |found| found.one_of(&ISOLATIONS))?.unwrap_or_default(),
         limits: table.read("limits", |found| limits(found.table()?))?.unwrap_or_default(),
@@ -145,6 +164,14 @@ fn processes(found: &Found<'_>) -> Result<usize, SettingsError> {
 
 fn texts(found: &Found<'_>) -> Result<Vec<String>, SettingsError> {
     found.list()?.iter().map(|text| Ok(text.text()?.to_owned())).collect()
+}
+
+fn outgoing(found: &Found<'_>) -> Result<Vec<OutgoingEntry>, SettingsError> {
+    let entries = found.list()?;
+    if entries.len() > MAX_OUTGOING {
+        return Err(found.error_without_value(&format!("there are more than {MAX_OUTGOING} hosts")));
+    }
+    entries.iter().map(|entry| entry.parsed(OutgoingEntry::parse)).collect()
 }
 
 fn limits(mut table: Table<'_>) -> Result<WorkerLimits, SettingsError> {

@@ -11,6 +11,7 @@ use super::project_source::ProjectSource;
 use super::route_pattern::RoutePattern;
 use super::routes::Routes;
 use super::site::LocalWorkers;
+use crate::settings::outgoing::OutgoingEntry;
 
 /// The longest name of a Worker, in bytes. It is a label of a host.
 const MAX_NAME_BYTES: usize = 63;
@@ -26,12 +27,27 @@ pub struct WorkerChoice {
     pub routes: Option<Vec<String>>,
     /// The patterns of servers and tools in its `env`.
     pub mcp_servers: Vec<String>,
+    /// The hosts that it may fetch from.
+    pub outgoing: Vec<OutgoingEntry>,
+    /// The bound on its caches, in bytes.
+    pub cache: usize,
     /// The bound on its processes.
     pub processes: usize,
     /// The requests that share a process.
     pub isolation: WorkerIsolation,
     /// The limits of each request. The project may have lower ones.
     pub limits: Limits,
+}
+
+/// The options of the command line that give something to a Worker.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct GivenOptions<'a> {
+    /// `--worker-route`
+    pub routes: &'a [ForWorker],
+    /// `--worker-mcp-server`
+    pub mcp_servers: &'a [ForWorker],
+    /// `--worker-outgoing`
+    pub outgoing: &'a [ForWorker],
 }
 
 /// Something that the command line gives to a Worker: to the one of this name, or to the only one.
@@ -44,7 +60,7 @@ pub struct ForWorker {
 }
 
 impl ForWorker {
-    /// Parses `[NAME=]PATTERN`. Patterns of hosts and of tools have no `=`.
+    /// Parses `[NAME=]PATTERN`. Patterns of hosts, of tools and of what is fetched have no `=`.
     pub fn parse(text: &str) -> Result<Self, String> {
         let (worker, pattern) = match text.split_once('=') {
             Some((worker, pattern)) => (Some(worker.to_owned()), pattern),
@@ -67,6 +83,10 @@ pub struct DeployedWorker {
     pub routes: Vec<RoutePattern>,
     /// The patterns of servers and tools in its `env`.
     pub mcp_servers: Vec<String>,
+    /// The hosts that it may fetch from.
+    pub outgoing: Vec<OutgoingEntry>,
+    /// The bound on its caches, in bytes.
+    pub cache: usize,
     /// The bound on its processes.
     pub processes: usize,
     /// The requests that share a process.
@@ -85,11 +105,7 @@ impl Deployment {
     ///
     /// # Errors
     /// Returns a message of one or more lines about each Worker that cannot be started.
-    pub fn read(
-        choices: Vec<WorkerChoice>,
-        routes: &[ForWorker],
-        mcp_servers: &[ForWorker],
-    ) -> Result<Self, Vec<String>> {
+    pub fn read(choices: Vec<WorkerChoice>, given: &GivenOptions<'_>) -> Result<Self, Vec<String>> {
         let mut workers = Vec::new();
         let mut errors = Vec::new();
         for choice in choices {
@@ -111,14 +127,15 @@ impl Deployment {
             )]);
         }
         let mut deployment = Self { workers };
-        deployment.give(routes, mcp_servers).map_err(|error| vec![error])?;
+        deployment.give(given).map_err(|error| vec![error])?;
         deployment.routes()?;
         deployment.local_workers()?;
         Ok(deployment)
     }
 
     /// Gives Workers what the command line has for them.
-    fn give(&mut self, routes: &[ForWorker], mcp_servers: &[ForWorker]) -> Result<(), String> {
+    fn give(&mut self, options: &GivenOptions<'_>) -> Result<(), String> {
+        let &GivenOptions { routes, mcp_servers, outgoing } = options;
         let mut replaced = vec![false; self.workers.len()];
         for given in routes {
             let worker = self.number_of(given, "--worker-route")?;
@@ -133,6 +150,12 @@ impl Deployment {
         for given in mcp_servers {
             let worker = self.number_of(given, "--worker-mcp-server")?;
             self.workers[worker].mcp_servers.push(given.pattern.clone());
+        }
+        for given in outgoing {
+            let worker = self.number_of(given, "--worker-outgoing")?;
+            let entry = OutgoingEntry::parse(&given.pattern)
+                .map_err(|reason| format!("--worker-outgoing {}: {reason}", given.pattern))?;
+            self.workers[worker].outgoing.push(entry);
         }
         Ok(())
     }
@@ -257,6 +280,8 @@ fn read_worker(choice: WorkerChoice) -> Result<DeployedWorker, String> {
         name,
         prepared,
         mcp_servers: choice.mcp_servers,
+        outgoing: choice.outgoing,
+        cache: choice.cache,
         processes: choice.processes,
         isolation: choice.isolation,
     })
@@ -287,12 +312,14 @@ mod tests {
                 name: None,
                 routes: None,
                 mcp_servers: Vec::new(),
+                outgoing: Vec::new(),
+                cache: 0,
                 processes: 1,
                 isolation: WorkerIsolation::Isolate,
                 limits: Limits::default(),
             }
         };
-        Deployment::read(workers.iter().enumerate().map(choice).collect(), &[], &[])
+        Deployment::read(workers.iter().enumerate().map(choice).collect(), &GivenOptions::default())
     }
 
     #[test]

@@ -11,7 +11,9 @@ use futures_util::{FutureExt as _, Stream as _, StreamExt as _};
 use http::{Request, Response};
 use http_body_util::{BodyExt as _, BodyStream, Full};
 use hyper::body::{Body, Frame, Incoming, SizeHint};
-use isolet_runtime::{BrokenBody, ErrorCode, HttpRequest, RequestBody, RequestOrigin, WorkerStream};
+use isolet_runtime::{
+    BrokenBody, CallChain, ErrorCode, HttpRequest, RequestBody, RequestOrigin, WorkerStream,
+};
 use tokio::sync::OwnedSemaphorePermit;
 
 use super::assets::FileBody;
@@ -52,6 +54,11 @@ pub async fn answer(
         open.end(404, RequestEnd::Complete);
         return responses::plain(http::StatusCode::NOT_FOUND, "The project has no Worker.".to_owned());
     };
+    if CallChain::of_request(&request.headers).is_none() {
+        open.end(508, RequestEnd::Refused);
+        let text = "Workers have fetched from each other more often than they may.\n";
+        return responses::plain(http::StatusCode::LOOP_DETECTED, text.to_owned());
+    }
     let origin = RequestOrigin::default();
     let asked = HttpRequest { id: open.id, head: request, body: read_body(body), origin };
     // If the client goes, the server drops this future, and with it the request.

@@ -74,7 +74,7 @@ pub fn path_and_query(uri: &http::Uri) -> Cow<'_, str> {
 }
 
 /// Decodes a header value as Latin-1, as the Fetch standard does.
-fn latin1(value: &HeaderValue) -> String {
+pub fn latin1(value: &HeaderValue) -> String {
     value.as_bytes().iter().map(|byte| char::from(*byte)).collect()
 }
 

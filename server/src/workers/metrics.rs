@@ -11,6 +11,7 @@ use prometheus_client::metrics::family::Family;
 use prometheus_client::metrics::histogram::Histogram;
 use prometheus_client::registry::Registry as MetricsRegistry;
 
+use super::outgoing::FetchMetrics;
 use super::request_log::RequestEnd;
 use super::site::ServedWorker;
 use crate::metrics::observed_gauges;
@@ -39,6 +40,8 @@ pub struct WorkersMetrics {
     requests: Family<RequestLabels, Counter>,
     durations: Family<WorkerLabel, Histogram, fn() -> Histogram>,
     served: Arc<Mutex<ServedWorkers>>,
+    /// The counters of fetches from other servers.
+    pub fetches: FetchMetrics,
 }
 
 /// The metrics of one Worker.
@@ -55,6 +58,7 @@ impl WorkersMetrics {
             requests: Family::default(),
             durations: Family::new_with_constructor(|| Histogram::new(DURATION_BUCKETS)),
             served: Arc::default(),
+            fetches: FetchMetrics::register(registry),
         };
         let help = "Requests to Workers that ended, by Worker and outcome";
         registry.register("isolet_worker_requests", help, metrics.requests.clone());

@@ -22,6 +22,8 @@
 //! | [`version`] | a project that was started: its Worker, its assets |
 //! | [`exchange`] | one request: to the Worker and back |
 //! | [`assets`] | static files as answers, and for the Worker's own fetches |
+//! | [`outgoing`] | what a Worker fetches from other servers |
+//! | [`caches`] | `caches` of Workers, in memory |
 //! | [`triggers`] | addresses that call `scheduled` |
 //! | [`heads`] | the heads of requests and responses |
 //! | [`responses`] | responses of isolet's own |
@@ -29,11 +31,13 @@
 //! | [`request_events`], [`metrics`] | the notes of `isolet serve`: in its log and its metrics |
 
 pub mod assets;
+pub mod caches;
 pub mod deployment;
 pub mod exchange;
 pub mod heads;
 pub mod limits;
 pub mod metrics;
+pub mod outgoing;
 pub mod prepared;
 pub mod project_source;
 pub mod request_events;

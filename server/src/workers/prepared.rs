@@ -5,12 +5,15 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use isolet_runtime::{
-    Engine, Environment, FetchBindings, Limits, Module, NodeFeatures, WorkerIsolation, WorkerJob,
+    Engine, Environment, FetchBindings, GLOBAL_FETCH, Limits, Module, NodeFeatures, WorkerIsolation,
+    WorkerJob,
 };
 use isolet_wrangler_compat::{Project, ProjectRoute};
 
 use super::assets::AssetServer;
+use super::caches::WorkerCaches;
 use super::limits;
+use super::outgoing::Outgoing;
 use super::request_log::RequestLog;
 use super::version::WorkerVersion;
 use super::worker_module::runtime_module;
@@ -36,6 +39,15 @@ pub struct PreparedWorker {
     vars: serde_json::Map<String, serde_json::Value>,
     start_limits: Limits,
     limits: Limits,
+}
+
+/// The parts of isolet that a Worker's `fetch` and `caches` use.
+#[derive(Clone)]
+pub struct WorkerNetwork {
+    /// The answerer of `fetch`.
+    pub outgoing: Outgoing,
+    /// The answerer of `caches`.
+    pub caches: WorkerCaches,
 }
 
 /// The number of a Worker's processes.
@@ -95,6 +107,7 @@ impl PreparedWorker {
         environment: Environment,
         scale: Scale,
         log: Arc<dyn RequestLog>,
+        network: WorkerNetwork,
     ) -> Result<WorkerVersion, String> {
         let assets = self.assets.clone();
         let Some(main) = &self.main else { return Ok(WorkerVersion::new(None, assets)) };
@@ -102,6 +115,8 @@ impl PreparedWorker {
         if let Some(assets) = &assets {
             assets.add_to(&mut fetchers);
         }
+        fetchers.add(GLOBAL_FETCH, Arc::new(network.outgoing));
+        network.caches.add_to(&mut fetchers);
         let job = WorkerJob {
             main: main.clone(),
             modules: self.modules.clone(),

@@ -9,9 +9,11 @@ use isolet_runtime::{Catalogue, Engine, Environment};
 use tokio::time::{Instant, timeout_at};
 use tokio_util::sync::CancellationToken;
 
+use super::caches::Caches;
 use super::deployment::{DeployedWorker, Deployment};
 use super::metrics::WorkersMetrics;
-use super::prepared::Scale;
+use super::outgoing::{Advice, AllowList, Client, FetchNotes, Outgoing};
+use super::prepared::{Scale, WorkerNetwork};
 use super::request_events::RequestEvents;
 use super::site::{ServedWorker, Site};
 use super::{LOG_TARGET, server};
@@ -46,6 +48,8 @@ pub struct WorkerHost {
     pub metrics: WorkersMetrics,
     /// The time without requests after which a Worker has no process.
     pub idle_timeout: Duration,
+    /// The caches of the Workers.
+    pub caches: Caches,
 }
 
 /// A Worker that was started.
@@ -53,6 +57,7 @@ struct StartedWorker<'a> {
     deployed: &'a DeployedWorker,
     served: Arc<ServedWorker>,
     events: Arc<RequestEvents>,
+    network: WorkerNetwork,
     /// The tools that it knows.
     catalogue: Arc<Catalogue>,
 }
@@ -134,12 +139,24 @@ impl WorkerHost {
         let environment = self.environment(deployed, &caller)?;
         let catalogue = environment.catalogue.clone();
         let metrics = self.metrics.of_worker(name);
+        let client = Client::new(AllowList::new(deployed.outgoing.iter().cloned()));
+        let audit = self.registry.gate().audit().cloned();
+        let notes = FetchNotes::new(caller.clone(), audit, &self.metrics.fetches);
+        let outgoing = Outgoing::new(client, Advice::Served(name.clone()), notes);
+        let caches = self.caches.of_worker(name, deployed.cache);
+        let network = WorkerNetwork { outgoing, caches };
         let registry = self.registry.clone();
         let events = Arc::new(RequestEvents { worker: name.clone(), caller, registry, metrics });
-        let worker = deployed.prepared.start(&self.engine, environment, self.scale(deployed), events.clone());
+        let worker = deployed.prepared.start(
+            &self.engine,
+            environment,
+            self.scale(deployed),
+            events.clone(),
+            network.clone(),
+        );
         let worker = worker.await.map_err(|error| format!("the Worker \"{name}\" does not load: {error}"))?;
         let served = ServedWorker::new(worker, events.clone());
-        Ok(StartedWorker { deployed, served, events, catalogue })
+        Ok(StartedWorker { deployed, served, events, network, catalogue })
     }
 
     fn scale(&self, deployed: &DeployedWorker) -> Scale {
@@ -164,7 +181,7 @@ impl WorkerHost {
         mut worker: StartedWorker<'_>,
         mut changes: tokio::sync::watch::Receiver<isolet_bindings::ToolLists>,
     ) {
-        let StartedWorker { deployed, served, events, catalogue } = &mut worker;
+        let StartedWorker { deployed, served, events, network, catalogue } = &mut worker;
         let name = &deployed.name;
         while changes.changed().await.is_ok() {
             tokio::time::sleep(RELOAD_PAUSE).await;
@@ -174,8 +191,13 @@ impl WorkerHost {
                 continue;
             }
             let now = environment.catalogue.clone();
-            let started =
-                deployed.prepared.start(&self.engine, environment, self.scale(deployed), events.clone());
+            let started = deployed.prepared.start(
+                &self.engine,
+                environment,
+                self.scale(deployed),
+                events.clone(),
+                network.clone(),
+            );
             match started.await {
                 Ok(started) => {
                     served.replace(started);

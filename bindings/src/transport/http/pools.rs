@@ -23,6 +23,7 @@ impl Pools {
             .redirect(reqwest::redirect::Policy::none())
             .connect_timeout(Duration::from_secs(10))
             .pool_idle_timeout(Duration::from_secs(90))
+            .http1_only()
             .tcp_nodelay(true);
         let builder = if here { builder.no_proxy() } else { builder };
         let client = builder.build().map_err(|error| format!("no HTTP client can be made: {error}"))?;

@@ -39,6 +39,7 @@ use self::request::{LiveRequest, Phase, Upload};
 use self::rules::{Allowance, Used};
 use super::bindings::Fetches;
 use super::body::{BodyOwner, BrokenBody};
+use super::call_chain::CallChain;
 use super::http::{Event, HttpResponse, RequestBody, RequestOrigin};
 use super::link::WorkerLink;
 use super::protocol::{BodyStart, ToWorker, WINDOW_BYTES, monotonic_us};
@@ -176,6 +177,7 @@ impl Exchanges {
                     RequestBody::Stream(stream) => (BodyStart::Stream, Some(stream)),
                 };
                 let is_internal = chain.is_some();
+                let chain = chain.or_else(|| CallChain::of_request(&head.headers));
                 (ToWorker::Request { id, entrypoint, head, body, is_internal, sent_us }, stream, chain)
             }
         };

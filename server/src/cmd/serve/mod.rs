@@ -42,6 +42,7 @@ use crate::trust::Search;
 use crate::web::access::{self, AccessRules};
 use crate::web::listener::Listener;
 use crate::web::server_names::{ServerNames, SiteKind};
+use crate::workers::caches::Caches;
 use crate::workers::deployment::Deployment;
 use crate::workers::metrics::WorkersMetrics;
 use crate::workers::serving::{DEFAULT_IDLE_TIMEOUT, WorkerHost};
@@ -286,7 +287,13 @@ pub fn run(args: Args) -> Result<(), Failure> {
             // The guards notice that this process has ended, and stop the MCP servers.
             std::process::exit(130);
         });
-        let host = WorkerHost { engine, registry: registry.clone(), metrics: of_workers, idle_timeout };
+        let host = WorkerHost {
+            engine,
+            registry: registry.clone(),
+            metrics: of_workers,
+            idle_timeout,
+            caches: Caches::default(),
+        };
         let serving_workers = serve_workers(&host, &service, workers, &stop);
         let mcp = Arc::new(HttpEndpoint::new(&service, options));
         let api = Api::new(service.clone(), access, mcp);

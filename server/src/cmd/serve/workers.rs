@@ -10,7 +10,8 @@ use crate::exit::Failure;
 use crate::settings::address::ListenAddress;
 use crate::settings::workers::{WorkerEntry, WorkerSettings};
 use crate::web::access;
-use crate::workers::deployment::{Deployment, ForWorker, WorkerChoice};
+use crate::workers::caches::DEFAULT_BYTES;
+use crate::workers::deployment::{Deployment, ForWorker, GivenOptions, WorkerChoice};
 use crate::workers::project_source::{ProjectSource, Purpose};
 
 /// The default address of Workers, which only this machine reaches. It is not the one of the API:
@@ -38,6 +39,10 @@ pub struct WorkerOptions {
     /// repeated. Without it a Worker has none
     #[arg(long, value_name = "[NAME=]PATTERN", value_parser = ForWorker::parse)]
     worker_mcp_server: Vec<ForWorker>,
+    /// A host that a Worker may fetch from, such as 'shop=api.example.com', '*.example.com:8443' or
+    /// '*'; may be repeated. Without it a Worker reaches none
+    #[arg(long, value_name = "[NAME=]HOST", value_parser = ForWorker::parse)]
+    worker_outgoing: Vec<ForWorker>,
     /// Let other machines use the Workers, without a token. Every Worker needs a route
     #[arg(long)]
     worker_allow_unauthenticated: bool,
@@ -52,30 +57,36 @@ impl WorkerOptions {
     ) -> Result<Option<Deployment>, Failure> {
         let cores = std::thread::available_parallelism().map_or(1, usize::from);
         let processes = settings.processes.unwrap_or(cores);
-        let listed = settings.workers.iter().map(|entry| choice_of_entry(entry, processes, limits));
+        let listed = settings.workers.iter().map(|entry| choice_of_entry(entry, settings, processes, limits));
         let named = self.worker.iter().map(|path| WorkerChoice {
             source: ProjectSource::at(path.clone(), Purpose::Production { vars_file: None }),
             name: None,
             routes: None,
             mcp_servers: Vec::new(),
+            outgoing: settings.outgoing.clone(),
+            cache: settings.cache.unwrap_or(DEFAULT_BYTES),
             processes,
             isolation: WorkerIsolation::Isolate,
             limits: limits.clone(),
         });
         let choices: Vec<WorkerChoice> = listed.chain(named).collect();
         if choices.is_empty() {
-            return match self.worker_route.is_empty() && self.worker_mcp_server.is_empty() {
+            let given = [&self.worker_route, &self.worker_mcp_server, &self.worker_outgoing];
+            return match given.iter().all(|given| given.is_empty()) {
                 true => Ok(None),
                 false => Err(Failure::Usage(
-                    "--worker-route and --worker-mcp-server need a Worker: --worker DIR, or [[workers.worker]] in \
-                     isolet.toml"
+                    "--worker-route, --worker-mcp-server and --worker-outgoing need a Worker: --worker DIR, or \
+                     [[workers.worker]] in isolet.toml"
                         .to_owned(),
                 )),
             };
         }
-        Deployment::read(choices, &self.worker_route, &self.worker_mcp_server)
-            .map(Some)
-            .map_err(Failure::Several)
+        let given = GivenOptions {
+            routes: &self.worker_route,
+            mcp_servers: &self.worker_mcp_server,
+            outgoing: &self.worker_outgoing,
+        };
+        Deployment::read(choices, &given).map(Some).map_err(Failure::Several)
     }
 
     /// Returns the address of the Workers.
@@ -111,7 +122,12 @@ impl WorkerOptions {
     }
 }
 
-fn choice_of_entry(entry: &WorkerEntry, processes: usize, limits: &Limits) -> WorkerChoice {
+fn choice_of_entry(
+    entry: &WorkerEntry,
+    settings: &WorkerSettings,
+    processes: usize,
+    limits: &Limits,
+) -> WorkerChoice {
     let purpose = Purpose::Production { vars_file: entry.vars_file.clone() };
     WorkerChoice {
         source: ProjectSource {
@@ -122,6 +138,8 @@ fn choice_of_entry(entry: &WorkerEntry, processes: usize, limits: &Limits) -> Wo
         name: entry.name.clone(),
         routes: entry.routes.clone(),
         mcp_servers: entry.mcp_servers.clone(),
+        cache: entry.cache.or(settings.cache).unwrap_or(DEFAULT_BYTES),
+        outgoing: settings.outgoing.iter().chain(&entry.outgoing).cloned().collect(),
         processes: entry.processes.unwrap_or(match entry.isolation {
             WorkerIsolation::Isolate => processes,
             WorkerIsolation::Request => processes.max(SINGLE_REQUESTS),
@@ -141,6 +159,7 @@ mod tests {
             worker_listen: None,
             worker_route: Vec::new(),
             worker_mcp_server: Vec::new(),
+            worker_outgoing: Vec::new(),
             worker_allow_unauthenticated: false,
         }
     }

@@ -1,0 +1,143 @@
+//! The HTTP client of one Worker, which does not share its connections with others.
+//!
+//! Unused connections are kept for a bounded number of origins. A Worker that fetches from more has
+//! a new connection for each further request, so that it does not use up the descriptors of isolet.
+
+use std::collections::HashMap;
+use std::sync::{Arc, OnceLock};
+use std::time::{Duration, Instant};
+
+use isolet_runtime::{FetchRequest, FetchedResponse};
+use parking_lot::Mutex;
+use url::Url;
+
+use super::allow_list::AllowList;
+use super::failure::Failure;
+use super::message;
+use super::resolver::Resolver;
+
+/// The time in which a connection must be made, with its lookup and TLS.
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// The time in which a server must begin to answer, as at Cloudflare.
+const HEAD_TIMEOUT: Duration = Duration::from_secs(100);
+
+/// The time after which an unused connection is closed.
+const POOL_IDLE_TIMEOUT: Duration = Duration::from_secs(60);
+
+/// The unused connections to one origin that are kept, and the origins of which they are kept.
+const MAX_IDLE_CONNECTIONS: usize = 16;
+const MAX_POOLED_ORIGINS: usize = 64;
+
+/// The number of headers of a response.
+const MAX_HEADERS: usize = 512;
+
+/// The bound on the headers of a response over HTTP/2, in bytes.
+const MAX_HEADER_BYTES: u32 = 128 << 10;
+
+/// The bytes that may arrive over HTTP/2 before they are read: of a response, and of all that share
+/// a connection. Fetches that are not read do not stop others.
+const STREAM_WINDOW: u32 = 256 << 10;
+const CONNECTION_WINDOW: u32 = 64 * STREAM_WINDOW;
+
+/// A client with its allow-list. The certificates of the system are read at the first fetch.
+pub struct Client {
+    list: Arc<AllowList>,
+    /// Keeps connections.
+    pooled: OnceLock<reqwest::Client>,
+    /// Keeps none.
+    unpooled: OnceLock<reqwest::Client>,
+    /// The origins of which connections are kept, with the times of their last requests.
+    origins: Mutex<HashMap<String, Instant>>,
+}
+
+impl Client {
+    pub fn new(list: AllowList) -> Arc<Self> {
+        let (pooled, unpooled, origins) = Default::default();
+        Arc::new(Self { list: Arc::new(list), pooled, unpooled, origins })
+    }
+
+    pub fn allow_list(&self) -> &AllowList {
+        &self.list
+    }
+
+    /// Returns the client for a URL.
+    fn client_for(&self, url: &Url) -> Result<&reqwest::Client, Failure> {
+        let is_pooled = self.keeps_connections(url.origin().ascii_serialization());
+        let place = if is_pooled { &self.pooled } else { &self.unpooled };
+        if let Some(client) = place.get() {
+            return Ok(client);
+        }
+        let builder = reqwest::Client::builder()
+            // A proxy would resolve the names, and its addresses would not be judged.
+            .no_proxy()
+            .redirect(reqwest::redirect::Policy::none())
+            .referer(false)
+            .dns_resolver(Arc::new(Resolver::new(self.list.clone())))
+            .connect_timeout(CONNECT_TIMEOUT)
+            .pool_idle_timeout(POOL_IDLE_TIMEOUT)
+            .pool_max_idle_per_host(if is_pooled { MAX_IDLE_CONNECTIONS } else { 0 })
+            .http1_max_headers(MAX_HEADERS)
+            .http2_max_header_list_size(MAX_HEADER_BYTES)
+            .http2_initial_stream_window_size(STREAM_WINDOW)
+            .http2_initial_connection_window_size(CONNECTION_WINDOW)
+            .tcp_nodelay(true);
+        // A connection of HTTP/2 is kept in any case.
+        let builder = if is_pooled { builder } else { builder.http1_only() };
+        let client = builder.build().map_err(|error| Failure::of(&error))?;
+        Ok(place.get_or_init(|| client))
+    }
+
+    /// Notes a request to an origin. Returns `true` if its connection is kept afterwards.
+    fn keeps_connections(&self, origin: String) -> bool {
+        let (mut origins, now) = (self.origins.lock(), Instant::now());
+        if origins.len() >= MAX_POOLED_ORIGINS && !origins.contains_key(&origin) {
+            origins.retain(|_, last| now.duration_since(*last) < 2 * POOL_IDLE_TIMEOUT);
+            if origins.len() >= MAX_POOLED_ORIGINS {
+                return false;
+            }
+        }
+        origins.insert(origin, now);
+        true
+    }
+
+    /// Sends a request of the Worker of this name, to a URL that the allow-list has.
+    ///
+    /// # Errors
+    /// There is no answer.
+    pub async fn send(
+        &self,
+        worker: &str,
+        request: FetchRequest,
+        url: &Url,
+    ) -> Result<FetchedResponse, Failure> {
+        let request = message::request(worker, request, url)?;
+        let sent = self.client_for(url)?.execute(request);
+        let response = tokio::time::timeout(HEAD_TIMEOUT, sent)
+            .await
+            .map_err(|_| Failure::Timeout(HEAD_TIMEOUT))?
+            .map_err(|error| match error.is_timeout() {
+                true => Failure::Timeout(CONNECT_TIMEOUT),
+                false => Failure::of(&error),
+            })?;
+        message::response(response).await
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn connections_are_kept_for_a_bounded_number_of_origins() {
+        let client = Client::new(AllowList::default());
+        let kept = |number: usize| client.keeps_connections(format!("https://{number}.example"));
+        assert_eq!((0..1000).filter(|number| kept(*number)).count(), MAX_POOLED_ORIGINS);
+        assert!(kept(0) && !kept(1000));
+        for last in client.origins.lock().values_mut() {
+            *last -= 2 * POOL_IDLE_TIMEOUT;
+        }
+        assert!(kept(1000));
+        assert_eq!(client.origins.lock().len(), 1);
+    }
+}

@@ -1,0 +1,94 @@
+//! Names to addresses. The connection is made to an address that was judged here, so that a name
+//! cannot have another one by then.
+
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::sync::Arc;
+
+use reqwest::dns::{Addrs, Name, Resolve, Resolving};
+use tokio::sync::Semaphore;
+
+use super::addresses::special_purpose;
+use super::allow_list::{AllowList, is_localhost};
+use super::failure::ForbiddenAddress;
+
+/// The lookups of one Worker at once. Each takes a thread.
+const MAX_LOOKUPS: usize = 16;
+
+/// The resolver of one Worker's client.
+pub struct Resolver {
+    list: Arc<AllowList>,
+    lookups: Arc<Semaphore>,
+}
+
+impl Resolver {
+    pub fn new(list: Arc<AllowList>) -> Self {
+        Self { list, lookups: Arc::new(Semaphore::new(MAX_LOOKUPS)) }
+    }
+}
+
+impl Resolve for Resolver {
+    fn resolve(&self, name: Name) -> Resolving {
+        let (list, lookups) = (self.list.clone(), self.lookups.clone());
+        Box::pin(async move {
+            let full = name.as_str();
+            let host = full.strip_suffix('.').unwrap_or(full);
+            let found: Vec<SocketAddr> = if is_localhost(host) {
+                // By RFC 6761; not every resolver knows the names below `localhost`.
+                let here = [IpAddr::from(Ipv4Addr::LOCALHOST), Ipv6Addr::LOCALHOST.into()];
+                here.map(|address| SocketAddr::new(address, 0)).into()
+            } else {
+                let _turn = lookups.acquire_owned().await?;
+                tokio::net::lookup_host((full, 0)).await?.collect()
+            };
+            Ok(allowed(&list, host, found)?)
+        })
+    }
+}
+
+/// Returns the addresses that the name may have.
+///
+/// # Errors
+/// There are others only.
+fn allowed(list: &AllowList, host: &str, found: Vec<SocketAddr>) -> Result<Addrs, ForbiddenAddress> {
+    let (allowed, forbidden): (Vec<_>, Vec<_>) =
+        found.into_iter().partition(|address| list.has_address(host, address.ip()));
+    match forbidden.first() {
+        Some(first) if allowed.is_empty() => Err(ForbiddenAddress {
+            address: first.ip(),
+            purpose: special_purpose(first.ip()).unwrap_or("reserved"),
+        }),
+        _ => Ok(Box::new(allowed.into_iter())),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::settings::outgoing::OutgoingEntry;
+
+    fn list(entries: &[&str]) -> AllowList {
+        AllowList::new(entries.iter().map(|entry| OutgoingEntry::parse(entry).unwrap()))
+    }
+
+    #[test]
+    fn forbidden_addresses_of_a_name_are_left_out() {
+        let addresses = |texts: &[&str]| -> Vec<SocketAddr> {
+            texts.iter().map(|text| SocketAddr::new(text.parse().unwrap(), 0)).collect()
+        };
+        let names = list(&["a.example"]);
+        let kept = allowed(&names, "a.example", addresses(&["10.0.0.1", "1.1.1.1", "::1"]));
+        let kept: Vec<SocketAddr> = kept.into_iter().flatten().collect();
+        assert_eq!(kept, addresses(&["1.1.1.1"]));
+        let error = allowed(&names, "a.example", addresses(&["169.254.169.254"])).err().unwrap();
+        assert_eq!(error.to_string(), "the address 169.254.169.254 is not public (link-local)");
+        assert!(allowed(&list(&["169.254.0.0/16"]), "a.example", addresses(&["169.254.169.254"])).is_ok());
+    }
+
+    #[tokio::test]
+    async fn names_of_this_machine_are_not_looked_up() {
+        let resolver = Resolver::new(Arc::new(list(&["a.localhost"])));
+        let found = resolver.resolve("a.localhost".parse().unwrap()).await;
+        let found: Vec<SocketAddr> = found.into_iter().flatten().collect();
+        assert!(found.len() == 2 && found.iter().all(|address| address.ip().is_loopback()));
+    }
+}
