@@ -26,6 +26,7 @@
 //! | [`dev_events`] | `isolet dev`: scheduled events, service-worker syntax |
 //! | [`dev_processes`] | `isolet dev`: Workers in jailed processes, limits, neighbours |
 //! | [`dev_requests`] | `isolet dev`: requests and responses on the wire |
+//! | [`event_source`] | `EventSource` of Workers |
 //! | [`http`] | the HTTP API of `isolet serve` |
 //! | [`http_callers`] | the callers that it admits: tokens, host names, web pages |
 //! | [`install`] | `isolet mcp install` |
@@ -78,6 +79,7 @@ mod dev_events;
 #[cfg(target_os = "linux")]
 mod dev_processes;
 mod dev_requests;
+mod event_source;
 mod http;
 mod http_callers;
 mod install;

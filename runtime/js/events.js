@@ -13,7 +13,7 @@ const {
 
 isolet.lazy(
   ["Event", "CustomEvent", "MessageEvent", "ErrorEvent", "EventTarget", "reportError"],
-  ["events", "eventTargets", "handler", "Event", "EventTarget", "MessageEvent"],
+  ["events", "eventTargets", "handler", "Event", "EventTarget", "MessageEvent", "ErrorEvent"],
   (host) => {
     const { natives } = isolet;
     const { define, dictionary, isObject, list, need, string } = isolet.idl;
@@ -349,6 +349,7 @@ isolet.lazy(
     host.Event = Event;
     host.EventTarget = EventTarget;
     host.MessageEvent = MessageEvent;
+    host.ErrorEvent = ErrorEvent;
     return { Event, CustomEvent, MessageEvent, ErrorEvent, EventTarget, reportError: (error) => report(error) };
   },
 );

@@ -1,5 +1,6 @@
 // The network APIs. Scripts do not have them: each fails with a message that names the servers on
-// env, and nothing is in a cache. Workers have fetch (fetchers.js) and caches (caches.js).
+// env, and nothing is in a cache. Workers have fetch (fetchers.js), caches (caches.js)
+// and EventSource (event-source.js).
 
 const { JSONParse, Promise, TypeError } = isolet.primordials;
 
@@ -51,7 +52,7 @@ isolet.lazy(["fetch", "WebSocket", "EventSource", "XMLHttpRequest"], [], (host) 
   return {
     fetch: isolet.hasNetwork ? isolet.fetchers.fetch : fetch,
     WebSocket: refusing("WebSocket"),
-    EventSource: refusing("EventSource"),
+    EventSource: isolet.hasNetwork ? isolet.EventSource : refusing("EventSource"),
     XMLHttpRequest: refusing("XMLHttpRequest"),
   };
 });

@@ -214,6 +214,7 @@ interface LazyInternals {
   Event: new (type: string, init?: object) => Event;
   EventTarget: EventTargetClass;
   MessageEvent: new (type: string, init?: object) => Event;
+  ErrorEvent: new (type: string, init?: object) => Event;
 
   // abort.js
   signals: SignalOperations;
@@ -303,6 +304,16 @@ interface LazyInternals {
 
   // outgoing-body.js
   outgoing: Outgoing;
+
+  // event-stream.js
+  /** Returns a function that takes the text of an event stream in pieces, and updates `state`. */
+  eventStream(
+    state: { lastEventId: string; retry: number } & Bare,
+    dispatch: (type: string, data: string) => void,
+  ): (text: string) => void;
+
+  // event-source.js
+  EventSource: Function;
 
   // caches.js
   workerCaches: { Cache: Function; CacheStorage: Function; caches: object } & Bare;
