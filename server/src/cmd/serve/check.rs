@@ -38,8 +38,10 @@ pub fn run(args: &Args) -> Result<(), Failure> {
                 true => "none".to_owned(),
                 false => line(&worker.mcp_servers.join(", ")).into_owned(),
             };
+            let outgoing: Vec<String> = worker.outgoing.iter().map(ToString::to_string).collect();
+            let outgoing = if outgoing.is_empty() { "none".to_owned() } else { outgoing.join(", ") };
             workers += &format!(
-                "worker: {place}, modules: {}, processes: {}, mcp_servers: {tools}\n",
+                "worker: {place}, modules: {}, processes: {}, mcp_servers: {tools}, outgoing: {outgoing}\n",
                 worker.prepared.module_count(),
                 worker.processes,
             );
