@@ -1,7 +1,7 @@
 //! Fetches of Workers from other servers: the allow-list, requests and responses, redirects,
 //! bodies.
 
-use crate::harness::http::Request;
+use crate::harness::http::{Connection, Request};
 use crate::harness::origin::Origin;
 use crate::harness::*;
 
@@ -172,6 +172,11 @@ async fn requests_arrive_as_they_were_made() {
         const answer = await (await fetch(request, { headers: { 'x-b': '2' } })).json();
         return { ...answer, used: request.bodyUsed };
     },
+    early: async (url) => {
+        let pieces = 50;
+        const body = new ReadableStream({ pull(c) { c.enqueue(new Uint8Array(100_000)); if (--pieces === 0) c.close(); } });
+        return await (await fetch(url, { method: 'POST', body })).text();
+    },
     large: async (url) => (await (await fetch(url, { method: 'POST', body: 'x'.repeat(3_000_000) })).json()).body.length,";
     let project = Project::start(&origin, &["localhost:HTTP"], functions);
     let url = format!("{}/echo?q=1#fragment", project.http);
@@ -216,6 +221,8 @@ async fn requests_arrive_as_they_were_made() {
     );
     assert_eq!((&request["headers"]["x-a"], &request["headers"]["x-b"]), (&Value::Null, &json!("2")));
     assert_eq!(project.call("large", json!([url])).await, 3_000_000);
+    // An answer that does not wait for the body.
+    assert_eq!(project.call("early", json!([format!("{}/early", project.http)])).await, "early");
     for (mode, control, pragma) in
         [("no-store", "no-cache", json!("no-cache")), ("no-cache", "max-age=0", Value::Null)]
     {
@@ -523,4 +530,49 @@ async fn a_worker_that_fetches_from_itself_is_stopped() {
         (lines == 33).then_some(())
     })
     .await;
+}
+
+#[tokio::test]
+async fn each_served_worker_reaches_the_hosts_that_it_was_given() {
+    let origin = Origin::start();
+    let entry = format!("localhost:{}", origin.http);
+    let code = format!(
+        "export default {{ async fetch() {{
+            try {{ return await fetch('http://{entry}/status?code=203'); }} catch (error) {{ return new Response(error.message); }}
+        }} }}"
+    );
+    let folder = Folder::new();
+    for name in ["one", "two", "three"] {
+        folder.write(
+            &format!("{name}/wrangler.jsonc"),
+            format!("{{ \"name\": \"{name}\", \"main\": \"worker.js\" }}"),
+        );
+        folder.write(&format!("{name}/worker.js"), &code);
+    }
+    folder.write("isolet.toml", format!("[[workers.worker]]\npath = 'one'\noutgoing = ['{entry}']\n"));
+    let given = format!("two={entry}");
+    let args = ["--worker", "two", "--worker", "three", "--worker-outgoing", &given];
+    let check = ["--check", "--worker-outgoing", "one=*.example"];
+    let shown = isolet(["serve"]).args(&check).within(folder.path()).output().exits(0).stdout;
+    assert_says(&shown, &[&format!("outgoing: {entry}, *.example")]);
+    let daemon = Daemon::serve_in(folder, &[&["--worker-listen", "127.0.0.1:0"], &args[..]].concat());
+    daemon.wait_for_stderr(&["three on http://three.localhost:"]);
+    let log = daemon.stderr();
+    let (_, rest) = log.split_once("http://three.localhost:").expect("an address");
+    let port = rest.split_whitespace().next().and_then(|port| port.parse().ok()).expect("a port");
+    let address = std::net::SocketAddr::from(([127, 0, 0, 1], port));
+    let get =
+        async |host: &str| Connection::open(address).await.send(Request::get("/").header("host", host)).await;
+    get("one.localhost").await.expect(203);
+    get("two.localhost").await.expect(203);
+    let refused = get("three.localhost").await.expect(200).text();
+    assert_says(&refused, &[&format!("--worker-outgoing 'three={entry}'"), "[[workers.worker]]"]);
+    let metrics = daemon.get("/metrics").await.expect(200).text();
+    assert_says(
+        &metrics,
+        &[
+            "isolet_worker_fetches_total{worker=\"one\",outcome=\"ok\"} 1",
+            "isolet_worker_fetches_total{worker=\"three\",outcome=\"denied\"} 1",
+        ],
+    );
 }

@@ -110,12 +110,14 @@ const note = (what) => appendFileSync(`${folder}/seen.jsonl`, `${JSON.stringify(
 
 function answer(request, response) {
   const url = new URL(request.url, "http://origin");
+  if (url.pathname === "/early") response.end("early");
   const parts = [];
   request.on("data", (part) => parts.push(part));
   request.on("end", () => {
     const body = Buffer.concat(parts).toString();
     note({ method: request.method, path: request.url, host: request.headers.host ?? request.headers[":authority"] });
     const path = paths[url.pathname.slice(1)];
+    if (url.pathname === "/early") return;
     if (path === undefined) {
       response.statusCode = 404;
       response.end("none");

@@ -14,7 +14,7 @@ use url::Url;
 use super::allow_list::AllowList;
 use super::failure::Failure;
 use super::message;
-use super::resolver::Resolver;
+use super::resolver::{Lookup, Resolver, system_lookup};
 
 /// The time in which a connection must be made, with its lookup and TLS.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
@@ -43,6 +43,7 @@ const CONNECTION_WINDOW: u32 = 64 * STREAM_WINDOW;
 /// A client with its allow-list. The certificates of the system are read at the first fetch.
 pub struct Client {
     list: Arc<AllowList>,
+    lookup: Lookup,
     /// Keeps connections.
     pooled: OnceLock<reqwest::Client>,
     /// Keeps none.
@@ -53,8 +54,12 @@ pub struct Client {
 
 impl Client {
     pub fn new(list: AllowList) -> Arc<Self> {
+        Self::with_lookup(list, system_lookup)
+    }
+
+    fn with_lookup(list: AllowList, lookup: Lookup) -> Arc<Self> {
         let (pooled, unpooled, origins) = Default::default();
-        Arc::new(Self { list: Arc::new(list), pooled, unpooled, origins })
+        Arc::new(Self { list: Arc::new(list), lookup, pooled, unpooled, origins })
     }
 
     pub fn allow_list(&self) -> &AllowList {
@@ -73,7 +78,7 @@ impl Client {
             .no_proxy()
             .redirect(reqwest::redirect::Policy::none())
             .referer(false)
-            .dns_resolver(Arc::new(Resolver::new(self.list.clone())))
+            .dns_resolver(Arc::new(Resolver::new(self.list.clone(), self.lookup)))
             .connect_timeout(CONNECT_TIMEOUT)
             .pool_idle_timeout(POOL_IDLE_TIMEOUT)
             .pool_max_idle_per_host(if is_pooled { MAX_IDLE_CONNECTIONS } else { 0 })
@@ -126,7 +131,52 @@ impl Client {
 
 #[cfg(test)]
 mod tests {
+    use futures_util::FutureExt as _;
+    use isolet_runtime::{CallChain, RequestBody, RequestHead};
+    use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+    use tokio::net::TcpListener;
+
     use super::*;
+    use crate::settings::outgoing::OutgoingEntry;
+
+    /// A client for these entries to which every name leads to this machine.
+    fn client_here(entries: &[&str]) -> Arc<Client> {
+        let entries = entries.iter().map(|entry| OutgoingEntry::parse(entry).unwrap());
+        let here: Lookup = |_| async { Ok(vec![([127, 0, 0, 1], 0).into()]) }.boxed();
+        Client::with_lookup(AllowList::new(entries), here)
+    }
+
+    async fn get(client: &Client, url: &str) -> Result<FetchedResponse, Failure> {
+        let head =
+            RequestHead { method: "GET".into(), url: url.into(), headers: Vec::new(), cf: String::new() };
+        let request = FetchRequest { head, body: RequestBody::Empty, chain: CallChain::default() };
+        client.send("shop", request, &Url::parse(url).unwrap()).await
+    }
+
+    #[tokio::test]
+    async fn a_name_that_leads_to_a_private_address_is_not_connected_to() {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let port = listener.local_addr().unwrap().port();
+        let url = format!("http://a.example:{port}/");
+        for entries in [&["*:*"][..], &["*.example:*", "a.example:*", "10.0.0.0/8"]] {
+            let refused = get(&client_here(entries), &url).await.err().unwrap();
+            assert!(matches!(refused, Failure::AddressNotAllowed(_)), "{refused:?}");
+        }
+        let nobody = tokio::time::timeout(Duration::from_millis(50), listener.accept()).await;
+        assert!(nobody.is_err(), "a connection was made");
+
+        // A network that the operator names.
+        let served = tokio::spawn(async move {
+            let (mut socket, _) = listener.accept().await.unwrap();
+            let mut asked = vec![0; 1024];
+            let length = socket.read(&mut asked).await.unwrap();
+            socket.write_all(b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nhi").await.unwrap();
+            String::from_utf8_lossy(&asked[..length]).into_owned()
+        });
+        let answer = get(&client_here(&["a.example:*", "127.0.0.0/8"]), &url).await.unwrap();
+        assert_eq!(answer.head.status, 200);
+        assert!(served.await.unwrap().contains(&format!("host: a.example:{port}\r\n")));
+    }
 
     #[test]
     fn connections_are_kept_for_a_bounded_number_of_origins() {
