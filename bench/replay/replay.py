@@ -1,286 +1,214 @@
 #!/usr/bin/env python3
-"""Measures the cost and savings of code mode in tokens, on the tasks of tau2 (retail, airline), replayed without a model.
+"""Measures the cost and savings of code mode in tokens, on tasks of tau2 and of the Berkeley Function-Calling Leaderboard,
+replayed without a model.
 
-    python3 -m venv v && v/bin/pip install -r requirements.txt
-    v/bin/python replay.py before=PATH/isolet after=PATH/isolet
+    python3 -m venv v && v/bin/pip install --no-deps -r requirements.txt
+    v/bin/python replay.py PATH/isolet [--suite retail] [--json FILE]
 
-The true actions of each task are made once call by call and once as one script through `isolet serve`; every final state
-has to be equal. README.md says what is counted.
+The true calls of each task are made once call by call and once as scripts through `isolet serve`; every final state has to be
+equal. README.md says what is counted.
 """
 
 import argparse
-import copy
-import http.client
 import json
 import os
 import statistics
-import subprocess
-import sys
 import tempfile
 import time
 from pathlib import Path
 
-import tiktoken
+import bfcl
+import tau2
+from client import Isolet
+from counting import Conversation, tokens
+from scripts import compact, script
 
-from shim import digest, domain_of
-
-ENCODING = tiktoken.get_encoding("o200k_base")
-LETTERS = "abcdefghijklmnopqrstuvwxyz"
-
-
-def tokens(text):
-    return len(ENCODING.encode_ordinary(text))
-
-
-def compact(value):
-    return json.dumps(value, ensure_ascii=False, separators=(",", ":"))
+SUITES = ("retail", "airline", "multi-turn", "parallel", "parallel_multiple", "live_parallel", "live_parallel_multiple")
+# Servers of one isolet at once, of the suites in which each task has tools of its own.
+BATCH = 25
 
 
 class Task:
-    """One task: its calls with their results, and the script that makes them."""
+    """One task as it was replayed: the tokens of both sides, for each prompt of code mode."""
 
-    def __init__(self, module, task):
-        criteria = task["evaluation_criteria"]
-        self.said = compact(task["user_scenario"])
-        self.question = task["user_scenario"]["instructions"]["reason_for_call"].split(". ")[0][:200]
-        self.wanted = [str(info) for info in criteria.get("communicate_info") or []]
-        self.calls = []
-        db = copy.deepcopy(module._base_db())
-        for action in criteria["actions"] or []:
-            if action["name"] not in module.BUSINESS_TOOLS:
-                continue
-            name, arguments = action["name"], action["arguments"]
-            try:
-                text, failed = module._content_from_result(module._execute_tool(db, name, dict(arguments))), False
-            except Exception as reason:
-                text, failed = f"Error: {reason}", True
-            self.calls.append((name, arguments, text, failed))
-        self.digest = digest(db)
+    def __init__(self, definitions, task, steps, calls_in_turn):
+        self.steps = steps
+        self.calls = sum(len(step.calls) for step in steps)
+        self.call_by_call = Conversation(definitions)
+        self.results = 0
+        for step in steps:
+            self.call_by_call.hears(tokens(step.said))
+            exchanges = [
+                (tokens(compact({"name": call.name, "arguments": call.arguments})), tokens(call.text)) for call in step.calls
+            ]
+            self.results += sum(len(call.text.encode()) for call in step.calls)
+            if not calls_in_turn:  # all calls in one request
+                exchanges = [(sum(written for written, _ in exchanges), sum(read for _, read in exchanges))]
+            for written, read in exchanges:
+                self.call_by_call.exchange(written, read)
+            self.call_by_call.answers()
+        self.id, self.is_equal = task.id, True
+        self.scripts = []
+        self.seconds = 0.0
+        self.seen = 0
+        self.code = {}
 
-    def script(self, server):
-        """One statement for each call; arguments that are not in the user's request come from earlier results, by index."""
-        results, used, lines = [], set(), []
+    def ran(self, code, result, seconds):
+        self.scripts.append((tokens(code), tokens(result)))
+        self.seen += len(result.encode())
+        self.seconds += seconds
 
-        def written(value):
-            if isinstance(value, dict):
-                return "{ " + ", ".join(f"{key}: {written(inner)}" for key, inner in value.items()) + " }"
-            if isinstance(value, list):
-                return "[" + ", ".join(map(written, value)) + "]"
-            if isinstance(value, str) and len(value) > 2 and value not in self.said:
-                for at, result in enumerate(results):
-                    path = find(result, value)
-                    if path is not None:
-                        used.add(at)
-                        return LETTERS[at % 26] + ("" if at < 26 else str(at // 26)) + path
-            return compact(value)
-
-        calls = []
-        for name, arguments, text, failed in self.calls:
-            call = f"await env.{server}.{name}({written(arguments)})"
-            calls.append(call + (".catch((e) => e.message)" if failed else ""))
-            results.append(parsed(text))
-        back = self.back(results, used)
-        for at, call in enumerate(calls):
-            variable = LETTERS[at % 26] + ("" if at < 26 else str(at // 26))
-            lines.append(f"const {variable} = {call};" if at in used else f"{call};")
-        return "\n".join(lines + [f"return {back};"])
-
-    def back(self, results, used):
-        """The script's result: the requested values if a result has them, and the outcome of each change. If the
-        answer must be computed from the results, unused results are returned whole."""
-
-        def name(at):
-            used.add(at)
-            return LETTERS[at % 26] + ("" if at < 26 else str(at // 26))
-
-        parts = []
-        for wanted in self.wanted:
-            places = ((at, find(result, wanted)) for at, result in enumerate(results))
-            found = next(((at, path) for at, path in places if path is not None), None)
-            if found is None:
-                parts = [name(at) for at in range(len(results)) if at not in used]
-                break
-            parts.append(name(found[0]) + found[1])
-        for at, (tool, _, _, failed) in enumerate(self.calls):
-            if failed or not reads(tool):
-                result = results[at]
-                status = isinstance(result, dict) and isinstance(result.get("status"), str)
-                part = name(at) if not isinstance(result, dict) else name(at) + (".status" if status else "." + next(iter(result)))
-                if part not in parts and part.split(".")[0] not in parts:
-                    parts.append(part)
-        if not parts:
-            parts = [name(at) for at in range(len(results)) if at not in used] or [name(len(results) - 1)]
-        return parts[0] if len(parts) == 1 else "[" + ", ".join(parts) + "]"
+    def count(self, name, prompt, before=()):
+        """Code mode with a prompt. `before`: exchanges before the first script, such as a search."""
+        talk = Conversation(prompt)
+        scripts = iter(self.scripts)
+        for number, step in enumerate(self.steps):
+            talk.hears(tokens(step.said))
+            for exchange in before if number == 0 else ():
+                talk.exchange(*exchange)
+            if step.calls:
+                talk.exchange(*next(scripts))
+            talk.answers()
+        self.code[name] = talk
 
 
-def reads(tool):
-    return tool.split("_")[0] in ("get", "find", "list", "search", "calculate")
+def replay(isolet, server, tasks, with_consent=False, parallel=False):
+    """Runs the scripts of tasks, whose final state has to be that of the calls. A task with another one is marked."""
+    for task, counted in tasks:
+        isolet.begin(task)
+        steps = task.with_consent() if with_consent else task.steps
+        counted.scripts = []
+        for step in steps:
+            if step.calls:
+                code = script(server, step.said, step.calls, step.wanted, parallel)
+                counted.ran(code, *isolet.run(code))
+        counted.is_equal &= isolet.digest(server) == task.digest
 
 
-def parsed(text):
-    try:
-        return json.loads(text)
-    except json.JSONDecodeError:
-        return text
-
-
-def find(value, wanted):
-    """The path of a text or number in a result, outermost first."""
-    queue = [("", value)]
-    for path, inner in queue:
-        if isinstance(inner, dict):
-            for key, deeper in inner.items():
-                queue.append((f"{path}.{key}" if key.isidentifier() else f"{path}[{compact(key)}]", deeper))
-        elif isinstance(inner, list):
-            queue.extend((f"{path}[{at}]", deeper) for at, deeper in enumerate(inner))
-        elif not isinstance(inner, bool) and inner is not None and str(inner) == wanted:
-            return path
-    return None
-
-
-class Isolet:
-    """`isolet serve` with the shim of one domain."""
-
-    def __init__(self, program, domain, folder):
-        self.fresh, self.digest = folder / "fresh", folder / "digest"
-        self.fresh.touch()
-        env = {"REPLAY_FRESH": str(self.fresh), "REPLAY_DIGEST": str(self.digest)}
-        shim = {"command": sys.executable, "args": [str(Path(__file__).with_name("shim.py")), domain], "env": env}
-        config = folder / "mcp.json"
-        config.write_text(json.dumps({"mcpServers": {domain: shim}}))
-        self.socket = folder / "socket"
-        command = [program, "serve", "--listen", f"unix:{self.socket}", "--mcp-config", str(config)]
-        self.child = subprocess.Popen(command, cwd=folder, stdout=subprocess.DEVNULL, stderr=(folder / "log").open("w"))
-        for _ in range(600):
-            try:
-                if self.request("GET", "/readyz")[0] == 200 and self.request("GET", f"/v1/types/{domain}")[0] == 200:
-                    break
-            except OSError:
-                pass
-            time.sleep(0.1)
-        self.session = None
-
-    def request(self, method, path, body=None, headers=None):
-        connection = http.client.HTTPConnection("localhost", timeout=60)
-        connection.sock = unix(self.socket)
-        connection.request(method, path, None if body is None else compact(body), headers or {})
-        answer = connection.getresponse()
-        text = answer.read().decode()
-        connection.close()
-        return answer.status, text, answer.headers
-
-    def text(self, path):
-        status, text, _ = self.request("GET", path)
-        assert status == 200, text
-        return text
-
-    def run(self, code):
-        self.fresh.unlink()
-        self.fresh.touch()
-        report = json.loads(self.request("POST", "/v1/run", {"code": code}, {"Content-Type": "application/json"})[1])
-        assert report["ok"], (code, report)
-        return compact(report["result"]), self.digest.read_text()
-
-    def mcp(self, method, params):
-        headers = {"Content-Type": "application/json", "Accept": "application/json, text/event-stream"}
-        if self.session is None:
-            self.session = ""
-            client = {"protocolVersion": "2025-06-18", "capabilities": {}, "clientInfo": {"name": "replay", "version": "1"}}
-            body = {"jsonrpc": "2.0", "id": 0, "method": "initialize", "params": client}
-            self.session = self.request("POST", "/mcp", body, headers)[2].get("Mcp-Session-Id") or ""
-            self.request("POST", "/mcp", {"jsonrpc": "2.0", "method": "notifications/initialized"}, self.headers(headers))
-        body = {"jsonrpc": "2.0", "id": 1, "method": method, "params": params}
-        text = self.request("POST", "/mcp", body, self.headers(headers))[1]
-        lines = [line[5:].strip() for line in text.splitlines() if line.startswith("data:")] or [text]
-        replies = [json.loads(line) for line in lines if line.startswith("{")]
-        return next(reply["result"] for reply in replies if reply.get("id") == 1)
-
-    def headers(self, headers):
-        more = {"MCP-Protocol-Version": "2025-06-18"}
-        return headers | more | ({"Mcp-Session-Id": self.session} if self.session else {})
-
-    def face(self):
-        keys = ("name", "description", "inputSchema")
-        tools = self.mcp("tools/list", {})["tools"]
-        return sum(tokens(compact({key: tool[key] for key in keys if key in tool})) for tool in tools)
-
-    def call(self, tool, arguments):
-        """The texts that the model writes and reads."""
-        content = self.mcp("tools/call", {"name": tool, "arguments": arguments})["content"]
-        return tokens(compact({"name": tool, "arguments": arguments})) + sum(tokens(block.get("text", "")) for block in content)
-
-    def end(self):
-        self.child.terminate()
-        self.child.wait()
-
-
-def unix(path):
-    import socket
-
-    made = socket.socket(socket.AF_UNIX)
-    made.settimeout(60)
-    made.connect(str(path))
-    return made
-
-
-def measure(label, program, domain, module, tools, tasks):
-    definitions = sum(tokens(compact(tool)) for tool in tools)
+def measure(program, name, server, suite, tasks):
+    """A suite whose tasks share their tools."""
+    definitions = sum(tokens(compact(tool)) for tool in suite.tools())
+    counted = [Task(definitions, task, task.steps, calls_in_turn=True) for task in tasks]
     with tempfile.TemporaryDirectory() as folder:
-        isolet = Isolet(program, domain, Path(folder))
+        isolet = Isolet(program, {server: name}, Path(folder))
         try:
-            prompts = {f"{level}, cold": tokens(isolet.text(f"/v1/types?detail={level}")) for level in ("names", "brief", "full")}
+            prompts = {f"{level}, cold": tokens(isolet.text(f"/v1/types?detail={level}")) for level in ("brief", "full")}
             prompts["MCP: run, cold"] = isolet.face()
-            scripts, fetched = [], []
-            for task in tasks:
-                code = task.script(domain)
-                result, state = isolet.run(code)
-                assert state == task.digest, f"another state after\n{code}"
-                scripts.append(tokens(code) + tokens(result))
-                fetched.append((tokens(code), tokens(result)))
+            replay(isolet, server, list(zip(tasks, counted)))
             time.sleep(1)
-            prompts |= {f"{level}, inferred": tokens(isolet.text(f"/v1/types?detail={level}")) for level in ("brief", "full")}
-            isolet.session = None
-            face = prompts["MCP: run, inferred"] = isolet.face()
-            searched, described = [], []
-            for task in tasks:
-                names = list(dict.fromkeys(f"{domain}/{name}" for name, *_ in task.calls))
-                described.append(face + isolet.call("describe", {"tools": names}))
-                searched.append(described[-1] + isolet.call("search", {"query": task.question}))
+            prompts |= {f"{level}, learned": tokens(isolet.text(f"/v1/types?detail={level}")) for level in ("brief", "full")}
+            face = prompts["MCP: run, learned"] = isolet.face()
+            for task, one in zip(tasks, counted):
+                for prompt, size in prompts.items():
+                    one.count(prompt, size)
+                names = list(dict.fromkeys(f"{server}/{call.name}" for step in task.steps for call in step.calls))
+                described = isolet.call("describe", {"tools": names})
+                searched = isolet.call("search", {"query": task.question})
+                one.count("MCP: describe, run", face, [described])
+                one.count("MCP: search, describe, run", face, [searched, described])
+            if hasattr(tasks[0], "with_consent"):
+                consent = [Task(definitions, task, task.with_consent(), calls_in_turn=True) for task in tasks]
+                replay(isolet, server, list(zip(tasks, consent)), with_consent=True)
+                for one, two in zip(counted, consent):
+                    one.is_equal &= two.is_equal
+                    for prompt in ("brief, cold", "MCP: run, cold"):
+                        two.count(prompt, prompts[prompt])
+                        one.code[f"{prompt}, two scripts"] = two.code[prompt]
         finally:
             isolet.end()
-    calls = [sum(tokens(compact({"name": name, "arguments": arguments})) for name, arguments, *_ in task.calls) for task in tasks]
-    results = [sum(tokens(text) for _, _, text, _ in task.calls) for task in tasks]
-    by_call = [definitions + a + b for a, b in zip(calls, results)]
-    written, read = (sum(part) for part in zip(*fetched))
-    print(f"\n### {domain}, {label}: {len(tasks)} tasks, {sum(len(task.calls) for task in tasks)} calls\n")
-    print(f"definitions {definitions}; calls {sum(calls)} + results {sum(results)}; scripts {written} + results {read}\n")
-    print("| prompt | tokens | call by call : code | median task | tasks where code costs more |")
-    print("|---|---|---|---|---|")
-    rows = [(name, [prompt] * len(tasks)) for name, prompt in prompts.items()]
-    rows += [("MCP: describe, run", described), ("MCP: search, describe, run", searched)]
-    for name, prompt in [("none", None)] + rows:
-        code = [script + (prompt[at] if prompt else 0) for at, script in enumerate(scripts)]
-        base = by_call if prompt else [a + b for a, b in zip(calls, results)]
-        ratios = [a / b for a, b in zip(base, code)]
-        worse = sum(ratio < 1 for ratio in ratios)
-        mean = round(sum(prompt) / len(prompt)) if prompt else 0
-        print(f"| {name} | {mean} | {sum(base) / sum(code):.2f} | {statistics.median(ratios):.2f} | {worse} |")
+    return counted
+
+
+def measure_parallel(program, kind, limit):
+    """A suite in which each task has tools of its own, and all of its calls can be made at once."""
+    tasks = list(bfcl.parallel(kind))[:limit]
+    counted = []
+    for start in range(0, len(tasks), BATCH):
+        batch = tasks[start : start + BATCH]
+        servers = {f"t{number}": place for number, (place, _, _) in enumerate(batch)}
+        with tempfile.TemporaryDirectory() as folder:
+            isolet = Isolet(program, servers, Path(folder))
+            try:
+                for server, (_, suite, task) in zip(servers, batch):
+                    definitions = sum(tokens(compact(tool)) for tool in suite.tools())
+                    one = Task(definitions, task, task.steps, calls_in_turn=False)
+                    for level in ("brief", "full"):
+                        one.prompt = tokens(isolet.text(f"/v1/types?tools={server}/*&detail={level}"))
+                        replay(isolet, server, [(task, one)], parallel=True)
+                        one.count(f"{level}, cold", one.prompt)
+                    counted.append(one)
+            finally:
+                isolet.end()
+    return counted
+
+
+def table(name, tasks):
+    """The figures of a suite, as Markdown and as values."""
+    others = [task.id for task in tasks if not task.is_equal]
+    tasks = [task for task in tasks if task.is_equal]
+    calls = sum(task.calls for task in tasks)
+    prompts = list(tasks[0].code)
+    base = [task.call_by_call for task in tasks]
+    results, seen = sum(task.results for task in tasks), sum(task.seen for task in tasks)
+    values = {"suite": name, "tasks": len(tasks), "calls": calls, "result_bytes": results, "seen_bytes": seen, "prompts": {}}
+    values["other_state"] = others
+    values["requests"] = sum(talk.requests for talk in base)
+    values["seconds"] = sum(task.seconds for task in tasks)
+    print(f"\n### {name}: {len(tasks)} tasks, {calls} calls\n")
+    print(
+        f"Call by call: {values['requests']} requests to the model, {sum(talk.written for talk in base)} tokens written, {sum(talk.once for talk in base)} "
+        f"tokens in all, {sum(talk.resent for talk in base)} with every request sending all before. Results: {results} bytes, of which code mode shows "
+        f"the model {seen}.\n"
+    )
+    if others:
+        print(f"Left out, as the scripts left another state than the calls: {', '.join(others)}.\n")
+    print("| prompt of code mode | its tokens | requests | tokens once: ratio | median | tasks that cost more | tokens resent: ratio | median | tasks that cost more |")
+    print("|---|---|---|---|---|---|---|---|---|")
+    for prompt in prompts:
+        code = [task.code[prompt] for task in tasks]
+        sizes = [talk.once - sum(a + b for a, b in task.scripts) for talk, task in zip(code, tasks)]
+        row = {"requests": sum(talk.requests for talk in code), "written": sum(talk.written for talk in code)}
+        cells = []
+        for way in ("once", "resent"):
+            ratios = [getattr(a, way) / getattr(b, way) for a, b in zip(base, code)]
+            total = sum(getattr(talk, way) for talk in base) / sum(getattr(talk, way) for talk in code)
+            worse = sum(ratio < 1 for ratio in ratios)
+            row[way] = {"ratio": total, "median": statistics.median(ratios), "worse": worse}
+            cells += [f"{total:.2f}", f"{statistics.median(ratios):.2f}", str(worse)]
+        row["prompt_tokens"] = round(statistics.mean(sizes))
+        values["prompts"][prompt] = row
+        size = "" if "two scripts" in prompt else str(row["prompt_tokens"])
+        print(f"| {prompt} | {size} | {row['requests']} | {' | '.join(cells)} |")
+    by_length = {}
+    for task in tasks:
+        best = task.code[prompts[0]]
+        by_length.setdefault(min(task.calls, 8), []).append(task.call_by_call.resent / best.resent)
+    lengths = ", ".join(f"{'8 or more' if n == 8 else n}: {statistics.median(r):.2f} ({len(r)})" for n, r in sorted(by_length.items()))
+    print(f"\nMedian of the ratio with every request sending all before, prompt `{prompts[0]}`, by the number of calls of a task (tasks): {lengths}.")
+    return values
 
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("programs", nargs="+", metavar="LABEL=PATH", help="binaries of isolet, measured in turn")
-    parser.add_argument("--domain", choices=["retail", "airline"], action="append")
-    parser.add_argument("--tasks", type=int, help="only the first of each domain")
+    parser.add_argument("isolet", help="the program")
+    parser.add_argument("--suite", choices=SUITES, action="append", help="only this one (may be repeated)")
+    parser.add_argument("--tasks", type=int, help="only the first of each suite")
+    parser.add_argument("--json", type=Path, help="write the figures to this file")
     asked = parser.parse_args()
-    for domain in asked.domain or ["retail", "airline"]:
-        module, tools = domain_of(domain)
-        data = Path(module.__file__).with_name("data") / "tau2" / "domains" / domain / "tasks.json"
-        tasks = [Task(module, task) for task in json.loads(data.read_text())]
-        tasks = [task for task in tasks if task.calls][: asked.tasks]
-        for program in asked.programs:
-            label, path = program.split("=", 1)
-            measure(label, os.path.abspath(path), domain, module, tools, tasks)
+    program, found = os.path.abspath(asked.isolet), []
+    for name in asked.suite or SUITES:
+        if name in ("retail", "airline"):
+            [(server, suite, tasks)] = tau2.suites(name)
+            counted = measure(program, name, server, suite, tasks[: asked.tasks])
+        elif name == "multi-turn":
+            counted = []
+            for server, suite, tasks in bfcl.multi_turn():
+                counted += measure(program, "+".join(suite.classes), server, suite, tasks[: asked.tasks])
+        else:
+            counted = measure_parallel(program, name, asked.tasks)
+        found.append(table(name, counted))
+    if asked.json:
+        asked.json.write_text(json.dumps(found, indent=1) + "\n")
 
 
 if __name__ == "__main__":

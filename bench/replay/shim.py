@@ -1,64 +1,54 @@
 #!/usr/bin/env python3
-"""An MCP server on stdio that offers the bare functions of one tau2 domain, without the envelope of the published server.
+"""An MCP server on stdio that offers the functions of one suite of tasks.
 
-    shim.py retail|airline
+    shim.py retail | airline | CLASS+CLASS… | parallel/NUMBER
 
 Its state lives in memory. Before a call it looks at the file that REPLAY_FRESH names: where that has changed, the state
-starts again. After a call it writes a digest of the state to REPLAY_DIGEST, if that is set.
+starts again, with the task that is written there. After a call it writes a digest of the state to REPLAY_DIGEST.
 """
 
-import copy
-import hashlib
-import importlib
 import json
 import os
 import sys
+from pathlib import Path
 
 
-def domain_of(name):
-    """The published server's module, and its tools without parameters that only it needs."""
-    module = importlib.import_module(f"tau2_{name}_mcp.server")
-    tools = []
-    for tool in module._list_tools():
-        if tool["name"] in module.BUSINESS_TOOLS:
-            tool = copy.deepcopy(tool)
-            tool["inputSchema"]["properties"].pop("state_key", None)
-            tools.append(tool)
-    return module, tools
+def suite_of(name):
+    if "/" in name:
+        from bfcl import Parallel
 
+        return Parallel(name)
+    if name in ("retail", "airline"):
+        from tau2 import Tau2
 
-def digest(db):
-    return hashlib.sha256(json.dumps(db, sort_keys=True).encode()).hexdigest()
+        return Tau2(name)
+    from bfcl import MultiTurn
+
+    return MultiTurn(name)
 
 
 def main():
-    module, tools = domain_of(sys.argv[1])
-    fresh, seen, db = os.environ.get("REPLAY_FRESH"), None, None
+    suite = suite_of(sys.argv[1])
+    fresh, seen, state = os.environ["REPLAY_FRESH"], None, None
 
     def answer(method, params):
-        nonlocal seen, db
+        nonlocal seen, state
         if method == "initialize":
             return {
                 "protocolVersion": params["protocolVersion"],
                 "capabilities": {"tools": {}},
-                "serverInfo": {"name": sys.argv[1], "version": "1"},
+                "serverInfo": {"name": "replay", "version": "1"},
             }
         if method == "tools/list":
-            return {"tools": tools}
+            return {"tools": suite.tools()}
         if method != "tools/call":
             return {}
-        now = os.stat(fresh).st_mtime_ns if fresh else 0
+        now = os.stat(fresh).st_mtime_ns
         if now != seen:
-            seen, db = now, copy.deepcopy(module._base_db())
-        try:
-            result = module._execute_tool(db, params["name"], params.get("arguments") or {})
-            text, error = module._content_from_result(result), False
-        except Exception as reason:  # the model reads the exceptions of the functions
-            text, error = f"Error: {reason}", True
-        if os.environ.get("REPLAY_DIGEST"):
-            with open(os.environ["REPLAY_DIGEST"], "w") as file:
-                file.write(digest(db))
-        return {"content": [{"type": "text", "text": text}], "isError": error}
+            seen, state = now, suite.state(Path(fresh).read_text())
+        text, failed = suite.call(state, params["name"], params.get("arguments") or {})
+        Path(os.environ["REPLAY_DIGEST"]).write_text(suite.digest(state))
+        return {"content": [{"type": "text", "text": text}], "isError": failed}
 
     for line in sys.stdin:
         message = json.loads(line)

@@ -1,0 +1,109 @@
+"""`isolet serve` in front of the functions of suites, over a UNIX socket."""
+
+import http.client
+import json
+import socket
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+from counting import tokens
+from scripts import compact
+
+SHIM = str(Path(__file__).with_name("shim.py"))
+
+
+class Isolet:
+    """`servers`: the name of each MCP server and its suite, as shim.py takes it."""
+
+    def __init__(self, program, servers, folder):
+        self.fresh, self.digests = folder / "fresh", folder / "digests"
+        self.fresh.touch()
+        self.digests.mkdir()
+        self.session = None
+        configured = {}
+        for name, suite in servers.items():
+            env = {"REPLAY_FRESH": str(self.fresh), "REPLAY_DIGEST": str(self.digests / name)}
+            configured[name] = {"command": sys.executable, "args": [SHIM, suite], "env": env}
+        config = folder / "mcp.json"
+        config.write_text(json.dumps({"mcpServers": configured}))
+        self.socket = folder / "socket"
+        command = [program, "serve", "--listen", f"unix:{self.socket}", "--mcp-config", str(config)]
+        self.child = subprocess.Popen(command, cwd=folder, stdout=subprocess.DEVNULL, stderr=(folder / "log").open("w"))
+        waiting = list(servers)
+        for _ in range(600):
+            try:
+                if self.request("GET", "/readyz")[0] == 200:
+                    waiting = [name for name in waiting if self.request("GET", f"/v1/types/{name}")[0] != 200]
+                    if not waiting:
+                        return
+            except OSError:
+                pass
+            time.sleep(0.1)
+        raise SystemExit(f"isolet is not ready: {(folder / 'log').read_text()}")
+
+    def request(self, method, path, body=None, headers=None):
+        connection = http.client.HTTPConnection("localhost", timeout=60)
+        connection.sock = socket.socket(socket.AF_UNIX)
+        connection.sock.settimeout(60)
+        connection.sock.connect(str(self.socket))
+        connection.request(method, path, None if body is None else compact(body).encode(), headers or {})
+        answer = connection.getresponse()
+        text = answer.read().decode()
+        connection.close()
+        return answer.status, text, answer.headers
+
+    def text(self, path):
+        status, text, _ = self.request("GET", path)
+        assert status == 200, text
+        return text
+
+    def begin(self, task):
+        """The next call begins with the state of a task."""
+        self.fresh.unlink()
+        self.fresh.write_text(task.id)
+
+    def run(self, code):
+        """The result's text and the time in seconds."""
+        begun = time.perf_counter()
+        report = json.loads(self.request("POST", "/v1/run", {"code": code}, {"Content-Type": "application/json"})[1])
+        assert report["ok"], (code, report)
+        return compact(report["result"]), time.perf_counter() - begun
+
+    def digest(self, server):
+        return (self.digests / server).read_text()
+
+    def mcp(self, method, params):
+        headers = {"Content-Type": "application/json", "Accept": "application/json, text/event-stream"}
+        if self.session is None:
+            self.session = ""
+            client = {"protocolVersion": "2025-06-18", "capabilities": {}, "clientInfo": {"name": "replay", "version": "1"}}
+            body = {"jsonrpc": "2.0", "id": 0, "method": "initialize", "params": client}
+            self.session = self.request("POST", "/mcp", body, headers)[2].get("Mcp-Session-Id") or ""
+            self.request("POST", "/mcp", {"jsonrpc": "2.0", "method": "notifications/initialized"}, self.headers(headers))
+        body = {"jsonrpc": "2.0", "id": 1, "method": method, "params": params}
+        text = self.request("POST", "/mcp", body, self.headers(headers))[1]
+        lines = [line[5:].strip() for line in text.splitlines() if line.startswith("data:")] or [text]
+        replies = [json.loads(line) for line in lines if line.startswith("{")]
+        return next(reply["result"] for reply in replies if reply.get("id") == 1)
+
+    def headers(self, headers):
+        more = {"MCP-Protocol-Version": "2025-06-18"}
+        return headers | more | ({"Mcp-Session-Id": self.session} if self.session else {})
+
+    def face(self):
+        """The tokens of isolet's own MCP tools, in a new session."""
+        self.session = None
+        keys = ("name", "description", "inputSchema")
+        tools = self.mcp("tools/list", {})["tools"]
+        return sum(tokens(compact({key: tool[key] for key in keys if key in tool})) for tool in tools)
+
+    def call(self, tool, arguments):
+        """The tokens that the model writes and reads for a call of one of isolet's own tools."""
+        content = self.mcp("tools/call", {"name": tool, "arguments": arguments})["content"]
+        return tokens(compact({"name": tool, "arguments": arguments})), sum(tokens(block.get("text", "")) for block in content)
+
+    def end(self):
+        self.child.terminate()
+        self.child.wait()
