@@ -31,6 +31,7 @@
 //! | [`http_callers`] | the callers that it admits: tokens, host names, web pages |
 //! | [`install`] | `isolet mcp install` |
 //! | [`jail`] | machines that refuse a layer of the jail |
+//! | [`libraries`] | packages of npm that scripts import |
 //! | [`limits`] | limits fire whatever a script does |
 //! | [`lock`] | `isolet lock` |
 //! | [`mcp`] | `isolet mcp`, from hand-made clients |
@@ -85,6 +86,7 @@ mod http_callers;
 mod install;
 #[cfg(target_os = "linux")]
 mod jail;
+mod libraries;
 mod limits;
 mod lock;
 mod mcp;

@@ -40,6 +40,7 @@ isolet.lazy(["CompressionStream", "DecompressionStream"], ["codecs"], (host) => 
     let id = 0;
     const open = () => {
       if (id !== 0) return;
+      isolet.onlyInRuns(what);
       id = natives.codecOpen(kind, decompress, handle);
       if (id === 0)
         throw new RangeError(

@@ -187,6 +187,7 @@ isolet.lazy(["CryptoKey"], ["cryptoKeys"], (host) => {
 
   /** @type {KeyOperations["generate"]} */
   function generate(kind, bits, exponent) {
+    isolet.onlyInRuns("crypto.subtle.generateKey");
     const found = written(MAX_DER_BYTES, (out) => natives.generateKey(kind, bits, exponent, out));
     if (found === undefined) throw new isolet.DOMException("The key could not be generated.", "OperationError");
     return found;

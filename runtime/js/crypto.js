@@ -19,6 +19,7 @@ isolet.lazy(["Crypto", "crypto"], ["randomBytes"], (host) => {
   const error = (name, message) => new isolet.DOMException(message, name);
 
   function random(length) {
+    isolet.onlyInRuns("crypto.getRandomValues");
     const buffer = new ArrayBuffer(length);
     if (!natives.random(buffer)) throw error("OperationError", "The system has no random bytes.");
     return new Uint8Array(buffer);
@@ -57,6 +58,7 @@ isolet.lazy(["Crypto", "crypto"], ["randomBytes"], (host) => {
 
     randomUUID() {
       checkBrand(this.#brand);
+      isolet.onlyInRuns("crypto.randomUUID");
       const text = natives.randomUuid();
       if (text === undefined) throw error("OperationError", "The system has no random bytes.");
       return text;

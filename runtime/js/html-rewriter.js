@@ -93,6 +93,7 @@ isolet.lazy(["HTMLRewriter"], [], () => {
   }
 
   function documentOf(all, encoding) {
+    isolet.onlyInRuns("HTMLRewriter");
     const handle = { __proto__: null };
     const opened = natives.openHtml(specification(all), encoding, handle);
     if (typeof opened === "string") throw failed(opened);

@@ -10,6 +10,23 @@ const Words = Uint32Array;
 
 let a, b, c, counter;
 
+// Libraries are evaluated once, and all runs have copies of the result: a value that must be
+// secret, and whatever is to happen later, is refused until the evaluation has ended.
+let evaluating = false;
+isolet.onlyInRuns = (what) => {
+  if (evaluating)
+    throw new Error(
+      `${what} is not available while a library is evaluated, as its result would be the same in all runs. Call it in a function.`,
+    );
+};
+
+// Begins or ends the evaluation of libraries. Called by Rust.
+isolet.libraries = (begins) => {
+  evaluating = begins;
+  // Each copy draws numbers of its own.
+  counter = undefined;
+};
+
 function next() {
   const word = (((a + b) | 0) + counter) | 0;
   counter = (counter + 1) | 0;

@@ -20,7 +20,7 @@ use crate::state::ScriptEnv;
 use crate::stop::Cancellation;
 use crate::worker::{Worker, WorkerBackend};
 use crate::{
-    Entry, Environment, ErrorCode, Job, Report, RunError, RunEvent, Stats, ZygoteStatus, v8_process,
+    Entry, Environment, ErrorCode, Job, Library, Report, RunError, RunEvent, Stats, ZygoteStatus, v8_process,
 };
 
 /// An engine that runs jobs in fresh isolates. Cheap to clone.
@@ -60,9 +60,12 @@ impl EngineInner {
     fn threads(&self) -> &Arc<ThreadPool> {
         self.threads.get_or_init(|| {
             v8_process::start(self.options.jit);
-            let EngineOptions { warm, live, memory, .. } = self.options;
-            let warm = if matches!(self.backend, Backend::Threads) { warm } else { 0 };
-            ThreadPool::start(ThreadPoolOptions { warm, live, memory })
+            let EngineOptions { warm, live, memory, libraries, .. } = self.options.clone();
+            // With process isolation these threads are for Workers, which have no libraries.
+            let is_for_runs = matches!(self.backend, Backend::Threads);
+            let warm = if is_for_runs { warm } else { 0 };
+            let libraries = libraries.filter(|_| is_for_runs);
+            ThreadPool::start(ThreadPoolOptions { warm, live, memory, libraries })
         })
     }
 }
@@ -136,9 +139,22 @@ impl Engine {
     /// then, or cannot ([`start_failure`](Self::start_failure)).
     pub async fn ready(&self, within: Duration) -> bool {
         match &self.inner.backend {
-            Backend::Threads => true,
+            Backend::Threads => self.libraries_failure(within).await.is_none(),
             Backend::Processes(pool) => pool.wait_until_started(within).await,
         }
+    }
+
+    /// Returns the reason why threads cannot evaluate the libraries. Waits for the first
+    /// evaluation.
+    async fn libraries_failure(&self, within: Duration) -> Option<String> {
+        let threads = self.inner.threads().clone();
+        let failure = self.inner.tokio.spawn_blocking(move || threads.libraries_failure(within));
+        failure.await.ok().flatten()
+    }
+
+    /// Returns the libraries that one-shot scripts can import.
+    pub fn libraries(&self) -> &[Library] {
+        self.inner.options.libraries.as_ref().map_or(&[], |libraries| &libraries.libraries)
     }
 
     /// Returns `true` if V8 may compile to machine code.
@@ -150,7 +166,7 @@ impl Engine {
     /// continues to start them.
     pub fn start_failure(&self) -> Option<String> {
         match &self.inner.backend {
-            Backend::Threads => None,
+            Backend::Threads => self.inner.threads().libraries_failure(Duration::ZERO),
             Backend::Processes(pool) => pool.start_failure(),
         }
     }

@@ -1,6 +1,9 @@
 //! The options of an engine: the number of isolates, their memory, and their isolation.
 
 use std::path::PathBuf;
+use std::sync::Arc;
+
+use crate::Libraries;
 
 /// The number of isolates, their memory, and their isolation.
 #[derive(Debug, Clone)]
@@ -18,6 +21,8 @@ pub struct EngineOptions {
     /// their processes refuses executable memory. All engines of a process with
     /// [`Isolation::Thread`] or Workers must have the same value.
     pub jit: bool,
+    /// The packages that one-shot scripts can import.
+    pub libraries: Option<Arc<Libraries>>,
 }
 
 /// The isolation of runs.
@@ -44,6 +49,6 @@ pub struct ZygoteProcesses {
 impl Default for EngineOptions {
     fn default() -> Self {
         let memory = crate::Limits::default().memory;
-        Self { warm: 8, live: 256, memory, isolation: Isolation::Thread, jit: true }
+        Self { warm: 8, live: 256, memory, isolation: Isolation::Thread, jit: true, libraries: None }
     }
 }

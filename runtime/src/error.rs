@@ -27,6 +27,17 @@ pub(crate) fn position(stack: &str) -> Option<(u32, u32)> {
     })
 }
 
+/// Returns the topmost frame in the text of a stack trace if it is in a library: `at parse
+/// (node_modules/zod/index.js:3:5)`.
+pub(crate) fn library_frame(stack: &str) -> Option<&str> {
+    const MAX_FRAME_BYTES: usize = 300;
+    let is_frame =
+        |line: &&str| line.starts_with("at ") && !line.contains("isolet:") && !line.contains("<anonymous>");
+    let frame = stack.lines().map(str::trim).find(is_frame)?;
+    (!frame.contains(SCRIPT) && frame.contains("node_modules/") && frame.len() <= MAX_FRAME_BYTES)
+        .then_some(frame)
+}
+
 /// Returns the script's own frames in the text of a stack trace, if there is more than one.
 pub(crate) fn frames(stack: &str) -> Vec<StackFrame> {
     const MAX_FRAMES: usize = 10;
@@ -245,6 +256,16 @@ mod tests {
         assert_eq!(position("at script.ts:99999999999999999999:1"), None);
         assert_eq!(position("    at script.ts:2:1"), Some((2, 1)));
         assert_eq!(position("Error: x\n    at script.ts\n    at f (script.ts:3:1)"), Some((0, 0)));
+    }
+
+    #[test]
+    fn a_frame_of_a_library_is_the_first_one() {
+        let frame = "at parse (node_modules/zod/index.js:3:5)";
+        let stack = format!("Error: x\n    at new Set (<anonymous>)\n    {frame}\n    at script.ts:2:1");
+        assert_eq!(library_frame(&stack), Some(frame));
+        let own = format!("Error: x\n    at script.ts:2:1\n    {frame}");
+        assert_eq!(library_frame(&own), None);
+        assert_eq!(library_frame("Error: x\n    at f (isolet:env.js:1:1)\n    at script.ts:2:1"), None);
     }
 
     #[test]

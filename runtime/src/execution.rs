@@ -6,6 +6,7 @@ use std::time::Instant;
 use crate::event_loop;
 use crate::isolate::FreshIsolate;
 use crate::messages::{Inbound, Inbox};
+use crate::modules::ModuleMap;
 use crate::script::Prepared;
 use crate::state::{RunState, milliseconds, to_ms};
 use crate::thread_clock::ThreadClock;
@@ -41,7 +42,11 @@ pub(crate) fn execute<W>(
             let result = event_loop::run(fresh, inbox, &prepared, text.input.as_deref(), wall_until);
             place(fresh, &prepared, result, text)
         })
-        .map_err(|error| error::framed(error, &text.code));
+        .map_err(|error| error::framed(error, &text.code))
+        .map_err(|error| match fresh.isolate.get_slot::<ModuleMap>() {
+            Some(modules) => hints::name_libraries(error, modules.libraries()),
+            None => error,
+        });
     drop(watch);
     if let Some(state) = fresh.isolate.get_slot_mut::<RunState>() {
         // Calls that were answered while the script was busy took effect, even if the script never
@@ -75,6 +80,7 @@ fn place(
     result: Result<String, RunError>,
     text: &ScriptText,
 ) -> Result<String, RunError> {
+    let libraries = fresh.isolate.get_slot::<ModuleMap>().map(|modules| modules.libraries().to_vec());
     let Some(state) = fresh.isolate.get_slot_mut::<RunState>() else { return result };
     let caller = |line: u32, column: u32| prepared.place(line, column);
     // A failed run gets no such warnings: calls beside the one that failed are always cancelled.
@@ -93,7 +99,7 @@ fn place(
         for frame in &mut error.stack {
             (frame.line, frame.column) = caller(frame.line, frame.column);
         }
-        hints::improve(&mut error, state, &text.code, text.input.as_deref());
+        hints::improve(&mut error, state, text, &libraries.unwrap_or_default());
         error
     })
 }

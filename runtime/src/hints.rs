@@ -5,8 +5,10 @@ use oxc_ast::ast::{Expression, ThrowStatement};
 use oxc_ast_visit::{Visit, walk};
 
 use crate::calls::{UnawaitedCall, short_name};
+use crate::execution::ScriptText;
+use crate::libraries::listed;
 use crate::state::RunState;
-use crate::{Catalogue, RunError, error, script};
+use crate::{Catalogue, Library, RunError, error, script};
 
 /// Globals of other environments, and the hints for them.
 const ELSEWHERE: &[(&[&str], &str)] = &[
@@ -81,8 +83,37 @@ const TOOLBOXES: &[&str] = &[
     "mcpClient",
 ];
 
-/// Adds a hint and a position to an error. `input` is the JSON text of the script's input.
-pub(crate) fn improve(error: &mut RunError, state: &RunState, code: &str, input: Option<&str>) {
+/// Replaces the hint of a script that both imports and returns by one that says how to import, if
+/// there is something to import.
+pub(crate) fn name_libraries(error: RunError, libraries: &[Library]) -> RunError {
+    match libraries.first() {
+        Some(first) if error.message.starts_with("A module cannot `return`") => {
+            let hint = format!(
+                "Import with `await import({:?})` instead: without `import` and `export` at its top level the script may `return`.",
+                first.specifier
+            );
+            error.with_hint(hint)
+        }
+        _ => error,
+    }
+}
+
+/// Names of libraries, or those that their documentation gives to them.
+const LIBRARIES: &[&str] = &["_", "lodash", "moment", "dayjs", "z", "require"];
+
+/// Adds a hint and a position to an error. `libraries` are those that the script could import.
+pub(crate) fn improve(error: &mut RunError, state: &RunState, text: &ScriptText, libraries: &[Library]) {
+    let (code, input) = (text.code.as_str(), text.input.as_deref());
+    let unknown = error.message.strip_suffix(" is not defined").filter(|_| error.name == "ReferenceError");
+    if let (Some(unknown), [first, ..]) = (unknown, libraries)
+        && (LIBRARIES.contains(&unknown) || libraries.iter().any(|library| library.specifier == unknown))
+    {
+        error.hint = Some(format!(
+            "Import it, as in `await import({:?})`. The libraries are {}.",
+            first.specifier,
+            listed(libraries)
+        ));
+    }
     let generic = error.hint.is_none() || error.hint == error::hint(&error.name, &error.message);
     if generic && let Some(hint) = hint(error, state, code, input) {
         error.hint = Some(hint);

@@ -104,6 +104,8 @@ entry_functions! {
     fetched,
     /// Returns an export of a built-in module.
     exported,
+    /// Begins or ends the evaluation of libraries.
+    libraries,
     /// Finishes a new context.
     settle,
 }

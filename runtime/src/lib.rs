@@ -16,6 +16,7 @@
 //! | `engine_options` | the number of isolates, their memory, and their isolation |
 //! | `process` | a jailed process for each run |
 //! | `pool` | warm threads, one isolate each, and their queue |
+//! | [`libraries`](Libraries) | packages that one-shot scripts import |
 //! | `isolate` | a fresh isolate and context from the snapshot that build.rs makes of `js/` |
 //! | `execution` | one script in one fresh isolate, from text to outcome |
 //! | `event_loop` | JavaScript and the waits between its turns |
@@ -71,6 +72,7 @@ mod html_rewriter;
 mod isolate;
 pub mod job;
 mod js_interface;
+mod libraries;
 pub mod limits;
 mod messages;
 mod modules;
@@ -104,6 +106,7 @@ pub use job::{
     Entry, Environment, Job, Language, LogSink, Module, ModuleImport, ModuleKind, NodeFeatures,
     WorkerIsolation, WorkerJob, compile_typescript,
 };
+pub use libraries::{Libraries, Library};
 pub use limits::Limits;
 pub use modules::built_in_modules;
 pub use process::broker::status::ZygoteStatus;

@@ -17,13 +17,14 @@ use std::time::{Duration, Instant};
 
 use parking_lot::{Condvar, Mutex};
 
-use crate::Limits;
 use crate::execution::{self, ScriptText};
 use crate::isolate::FreshIsolate;
+use crate::libraries::{self, EVALUATION_TIMEOUT};
 use crate::run_channel::RunChannel;
 use crate::state::{RunState, ScriptEnv, milliseconds};
 use crate::stop::{Cancellation, RunControl};
 use crate::watchdog::{Watch, Watchdog, WatchedThread};
+use crate::{Libraries, Limits};
 
 /// The stack of a thread that runs JavaScript. V8 uses about 1 MB of it; host functions and the
 /// parser need the rest.
@@ -52,11 +53,13 @@ impl QueuedRun {
 }
 
 /// The numbers of warm and of all isolates, and their memory.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone)]
 pub(crate) struct ThreadPoolOptions {
     pub(crate) warm: usize,
     pub(crate) live: usize,
     pub(crate) memory: usize,
+    /// The libraries that each isolate evaluates before its run.
+    pub(crate) libraries: Option<Arc<Libraries>>,
 }
 
 /// The threads and their queue.
@@ -77,6 +80,8 @@ struct PoolState {
     making: usize,
     /// The number of all threads.
     live: usize,
+    /// The result of the first evaluation of the libraries.
+    evaluated: Option<Result<(), String>>,
     closed: bool,
 }
 
@@ -154,6 +159,7 @@ impl ThreadPool {
             loop {
                 let fresh = FreshIsolate::new(memory);
                 let Some(pool) = pool.upgrade() else { return };
+                let fresh = pool.with_libraries(fresh);
                 let Some(queued) = pool.next_job() else { return };
                 pool.execute(fresh, queued);
                 if !pool.wants_another() {
@@ -161,6 +167,44 @@ impl ThreadPool {
                 }
             }
         }));
+    }
+
+    /// Evaluates the libraries in an isolate. If that fails, returns one without libraries.
+    fn with_libraries(&self, mut fresh: FreshIsolate) -> FreshIsolate {
+        let Some(libraries) = self.options.libraries.as_deref() else { return fresh };
+        let limits = Limits { memory: self.options.memory, cpu: EVALUATION_TIMEOUT, ..Limits::default() };
+        let until = Instant::now() + EVALUATION_TIMEOUT;
+        let watch = self.watch_this_thread(&fresh.control, EVALUATION_TIMEOUT, until);
+        let limits = Limits { wall: EVALUATION_TIMEOUT, ..limits };
+        let evaluated = libraries::evaluate(&mut fresh, libraries, limits, |_| ());
+        drop(watch);
+        let first = self.state.lock().evaluated.get_or_insert_with(|| evaluated.clone()).is_err();
+        self.arrived.notify_all();
+        match evaluated {
+            Ok(()) => fresh,
+            Err(reason) => {
+                // The first failure ends the start, with its reason.
+                if !first {
+                    tracing::error!("a run has no libraries: {reason}");
+                }
+                drop(fresh);
+                FreshIsolate::new(self.options.memory)
+            }
+        }
+    }
+
+    /// Returns the reason why the libraries cannot be evaluated. Waits for the first evaluation, at
+    /// most for `timeout`.
+    pub(crate) fn libraries_failure(&self, timeout: Duration) -> Option<String> {
+        self.options.libraries.as_ref()?;
+        let mut state = self.state.lock();
+        let until = Instant::now() + timeout;
+        while state.evaluated.is_none() {
+            if self.arrived.wait_until(&mut state, until).timed_out() {
+                return Some("they were not evaluated in time".to_owned());
+            }
+        }
+        state.evaluated.clone()?.err()
     }
 
     /// Waits for a job. Returns `None` when the pool is closed.

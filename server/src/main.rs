@@ -14,6 +14,7 @@
 //! | [`dev`] | development of one: loads it again when it changes |
 //! | [`web`] | HTTP as all listeners speak it: access, bodies, replies |
 //! | [`service`] | the service core: engine, admission, limits, metrics, runs |
+//! | [`libraries`] | the packages that scripts can import |
 //! | [`registry`] | the MCP servers as they are now, shared by all runs and clients |
 //! | [`prompt`] | the texts that a model reads |
 //! | [`prompt_costs`], [`token_savings`] | tokens that tools cost in a prompt, and that a run saves |
@@ -40,6 +41,7 @@ mod demo;
 mod dev;
 mod exit;
 mod http;
+mod libraries;
 mod mcp;
 mod mcp_config;
 mod metrics;

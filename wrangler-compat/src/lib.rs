@@ -27,6 +27,7 @@
 //! | `imports` | the imports and exports of one module, as data |
 //! | `import_scan` | the walk over a module that finds them |
 //! | `commonjs` | the exports of a CommonJS module |
+//! | `libraries` | packages for scripts that belong to no project |
 //! | `link` | the names that modules ask of each other |
 //! | `define` | names that are replaced by constants |
 //! | `transform` | JSX and decorators |
@@ -58,6 +59,7 @@ pub mod fuzzing;
 mod import_scan;
 mod imports;
 mod keys;
+mod libraries;
 mod link;
 mod local_variables;
 mod module_graph;
@@ -79,6 +81,7 @@ mod warnings;
 pub use assets::{AssetAnswer, AssetFile, AssetRequest, Assets};
 pub use config::{ProjectLimits, ProjectRoute};
 pub use error::{ProjectError, ProjectProblem, ProjectWarning, SourceLocation};
+pub use libraries::{Libraries, Library, load_libraries};
 pub use module_kind::ModuleKind;
 pub use modules::{ProjectModule, REQUIRE_MODULE, ResolvedImport};
 pub use node_compat::NodeCompat;

@@ -41,6 +41,9 @@ pub(crate) struct GraphOptions<'a> {
     pub(crate) node: NodeCompat,
     /// The files that are modules though none imports them by a literal.
     pub(crate) additional: &'a [ProjectFile],
+    /// Set for libraries of scripts, which have neither the modules of Workers nor those of
+    /// Node.js.
+    pub(crate) for_scripts: bool,
 }
 
 /// Modules and their files, in the order of their first import.
@@ -59,19 +62,7 @@ pub(crate) fn collect(
     entry: &ProjectFile,
     warnings: &mut Warnings,
 ) -> Result<CollectedModules, ProjectError> {
-    let mut graph = ModuleGraph {
-        options,
-        warnings,
-        names: HashMap::new(),
-        taken: HashSet::new(),
-        files: HashSet::new(),
-        waiting: VecDeque::new(),
-        drafts: Vec::new(),
-        virtual_modules: HashSet::new(),
-        warned: HashSet::new(),
-        bytes: 0,
-        imports: 0,
-    };
+    let mut graph = ModuleGraph::new(options, warnings);
     // The package of the entry decides its module system, as for all others.
     let specifier = format!("./{}", entry.path().file_name().unwrap_or_default().display());
     let in_module_package = match options.resolver.resolve(entry.path(), &specifier, false) {
@@ -85,19 +76,40 @@ pub(crate) fn collect(
     for file in options.additional {
         graph.enqueue(file, false, None, None)?;
     }
-    let mut files = Vec::new();
-    while let Some(waiting) = graph.waiting.pop_front() {
-        let draft = graph.read(&waiting)?;
-        graph.drafts.push(draft);
-        if graph.files.insert(waiting.file.clone()) {
-            files.push(waiting.file.path().to_owned());
-        }
-    }
+    let files = graph.read_all()?;
     let exports = graph.drafts.first().and_then(|draft| draft.scan.as_ref()).map(|scan| &scan.exports.names);
     let is_service_worker = exports.is_some_and(|names| !names.iter().any(|name| name == "default"));
     let modules = link::link(graph.drafts)
         .map_err(|problem| ProjectError::new(SourceLocation::file(entry.path()), problem))?;
     Ok(CollectedModules { main, modules, files, is_service_worker })
+}
+
+/// Collects the modules that a file at `importer` would reach by these specifiers. Returns the
+/// names of their modules, in the same order, and all modules.
+pub(crate) fn collect_libraries(
+    options: &GraphOptions,
+    importer: &Path,
+    specifiers: &[String],
+    warnings: &mut Warnings,
+) -> Result<(Vec<String>, Vec<ProjectModule>), ProjectError> {
+    let mut graph = ModuleGraph::new(options, warnings);
+    let mut names = Vec::new();
+    for specifier in specifiers {
+        let at_folder = |problem| {
+            let folder = importer.parent().unwrap_or(importer);
+            ProjectError::new(SourceLocation::file(folder), problem)
+        };
+        let target = options.resolver.resolve(importer, specifier, false).map_err(at_folder)?;
+        let Target::File { file, in_module_package } = target else {
+            let message = format!("{specifier:?} is switched off by the field `browser` of its package.json");
+            return Err(at_folder(ProjectProblem::Resolution { message }));
+        };
+        names.push(graph.enqueue(&file, in_module_package, Some(specifier), None)?);
+    }
+    graph.read_all()?;
+    let modules = link::link(graph.drafts)
+        .map_err(|problem| ProjectError::new(SourceLocation::file(importer), problem))?;
+    Ok((names, modules))
 }
 
 /// A file to read, and the way to read it.
@@ -127,7 +139,36 @@ struct ModuleGraph<'a> {
     imports: usize,
 }
 
-impl ModuleGraph<'_> {
+impl<'a> ModuleGraph<'a> {
+    fn new(options: &'a GraphOptions<'a>, warnings: &'a mut Warnings) -> Self {
+        Self {
+            options,
+            warnings,
+            names: HashMap::new(),
+            taken: HashSet::new(),
+            files: HashSet::new(),
+            waiting: VecDeque::new(),
+            drafts: Vec::new(),
+            virtual_modules: HashSet::new(),
+            warned: HashSet::new(),
+            bytes: 0,
+            imports: 0,
+        }
+    }
+
+    /// Reads the modules that wait, and those that they import. Returns their files.
+    fn read_all(&mut self) -> Result<Vec<PathBuf>, ProjectError> {
+        let mut files = Vec::new();
+        while let Some(waiting) = self.waiting.pop_front() {
+            let draft = self.read(&waiting)?;
+            self.drafts.push(draft);
+            if self.files.insert(waiting.file.clone()) {
+                files.push(waiting.file.path().to_owned());
+            }
+        }
+        Ok(files)
+    }
+
     /// Returns the name of a file's module. A new file is read later.
     fn enqueue(
         &mut self,
@@ -175,7 +216,7 @@ impl ModuleGraph<'_> {
         match source {
             Source::Data(module) => Ok(Draft { module, scan: None, targets: Vec::new() }),
             Source::Code(code) => {
-                let is_entry = self.drafts.is_empty();
+                let is_entry = self.drafts.is_empty() && !self.options.for_scripts;
                 let location = |offset| code.location(path, offset);
                 let (imports, targets) = self.resolve(path, &code.scan.imports, &location)?;
                 let (module, scan) = code.into_module(&waiting.name, imports, is_entry);
@@ -297,6 +338,11 @@ impl ModuleGraph<'_> {
 
     /// Returns the problem of a name with a scheme that is not a built-in module.
     fn no_such_built_in(&self, specifier: &str) -> ProjectProblem {
+        if self.options.for_scripts {
+            let message =
+                format!("{specifier:?} is a module of Workers or of Node.js, and scripts have none");
+            return ProjectProblem::Resolution { message };
+        }
         let specifier = specifier.to_owned();
         match specifier.starts_with("node:") && !self.options.node.has(&specifier) {
             true => ProjectProblem::NodeCompat { specifier },
@@ -309,6 +355,7 @@ impl ModuleGraph<'_> {
         name == DISABLED_MODULE
             || name.starts_with(transform::HELPERS_PREFIX)
             || name.starts_with("isolet:")
+            || self.options.for_scripts && !name.contains('/')
             || self.options.built_in.contains(&name)
     }
 

@@ -23,7 +23,7 @@ use crate::warnings::Warnings;
 const STACK_BYTES: usize = 256 * 1024 * 1024;
 
 /// The name that bundlers replace by `NODE_ENV`.
-const NODE_ENV: &str = "process.env.NODE_ENV";
+pub(crate) const NODE_ENV: &str = "process.env.NODE_ENV";
 
 /// The choices beside the folder.
 #[derive(Debug, Clone, Copy, Default)]
@@ -107,10 +107,18 @@ pub struct Project {
 /// # Errors
 /// Returns an error with the location of the problem if the project cannot run.
 pub fn load(folder: &Path, options: &LoadOptions) -> Result<Project, ProjectError> {
+    with_stack(folder, || load_here(folder, options))
+}
+
+/// Runs `work`, which reads modules in `folder`, on a stack of [`STACK_BYTES`].
+pub(crate) fn with_stack<T: Send>(
+    folder: &Path,
+    work: impl FnOnce() -> Result<T, ProjectError> + Send,
+) -> Result<T, ProjectError> {
     // The resolver recurses over the parts of paths, and over files that extend each other.
     std::thread::scope(|scope| {
         let loading = std::thread::Builder::new().stack_size(STACK_BYTES);
-        let loading = loading.spawn_scoped(scope, || load_here(folder, options));
+        let loading = loading.spawn_scoped(scope, work);
         match loading.map(std::thread::ScopedJoinHandle::join) {
             Ok(Ok(loaded)) => loaded,
             Ok(Err(_panic)) => {
@@ -180,6 +188,7 @@ fn load_here(folder: &Path, options: &LoadOptions) -> Result<Project, ProjectErr
             built_in: options.built_in,
             node,
             additional: &additional,
+            for_scripts: false,
         };
         let collected = module_graph::collect(&graph, &entry, &mut warnings)?;
         files_read.extend(collected.files);

@@ -308,7 +308,7 @@ pub(crate) fn in_package(file: &Path) -> bool {
 }
 
 /// Returns the name of the package in a specifier: `a` of `a/b`, `@a/b` of `@a/b/c`.
-fn package_name(specifier: &str) -> &str {
+pub(crate) fn package_name(specifier: &str) -> &str {
     let slashes = if specifier.starts_with('@') { 2 } else { 1 };
     let end = specifier.match_indices('/').nth(slashes - 1).map_or(specifier.len(), |(at, _)| at);
     &specifier[..end]

@@ -76,6 +76,12 @@ interface Internals {
   /** Sets the variables of a run, as JSON text, and whether unknown names throw. */
   setEnvironment(varsText: string | undefined, strict: boolean): void;
 
+  // random.js
+  /** Throws while libraries are evaluated. `what` is the name of what is not available then. */
+  onlyInRuns(what: string): void;
+  /** Begins or ends the evaluation of libraries. Called by Rust. */
+  libraries(begins: boolean): void;
+
   // timers.js
   /** Runs the first timer that is due. Called by Rust. */
   tick(): void;

@@ -18,6 +18,12 @@ pub fn built_in_modules() -> impl Iterator<Item = &'static str> {
     BUILT_IN.iter().map(|(name, _)| *name).chain(node::names())
 }
 
+/// Returns `true` if isolet provides a module to scripts. Those with parts of Node.js are for
+/// Workers.
+pub(super) fn is_for_scripts(name: &str) -> bool {
+    is_built_in(name) && name != "cloudflare:node"
+}
+
 /// Returns `true` if isolet provides a module to scripts and Workers.
 pub(super) fn is_built_in(name: &str) -> bool {
     BUILT_IN.iter().any(|(known, _)| *known == name)

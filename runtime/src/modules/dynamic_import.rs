@@ -30,7 +30,7 @@ pub(crate) fn import_dynamically<'s, 'i>(
         .map(|name| name.to_rust_string_lossy(scope))
         .unwrap_or_default();
     let attribute = super::attribute(scope, attributes, 2);
-    let is_worker = map(scope).project.is_some();
+    let of_project = map(scope).module(&referrer).is_some();
     let module = match map(scope).resolve(&referrer, &specifier, attribute.as_deref(), false) {
         Resolved::Module(name) => {
             let key = map(scope).key(&referrer, name);
@@ -38,13 +38,11 @@ pub(crate) fn import_dynamically<'s, 'i>(
             module.map(|module| (key, module)).map_err(|error| commonjs::located(&error))
         }
         Resolved::Missing(message) => Err(format!("Cannot import {specifier:?}: {message}")),
-        Resolved::Unknown if is_worker => Err(format!(
+        Resolved::Unknown if of_project => Err(format!(
             "Cannot import {specifier:?} in {referrer}: the name is computed, and only literal names are found before the \
              Worker starts. With `find_additional_modules` and `rules`, files can be imported by computed paths."
         )),
-        Resolved::Unknown => Err(format!(
-            "Cannot import {specifier:?}. Scripts import only \"cloudflare:workers\"; tools are on env, packages are not available."
-        )),
+        Resolved::Unknown => Err(format!("Cannot import {specifier:?}. {}", map(scope).importable())),
     };
     match module {
         // V8 cannot evaluate it while a module that it imports runs: a cycle. It can afterwards.

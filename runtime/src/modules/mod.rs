@@ -6,6 +6,7 @@
 //! | `commonjs` | `require()` and the modules that it loads |
 //! | `cycle` | cycles of CommonJS and ECMAScript modules |
 //! | `dynamic_import` | `import()` |
+//! | `library` | packages that one-shot scripts import |
 //! | `node` | the modules of Node.js |
 //! | `positions` | positions in files, from those in rewritten modules |
 //! | `project` | the modules of a Worker by their names, and their imports |
@@ -15,6 +16,7 @@ mod built_in;
 mod commonjs;
 mod cycle;
 mod dynamic_import;
+mod library;
 mod node;
 mod positions;
 mod project;
@@ -29,6 +31,7 @@ use v8::{Local, PinScope};
 pub(crate) use self::built_in::BuiltInExports;
 pub use self::built_in::built_in_modules;
 pub(crate) use self::dynamic_import::import_dynamically;
+pub(crate) use self::library::{forget_texts, open_library};
 pub(crate) use self::node::source as node_source;
 pub(crate) use self::positions::{original_position, original_stack};
 use self::project::Project;
@@ -49,8 +52,10 @@ pub(crate) struct ModuleMap {
     by_key: HashMap<ModuleKey, v8::Global<v8::Module>>,
     /// The keys of modules by their identity hash, for callbacks that get a module.
     keys: HashMap<NonZeroI32, Vec<(v8::Global<v8::Module>, ModuleKey)>>,
-    /// The modules of a Worker.
+    /// The modules of a Worker, or of the libraries of scripts.
     project: Option<Project>,
+    /// The libraries of scripts.
+    libraries: Option<library::ScriptLibraries>,
     /// Set if modules of Node.js can be imported by computed names.
     has_node: bool,
     /// The objects `module` of CommonJS modules that run or have run.
@@ -86,6 +91,12 @@ impl ModuleMap {
         match named.map(|import| &import.target) {
             Some(Ok(name)) => Resolved::Module(name.clone()),
             Some(Err(message)) => Resolved::Missing(message.clone()),
+            // A script sees the libraries themselves, and nothing of their insides.
+            None if self.module(referrer).is_none() => match self.library(specifier) {
+                Some(name) => Resolved::Module(name.to_owned()),
+                None if built_in::is_for_scripts(specifier) => Resolved::Module(specifier.to_owned()),
+                None => Resolved::Unknown,
+            },
             None if specifier == commonjs::REQUIRE && self.module(referrer).is_some() => {
                 Resolved::Module(commonjs::require_module(referrer))
             }
@@ -218,9 +229,8 @@ fn link<'s>(
                     return Err(error(map, format!("Cannot import {specifier:?}: {message}")));
                 }
                 Resolved::Unknown => {
-                    return Err(error(map, format!("Cannot import {specifier:?}.")).with_hint(
-                        "Scripts import only \"cloudflare:workers\"; tools are on env, packages are not available.",
-                    ));
+                    let hint = map.importable();
+                    return Err(error(map, format!("Cannot import {specifier:?}.")).with_hint(hint));
                 }
             };
             if !seen.insert(target.clone()) {

@@ -94,7 +94,7 @@ fn synthetic<'s>(
 }
 
 /// Returns the names of the properties that can be imported.
-fn properties<'s>(
+pub(super) fn properties<'s>(
     scope: &mut PinScope<'s, '_>,
     value: Local<'s, v8::Value>,
 ) -> Option<Vec<Local<'s, v8::String>>> {

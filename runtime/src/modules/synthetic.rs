@@ -3,7 +3,7 @@
 
 use v8::{Local, PinScope};
 
-use super::{ModuleKey, built_in, commonjs, map};
+use super::{ModuleKey, built_in, commonjs, library, map, node};
 use crate::job::ModuleKind;
 use crate::natives;
 
@@ -35,6 +35,8 @@ fn evaluate<'s>(
     } else if let Some(referrer) = commonjs::referrer_of_require(&key.name) {
         let require = commonjs::require_of(scope, referrer)?.into();
         set(scope, module, "default", require)?;
+    } else if let Some(of) = library::behind(map(scope), &key.name) {
+        set_exports_of_library(scope, module, &of)?;
     } else {
         set_exports_of_project(scope, module, &key)?;
     }
@@ -49,6 +51,25 @@ fn set<'s>(
 ) -> Option<bool> {
     let name = v8::String::new(scope, name)?;
     module.set_synthetic_module_export(scope, name, value)
+}
+
+/// Sets the exports of a module that stands for one of a library: all properties of its value.
+fn set_exports_of_library<'s>(
+    scope: &mut PinScope<'s, '_>,
+    module: Local<'s, v8::Module>,
+    of: &str,
+) -> Option<()> {
+    let is_commonjs = map(scope).module(of)?.kind == ModuleKind::CommonJs;
+    let value = value(scope, of)?;
+    let default = if is_commonjs { default_export(scope, value)? } else { value };
+    set(scope, module, "default", default)?;
+    if let Ok(object) = Local::<v8::Object>::try_from(value) {
+        for name in node::properties(scope, value)? {
+            let value = object.get(scope, name.into())?;
+            module.set_synthetic_module_export(scope, name, value)?;
+        }
+    }
+    Some(())
 }
 
 /// Sets the exports of a module of the project.

@@ -64,7 +64,13 @@ pub(super) fn thrown(scope: &PinScope, arguments: &Arguments, first: i32) -> Run
         Some(ToolPath { server: server.to_owned(), tool: tool.to_owned() })
     });
     match error::position(&stack) {
-        Some((line, column)) => (error.line, error.column) = (Some(line), Some(column)),
+        Some((line, column)) => {
+            (error.line, error.column) = (Some(line), Some(column));
+            if error.hint.is_none() {
+                let place = error::library_frame(&stack);
+                error.hint = place.map(|place| format!("A library threw it, {place}."));
+            }
+        }
         // A Worker's modules have names of their own, so that the frame itself is the position.
         None => {
             let own = |line: &&str| {

@@ -22,6 +22,7 @@ use super::zygote::fork;
 use crate::blob::Blob;
 use crate::isolate::FreshIsolate;
 use crate::messages::{Inbound, Inbox};
+use crate::modules::ModuleMap;
 use crate::run_channel::RunChannel;
 use crate::state::{RunState, ScriptEnv};
 use crate::stop::{self, StopReason};
@@ -45,6 +46,10 @@ pub(super) fn run(
     #[cfg(feature = "testing")]
     if let (Some(native_code), Some(main)) = (super::NATIVE_CODE.get(), start.modules.first()) {
         native_code(&main.text());
+    }
+    // A Worker has nothing of the libraries of scripts, nor what they have changed in the context.
+    if fresh.isolate.get_slot::<ModuleMap>().is_some() {
+        fresh.renew();
     }
     let WorkerStart { main, modules, features, vars, start_limits, limits, .. } = start;
     let modules: Arc<[Module]> = modules.into();

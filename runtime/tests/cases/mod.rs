@@ -2,6 +2,7 @@
 //! test target that includes this module sets where isolates live and whether V8 may compile.
 
 mod calls;
+mod libraries;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -66,6 +67,7 @@ pub fn engine() -> &'static (tokio::runtime::Runtime, Engine) {
             memory: 32 << 20,
             isolation: super::isolation(),
             jit: super::JIT,
+            libraries: None,
         };
         let engine = Engine::new(options, runtime.handle().clone());
         assert!(runtime.block_on(engine.ready(Duration::from_secs(20))), "the engine starts");

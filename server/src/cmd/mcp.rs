@@ -57,6 +57,8 @@ pub struct Args {
     #[command(flatten)]
     choice: McpOptions,
     #[command(flatten)]
+    libraries: crate::libraries::LibraryOptions,
+    #[command(flatten)]
     isolation: crate::system::isolation::IsolationOptions,
     #[command(flatten)]
     pub log: crate::output::logging::LogOptions,
@@ -143,11 +145,12 @@ async fn serve(
     registry: &Arc<Registry>,
     signals: &mut Signals,
 ) -> Result<(), Failure> {
+    let libraries = args.libraries.load(&settings.libraries)?.libraries;
     let Settings { limits, queue, runtime: wanted, .. } = settings;
     let max_running = args.max_running.or(wanted.max_running).unwrap_or(DEFAULT_MAX_RUNNING);
     let warm = wanted.warm.unwrap_or(DEFAULT_WARM).min(max_running);
     let isolation = args.isolation.clone().or(&wanted);
-    let engine = isolation.engine(warm, max_running, limits.memory)?;
+    let engine = isolation.engine(warm, max_running, limits.memory, libraries)?;
     isolation.check(&engine).await?;
     let admission = Admission::new(max_running, args.queue.or(queue).unwrap_or(DEFAULT_QUEUE));
     let service = Service::new(engine, registry.clone(), admission, limits, MetricsRegistry::default());

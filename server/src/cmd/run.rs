@@ -8,13 +8,15 @@ use std::time::Duration;
 use isolet_bindings::Caller;
 use isolet_bindings::config::McpConfig;
 use isolet_runtime::{
-    Entry, Environment, ErrorCode, Job, Language, Limits, Report, RunError, RunEvent, Warning, WarningCode,
+    Entry, Environment, ErrorCode, Job, Language, Libraries, Limits, Report, RunError, RunEvent, Warning,
+    WarningCode,
 };
 use isolet_tsdefs::Detail;
 use serde_json::{Map, Value};
 
 use super::{Signals, input, startup};
 use crate::exit::Failure;
+use crate::libraries::LibraryOptions;
 use crate::mcp_config::McpConfigOption;
 use crate::output::pretty::{indented, thousands};
 use crate::output::{diagnostic, report_json, stdout};
@@ -72,6 +74,8 @@ pub struct Args {
     #[command(flatten)]
     settings: settings::SettingsFile,
     #[command(flatten)]
+    libraries: LibraryOptions,
+    #[command(flatten)]
     isolation: isolation::IsolationOptions,
 }
 
@@ -119,12 +123,13 @@ pub fn run(args: Args) -> Result<(), Failure> {
         start_named_servers(&mut servers, &script.code);
     }
     let isolation = args.isolation.clone().or(&settings.runtime);
+    let libraries = args.libraries.load(&settings.libraries)?.libraries;
     super::on_runtime(Some(2), async move {
         let registry = Registry::start(servers, rules);
         let ran = execute(
             &args,
             &isolation,
-            ScriptRun { script, input, vars, tokens, startup_timeout, lowered },
+            ScriptRun { script, input, vars, tokens, startup_timeout, lowered, libraries },
             limits,
             &registry,
         )
@@ -144,6 +149,7 @@ struct ScriptRun {
     startup_timeout: Duration,
     /// The warning for a run that has less time than `--timeout`.
     lowered: Option<Warning>,
+    libraries: Option<Arc<Libraries>>,
 }
 
 /// Returns a warning if `--timeout` exceeds the limit `wall`.
@@ -187,8 +193,8 @@ async fn execute(
     limits: Limits,
     registry: &Arc<Registry>,
 ) -> Result<(), Failure> {
-    let ScriptRun { script, input, vars, tokens, startup_timeout, lowered } = request;
-    let engine = isolation.engine(1, 1, limits.memory)?;
+    let ScriptRun { script, input, vars, tokens, startup_timeout, lowered, libraries } = request;
+    let engine = isolation.engine(1, 1, limits.memory, libraries)?;
     // The names of the tools are known before the first line of the script runs.
     let listed = startup::wait_for_servers(registry, startup_timeout, args.json || args.quiet);
     let (checked, _) = tokio::join!(isolation.check(&engine), listed);

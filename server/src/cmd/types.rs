@@ -8,8 +8,10 @@ use isolet_tsdefs::{Detail, ServerDefinition};
 
 use super::startup;
 use crate::exit::Failure;
+use crate::libraries::LibraryOptions;
 use crate::mcp_config::McpConfigOption;
 use crate::output::stdout;
+use crate::prompt::libraries;
 use crate::registry::{AliasedName, LookupError, Registry, Selection, ToolFilter, ToolSnapshot};
 use crate::trust::Search;
 use crate::{mcp_config, prompt_costs, settings};
@@ -47,6 +49,8 @@ pub struct Args {
     starting: startup::StartupOptions,
     #[command(flatten)]
     settings: settings::SettingsFile,
+    #[command(flatten)]
+    libraries: LibraryOptions,
 }
 
 const EXAMPLES: &str = "Examples:
@@ -74,6 +78,12 @@ pub fn run(args: Args) -> Result<(), Failure> {
         allow_missing: args.allow_missing,
     };
     // Incomplete output fails the command, so that a script that builds a prompt can notice it.
+    let settings = args.settings.load(Search::Folder(Path::new(".")))?;
+    let is_whole = args.which.is_none() && args.tools.is_empty() && !args.tokens;
+    let loaded = args.libraries.load(&settings.libraries)?.libraries.filter(|_| is_whole);
+    if let Some(loaded) = loaded {
+        stdout::print(libraries::comment(&loaded.libraries).as_bytes())?;
+    }
     live.run(|snapshot| print(snapshot, &args))
 }
 

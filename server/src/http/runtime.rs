@@ -1,4 +1,4 @@
-//! `GET /v1/runtime`: where isolates live, and the layers of their jail.
+//! `GET /v1/runtime`: where isolates live, the layers of their jail, and the libraries of scripts.
 
 use isolet_runtime::Isolation;
 
@@ -21,6 +21,12 @@ pub fn document(service: &Service) -> Vec<u8> {
             })
         })
         .collect();
+    let libraries: Vec<serde_json::Value> = service
+        .engine
+        .libraries()
+        .iter()
+        .map(|library| serde_json::json!({ "name": library.specifier, "version": library.version }))
+        .collect();
     let isolation = match service.engine.isolation() {
         Isolation::Process(_) => "process",
         Isolation::Thread => "thread",
@@ -31,6 +37,7 @@ pub fn document(service: &Service) -> Vec<u8> {
         "warm": service.engine.warm(),
         "zygote_restarts": service.engine.zygote_restarts(),
         "zygotes": zygotes,
+        "libraries": libraries,
     })
     .to_string()
     .into_bytes()

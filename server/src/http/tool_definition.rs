@@ -63,7 +63,13 @@ fn definition(service: &Service, filter: Option<&ToolFilter>, max_bytes: usize, 
     };
     let snapshot = chosen.as_ref().unwrap_or(&all);
     let reads_only = |server: &str, tool: &str| picture.reads_only(server, tool);
-    let source = OverviewSource { snapshot, reads_only: &reads_only, brief: &brief, is_only_tool: true };
+    let source = OverviewSource {
+        snapshot,
+        reads_only: &reads_only,
+        brief: &brief,
+        is_only_tool: true,
+        libraries: service.engine.libraries(),
+    };
     let unavailable = unavailable::text(&service.registry, snapshot).replace(", or by `describe`", "");
     let (tool, _) = off_worker(|| run_tool::definition(&source, &unavailable, &service.limits, max_bytes));
     // With a short maximum the end of the list of tools is cut.

@@ -1,5 +1,6 @@
 //! `GET /v1/types`, whole or in part.
 
+use std::hash::{DefaultHasher, Hasher as _};
 use std::sync::Arc;
 
 use http::{HeaderMap, HeaderValue, Request, StatusCode, header};
@@ -7,6 +8,7 @@ use hyper::body::Incoming;
 use isolet_tsdefs::Detail;
 
 use super::query::{Query, decode};
+use crate::prompt::libraries;
 use crate::prompt_costs;
 use crate::registry::{Audience, LookupError, SERVER_START_TIMEOUT, Selection, ToolFilter, split_patterns};
 use crate::service::Service;
@@ -83,18 +85,37 @@ pub async fn answer(
         let counted = counted.map_err(|_| Problem::unavailable("The tokens could not be counted."))?;
         return Ok(reply::json(counted.map_err(|error| problem(&error))?.to_string()));
     }
+    let libraries = match selection {
+        Selection::All => libraries::comment(service.engine.libraries()),
+        _ => String::new(),
+    };
     let text = service.registry.declarations(audience, selection, detail).map_err(|error| problem(&error))?;
-    let mut reply = if is_cached(request.headers(), text.etag.to_str().unwrap_or_default()) {
+    let etag = with_libraries(&text.etag, &libraries);
+    let mut reply = if is_cached(request.headers(), etag.to_str().unwrap_or_default()) {
         let mut unchanged = reply::text("");
         unchanged.headers_mut().remove(header::CONTENT_TYPE);
         *unchanged.status_mut() = StatusCode::NOT_MODIFIED;
         unchanged
     } else {
-        reply::text(text.bytes.clone())
+        match libraries.is_empty() {
+            true => reply::text(text.bytes.clone()),
+            false => reply::text([libraries.as_bytes(), &text.bytes].concat()),
+        }
     };
-    reply.headers_mut().insert(header::ETAG, text.etag.clone());
+    reply.headers_mut().insert(header::ETAG, etag);
     reply.headers_mut().insert(header::CACHE_CONTROL, HeaderValue::from_static("private, no-cache"));
     Ok(reply)
+}
+
+/// Returns the ETag of declarations with a comment about libraries above them.
+fn with_libraries(etag: &HeaderValue, libraries: &str) -> HeaderValue {
+    if libraries.is_empty() {
+        return etag.clone();
+    }
+    let mut hasher = DefaultHasher::new();
+    hasher.write(libraries.as_bytes());
+    let plain = etag.to_str().unwrap_or_default().trim_matches('"');
+    HeaderValue::from_str(&format!("\"{plain}-{:016x}\"", hasher.finish())).unwrap_or_else(|_| etag.clone())
 }
 
 /// Splits a comma-separated list of names.

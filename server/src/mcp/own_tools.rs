@@ -51,6 +51,7 @@ impl OwnToolsCache {
             reads_only: &reads_only,
             brief: &brief,
             is_only_tool: false,
+            libraries: service.engine.libraries(),
         };
         let tools = Arc::new(definitions::all(&source, &key.unavailable, &service.limits, traits));
         if cached.len() == MAX_CACHED_DEFINITIONS {

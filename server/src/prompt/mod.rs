@@ -11,11 +11,13 @@
 //! | [`overview`] | the tools that scripts can call, in the bytes that the description has left |
 //! | [`server_lines`] | a line for each server, with as many of its tools as fit |
 //! | [`example`] | the script that the description shows |
+//! | [`libraries`] | the libraries that scripts can import |
 //! | [`unavailable`] | servers whose tools are missing, and why |
 //! | [`report`] | the report of a run as text |
 //! | [`quote`] | quoting and cutting text of servers |
 
 pub mod example;
+pub mod libraries;
 pub mod overview;
 pub mod quote;
 pub mod report;

@@ -13,6 +13,7 @@
 //! The text says which of these it is, and what to do about it. It has no inferred types, so it is
 //! the same whenever a client lists the tools.
 
+use isolet_runtime::Library;
 use isolet_tsdefs::parameter_names;
 
 use super::example;
@@ -50,6 +51,8 @@ pub struct OverviewSource<'a> {
     pub brief: &'a dyn Fn() -> Option<String>,
     /// Set if the model has neither `search` nor `describe`.
     pub is_only_tool: bool,
+    /// The libraries that scripts can import.
+    pub libraries: &'a [Library],
 }
 
 impl ToolOverview {
@@ -156,7 +159,13 @@ mod tests {
     fn overview_of(snapshot: &ToolSnapshot, brief: Option<&str>) -> ToolOverview {
         let brief = || brief.map(str::to_owned);
         ToolOverview::new(
-            &OverviewSource { snapshot, reads_only: &|_, _| false, brief: &brief, is_only_tool: false },
+            &OverviewSource {
+                snapshot,
+                reads_only: &|_, _| false,
+                brief: &brief,
+                is_only_tool: false,
+                libraries: &[],
+            },
             MAX_BYTES,
         )
     }

@@ -7,6 +7,7 @@ use isolet_runtime::Limits;
 use rmcp::model::{JsonObject, Tool, ToolAnnotations};
 use serde_json::{Value, json};
 
+use super::libraries;
 use super::overview::{OverviewSource, ToolOverview};
 use crate::output::pretty::thousands;
 
@@ -48,8 +49,9 @@ pub fn definition(
         "Runs one TypeScript script that calls tools of MCP servers, env.<server>.<tool>({{ … }}). Only what it returns comes \
          back to you: do the whole job in one script (loops, Promise.all, filter, add up) and return just what you \
          need. A call gives the tool's data itself (object, parsed JSON or text), never {{content: \
-         […]}}. Await every call, end with `return`. A tool that fails throws an Error. No network, no files, no \
-         import. Limits: {}, {} calls, a result of {}.\n\nExample:\n",
+         […]}}. Await every call, end with `return`. A tool that fails throws an Error. {} Limits: {}, {} \
+         calls, a result of {}.\n\nExample:\n",
+        libraries::sentence(source.libraries),
         seconds(limits.wall),
         thousands(limits.calls as usize),
         size(limits.result),

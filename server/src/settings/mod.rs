@@ -7,6 +7,7 @@
 //! | [`runtime`] | `[runtime]`: where scripts run, and how many at once |
 //! | [`workers`] | `[workers]`: the Workers of `isolet serve`, and their processes |
 //! | [`outgoing`] | the hosts that a Worker may fetch from |
+//! | [`libraries`] | `[libraries]`: the packages that scripts can import |
 //! | [`policy`] | `[policy]`: which calls are allowed, and how often |
 //! | [`audit`] | `[audit]`: where calls and runs are recorded |
 //! | [`rules`] | the rules in force: the audit log opened, the lock file read |
@@ -17,6 +18,7 @@ pub mod address;
 mod audit;
 pub mod duration;
 pub mod error;
+pub mod libraries;
 mod limits;
 pub mod outgoing;
 mod policy;
@@ -36,6 +38,7 @@ use isolet_runtime::Limits;
 use toml::de::DeTable;
 
 use self::error::{SettingsError, SourceFile};
+use self::libraries::LibrarySettings;
 use self::rules::LockSetting;
 use self::runtime::RuntimeSettings;
 use self::server::ServerSettings;
@@ -150,6 +153,8 @@ pub struct Settings {
     pub server: ServerSettings,
     /// The values of `[runtime]`.
     pub runtime: RuntimeSettings,
+    /// The values of `[libraries]`.
+    pub libraries: LibrarySettings,
     /// The values of `[workers]`.
     pub workers: WorkerSettings,
     /// The configuration of the MCP servers.
@@ -232,6 +237,7 @@ impl Settings {
         }
         root.set("server", &mut settings.server, |found| server::read(found.table()?, folder))?;
         root.set("runtime", &mut settings.runtime, |found| runtime::read(found.table()?))?;
+        root.set("libraries", &mut settings.libraries, |found| libraries::read(found.table()?, folder))?;
         root.set("workers", &mut settings.workers, |found| workers::read(found.table()?, folder))?;
         root.set("policy", &mut settings.policy, |found| policy::read(found.table()?))?;
         settings.audit = root.read("audit", |found| audit::read(found.table()?, folder))?;

@@ -1,8 +1,11 @@
 //! Processes or threads for scripts: the options, and the engine that is made from them.
 
+use std::sync::Arc;
 use std::time::Duration;
 
-use isolet_runtime::{Engine, EngineOptions, Isolation, JailExceptions, JailReport, ZygoteProcesses};
+use isolet_runtime::{
+    Engine, EngineOptions, Isolation, JailExceptions, JailReport, Libraries, ZygoteProcesses,
+};
 
 use super::jail_advice;
 use crate::exit::Failure;
@@ -93,8 +96,15 @@ impl IsolationOptions {
         }
     }
 
-    /// Starts the engine with `warm` isolates made in advance and at most `live` at once.
-    pub fn engine(&self, warm: usize, live: usize, memory: usize) -> Result<Engine, Failure> {
+    /// Starts the engine with `warm` isolates made in advance and at most `live` at once. Scripts
+    /// can import `libraries`.
+    pub fn engine(
+        &self,
+        warm: usize,
+        live: usize,
+        memory: usize,
+        libraries: Option<Arc<Libraries>>,
+    ) -> Result<Engine, Failure> {
         let level = self.level(HAS_JAIL)?;
         let isolation = match level {
             IsolationLevel::Thread => Isolation::Thread,
@@ -110,7 +120,7 @@ impl IsolationOptions {
                 })
             }
         };
-        let options = EngineOptions { warm, live, memory, isolation, jit: !self.no_jit };
+        let options = EngineOptions { warm, live, memory, isolation, jit: !self.no_jit, libraries };
         Ok(Engine::new(options, tokio::runtime::Handle::current()))
     }
 
@@ -120,7 +130,8 @@ impl IsolationOptions {
             let why = engine.start_failure().unwrap_or_else(|| {
                 format!("no answer within {} s; the log may have the cause", ZYGOTE_START_TIMEOUT.as_secs())
             });
-            return Err(Failure::Setup(format!("cannot start the processes that run scripts: {why}")));
+            let what = if self.is_in_threads() { "threads" } else { "processes" };
+            return Err(Failure::Setup(format!("cannot start the {what} that run scripts: {why}")));
         }
         let exceptions = self.exceptions();
         // First the engine, which then judges every zygote that replaces one of these.

@@ -50,7 +50,7 @@ pub mod serving;
 pub mod site;
 pub mod triggers;
 pub mod version;
-mod worker_module;
+pub mod worker_module;
 
 /// The target of events about Workers in the log.
 pub const LOG_TARGET: &str = "isolet::worker";

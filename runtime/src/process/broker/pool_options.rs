@@ -1,7 +1,9 @@
 //! The engine's options, divided among zygotes.
 
 use std::path::PathBuf;
+use std::sync::Arc;
 
+use crate::Libraries;
 use crate::engine_options::{EngineOptions, ZygoteProcesses};
 use crate::process::zygote::ZygoteOptions;
 
@@ -18,6 +20,8 @@ pub(crate) struct PoolOptions {
     pub(super) warm: usize,
     /// The bound on runners that are alive, for each zygote.
     pub(super) live: usize,
+    /// The libraries that each zygote evaluates.
+    pub(super) libraries: Option<Arc<Libraries>>,
     /// The options of each zygote.
     pub(super) zygote: ZygoteOptions,
 }
@@ -38,7 +42,9 @@ impl PoolOptions {
                 memory_bytes: memory_bound(options.memory),
                 max_runners: live,
                 jit: options.jit,
+                libraries: options.libraries.is_some(),
             },
+            libraries: options.libraries.clone(),
         }
     }
 }

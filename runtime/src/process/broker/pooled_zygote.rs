@@ -29,6 +29,8 @@ pub(super) struct PooledZygote {
     pub(super) startup_output: StartupOutput,
     /// The layers of its jail, once it is ready.
     pub(super) jail: Option<JailReport>,
+    /// The index of the library that it evaluates or has evaluated last.
+    pub(super) evaluating: Option<u32>,
     /// Its private memory when it was ready, in bytes; `None` if it cannot be read.
     pub(super) private_bytes: Option<u64>,
     pub(super) idle_runners: Vec<RunnerHandle>,
@@ -64,6 +66,7 @@ impl PooledZygote {
             kill,
             startup_output,
             jail: None,
+            evaluating: None,
             private_bytes: None,
             idle_runners: Vec::new(),
             pending_spawns: 0,

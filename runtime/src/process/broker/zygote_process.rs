@@ -5,7 +5,7 @@ use std::io;
 use std::os::fd::OwnedFd;
 use std::process::Stdio;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use tokio::io::{AsyncWriteExt, Interest};
 use tokio::net::UnixStream;
@@ -21,10 +21,11 @@ use super::runner_pool::RunnerPool;
 use super::runner_process::{RunnerProcess, private_memory};
 use super::stderr::{self, StartupOutput};
 use super::zygote_starts::StartError;
+use crate::libraries::EVALUATION_TIMEOUT;
 use crate::process::jail::JailReport;
 use crate::process::protocol::descriptors::receive_with_descriptors;
 use crate::process::protocol::frames::FrameBuffer;
-use crate::process::protocol::messages::{FromZygote, PROTOCOL_VERSION};
+use crate::process::protocol::messages::{FromZygote, PROTOCOL_VERSION, ToZygote};
 use crate::process::zygote::requirements;
 use crate::run_channel::AbortOnDrop;
 
@@ -116,6 +117,15 @@ impl RunnerPool {
         let (reader, writer) = socket.into_split();
         let (frames, outgoing) = mpsc::unbounded_channel();
         let (kill, mut killed) = mpsc::unbounded_channel();
+        if let Some(libraries) = &self.options.libraries {
+            let message = ToZygote::Libraries {
+                libraries: libraries.libraries.to_vec(),
+                modules: libraries.modules.to_vec(),
+            };
+            let frame = crate::process::protocol::frames::encode(&message)
+                .map_err(|error| StartError { reason: format!("the libraries: {error}"), permanent: true })?;
+            let _ = frames.send(frame);
+        }
         let added = self.add_zygote(|id| PooledZygote::new(id, pid, frames, kill, output.clone(), replace));
         let Some(id) = added else { return Ok(()) };
         let writing = AbortOnDrop(self.tokio.spawn(write_frames(writer, outgoing)).abort_handle());
@@ -125,6 +135,7 @@ impl RunnerPool {
                 let _ = child.start_kill();
                 Ok(())
             }
+            error = self.wait_for_slow_library(id) => Err(error),
         };
         let was_ready = self.remove_zygote(id);
         drop(writing);
@@ -177,6 +188,32 @@ impl RunnerPool {
         }
     }
 
+    /// Returns when the libraries have not been evaluated in time, with the reason.
+    async fn wait_for_slow_library(&self, id: u64) -> io::Error {
+        const POLL_INTERVAL: Duration = Duration::from_millis(100);
+        let Some(libraries) = &self.options.libraries else { return std::future::pending().await };
+        let mut since = None;
+        loop {
+            tokio::time::sleep(POLL_INTERVAL).await;
+            let (evaluating, is_ready) = match self.state().zygote(id) {
+                Some(zygote) => (zygote.evaluating, zygote.jail.is_some()),
+                None => (None, true),
+            };
+            if is_ready {
+                return std::future::pending().await;
+            }
+            let Some(index) = evaluating else { continue };
+            if since.get_or_insert_with(Instant::now).elapsed() > EVALUATION_TIMEOUT {
+                let name = libraries.libraries.get(index as usize).map(|library| &library.specifier);
+                return io::Error::other(format!(
+                    "the library {:?} was not evaluated within {} s: its modules loop, or do too much when they are imported",
+                    name.map_or("?", String::as_str),
+                    EVALUATION_TIMEOUT.as_secs()
+                ));
+            }
+        }
+    }
+
     fn handle_message(
         &self,
         id: u64,
@@ -185,6 +222,12 @@ impl RunnerPool {
     ) -> io::Result<()> {
         match message {
             FromZygote::Ready { version, jail } => self.zygote_ready(id, version, jail),
+            FromZygote::Evaluating { library } => {
+                if let Some(zygote) = self.state().zygote(id) {
+                    zygote.evaluating = Some(library);
+                }
+                Ok(())
+            }
             FromZygote::Failed { reason } => Err(io::Error::other(reason)),
             FromZygote::RunnerExit { pid, forbidden_call } => {
                 let query = self.state().zygote(id).and_then(|zygote| zygote.exit_queries.remove(&pid));

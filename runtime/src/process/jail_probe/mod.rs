@@ -115,8 +115,13 @@ fn make_attempts(options: ProbeOptions) -> io::Result<()> {
     fork::close_stdin();
     fork::keep_mappings_at_fork();
     v8_process::start_alone(jit);
-    let zygote_options =
-        ZygoteOptions { heap_bytes: 32 << 20, memory_bytes: MEMORY_BYTES, max_runners: 2, jit };
+    let zygote_options = ZygoteOptions {
+        heap_bytes: 32 << 20,
+        memory_bytes: MEMORY_BYTES,
+        max_runners: 2,
+        jit,
+        libraries: false,
+    };
     let _fresh = create_isolate(zygote_options, tuning)?;
     // The first new descriptor is 0, which the attempts take for the channel.
     let (runner_end, zygote_end) = UnixStream::pair()?;

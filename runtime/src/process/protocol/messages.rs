@@ -15,15 +15,24 @@ use crate::process::jail::JailReport;
 use crate::report::Outcome;
 use crate::worker::protocol::{FromWorker, ToWorker};
 use crate::{
-    CallRecord, Catalogue, Limits, LogLine, Module, Operation, RunError, ToolFailure, Warning, WarningCode,
+    CallRecord, Catalogue, Library, Limits, LogLine, Module, Operation, RunError, ToolFailure, Warning,
+    WarningCode,
 };
 
 /// The version of the messages. The broker does not use a zygote of another version.
-pub(crate) const PROTOCOL_VERSION: u32 = 9;
+pub(crate) const PROTOCOL_VERSION: u32 = 10;
 
 /// A message from the broker to a zygote.
 #[derive(Debug, Serialize, Deserialize)]
 pub(crate) enum ToZygote {
+    /// The libraries. A zygote that was started for libraries gets them first, and evaluates them
+    /// before it is ready.
+    Libraries {
+        /// The specifiers that scripts can import.
+        libraries: Vec<Library>,
+        /// The modules that they reach.
+        modules: Vec<Module>,
+    },
     /// A catalogue that runs will refer to by its number; runners forked from now on have it. It is
     /// sent when the tools of a server change, not with each run.
     Catalogue {
@@ -58,6 +67,11 @@ pub(crate) enum FromZygote {
         version: u32,
         /// The state of each layer of its jail.
         jail: JailReport,
+    },
+    /// A library is about to be evaluated.
+    Evaluating {
+        /// Its index in the list.
+        library: u32,
     },
     /// The zygote cannot become ready. This is its last message.
     Failed {

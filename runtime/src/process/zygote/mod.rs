@@ -2,7 +2,8 @@
 //!
 //! Its standard input is the socket to the broker. It has no other descriptor and no environment,
 //! and once it has sent `FromZygote::Ready` its jail is closed. It never runs a script. All its
-//! runners have what it has warmed up, which is isolet's own code only.
+//! runners have what it has warmed up, which is isolet's own code, and the libraries that the
+//! operator has named, which it evaluates in its closed jail.
 //!
 //! | module | contents |
 //! |---|---|
@@ -12,10 +13,12 @@
 //! | [`warm_up`] | the scripts that warm up the isolate |
 //! | [`fork`] | forking a runner |
 //! | [`syscall_token`] | the token for the system calls that only the zygote may make |
+//! | `libraries` | evaluating the libraries of scripts |
 //! | `exit_statuses` | the exit statuses of runners |
 
 mod exit_statuses;
 pub(crate) mod fork;
+mod libraries;
 mod options;
 pub(crate) mod requirements;
 pub(crate) mod start;
@@ -35,6 +38,7 @@ pub(crate) use options::ZygoteOptions;
 
 use self::exit_statuses::ExitStatuses;
 use self::fork::Forked;
+use self::start::Started;
 use super::protocol::messages::{FromZygote, PROTOCOL_VERSION, ToZygote};
 use super::protocol::{descriptors, frames};
 use super::{jail, runner};
@@ -71,7 +75,15 @@ fn log_line(line: &str) {
 fn serve(options: ZygoteOptions) -> io::Result<Infallible> {
     jail::close_inherited();
     let socket = UnixStream::from(io::stdin().as_fd().try_clone_to_owned()?);
-    let (mut fresh, report) = match start::start(options) {
+    let mut reader = BufReader::with_capacity(16 << 10, &socket);
+    let started = start::start(options).and_then(|started| {
+        let Started { mut fresh, report, library_pages } = started;
+        if options.libraries {
+            libraries::receive(&mut fresh, options.heap_bytes, &mut reader, library_pages)?;
+        }
+        Ok((fresh, report))
+    });
+    let (mut fresh, report) = match started {
         Ok(started) => started,
         Err(error) => {
             (&socket).write_all(&encode(&FromZygote::Failed { reason: error.to_string() })?)?;
@@ -82,12 +94,13 @@ fn serve(options: ZygoteOptions) -> io::Result<Infallible> {
 
     let mut catalogues: HashMap<u64, Arc<Catalogue>> = HashMap::new();
     let mut statuses = ExitStatuses::default();
-    let mut reader = BufReader::with_capacity(16 << 10, &socket);
     while let Some(message) = frames::read::<ToZygote>(&mut reader)? {
         match message {
             ToZygote::Catalogue { id, catalogue } => {
                 catalogues.insert(id, Arc::new(catalogue));
             }
+            // They come before the zygote is ready.
+            ToZygote::Libraries { .. } => {}
             ToZygote::ForgetCatalogue { id } => {
                 catalogues.remove(&id);
             }

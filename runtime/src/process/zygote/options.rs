@@ -12,13 +12,16 @@ pub(crate) struct ZygoteOptions {
     pub(crate) max_runners: usize,
     /// `true` if V8 may compile to machine code.
     pub(crate) jit: bool,
+    /// `true` if the broker sends libraries.
+    pub(crate) libraries: bool,
 }
 
 impl ZygoteOptions {
     /// Returns the options as words of a command line.
-    pub(crate) fn to_words(self) -> [String; 4] {
-        let Self { heap_bytes, memory_bytes, max_runners, jit } = self;
-        [heap_bytes as u64, memory_bytes, max_runners as u64, jit.into()].map(|number| number.to_string())
+    pub(crate) fn to_words(self) -> [String; 5] {
+        let Self { heap_bytes, memory_bytes, max_runners, jit, libraries } = self;
+        [heap_bytes as u64, memory_bytes, max_runners as u64, jit.into(), libraries.into()]
+            .map(|number| number.to_string())
     }
 
     /// Reads the options from words of a command line.
@@ -29,6 +32,7 @@ impl ZygoteOptions {
             memory_bytes: next()?,
             max_runners: next()? as usize,
             jit: next()? != 0,
+            libraries: next()? != 0,
         })
     }
 }

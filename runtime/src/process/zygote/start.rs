@@ -7,6 +7,7 @@ use super::{fork, log_line, requirements, warm_up};
 use crate::isolate::{BareIsolate, FreshIsolate};
 use crate::process::jail::{self, Jail, JailOptions, JailReport};
 use crate::process::memory::Tuning;
+use crate::process::memory::library_pages::LibraryPages;
 use crate::v8_process;
 
 /// V8's own heap limit lies one part in this many above the run's limit. V8 may end the process
@@ -14,8 +15,16 @@ use crate::v8_process;
 /// one run only.
 const HEAP_RESERVE_DIVISOR: usize = 8;
 
+/// A zygote whose jail is closed.
+pub(super) struct Started {
+    pub(super) fresh: FreshIsolate,
+    pub(super) report: JailReport,
+    /// The means to move the memory of libraries, if there will be libraries.
+    pub(super) library_pages: Option<io::Result<LibraryPages>>,
+}
+
 /// Creates the isolate that is forked, and closes the jail around it.
-pub(super) fn start(options: ZygoteOptions) -> io::Result<(FreshIsolate, JailReport)> {
+pub(super) fn start(options: ZygoteOptions) -> io::Result<Started> {
     requirements::ignore_file_size_signal();
     requirements::check(options.jit)?;
     jail::bound_stack();
@@ -25,6 +34,7 @@ pub(super) fn start(options: ZygoteOptions) -> io::Result<(FreshIsolate, JailRep
     let _ = stacker::remaining_stack();
     prefer_for_oom_kill();
     let tuning = Tuning::open();
+    let library_pages = (options.libraries && options.max_runners > 1).then(LibraryPages::open);
     // From here on other processes of the same user cannot read this one's memory, and /proc shows
     // its files as root's. So the files above are opened before.
     crate::process::set_undumpable();
@@ -35,7 +45,7 @@ pub(super) fn start(options: ZygoteOptions) -> io::Result<(FreshIsolate, JailRep
     let fresh = create_isolate(options, tuning)?;
     // All runners would draw the same random bytes from what the zygote has in store.
     crate::entropy::forget();
-    Ok((fresh, jail.close()))
+    Ok(Started { fresh, report: jail.close(), library_pages })
 }
 
 /// Lets the kernel end this process and its runners before others when memory runs out.

@@ -3,6 +3,7 @@
 use std::path::Path;
 
 use isolet_bindings::text::line;
+use isolet_runtime::Library;
 
 use super::Args;
 use crate::exit::Failure;
@@ -26,6 +27,15 @@ pub fn run(args: &Args) -> Result<(), Failure> {
     let source = servers.file.as_ref().map_or("built in".to_owned(), |file| shown(file.path()));
     let lock = rules.lock.as_ref().map_or("none".to_owned(), |_| shown(&settings.lock_path()));
     let deployment = args.workers.deployment(&settings.workers, &settings.limits)?;
+    let loaded = args.libraries.load(&settings.libraries)?;
+    let libraries = match &loaded.libraries {
+        None => String::new(),
+        Some(loaded) => {
+            let names: Vec<String> = loaded.libraries.iter().map(Library::name_and_version).collect();
+            format!("libraries: {}, modules: {}\n", line(&names.join(", ")), loaded.modules.len())
+        }
+    };
+    loaded.warnings.iter().for_each(|warning| stderr_line!("isolet: warning: {warning}"));
     let mut workers = String::new();
     if let Some(deployment) = &deployment {
         let address = args.workers.listen(&settings.workers, deployment)?;
@@ -54,7 +64,7 @@ pub fn run(args: &Args) -> Result<(), Failure> {
     stdout::print(
         format!(
             "settings: {file}\nservers: {source}, {enabled} of {} enabled\nrules: {}\nlock: {lock}\ntokens: {}\nlisten: \
-             {listen}\n{workers}",
+             {listen}\n{libraries}{workers}",
             servers.servers.len(),
             settings.policy.rules.len(),
             tokens.len(),

@@ -102,6 +102,8 @@ pub struct Args {
     #[command(flatten)]
     starting: startup::StartupOptions,
     #[command(flatten)]
+    libraries: crate::libraries::LibraryOptions,
+    #[command(flatten)]
     isolation: crate::system::isolation::IsolationOptions,
     #[command(flatten)]
     mcp: crate::cmd::mcp::McpOptions,
@@ -224,6 +226,7 @@ pub fn run(args: Args) -> Result<(), Failure> {
     let queue = args.queue.or(settings.queue).unwrap_or(DEFAULT_QUEUE);
     let warm = runtime.warm.unwrap_or(defaults.warm).min(max_running);
     let isolation = args.isolation.or(runtime);
+    let libraries = args.libraries.load(&settings.libraries)?.libraries;
     let deployment = args.workers.deployment(&settings.workers, &limits)?;
     let workers = match deployment {
         Some(deployment) if !isolation.is_in_threads() => {
@@ -266,7 +269,7 @@ pub fn run(args: Args) -> Result<(), Failure> {
         };
         let mut signals = Signals::listen()?;
         let registry = startup::start_for_service(servers, rules, &settings, tenants);
-        let engine = isolation.engine(warm, max_running + worker_processes, limits.memory)?;
+        let engine = isolation.engine(warm, max_running + worker_processes, limits.memory, libraries)?;
         if let Err(failure) = isolation.check(&engine).await {
             registry.shutdown().await;
             return Err(failure);

@@ -142,8 +142,13 @@ mod tests {
 
     fn listed(snapshot: &ToolSnapshot, traits: ClientTraits) -> (Vec<Tool>, ToolOverview) {
         let brief = || snapshot.declarations(None, Detail::Brief).ok().map(|declarations| declarations.text);
-        let source =
-            OverviewSource { snapshot, reads_only: &|_, _| false, brief: &brief, is_only_tool: false };
+        let source = OverviewSource {
+            snapshot,
+            reads_only: &|_, _| false,
+            brief: &brief,
+            is_only_tool: false,
+            libraries: &[],
+        };
         all(&source, "Not available: env.late (starting).\n\n", &Limits::default(), traits)
     }
 

@@ -11,9 +11,11 @@ use crate::process::zygote::ZygoteOptions;
 
 /// Creates a pool without zygotes.
 fn empty_pool() -> Arc<RunnerPool> {
-    let zygote = ZygoteOptions { heap_bytes: 1, memory_bytes: 1, max_runners: 1, jit: true };
+    let zygote =
+        ZygoteOptions { heap_bytes: 1, memory_bytes: 1, max_runners: 1, jit: true, libraries: false };
     let (executable, subcommand) = (PathBuf::new(), String::new());
-    let options = PoolOptions { executable, subcommand, zygotes: 0, warm: 1, live: 1, zygote };
+    let options =
+        PoolOptions { executable, subcommand, zygotes: 0, warm: 1, live: 1, zygote, libraries: None };
     RunnerPool::start(options, tokio::runtime::Handle::current())
 }
 
