@@ -2,10 +2,12 @@
 //!
 //! | module | content |
 //! |---|---|
+//! | [`file_events`] | the kernel's word that a file may have changed |
 //! | [`reload`] | notices changes, and loads the project again |
 //! | [`request_lines`] | lines about requests and errors on the terminal |
 //!
 //! [`workers`](crate::workers) serves it.
 
+pub mod file_events;
 pub mod reload;
 pub mod request_lines;

@@ -7,6 +7,7 @@ use std::time::{Duration, SystemTime};
 use isolet_bindings::Caller;
 use isolet_runtime::{Engine, Limits, WorkerIsolation};
 
+use super::file_events::FileEvents;
 use super::request_lines::RequestLines;
 use crate::registry::Registry;
 use crate::workers::caches::Caches;
@@ -17,8 +18,8 @@ use crate::workers::site::ServedWorker;
 use crate::workers::triggers::TriggerRoutes;
 use crate::workers::version::WorkerVersion;
 
-/// The interval at which files are checked for changes, with a `stat` for each. It is shorter than
-/// the time that a person takes from the editor to the browser.
+/// The interval at which files are checked for changes without an event, with a `stat` for each. It
+/// is shorter than the time that a person takes from the editor to the browser.
 const POLL_INTERVAL: Duration = Duration::from_millis(300);
 
 /// Builds the Worker of a project.
@@ -71,10 +72,14 @@ impl Fingerprint {
         Self { files: files.iter().map(|file| (file.clone(), state(file))).collect(), generation }
     }
 
+    /// Returns the files.
+    fn files(&self) -> Vec<PathBuf> {
+        self.files.iter().map(|(file, _)| file.clone()).collect()
+    }
+
     /// Reads the present state of the same files.
     fn refreshed(&self, generation: u64) -> Self {
-        let files: Vec<PathBuf> = self.files.iter().map(|(file, _)| file.clone()).collect();
-        Self::of(&files, generation)
+        Self::of(&self.files(), generation)
     }
 }
 
@@ -109,8 +114,10 @@ impl ProjectBuilder {
     /// `fingerprint`. Replaces `served`, or prints the error and leaves it as it is.
     pub async fn follow(&self, served: &ServedWorker, mut fingerprint: Fingerprint) {
         let mut failed = None;
+        let mut events = FileEvents::new();
+        events.watch(&fingerprint.files());
         loop {
-            tokio::time::sleep(POLL_INTERVAL).await;
+            events.wait(POLL_INTERVAL).await;
             let now = fingerprint.refreshed(self.registry.snapshot().generation());
             if now == fingerprint {
                 failed = None;
@@ -121,11 +128,14 @@ impl ProjectBuilder {
             if failed.as_ref() == Some(&now) {
                 continue;
             }
+            // Folders may have been renamed too.
+            events.watch(&fingerprint.files());
             match self.build().await {
                 Ok(built) => {
                     stderr_line!("isolet: reloaded {}", built.name);
                     served.replace(built.version);
                     fingerprint = built.fingerprint;
+                    events.watch(&fingerprint.files());
                     failed = None;
                 }
                 Err(error) => {
