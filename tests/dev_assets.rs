@@ -169,5 +169,8 @@ fn errors_of_assets_have_their_place() {
     }
     let config = r#"{ "main": "worker.js", "assets": { "directory": "public", "binding": "ASSETS" } }"#;
     let early = "await env.ASSETS.fetch('http://a/a.txt'); import { env } from 'cloudflare:workers'; export default {}";
-    assert_says(&start(config, &[("worker.js", early)]), &["only while a request is served"]);
+    assert_says(
+        &start(config, &[("worker.js", early)]),
+        &["Disallowed operation called within global scope", "worker.js:1:"],
+    );
 }

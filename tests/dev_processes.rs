@@ -171,9 +171,9 @@ async fn processes_follow_the_load_up_to_their_bound() {
     let settings = Folder::new();
     settings.write("isolet.toml", "[workers]\nprocesses = 3\n");
     let path = settings.path().join("isolet.toml");
-    let code = "const id = crypto.randomUUID();
+    let code = "let id;
         const compute = (ms) => { const until = performance.now() + ms; while (performance.now() < until); };
-        export default { fetch() { compute(50); return new Response(id) } }";
+        export default { fetch() { id ??= crypto.randomUUID(); compute(50); return new Response(id) } }";
     let (_folder, daemon) = worker_with(code, &["--config", path.to_str().unwrap()]);
     let mut seen = std::collections::HashSet::new();
     for _ in 0..20 {

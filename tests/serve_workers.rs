@@ -374,7 +374,7 @@ async fn with_isolation_by_request_no_request_sees_another() {
             if (pathname === '/after') {
                 ctx.waitUntil(scheduler.wait(500).then(() => console.log('after the response')));
             }
-            return Response.json({ seen, count, chance });
+            return Response.json({ seen, count, chance, drawn: [Math.random(), crypto.randomUUID()] });
         } }";
     let folder = projects(&[("one", "", code)]);
     folder.write(
@@ -383,12 +383,17 @@ async fn with_isolation_by_request_no_request_sees_another() {
     );
     let mut daemon = serve(folder, &[]);
     let address = workers(&daemon);
-    let mut chances = Vec::new();
+    let (mut seen, mut first) = (Vec::new(), None);
     let mut check = |answer: Answer, path: &str| {
         let answer = answer.expect(200).json();
         assert_eq!((&answer["seen"], &answer["count"]), (&json!([path]), &json!(1)), "{answer:#}");
-        assert!(!chances.contains(&answer["chance"]), "each process has evaluated the modules itself");
-        chances.push(answer["chance"].clone());
+        let drawn = answer["drawn"].as_array().unwrap().iter().map(|value| value.to_string());
+        for value in drawn {
+            assert!(!seen.contains(&value), "each process draws its own: {answer:#}");
+            seen.push(value);
+        }
+        let chance = answer["chance"].clone();
+        assert_eq!(&chance, first.get_or_insert(chance.clone()), "the modules were evaluated once");
     };
     // On one connection too.
     let mut connection = Connection::open(address).await;

@@ -1,8 +1,8 @@
 // Math.random, seeded when it is first called.
 //
-// V8 seeds its own from the isolate's generator, and copies of one isolate (see process/zygote)
-// would draw the same numbers. This is sfc32 (Chris Doty-Humphrey, PractRand): four words of state,
-// good statistics, no secrets: those come from crypto.
+// V8 seeds its own from the isolate's generator, and copies of one isolate (see process/zygote and
+// process/app_zygote.rs) would draw the same numbers. This is sfc32 (Chris Doty-Humphrey,
+// PractRand): four words of state, good statistics, no secrets: those come from crypto.
 
 const { natives } = isolet;
 const { ArrayBuffer, Error, ObjectDefineProperty } = isolet.primordials;
@@ -38,7 +38,7 @@ function next() {
 
 function seed() {
   const buffer = new ArrayBuffer(12);
-  if (!natives.random(buffer)) throw new Error("The system has no random bytes.");
+  if (!natives.seed(buffer)) throw new Error("The system has no random bytes.");
   const words = new Words(buffer);
   a = words[0] | 0;
   b = words[1] | 0;
@@ -46,6 +46,11 @@ function seed() {
   counter = 1;
   for (let i = 0; i < 12; i++) next();
 }
+
+// In a copy of a Worker whose modules may have drawn numbers. Called by Rust.
+isolet.reseed = () => {
+  counter = undefined;
+};
 
 ObjectDefineProperty(Math, "random", {
   __proto__: null,

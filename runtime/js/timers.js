@@ -17,6 +17,7 @@ const LONGEST = 2 ** 31 - 1;
 function add(callback, delay, args, every) {
   if (typeof callback !== "function") throw new TypeError("The callback of a timer must be a function.");
   isolet.onlyInRuns("A timer");
+  natives.refuseAtStart();
   if (count >= MOST) throw new RangeError(`More than ${MOST} timers at once.`);
   let wait = Number(delay);
   if (!(wait >= 0) || wait > LONGEST) wait = wait > LONGEST ? 1 : 0;

@@ -119,7 +119,7 @@ impl Engine {
     /// Its modules do not compile, or their top level throws.
     pub async fn worker(&self, job: WorkerJob) -> Result<Worker, RunError> {
         let backend = match &self.inner.backend {
-            Backend::Processes(pool) => WorkerBackend::Processes(pool.clone()),
+            Backend::Processes(pool) => WorkerBackend::Processes(pool.clone(), tokio::sync::Mutex::default()),
             Backend::Threads => {
                 WorkerBackend::Threads(self.inner.threads().clone(), self.inner.tokio.clone())
             }

@@ -26,6 +26,7 @@ natives! {
     "endFetchBody" => fetches::end_fetch_body,
     "confirmFetch" => fetches::confirm_fetch,
     "endFetch" => fetches::end_fetch,
+    "refuseAtStart" => worker::refuse_at_start,
     "request" => worker::request,
     "enterRequest" => worker::enter_request,
     "log" => logs::log,
@@ -47,6 +48,7 @@ natives! {
     "encodeBase64Text" => text::encode_base64_text,
     "decodeBase64" => text::decode_base64,
     "random" => crypto::random,
+    "seed" => crypto::seed,
     "randomUuid" => crypto::random_uuid,
     "digest" => crypto::digest,
     "hmac" => crypto::hmac,
@@ -94,6 +96,8 @@ entry_functions! {
     open,
     /// Takes the main module of a Worker.
     worker,
+    /// Draws a new seed in a copy of an evaluated Worker.
+    reseed,
     /// Gives a request to the Worker.
     fetch,
     /// Gives the time of a cron trigger to the Worker.

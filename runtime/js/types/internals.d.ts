@@ -85,6 +85,8 @@ interface Internals {
   // timers.js
   /** Runs the first timer that is due. Called by Rust. */
   tick(): void;
+  /** Draws a new seed for Math.random. Called by Rust in a copy of an evaluated Worker. */
+  reseed(): void;
   /** Removes the timers of a request. */
   dropTimers(request: number): void;
 

@@ -62,6 +62,8 @@ interface Natives {
   confirmFetch(call: number, bytes: number): void;
   /** Declares that nobody waits for a fetch any more. */
   endFetch(call: number): void;
+  /** Throws while a Worker's modules are evaluated. */
+  refuseAtStart(): void;
   /** Returns the request that the code runs for: 0 if there is none, -1 if it has ended. */
   request(): number;
   /** Makes the code that follows run for a request. */
@@ -114,6 +116,8 @@ interface Natives {
 
   /** Fills a buffer with random bytes. Returns `false` if the system has none. */
   random(buffer: ArrayBuffer): boolean;
+  /** The same while a Worker's modules are evaluated too, where `random` throws. */
+  seed(buffer: ArrayBuffer): boolean;
   /** Returns a random UUID, or undefined if the system has no random bytes. */
   randomUuid(): string | undefined;
   // These write into the buffer `out`, and return the number of bytes, or -1 if they fail. Keys are

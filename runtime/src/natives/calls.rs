@@ -8,6 +8,9 @@ use crate::tools::Operation;
 /// `call(kind, server, name, argumentsText)` starts a call. Returns its number, or the JSON text of
 /// an [`InvalidCall`](crate::suggestions::InvalidCall).
 pub(crate) fn call(scope: &mut PinScope, arguments: Arguments, mut result: ReturnValue) {
+    if worker::refuses_at_start(scope) {
+        return;
+    }
     let Some(kind) = CallKind::from_number(number(scope, &arguments, 0)) else { return };
     let server = text(scope, &arguments, 1);
     let name = text(scope, &arguments, 2);

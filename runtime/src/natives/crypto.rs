@@ -3,6 +3,7 @@
 //! JavaScript checks names, usages and lengths, and holds the keys as bytes. The functions write
 //! into a buffer that JavaScript made, and return the number of bytes, or -1 if they fail.
 
+use super::worker::refuses_at_start;
 use super::*;
 use crate::aws_lc::{self, Failed, Key, derivation};
 use crate::entropy;
@@ -11,7 +12,15 @@ use crate::stop::ChargedMemory;
 
 /// `random(buffer)` fills a buffer of isolet's own with random bytes. Returns `false` if the system
 /// has none.
-pub(crate) fn random(_: &mut PinScope, arguments: Arguments, mut result: ReturnValue) {
+pub(crate) fn random(scope: &mut PinScope, arguments: Arguments, result: ReturnValue) {
+    if !refuses_at_start(scope) {
+        seed(scope, arguments, result);
+    }
+}
+
+/// `seed(buffer)` does the same while a Worker's modules are evaluated too. Copies of the Worker
+/// draw a seed of their own.
+pub(crate) fn seed(_: &mut PinScope, arguments: Arguments, mut result: ReturnValue) {
     let mut filled = false;
     with_buffer(&arguments, 0, |bytes| filled = entropy::fill(bytes));
     result.set_bool(filled);
@@ -21,6 +30,9 @@ pub(crate) fn random(_: &mut PinScope, arguments: Arguments, mut result: ReturnV
 /// bytes.
 pub(crate) fn random_uuid(scope: &mut PinScope, _: Arguments, mut result: ReturnValue) {
     const HEX: &[u8; 16] = b"0123456789abcdef";
+    if refuses_at_start(scope) {
+        return;
+    }
     let mut bytes = [0; 16];
     if !entropy::fill(&mut bytes) {
         return;
@@ -144,6 +156,9 @@ pub(crate) fn cipher(scope: &mut PinScope, arguments: Arguments, mut result: Ret
 
 /// `generateKey(kind, bits, exponent, out)` writes a new private key of a [`KeyKind`].
 pub(crate) fn generate_key(scope: &mut PinScope, arguments: Arguments, mut result: ReturnValue) {
+    if refuses_at_start(scope) {
+        return;
+    }
     let kind = key_kind(scope, &arguments, 0);
     let (bits, exponent) = (number(scope, &arguments, 1) as u32, number(scope, &arguments, 2) as u32);
     let made = Key::generate(kind, bits, exponent).and_then(|key| key.write(true));
@@ -171,6 +186,9 @@ fn signing(scope: &PinScope, arguments: &Arguments) -> (SignatureScheme, HashFun
 
 /// `sign(kind, scheme, hash, saltBytes, key, data, out)` signs by a [`SignatureScheme`].
 pub(crate) fn sign(scope: &mut PinScope, arguments: Arguments, mut result: ReturnValue) {
+    if refuses_at_start(scope) {
+        return;
+    }
     let (scheme, function, salt) = signing(scope, &arguments);
     let made = Key::read(key_kind(scope, &arguments, 0), true, &copied(&arguments, 4))
         .and_then(|key| key.sign(scheme, function, salt, &copied(&arguments, 5)));
@@ -189,6 +207,9 @@ pub(crate) fn verify(scope: &mut PinScope, arguments: Arguments, mut result: Ret
 
 /// `oaep(encrypt, hash, label, key, data, out)` encrypts or decrypts with RSA-OAEP.
 pub(crate) fn oaep(scope: &mut PinScope, arguments: Arguments, mut result: ReturnValue) {
+    if refuses_at_start(scope) {
+        return;
+    }
     let encrypt = arguments.get(0).is_true();
     let function = hash_function(scope, &arguments, 1);
     let (label, data) = (copied(&arguments, 2), copied(&arguments, 4));

@@ -6,6 +6,9 @@ use crate::worker::protocol::RequestHead;
 /// `fetch(targetJSON, method, url, headersJSON, content, cf)` starts a fetch. `content` is as of
 /// `respond`. Returns its number, or the text of an error.
 pub(crate) fn fetch(scope: &mut PinScope, arguments: Arguments, mut result: ReturnValue) {
+    if worker::refuses_at_start(scope) {
+        return;
+    }
     // The text is that of the runtime's own JavaScript.
     let Ok(target) = serde_json::from_str(&text(scope, &arguments, 0)) else { return };
     let head = RequestHead {

@@ -59,6 +59,28 @@ pub(crate) fn request(scope: &mut PinScope, _: Arguments, mut result: ReturnValu
     result.set_int32(if has_ended { -1 } else { id as i32 });
 }
 
+/// The message of workerd for what a Worker's modules cannot do while they are evaluated.
+const AT_START: &str = "Disallowed operation called within global scope. Asynchronous I/O (ex: fetch() or connect()), \
+    setting a timeout, and generating random values are not allowed within global scope. To fix this error, perform this \
+    operation within a handler. https://developers.cloudflare.com/workers/runtime-apis/handlers/";
+
+/// Throws while a Worker's modules are evaluated, and returns `true` then. Processes are copies of
+/// one that has evaluated them: what it drew would be the same in all of them, and what it waits
+/// for would come to none.
+pub(crate) fn refuses_at_start(scope: &mut PinScope) -> bool {
+    let is_starting = state(scope).is_some_and(|state| state.is_starting);
+    if is_starting && let Some(message) = v8::String::new(scope, AT_START) {
+        let error = v8::Exception::error(scope, message);
+        scope.throw_exception(error);
+    }
+    is_starting
+}
+
+/// `refuseAtStart()` throws while a Worker's modules are evaluated.
+pub(crate) fn refuse_at_start(scope: &mut PinScope, _: Arguments, _: ReturnValue) {
+    refuses_at_start(scope);
+}
+
 /// `enterRequest(id)` makes the code that follows run for a request.
 pub(crate) fn enter_request(scope: &mut PinScope, arguments: Arguments, _: ReturnValue) {
     let id = number(scope, &arguments, 0) as u32;

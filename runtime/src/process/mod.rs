@@ -15,6 +15,7 @@
 //! | [`memory`] | zygote | the arrangement of memory that makes runners cheaper |
 //! | [`runner`] | runner | one run, from its message to the end of the process |
 //! | [`worker_runner`] | runner | a Worker instead of a run: many requests |
+//! | [`app_zygote`] | runner | a Worker that serves no request and is copied |
 //! | [`frame_sink`] | runner | the frames of a runner to the broker |
 //! | [`jail`] | zygote, runner | the rights that they give up |
 //! | [`rlimit`] | all | reading the kernel's limits |
@@ -44,8 +45,10 @@
 //! ```
 //!
 //! A runner that gets `Worker` instead of `Run` serves requests until the broker kills it
-//! ([`worker_process`](broker::worker_process)).
+//! ([`worker_process`](broker::worker_process)). Where the kernel can supervise it, it evaluates
+//! the Worker's modules, serves no request, and is copied for each process that does.
 
+pub(crate) mod app_zygote;
 pub(crate) mod broker;
 mod frame_sink;
 pub(crate) mod jail;
@@ -62,6 +65,11 @@ pub(crate) mod zygote;
 /// executable of a test sets it, to act as a script that has broken out of V8.
 #[cfg(feature = "testing")]
 pub static NATIVE_CODE: std::sync::OnceLock<fn(&str)> = std::sync::OnceLock::new();
+
+/// Native code of an app zygote that was taken over. It gets the text of its main module and the
+/// key of the copy that it is asked for, and returns `true` if it acts in place of a fork.
+#[cfg(feature = "testing")]
+pub static NATIVE_COPY: std::sync::OnceLock<fn(&str, u64) -> bool> = std::sync::OnceLock::new();
 
 /// Forbids other processes of the same user to read this one: its environment, memory and
 /// descriptors in `/proc` belong to root, no process may trace it, and it leaves no core dump.

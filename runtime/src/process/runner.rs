@@ -54,7 +54,7 @@ pub(crate) fn serve(
                 let catalogue = catalogues.get(&start.catalogue).cloned().unwrap_or_default();
                 worker_runner::run(fresh, inbox, *start, catalogue);
             }
-            Some(ToRunner::Answer { .. } | ToRunner::ToWorker(_)) | None => {}
+            Some(ToRunner::Answer { .. } | ToRunner::Copy { .. } | ToRunner::ToWorker(_)) | None => {}
         }
     }
 }
@@ -97,6 +97,16 @@ pub(super) struct SocketInbox {
 impl SocketInbox {
     pub(super) fn socket(&self) -> &Arc<UnixStream> {
         &self.socket
+    }
+
+    /// Frees the memory of messages that were taken.
+    pub(super) fn shrink(&mut self) {
+        self.received.tail().shrink_to_fit();
+    }
+
+    /// Drops what was received for another process: this one is a copy with a socket of its own.
+    pub(super) fn forget_received(&mut self) {
+        self.received = FrameBuffer::default();
     }
 
     /// Waits for the next message, for at most `timeout`. Ends the process if the broker has closed
@@ -156,9 +166,11 @@ impl Inbox for SocketInbox {
             ToRunner::Answer { call, answer } => {
                 Some(Inbound::Answer { id: call, answer: answer.map(|Blob(bytes)| bytes) })
             }
-            ToRunner::Catalogue { .. } | ToRunner::Run(_) | ToRunner::Worker(_) | ToRunner::ToWorker(_) => {
-                None
-            }
+            ToRunner::Catalogue { .. }
+            | ToRunner::Run(_)
+            | ToRunner::Worker(_)
+            | ToRunner::Copy { .. }
+            | ToRunner::ToWorker(_) => None,
         }
     }
 }

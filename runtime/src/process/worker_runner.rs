@@ -1,5 +1,5 @@
-//! A runner that has a Worker: it evaluates the project's modules and serves requests until the
-//! broker ends it.
+//! A runner that has a Worker: it evaluates the project's modules, and it or its copies serve
+//! requests until the broker ends them.
 //!
 //! The messages of a turn are sent together, after it; log lines at once. The broker watches CPU
 //! time and memory from outside; the sum of a request's turns is counted here, and the broker's own
@@ -19,6 +19,7 @@ use super::protocol::frames;
 use super::protocol::messages::{FromRunner, ToRunner, WorkerStart};
 use super::runner::SocketInbox;
 use super::zygote::fork;
+use super::{app_zygote, memory};
 use crate::blob::Blob;
 use crate::isolate::FreshIsolate;
 use crate::messages::{Inbound, Inbox};
@@ -39,7 +40,7 @@ const CPU_SIGNAL: libc::c_int = libc::SIGUSR1;
 /// Evaluates the modules, serves requests, and ends the process.
 pub(super) fn run(
     fresh: &mut FreshIsolate,
-    inbox: SocketInbox,
+    mut inbox: SocketInbox,
     start: WorkerStart,
     catalogue: Arc<Catalogue>,
 ) -> ! {
@@ -51,6 +52,7 @@ pub(super) fn run(
     if fresh.isolate.get_slot::<ModuleMap>().is_some() {
         fresh.renew();
     }
+    let is_app_zygote = start.is_app_zygote;
     let WorkerStart { main, modules, features, vars, start_limits, limits, .. } = start;
     let modules: Arc<[Module]> = modules.into();
     let vars = serde_json::from_str(&vars).unwrap_or_default();
@@ -81,6 +83,14 @@ pub(super) fn run(
         state.limits = limits.clone();
     }
     sink.collect(&FromRunner::WorkerReady);
+    if is_app_zygote {
+        sink.flush();
+        inbox.shrink();
+        memory::trim::trim();
+        // It returns in each copy.
+        app_zygote::serve(&mut inbox, &modules);
+        event_loop::enter(scope, entries, &entries.reseed, &[]);
+    }
     let mut inbox = WorkerInbox { inbox, sink: sink.clone() };
     let mut activity = Activity::new(&limits);
     turns::serve(scope, entries, control, &mut inbox, |_, _| activity.note(&sink));
@@ -134,7 +144,9 @@ impl Inbox for WorkerInbox {
             ToRunner::Answer { call, answer } => {
                 Some(Inbound::Answer { id: call, answer: answer.map(|Blob(bytes)| bytes) })
             }
-            ToRunner::Catalogue { .. } | ToRunner::Run(_) | ToRunner::Worker(_) => None,
+            ToRunner::Catalogue { .. } | ToRunner::Run(_) | ToRunner::Worker(_) | ToRunner::Copy { .. } => {
+                None
+            }
         }
     }
 }

@@ -57,6 +57,8 @@ pub(crate) struct RunState {
     pub(crate) limits: Limits,
     pub(crate) control: Arc<RunControl>,
     pub(crate) wake_at: Option<f64>,
+    /// `true` while a Worker's modules are evaluated.
+    pub(crate) is_starting: bool,
     /// The requests of a Worker.
     pub(crate) requests: Requests,
     /// The request that the present turn runs for, or 0.
@@ -111,6 +113,7 @@ impl RunState {
             limits,
             control,
             wake_at: None,
+            is_starting: false,
             requests: Requests::default(),
             turn: 0,
             is_worker: false,
@@ -153,6 +156,7 @@ impl RunState {
     /// Makes this the state of a Worker, whose calls and logs are counted for each request.
     pub(crate) fn for_worker(mut self) -> Self {
         self.is_worker = true;
+        self.is_starting = true;
         self
     }
 

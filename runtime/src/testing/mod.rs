@@ -6,9 +6,12 @@
 //! | [`phases`] | the CPU time of each phase of a run, for `examples/phases.rs` |
 //! | [`jail_probe`] | attempts to leave the jail, for `tests/hostile_process.rs` |
 //! | [`NATIVE_CODE`] | native code in a runner, for `tests/process.rs` |
+//! | [`NATIVE_COPY`] | native code in an app zygote, for `tests/copies.rs` |
 
 pub mod phases;
 
-pub use crate::process::NATIVE_CODE;
+#[cfg(target_os = "linux")]
+pub use crate::process::app_zygote::COPY_FLAGS;
 #[cfg(target_os = "linux")]
 pub use crate::process::jail_probe::main as jail_probe;
+pub use crate::process::{NATIVE_CODE, NATIVE_COPY};

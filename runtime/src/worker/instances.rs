@@ -2,8 +2,8 @@
 //!
 //! A request goes to the instance with the fewest requests, of those that are not stuck. While
 //! requests wait for long before their first turn, there is another instance, up to a bound. One
-//! that has had none for a while is given up; the last one only if the job says so, and the next
-//! request starts one.
+//! that has had none for a while is given up; the last one, and after longer the process that is
+//! copied for each, only if the job says so, and the next request starts one.
 //!
 //! With [`WorkerIsolation::Request`] each request takes an instance that was not used before. One
 //! is started ahead of the next request; an instance ends with its request.
@@ -22,6 +22,7 @@ use crate::job::{WorkerIsolation, WorkerJob};
 use crate::pool::ThreadPool;
 use crate::process::broker::runner_pool::RunnerPool;
 use crate::process::broker::worker_process::WorkerProcess;
+use crate::process::broker::worker_process::app_zygote::AppZygote;
 use crate::{Limits, RunError};
 
 /// The wait for a first turn above which another instance is started: the average one, or that of
@@ -38,16 +39,49 @@ const MIN_CHECK_INTERVAL: Duration = Duration::from_millis(50);
 pub(crate) enum WorkerBackend {
     /// Threads of this process.
     Threads(Arc<ThreadPool>, tokio::runtime::Handle),
-    /// Jailed processes.
-    Processes(Arc<RunnerPool>),
+    /// Jailed processes, and the one that is copied for each of them.
+    Processes(Arc<RunnerPool>, tokio::sync::Mutex<Option<Arc<AppZygote>>>),
 }
 
 impl WorkerBackend {
     async fn start(&self, job: &Arc<WorkerJob>) -> Result<Arc<dyn Instance>, RunError> {
         Ok(match self {
             Self::Threads(pool, tokio) => Arc::new(ThreadInstance::start(pool, tokio, job).await?),
-            Self::Processes(pool) => Arc::new(WorkerProcess::start(pool, job).await?),
+            Self::Processes(pool, app_zygote) => match Self::app_zygote(pool, app_zygote, job).await? {
+                Some(app_zygote) => Arc::new(app_zygote.copy(job).await?),
+                None => Arc::new(WorkerProcess::start(pool, job).await?),
+            },
         })
+    }
+
+    /// Returns the process that is copied, and starts it if there is none. `None` if the kernel
+    /// cannot supervise copies: then each process evaluates the modules itself.
+    async fn app_zygote(
+        pool: &Arc<RunnerPool>,
+        present: &tokio::sync::Mutex<Option<Arc<AppZygote>>>,
+        job: &WorkerJob,
+    ) -> Result<Option<Arc<AppZygote>>, RunError> {
+        let mut present = present.lock().await;
+        if !present.as_ref().is_some_and(|app_zygote| app_zygote.is_alive()) {
+            *present = None;
+            *present = AppZygote::start(pool, job).await?;
+        }
+        Ok(present.clone())
+    }
+
+    /// Returns `true` if there is a process that is copied.
+    async fn has_app_zygote(&self) -> bool {
+        match self {
+            Self::Threads(..) => false,
+            Self::Processes(_, app_zygote) => app_zygote.lock().await.is_some(),
+        }
+    }
+
+    /// Ends what only helps to start instances.
+    async fn rest(&self) {
+        if let Self::Processes(_, app_zygote) = self {
+            *app_zygote.lock().await = None;
+        }
     }
 }
 
@@ -103,6 +137,7 @@ impl Instances {
 
     /// Gives up instances that are not used, until the Worker is dropped.
     async fn give_up_unused(instances: Weak<Self>, interval: Duration) {
+        let mut idle_since = None;
         loop {
             tokio::time::sleep(interval.max(MIN_CHECK_INTERVAL)).await;
             let Some(instances) = instances.upgrade() else { return };
@@ -117,10 +152,20 @@ impl Instances {
             {
                 list.swap_remove(at);
             }
-            if let ([last], Some(timeout)) = (list.as_slice(), instances.job.idle_timeout)
-                && idle_for(last, timeout)
-            {
-                list.clear();
+            if let Some(timeout) = instances.job.idle_timeout {
+                // Another one is soon there where it is only copied.
+                let starts_soon = instances.backend.has_app_zygote().await;
+                let last_timeout = if starts_soon { timeout.min(IDLE_TIMEOUT) } else { timeout };
+                if let [last] = list.as_slice()
+                    && idle_for(last, last_timeout)
+                {
+                    idle_since = Some(last.used_at);
+                    list.clear();
+                }
+                idle_since = idle_since.filter(|_| list.is_empty());
+                if idle_since.is_some_and(|since| now > since + timeout) {
+                    instances.backend.rest().await;
+                }
             }
             instances.count.store(list.len(), Ordering::Relaxed);
         }

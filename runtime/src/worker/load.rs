@@ -42,6 +42,9 @@ pub(crate) fn load(
         Some((v8::PromiseState::Fulfilled, _)) => {
             let namespace = module.get_module_namespace();
             event_loop::enter(scope, entries, &entries.worker, &[namespace]);
+            if let Some(state) = scope.get_slot_mut::<RunState>() {
+                state.is_starting = false;
+            }
             let outcome = scope.get_slot_mut::<RunState>().and_then(RunState::take_outcome);
             return match outcome {
                 Some(Err(error)) => Err(error),

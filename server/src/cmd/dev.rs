@@ -179,7 +179,7 @@ pub fn run(mut args: Args) -> Result<(), Failure> {
         let limits = settings.limits;
         let processes = settings.workers.processes.unwrap_or(1);
         // Changed versions start beside the present one.
-        let engine = isolation.engine(1, 2 * processes + 2, limits.memory, None)?;
+        let engine = isolation.engine(1, 2 * processes + 4, limits.memory, None)?;
         let (checked, _) = tokio::join!(isolation.check(&engine), registry.settled(FIRST_BUILD_TIMEOUT));
         if let Err(failure) = checked {
             registry.shutdown().await;

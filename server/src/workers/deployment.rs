@@ -221,10 +221,10 @@ impl Deployment {
     }
 
     /// Returns the bound on the processes of all Workers together: each may be loaded again beside
-    /// its present version, and processes are started before others have gone, or before a request
+    /// its present version, processes are started before others have gone, or before a request
     /// comes.
     pub fn max_processes(&self) -> usize {
-        self.workers.iter().map(|worker| 2 * worker.processes + 3).sum()
+        self.workers.iter().map(|worker| 2 * worker.processes + 5).sum()
     }
 
     /// Describes where each Worker answers, on a server with this address or socket.

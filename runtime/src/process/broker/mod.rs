@@ -11,6 +11,8 @@
 //! | `catalogue_table` | the numbers by which messages refer to catalogues |
 //! | [`status`] | the state of a zygote for `GET /v1/runtime` |
 //! | `stderr` | the lines that zygotes and runners print |
+//! | `app_zygotes` | the pool's part in app zygotes |
+//! | `copies` | allows the forks of app zygotes |
 //! | `runner_handle` | one runner that waits for a run or has one |
 //! | `runner_process` | the process of a runner: CPU clock, memory, signals |
 //! | `send_queue` | the frames on their way to a runner |
@@ -18,8 +20,10 @@
 //! | [`remote_run`] | one run in a runner: calls, events, result |
 //! | [`worker_process`] | a Worker in a runner: many requests |
 
+mod app_zygotes;
 mod backoff;
 mod catalogue_table;
+mod copies;
 mod pool_options;
 mod pooled_zygote;
 mod process_limits;

@@ -1,16 +1,18 @@
 //! The pool's record of one zygote.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, VecDeque};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use tokio::sync::{mpsc, oneshot};
 
+use super::copies::CopySupervisor;
 use super::runner_handle::RunnerHandle;
 use super::status::ZygoteStatus;
 use super::stderr::StartupOutput;
 use crate::process::jail::JailReport;
 use crate::process::protocol::frames;
-use crate::process::protocol::messages::ToZygote;
+use crate::process::protocol::messages::{RunnerKind, ToZygote};
 
 /// The time after which a zygote that was asked for runners and has sent none is suspected of
 /// having stopped.
@@ -38,6 +40,12 @@ pub(super) struct PooledZygote {
     pub(super) pending_spawns: usize,
     /// The number of runners that are alive, with those in `idle_runners`.
     pub(super) live_runners: usize,
+    /// Allows copies of its runners, if the kernel can ask this process.
+    pub(super) supervisor: Option<Arc<CopySupervisor>>,
+    /// Workers that wait for an app zygote.
+    pub(super) waiting_workers: VecDeque<oneshot::Sender<RunnerHandle>>,
+    /// `true` if it will be told soon to take note of processes that have ended.
+    pub(super) reaps_soon: bool,
     /// Senders for the answers to [`ToZygote::QueryExit`], by the runner's process id.
     pub(super) exit_queries: HashMap<u32, oneshot::Sender<bool>>,
     /// The time since which it has not sent a requested runner.
@@ -71,6 +79,9 @@ impl PooledZygote {
             idle_runners: Vec::new(),
             pending_spawns: 0,
             live_runners: 0,
+            supervisor: None,
+            waiting_workers: VecDeque::new(),
+            reaps_soon: false,
             exit_queries: HashMap::new(),
             pending_since: None,
             suspected_since: None,
@@ -97,9 +108,19 @@ impl PooledZygote {
 
     /// Requests runners.
     pub(super) fn spawn(&mut self, count: usize) {
+        self.spawn_of_kind(count, RunnerKind::Runner);
+    }
+
+    /// Requests an app zygote.
+    pub(super) fn spawn_app_zygote(&mut self, worker: oneshot::Sender<RunnerHandle>) {
+        self.waiting_workers.push_back(worker);
+        self.spawn_of_kind(1, RunnerKind::AppZygote);
+    }
+
+    fn spawn_of_kind(&mut self, count: usize, kind: RunnerKind) {
         self.pending_spawns += count;
         self.pending_since = self.pending_since.or_else(|| Some(Instant::now()));
-        self.send(&ToZygote::Spawn { count: count as u32 });
+        self.send(&ToZygote::Spawn { count: count as u32, kind });
     }
 
     /// Records that one of the requested runners has arrived or was lost.

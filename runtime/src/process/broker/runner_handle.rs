@@ -4,12 +4,16 @@ use std::sync::{Arc, Weak};
 
 use tokio::net::UnixStream;
 
+use super::copies::Family;
 use super::runner_process::RunnerProcess;
 
 /// The owner of runners, which counts those of each zygote.
 pub(super) trait RunnerOwner: Send + Sync {
     /// Records that a runner of this zygote has ended.
     fn runner_ended(&self, zygote: u64);
+
+    /// Records that a copy of an app zygote has ended, whose parent is this zygote.
+    fn copy_ended(&self, zygote: u64);
 }
 
 /// A runner that waits for a run or has one. Dropping the handle ends the process.
@@ -22,6 +26,8 @@ pub(crate) struct RunnerHandle {
     /// The private memory of its zygote, in bytes, which counts as the runner's too.
     inherited_bytes: u64,
     owner: Weak<dyn RunnerOwner>,
+    /// The processes that have evaluated the same modules, if it is a copy or may be copied.
+    family: Option<Family>,
 }
 
 impl RunnerHandle {
@@ -33,7 +39,21 @@ impl RunnerHandle {
         zygote: u64,
         owner: Weak<dyn RunnerOwner>,
     ) -> Self {
-        Self { process: Arc::new(process), stream, catalogues, zygote, inherited_bytes: 0, owner }
+        let (process, inherited_bytes, family) = (Arc::new(process), 0, None);
+        Self { process, stream, catalogues, zygote, inherited_bytes, owner, family }
+    }
+
+    /// Creates a handle on a copy of this app zygote.
+    pub(super) fn of_copy(&self, process: RunnerProcess, stream: UnixStream, family: Family) -> Self {
+        Self {
+            process: Arc::new(process),
+            stream,
+            catalogues: self.catalogues.clone(),
+            zygote: self.zygote,
+            inherited_bytes: self.inherited_bytes,
+            owner: self.owner.clone(),
+            family: Some(family),
+        }
     }
 
     /// Creates a handle on a process that no zygote has forked.
@@ -42,9 +62,11 @@ impl RunnerHandle {
         struct NoOwner;
         impl RunnerOwner for NoOwner {
             fn runner_ended(&self, _: u64) {}
+            fn copy_ended(&self, _: u64) {}
         }
         let owner = Weak::<NoOwner>::new();
-        Self { process, stream, catalogues: Vec::new(), zygote: 0, inherited_bytes: 0, owner }
+        let (catalogues, family) = (Vec::new(), None);
+        Self { process, stream, catalogues, zygote: 0, inherited_bytes: 0, owner, family }
     }
 
     pub(super) fn process(&self) -> &Arc<RunnerProcess> {
@@ -78,8 +100,14 @@ impl Drop for RunnerHandle {
     fn drop(&mut self) {
         // A script that has taken over its process might not end it.
         self.process.kill();
+        if let Some(family) = &self.family {
+            family.lock().remove(&self.process.pid());
+        }
         if let Some(owner) = self.owner.upgrade() {
             owner.runner_ended(self.zygote);
+            if self.family.is_some() {
+                owner.copy_ended(self.zygote);
+            }
         }
     }
 }

@@ -22,7 +22,7 @@ use super::status::ZygoteStatus;
 use super::worker_process::WorkerLimits;
 use super::zygote_starts::ZygoteStarts;
 use crate::process::jail::exceptions::JailExceptions;
-use crate::process::protocol::messages::ToZygote;
+use crate::process::protocol::messages::{RunnerKind, ToZygote};
 use crate::watchdog::{CHECK_INTERVAL, Watch, Watchdog};
 use crate::{Catalogue, Limits};
 
@@ -40,7 +40,7 @@ pub(crate) struct RunnerPool {
 #[derive(Default)]
 pub(super) struct PoolState {
     last_zygote_id: u64,
-    zygotes: Vec<PooledZygote>,
+    pub(super) zygotes: Vec<PooledZygote>,
     /// Runs that wait for a runner.
     waiting: VecDeque<oneshot::Sender<RunnerHandle>>,
     catalogues: CatalogueTable,
@@ -134,6 +134,9 @@ impl RunnerPool {
             let (sender, receiver) = oneshot::channel();
             let pid = process.pid();
             match pool.state().zygote(zygote) {
+                Some(zygote) if zygote.supervisor.as_ref().is_some_and(|it| it.take_refused(pid)) => {
+                    return true;
+                }
                 Some(zygote) => {
                     zygote.exit_queries.insert(pid, sender);
                     zygote.send(&ToZygote::QueryExit { pid });
@@ -211,7 +214,7 @@ impl RunnerPool {
 
     /// Requests runners from zygotes: those that are kept ahead of demand, and those that runs wait
     /// for.
-    fn refill(&self, state: &mut PoolState) {
+    pub(super) fn refill(&self, state: &mut PoolState) {
         // Some callers have gone and do not wait any more.
         state.waiting.retain(|waiting| !waiting.is_closed());
         let mut missing = state.waiting.len();
@@ -251,15 +254,18 @@ impl RunnerPool {
     }
 
     /// Records that a requested runner was lost.
-    pub(super) fn runner_lost(&self, zygote: u64) {
+    pub(super) fn runner_lost(&self, zygote: u64, kind: RunnerKind) {
         if let Some(zygote) = self.state().zygote(zygote) {
             zygote.spawn_answered();
+            if kind == RunnerKind::AppZygote {
+                zygote.waiting_workers.pop_front();
+            }
         }
     }
 
     /// Has another zygote started in the place of each one that stopped responding. Its runs go on,
     /// and it is ended with the last of them.
-    fn replace_unresponsive_zygotes(&self) {
+    pub(super) fn replace_unresponsive_zygotes(&self) {
         let mut idle = Vec::new();
         let mut state = self.state();
         if state.zygotes.iter().all(|zygote| zygote.pending_since.is_none()) {
@@ -335,6 +341,25 @@ impl RunnerOwner for RunnerPool {
             }
             self.refill(&mut state);
         }
+    }
+
+    /// The zygote waits for the ends of copies when it is told to. It is told once for many.
+    fn copy_ended(&self, id: u64) {
+        const REAP_PAUSE: Duration = Duration::from_millis(100);
+        {
+            let mut state = self.state();
+            let Some(zygote) = state.zygote(id).filter(|zygote| !zygote.reaps_soon) else { return };
+            zygote.reaps_soon = true;
+        }
+        let pool = self.this.clone();
+        self.tokio.spawn(async move {
+            tokio::time::sleep(REAP_PAUSE).await;
+            let Some(pool) = pool.upgrade() else { return };
+            if let Some(zygote) = pool.state().zygote(id) {
+                zygote.reaps_soon = false;
+                zygote.send(&ToZygote::Reap);
+            }
+        });
     }
 }
 

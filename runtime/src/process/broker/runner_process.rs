@@ -40,6 +40,10 @@ impl RunnerProcess {
         self.pid
     }
 
+    pub(super) fn pidfd(&self) -> &OwnedFd {
+        &self.pidfd
+    }
+
     /// Reads the CPU time that the process has used. Returns `None` if the process has ended and
     /// its zygote has waited for it.
     pub(super) fn cpu(&self) -> Option<Duration> {

@@ -14,6 +14,7 @@ use tokio::process::{Child, Command};
 use tokio::sync::{mpsc, oneshot};
 
 use super::backoff::Backoff;
+use super::copies::CopySupervisor;
 use super::pool_options::PoolOptions;
 use super::pooled_zygote::PooledZygote;
 use super::runner_handle::RunnerHandle;
@@ -25,7 +26,7 @@ use crate::libraries::EVALUATION_TIMEOUT;
 use crate::process::jail::JailReport;
 use crate::process::protocol::descriptors::receive_with_descriptors;
 use crate::process::protocol::frames::FrameBuffer;
-use crate::process::protocol::messages::{FromZygote, PROTOCOL_VERSION, ToZygote};
+use crate::process::protocol::messages::{FromZygote, PROTOCOL_VERSION, RunnerKind, ToZygote};
 use crate::process::zygote::requirements;
 use crate::run_channel::AbortOnDrop;
 
@@ -221,7 +222,10 @@ impl RunnerPool {
         descriptors: &mut VecDeque<OwnedFd>,
     ) -> io::Result<()> {
         match message {
-            FromZygote::Ready { version, jail } => self.zygote_ready(id, version, jail),
+            FromZygote::Ready { version, jail, supervised } => {
+                let listener = if supervised { descriptors.pop_front() } else { None };
+                self.zygote_ready(id, version, jail, listener)
+            }
             FromZygote::Evaluating { library } => {
                 if let Some(zygote) = self.state().zygote(id) {
                     zygote.evaluating = Some(library);
@@ -235,26 +239,36 @@ impl RunnerPool {
                 let _ = query.map(|query| query.send(forbidden_call));
                 Ok(())
             }
-            FromZygote::Runner { pid, catalogues } => {
+            FromZygote::Runner { pid, kind, catalogues } => {
                 let (Some(socket), Some(pidfd)) = (descriptors.pop_front(), descriptors.pop_front()) else {
                     // This process has too many descriptors open. The runner ends, as its socket is
                     // closed.
                     tracing::error!("no descriptor is left for a runner: raise the limit on open files");
                     descriptors.clear();
-                    self.runner_lost(id);
+                    self.runner_lost(id, kind);
                     return Ok(());
                 };
                 let socket = std::os::unix::net::UnixStream::from(socket);
                 socket.set_nonblocking(true)?;
                 let (process, stream) = (RunnerProcess::new(pidfd, pid), UnixStream::from_std(socket)?);
-                self.add_runner(RunnerHandle::new(process, stream, catalogues, id, self.this.clone()));
+                let runner = RunnerHandle::new(process, stream, catalogues, id, self.this.clone());
+                match kind {
+                    RunnerKind::Runner => self.add_runner(runner),
+                    RunnerKind::AppZygote => self.add_app_zygote(runner),
+                }
                 Ok(())
             }
         }
     }
 
     /// Checks the version and the jail of a zygote that is ready, and starts to use it.
-    pub(super) fn zygote_ready(&self, id: u64, version: u32, jail: JailReport) -> io::Result<()> {
+    pub(super) fn zygote_ready(
+        &self,
+        id: u64,
+        version: u32,
+        jail: JailReport,
+        listener: Option<OwnedFd>,
+    ) -> io::Result<()> {
         if version != PROTOCOL_VERSION {
             return Err(io::Error::other("the executable on disk is of another version"));
         }
@@ -268,6 +282,7 @@ impl RunnerPool {
         }
         if let Some(zygote) = state.zygote(id) {
             zygote.jail = Some(jail);
+            zygote.supervisor = listener.and_then(CopySupervisor::start);
             zygote.private_bytes = private_memory(zygote.pid);
             zygote.startup_output.zygote_ready(zygote.pid);
             if zygote.private_bytes.is_none() {

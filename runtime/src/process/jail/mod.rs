@@ -123,15 +123,19 @@ impl Jail {
         Self { options, report, statm }
     }
 
-    /// Sets the remaining layers. Afterwards the zygote can only talk to the broker and fork.
-    pub(crate) fn close(self) -> JailReport {
+    /// Sets the remaining layers. Afterwards the zygote can only talk to the broker and fork. The
+    /// descriptor, if there is one, is for the broker: on it the broker allows copies of app
+    /// zygotes.
+    pub(crate) fn close(self) -> (JailReport, Option<std::os::fd::OwnedFd>) {
         let Self { options, mut report, statm } = self;
         if report.limits.is_set() {
             report.limits =
                 options.set("limits", || resource_limits::bound_addresses(statm, options.memory_bytes));
         }
-        report.seccomp = options.set("seccomp", || syscall_filter::set(options.executable_memory));
-        report
+        let mut listener = None;
+        report.seccomp = options
+            .set("seccomp", || syscall_filter::set(options.executable_memory).map(|set| listener = set));
+        (report, listener)
     }
 }
 
@@ -151,15 +155,16 @@ mod elsewhere {
             Self
         }
 
-        pub(crate) fn close(self) -> JailReport {
+        pub(crate) fn close(self) -> (JailReport, Option<std::os::fd::OwnedFd>) {
             let missing = || LayerState::Missing("only on Linux".into());
-            JailReport {
+            let report = JailReport {
                 no_new_privs: missing(),
                 landlock: missing(),
                 namespaces: missing(),
                 limits: missing(),
                 seccomp: missing(),
-            }
+            };
+            (report, None)
         }
     }
 }

@@ -4,10 +4,13 @@
 //! |---|---|
 //! | [`ALLOWED_CALLS`], and those that [`allowed`] allows with certain arguments | pass |
 //! | [`ZYGOTE_CALLS`] | pass with the zygote's token, which its runners do not have |
+//! | [`supervised`] | wait for the broker's answer (`seccomp_unotify`): a copy of an app zygote |
 //! | [`FATAL_CALLS`] | end the process by `SIGSYS`: only native code of an attacker makes them |
 //! | all others | fail with `EPERM`, which code that merely probes can handle |
 
 use std::collections::BTreeMap;
+use std::io;
+use std::os::fd::{FromRawFd, OwnedFd};
 
 use libc::c_long;
 use seccompiler::{
@@ -15,6 +18,7 @@ use seccompiler::{
     SeccompRule, TargetArch, sock_filter,
 };
 
+use crate::process::app_zygote::COPY_FLAGS;
 use crate::process::memory::readonly::MADV_GUARD_INSTALL;
 use crate::process::zygote::{fork, syscall_token};
 
@@ -65,7 +69,7 @@ const ZYGOTE_CALLS: [c_long; 6] = [
     libc::SYS_sendmsg,
     libc::SYS_wait4,
     libc::SYS_prlimit64,
-    libc::SYS_prctl,
+    libc::SYS_setpgid,
 ];
 
 /// The calls that end the process. Calls that the C library or V8 try in a runner are not among
@@ -168,27 +172,75 @@ const FATAL_CALLS: &[c_long] = &[
 
 type Rules = BTreeMap<c_long, Vec<SeccompRule>>;
 
-/// Sets the filter, after drawing the zygote's token.
+/// Sets the filter, after drawing the zygote's token. Returns the descriptor on which the broker
+/// answers [`supervised`] calls; `None` if the kernel gives none, for instance because a container
+/// has such a filter already. These calls fail then.
 ///
 /// # Errors
 /// Returns an error if the filter cannot be compiled, and the kernel's errors.
-pub(super) fn set(executable_memory: bool) -> Result<(), String> {
-    let text = |error: BackendError| error.to_string();
-    let mut program = compile(executable_memory).map_err(text)?;
+pub(super) fn set(executable_memory: bool) -> Result<Option<OwnedFd>, String> {
+    let mut program = compile(executable_memory).map_err(|error| error.to_string())?;
     syscall_token::draw().map_err(|error| error.to_string())?;
+    let mut listener = None;
     syscall_token::set_filter(&mut program, ZYGOTE_CALLS.len(), |program| {
+        listener = set_with_listener(program).ok();
+        if listener.is_some() {
+            return Ok(());
+        }
         seccompiler::apply_filter(program).map_err(|error| error.to_string())
-    })
+    })?;
+    Ok(listener)
+}
+
+/// Sets a filter, and returns the descriptor on which its supervised calls are answered.
+fn set_with_listener(program: &BpfProgram) -> io::Result<OwnedFd> {
+    let filter = program.as_ptr().cast_mut().cast::<libc::sock_filter>();
+    let length = u16::try_from(program.len()).map_err(io::Error::other)?;
+    let program = libc::sock_fprog { len: length, filter };
+    // SAFETY: the kernel reads the program, which has this length and lives until the call returns;
+    // the two types of instructions are the kernel's structure.
+    let set = unsafe {
+        libc::syscall(
+            libc::SYS_seccomp,
+            libc::SECCOMP_SET_MODE_FILTER,
+            libc::SECCOMP_FILTER_FLAG_NEW_LISTENER,
+            &raw const program,
+        )
+    };
+    match i32::try_from(set) {
+        // SAFETY: the descriptor is new, and nothing else owns it.
+        Ok(listener) if listener >= 0 => Ok(unsafe { OwnedFd::from_raw_fd(listener) }),
+        _ => Err(io::Error::last_os_error()),
+    }
 }
 
 fn compile(executable_memory: bool) -> Result<BpfProgram, BackendError> {
+    /// Stands for "ask the broker", which the crate `seccompiler` does not have.
+    const ASK: SeccompAction = SeccompAction::Trace(1);
+    const RETURN: u16 = (libc::BPF_RET | libc::BPF_K) as u16;
     let refused = || SeccompAction::Errno(libc::EPERM as u32);
     let architecture: TargetArch = std::env::consts::ARCH.try_into()?;
     let filter =
         SeccompFilter::new(allowed(executable_memory)?, refused(), SeccompAction::Allow, architecture)?;
+    let mut asked: BpfProgram =
+        SeccompFilter::new(supervised()?, refused(), ASK, architecture)?.try_into()?;
+    for instruction in &mut asked {
+        if (instruction.code, instruction.k) == (RETURN, u32::from(ASK)) {
+            instruction.k = libc::SECCOMP_RET_USER_NOTIF;
+        }
+    }
     let fatal: Rules = FATAL_CALLS.iter().map(|call| (*call, Vec::new())).collect();
     let others = SeccompFilter::new(fatal, refused(), SeccompAction::KillProcess, architecture)?;
-    Ok(chain(filter.try_into()?, others.try_into()?, refused()))
+    Ok(chain(filter.try_into()?, chain(asked, others.try_into()?, refused()), refused()))
+}
+
+/// Returns the rules of the calls that the broker answers: the fork of an app zygote, and the
+/// request of a copy for a socket of its own. All that matters of them is in registers.
+fn supervised() -> Result<Rules, BackendError> {
+    let mut rules = Rules::new();
+    rules.insert(libc::SYS_clone, one(vec![is(0, COPY_FLAGS as i32)?, null(1)?])?);
+    rules.insert(libc::SYS_dup3, one(vec![is(2, libc::O_CLOEXEC)?])?);
+    Ok(rules)
 }
 
 /// Joins two programs: where the first would return `end` it jumps to the second. Two filters would
@@ -290,15 +342,18 @@ fn allowed(executable_memory: bool) -> Result<Rules, BackendError> {
         libc::MADV_DODUMP,
         MADV_GUARD_INSTALL,
     ];
+    // A process may tie its life to its zygote's, and not untie it.
+    let end_with_the_zygote = vec![is(0, libc::PR_SET_PDEATHSIG)?, is(1, libc::SIGKILL)?];
+    rules.insert(libc::SYS_prctl, one(end_with_the_zygote)?);
     rules.insert(libc::SYS_madvise, any_of(&advice, |advice| Ok(vec![is(2, advice)?]))?);
     // The zygote forks (and cannot use `clone` for anything else), makes and sends sockets, waits
-    // for its runners, and lowers their rights.
+    // for its runners, lowers their rights, and gives app zygotes a process group.
     for call in ZYGOTE_CALLS {
         let mut conditions = vec![syscall_token::condition()?];
         match call {
             libc::SYS_clone => conditions.push(is(0, fork::CLONE_FLAGS as i32)?),
             libc::SYS_socketpair => conditions.push(is(0, libc::AF_UNIX)?),
-            libc::SYS_prctl => conditions.push(is(0, libc::PR_SET_PDEATHSIG)?),
+            libc::SYS_setpgid => conditions.extend([is(0, 0)?, is(1, 0)?]),
             _ => {}
         }
         rules.insert(call, one(conditions)?);
@@ -318,6 +373,16 @@ mod tests {
             assert_eq!(rules.contains_key(call), zygote_only, "{call}");
         }
         assert!(compile(false).unwrap() != compile(true).unwrap());
+    }
+
+    #[test]
+    fn supervised_calls_are_not_allowed_ones() {
+        let rules = allowed(true).unwrap();
+        for call in supervised().unwrap().keys() {
+            assert!(!rules.contains_key(call) || ZYGOTE_CALLS.contains(call), "{call}");
+        }
+        let asks = compile(true).unwrap().iter().filter(|i| i.k == libc::SECCOMP_RET_USER_NOTIF).count();
+        assert_eq!(asks, 2);
     }
 
     #[test]

@@ -4,6 +4,7 @@ use std::io;
 
 use super::raw_call::{B, N, T, buffer, call, end_child, open};
 use super::{NamedAttempt, zygote_pid};
+use crate::process::app_zygote::COPY_FLAGS;
 use crate::process::zygote::fork;
 
 /// Returns the attempts of all kinds.
@@ -106,6 +107,9 @@ const PROCESSES: &[NamedAttempt] = &[
     ("clone of a process as the zygote does it", || {
         let mut descriptor = buffer();
         end_child(call(libc::SYS_clone, [N(fork::CLONE_FLAGS as i64), N(0), B(&mut descriptor), N(0), N(0)]))
+    }),
+    ("clone of a process as an app zygote does it", || {
+        end_child(call(libc::SYS_clone, [N(COPY_FLAGS as i64), N(0), N(0), N(0), N(0)]))
     }),
     ("clone3 of a process", || {
         let mut arguments = buffer();
@@ -354,6 +358,9 @@ const CHANNEL: &[NamedAttempt] = &[
     ("ask for the room in the channel", || call(libc::SYS_ioctl, [N(0), N(0x541b), B(&mut buffer())])),
     ("fcntl", || call(libc::SYS_fcntl, [N(0), N(libc::F_GETFL.into()), N(0)])),
     ("dup", || call(libc::SYS_dup, [N(0)])),
+    ("dup3 as a copy of an app zygote makes it", || {
+        call(libc::SYS_dup3, [N(0), N(0), N(libc::O_CLOEXEC.into()), N(1)])
+    }),
     ("dup3", || call(libc::SYS_dup3, [N(0), N(9), N(0)])),
     ("pipe2", || call(libc::SYS_pipe2, [B(&mut buffer()), N(0)])),
     ("eventfd2", || call(libc::SYS_eventfd2, [N(0), N(0)])),

@@ -26,6 +26,7 @@ use self::raw_call::{B, N, buffer, call};
 use super::jail::{self, Jail, JailOptions};
 use super::memory::Tuning;
 use super::memory::mappings::PAGE_BYTES;
+use super::protocol::messages::RunnerKind;
 use super::set_undumpable;
 use super::zygote::fork::{self, Forked};
 use super::zygote::start::create_isolate;
@@ -125,7 +126,9 @@ fn make_attempts(options: ProbeOptions) -> io::Result<()> {
     let _fresh = create_isolate(zygote_options, tuning)?;
     // The first new descriptor is 0, which the attempts take for the channel.
     let (runner_end, zygote_end) = UnixStream::pair()?;
-    let report = jail.close();
+    let (report, listener) = jail.close();
+    // Nobody answers the calls that the broker would.
+    drop(listener);
     let maps = io::read_to_string(maps)?;
     println!("layers\t{}\t{report:?}", if report.complete() { "complete" } else { "incomplete" });
     ZYGOTE_PID.store(std::process::id(), Ordering::Relaxed);
@@ -173,7 +176,7 @@ impl ProbeZygote {
         kind: &str,
         attempt: impl FnOnce(u64, &'static str) -> AttemptOutcome,
     ) -> io::Result<()> {
-        match fork::fork()? {
+        match fork::fork(RunnerKind::Runner)? {
             Forked::Runner => {
                 let mut token = [0; 8];
                 (&self.runner_end).read_exact(&mut token)?;

@@ -11,6 +11,7 @@
 //! | [`huge_pages`] | the program's used pages move into huge pages | 5% | 20 to 32 MiB | THP |
 //! | [`zero_pages`] | pages of zeros are given back | 4 to 7% | page faults | no `/proc` |
 //! | [`library_pages`] | memory of libraries moves into a file | 11 to 15% with libraries | page faults | no memfd |
+//! | [`trim`] | an app zygote gives free memory back | 0.4 MiB | page faults | |
 //! | `mappings` | reads the kernel's list of memory, for the others | | | |
 //!
 //! The gain is the CPU time of a run (`docs/performance.md`), the cost is memory for each zygote.
@@ -27,6 +28,7 @@ pub(crate) mod huge_pages;
 pub(crate) mod library_pages;
 pub(crate) mod mappings;
 pub(crate) mod readonly;
+pub(crate) mod trim;
 pub(crate) mod zero_pages;
 
 use mappings::Mappings;

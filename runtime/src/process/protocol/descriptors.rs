@@ -12,16 +12,17 @@ use rustix::net::{RecvAncillaryBuffer, RecvAncillaryMessage, RecvFlags, ReturnFl
 
 use crate::process::zygote::syscall_token;
 
-/// Sends a frame with two descriptors, in a zygote. The frame must be short, as it is sent in one
-/// piece.
+/// Sends a frame with one or two descriptors, in a zygote. The frame must be short, as it is sent
+/// in one piece.
 ///
 /// # Errors
 /// Returns an error if the broker has closed the socket or the frame does not fit into its buffer.
-pub(crate) fn send_with_descriptors(
+pub(crate) fn send_with_descriptors<const COUNT: usize>(
     socket: &UnixStream,
     frame: &[u8],
-    descriptors: &[BorrowedFd<'_>; 2],
+    descriptors: &[BorrowedFd<'_>; COUNT],
 ) -> io::Result<()> {
+    const { assert!(0 < COUNT && COUNT <= 2) };
     /// A control message: a header, and behind it the descriptors. It is aligned as the header.
     #[repr(C)]
     struct Rights {
@@ -33,8 +34,11 @@ pub(crate) fn send_with_descriptors(
     header.cmsg_level = libc::SOL_SOCKET;
     header.cmsg_type = libc::SCM_RIGHTS;
     // SAFETY: the function only computes a number.
-    header.cmsg_len = unsafe { libc::CMSG_LEN(size_of::<[RawFd; 2]>() as u32) } as _;
-    let mut rights = Rights { header, descriptors: descriptors.map(|descriptor| descriptor.as_raw_fd()) };
+    header.cmsg_len = unsafe { libc::CMSG_LEN(size_of::<[RawFd; COUNT]>() as u32) } as _;
+    let mut rights = Rights { header, descriptors: [-1; 2] };
+    for (place, descriptor) in rights.descriptors.iter_mut().zip(descriptors) {
+        *place = descriptor.as_raw_fd();
+    }
     let mut part = libc::iovec { iov_base: frame.as_ptr().cast_mut().cast(), iov_len: frame.len() };
     message.msg_iov = &raw mut part;
     message.msg_iovlen = 1;

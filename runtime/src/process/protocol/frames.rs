@@ -199,33 +199,33 @@ mod tests {
     #[test]
     fn frames_are_appended_one_after_the_other() {
         let mut frames = Vec::new();
-        append(&ToZygote::Spawn { count: 7 }, &mut frames).unwrap();
-        append(&ToZygote::Spawn { count: 7 }, &mut frames).unwrap();
-        assert_eq!(frames, encode(&ToZygote::Spawn { count: 7 }).unwrap().repeat(2));
+        append(&ToZygote::QueryExit { pid: 7 }, &mut frames).unwrap();
+        append(&ToZygote::QueryExit { pid: 7 }, &mut frames).unwrap();
+        assert_eq!(frames, encode(&ToZygote::QueryExit { pid: 7 }).unwrap().repeat(2));
     }
 
     #[test]
     fn a_frame_is_read_as_it_was_written() {
-        let spawn = encode(&ToZygote::Spawn { count: 7 }).unwrap();
+        let spawn = encode(&ToZygote::QueryExit { pid: 7 }).unwrap();
         let mut both = spawn.clone();
         both.extend(&spawn);
         let mut reader = &both[..];
         for _ in 0..2 {
-            assert!(matches!(read(&mut reader).unwrap(), Some(ToZygote::Spawn { count: 7 })));
+            assert!(matches!(read(&mut reader).unwrap(), Some(ToZygote::QueryExit { pid: 7 })));
         }
         assert!(read::<ToZygote>(&mut reader).unwrap().is_none());
     }
 
     #[test]
     fn frames_are_taken_when_they_are_complete() {
-        let frame = encode(&ToZygote::Spawn { count: 7 }).unwrap();
+        let frame = encode(&ToZygote::QueryExit { pid: 7 }).unwrap();
         let mut buffer = FrameBuffer::default();
         let mut messages = 0;
         for (number, byte) in frame.iter().chain(&frame).chain(&frame[..2]).enumerate() {
             buffer.tail().push(*byte);
             let message = buffer.take::<ToZygote>().unwrap();
             assert_eq!(message.is_some(), (number + 1) % frame.len() == 0, "{number}");
-            messages += usize::from(matches!(message, Some(ToZygote::Spawn { count: 7 })));
+            messages += usize::from(matches!(message, Some(ToZygote::QueryExit { pid: 7 })));
         }
         assert_eq!((messages, &buffer.tail()[..]), (2, &frame[..2]));
         let mut buffer = FrameBuffer::default();
@@ -236,7 +236,7 @@ mod tests {
 
     #[test]
     fn a_truncated_frame_and_a_huge_length_are_errors() {
-        let frame = encode(&ToZygote::Spawn { count: 7 }).unwrap();
+        let frame = encode(&ToZygote::QueryExit { pid: 7 }).unwrap();
         assert!(read::<ToZygote>(&mut &frame[..frame.len() - 1]).is_err());
         assert!(read::<ToRunner>(&mut &[255, 255, 255, 255, 0][..]).is_err());
         assert!(read::<ToRunner>(&mut &[1, 0, 0, 0, 200][..]).is_err(), "no such message");

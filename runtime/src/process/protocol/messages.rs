@@ -20,7 +20,7 @@ use crate::{
 };
 
 /// The version of the messages. The broker does not use a zygote of another version.
-pub(crate) const PROTOCOL_VERSION: u32 = 10;
+pub(crate) const PROTOCOL_VERSION: u32 = 11;
 
 /// A message from the broker to a zygote.
 #[derive(Debug, Serialize, Deserialize)]
@@ -50,12 +50,25 @@ pub(crate) enum ToZygote {
     Spawn {
         /// The number of runners.
         count: u32,
+        /// Their kind.
+        kind: RunnerKind,
     },
+    /// Takes note of processes that have ended, copies of app zygotes among them.
+    Reap,
     /// Asks for [`FromZygote::RunnerExit`] of a runner that has ended.
     QueryExit {
         /// The runner's process id.
         pid: u32,
     },
+}
+
+/// The kind of a forked process, by what it may become.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) enum RunnerKind {
+    /// The process of one job.
+    Runner,
+    /// A process that evaluates a Worker's modules and is copied when the broker asks.
+    AppZygote,
 }
 
 /// A message from a zygote to the broker.
@@ -67,6 +80,9 @@ pub(crate) enum FromZygote {
         version: u32,
         /// The state of each layer of its jail.
         jail: JailReport,
+        /// `true` if a descriptor comes with this message, on which the broker allows copies of app
+        /// zygotes.
+        supervised: bool,
     },
     /// A library is about to be evaluated.
     Evaluating {
@@ -83,6 +99,8 @@ pub(crate) enum FromZygote {
     Runner {
         /// The runner's process id.
         pid: u32,
+        /// Its kind.
+        kind: RunnerKind,
         /// The numbers of the catalogues that it has.
         catalogues: Vec<u64>,
     },
@@ -110,6 +128,11 @@ pub(crate) enum ToRunner {
     Run(Box<RunRequest>),
     /// The Worker. A runner gets it instead of a run.
     Worker(Box<WorkerStart>),
+    /// Makes a copy of an app zygote.
+    Copy {
+        /// A random number with which the copy asks for its socket.
+        key: u64,
+    },
     /// A message to the Worker.
     ToWorker(ToWorker),
     /// The answer to a call.
@@ -126,6 +149,8 @@ pub(crate) enum ToRunner {
 pub(crate) struct WorkerStart {
     /// The number of the catalogue that the Worker sees.
     pub(crate) catalogue: u64,
+    /// Set for an app zygote, which serves no request. Its copies do.
+    pub(crate) is_app_zygote: bool,
     /// The name of the entry module.
     pub(crate) main: String,
     /// All modules.

@@ -37,6 +37,8 @@ impl ExitStatuses {
     }
 
     fn record(&mut self, pid: u32, status: libc::c_int) {
+        // An earlier process may have had the same id.
+        self.forget(pid);
         if libc::WIFSIGNALED(status) && libc::WTERMSIG(status) == libc::SIGSYS {
             if self.forbidden_calls.len() == MAX_KEPT_IDS {
                 self.forbidden_calls.pop_front();

@@ -7,6 +7,7 @@ use std::os::unix::net::UnixStream;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use super::syscall_token;
+use crate::process::protocol::messages::RunnerKind;
 
 /// The process in which [`fork`] returned.
 pub(crate) enum Forked {
@@ -52,7 +53,7 @@ pub(crate) fn close_stdin() {
 ///
 /// # Errors
 /// Returns the kernel's error, for instance if there are too many processes.
-pub(crate) fn fork() -> io::Result<Forked> {
+pub(crate) fn fork(kind: RunnerKind) -> io::Result<Forked> {
     let mut descriptor: i32 = -1;
     // The system call and not the C library's `fork`, whose handlers reset locks that are free
     // here: each runner would write to nine pages for that, half of them the allocator's.
@@ -65,7 +66,7 @@ pub(crate) fn fork() -> io::Result<Forked> {
         syscall_token::syscall(libc::SYS_clone, [CLONE_FLAGS, 0, (&raw mut descriptor) as usize, 0, 0])
     }? {
         0 => {
-            drop_zygote_rights();
+            drop_zygote_rights(kind);
             Ok(Forked::Runner)
         }
         // SAFETY: the call has succeeded, so the descriptor is open; it is new, and nothing else
@@ -79,20 +80,32 @@ pub(crate) const CLONE_FLAGS: usize = (libc::SIGCHLD | libc::CLONE_PIDFD) as usi
 
 /// Ties the runner's life to the zygote's, lowers its limits and wipes the token. A runner does
 /// this first.
-fn drop_zygote_rights() {
-    /// A runner has three descriptors and needs no more, and it makes no process.
-    const RUNNER_LIMITS: [(libc::__rlimit_resource_t, u64); 2] =
+fn drop_zygote_rights(kind: RunnerKind) {
+    /// A runner has three descriptors and needs no more, and it makes no process. An app zygote
+    /// makes those that the broker allows, one by one, which the second limit would refuse.
+    const LIMITS: [(libc::__rlimit_resource_t, u64); 2] =
         [(libc::RLIMIT_NOFILE, 16), (libc::RLIMIT_NPROC, 0)];
-    let end_with_the_zygote = [libc::PR_SET_PDEATHSIG as usize, libc::SIGKILL as usize, 0, 0, 0];
-    // SAFETY: the call sets an option of this process; its argument is a number.
-    let _ = unsafe { syscall_token::syscall(libc::SYS_prctl, end_with_the_zygote) };
-    for (resource, bound) in RUNNER_LIMITS {
-        let limit = libc::rlimit64 { rlim_cur: bound, rlim_max: bound };
+    let limits = match kind {
+        RunnerKind::Runner => &LIMITS[..],
+        RunnerKind::AppZygote => &LIMITS[..1],
+    };
+    // SAFETY: the call sets an option of this process; its arguments are numbers.
+    let _ = unsafe { libc::prctl(libc::PR_SET_PDEATHSIG, libc::SIGKILL) };
+    if kind == RunnerKind::AppZygote {
+        // A process group of its own, which its copies inherit and none can leave: the broker ends
+        // all of them at once.
+        // SAFETY: the call takes two numbers.
+        if unsafe { syscall_token::syscall(libc::SYS_setpgid, [0; 5]) }.is_err() {
+            exit_now();
+        }
+    }
+    for (resource, bound) in limits {
+        let limit = libc::rlimit64 { rlim_cur: *bound, rlim_max: *bound };
         // SAFETY: the kernel reads the new limit from a live structure.
         let _ = unsafe {
             syscall_token::syscall(
                 libc::SYS_prlimit64,
-                [0, resource as usize, (&raw const limit) as usize, 0, 0],
+                [0, *resource as usize, (&raw const limit) as usize, 0, 0],
             )
         };
     }

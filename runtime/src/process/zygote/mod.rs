@@ -77,20 +77,26 @@ fn serve(options: ZygoteOptions) -> io::Result<Infallible> {
     let socket = UnixStream::from(io::stdin().as_fd().try_clone_to_owned()?);
     let mut reader = BufReader::with_capacity(16 << 10, &socket);
     let started = start::start(options).and_then(|started| {
-        let Started { mut fresh, report, library_pages } = started;
+        let Started { mut fresh, jail, listener, library_pages } = started;
         if options.libraries {
             libraries::receive(&mut fresh, options.heap_bytes, &mut reader, library_pages)?;
         }
-        Ok((fresh, report))
+        Ok((fresh, jail, listener))
     });
-    let (mut fresh, report) = match started {
+    let (mut fresh, jail, listener) = match started {
         Ok(started) => started,
         Err(error) => {
             (&socket).write_all(&encode(&FromZygote::Failed { reason: error.to_string() })?)?;
             return Err(error);
         }
     };
-    (&socket).write_all(&encode(&FromZygote::Ready { version: PROTOCOL_VERSION, jail: report })?)?;
+    let supervised = listener.is_some();
+    let ready = encode(&FromZygote::Ready { version: PROTOCOL_VERSION, jail, supervised })?;
+    match listener {
+        // Dropped here, before there is a runner: only the broker may have it.
+        Some(listener) => descriptors::send_with_descriptors(&socket, &ready, &[listener.as_fd()])?,
+        None => (&socket).write_all(&ready)?,
+    }
 
     let mut catalogues: HashMap<u64, Arc<Catalogue>> = HashMap::new();
     let mut statuses = ExitStatuses::default();
@@ -108,11 +114,12 @@ fn serve(options: ZygoteOptions) -> io::Result<Infallible> {
                 let forbidden_call = statuses.take_forbidden_call(pid);
                 (&socket).write_all(&encode(&FromZygote::RunnerExit { pid, forbidden_call })?)?;
             }
-            ToZygote::Spawn { count } => {
+            ToZygote::Reap => statuses.reap(),
+            ToZygote::Spawn { count, kind } => {
                 for _ in 0..count {
                     statuses.reap();
                     let (broker_end, runner_end) = retry(fork::socket_pair)?;
-                    match retry(fork::fork)? {
+                    match retry(|| fork::fork(kind))? {
                         Forked::Runner => {
                             drop(broker_end);
                             // Not freed: a runner that frees the zygote's memory writes to pages
@@ -125,7 +132,7 @@ fn serve(options: ZygoteOptions) -> io::Result<Infallible> {
                             drop(runner_end);
                             statuses.forget(pid);
                             let known = catalogues.keys().copied().collect();
-                            let frame = encode(&FromZygote::Runner { pid, catalogues: known })?;
+                            let frame = encode(&FromZygote::Runner { pid, kind, catalogues: known })?;
                             let fds = [broker_end.as_fd(), pidfd.as_fd()];
                             descriptors::send_with_descriptors(&socket, &frame, &fds)?;
                         }

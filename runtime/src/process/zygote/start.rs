@@ -1,6 +1,7 @@
 //! The start of a zygote: jail, V8, isolate, warm-up, arrangement of memory.
 
 use std::io;
+use std::os::fd::OwnedFd;
 
 use super::options::ZygoteOptions;
 use super::{fork, log_line, requirements, warm_up};
@@ -18,7 +19,9 @@ const HEAP_RESERVE_DIVISOR: usize = 8;
 /// A zygote whose jail is closed.
 pub(super) struct Started {
     pub(super) fresh: FreshIsolate,
-    pub(super) report: JailReport,
+    pub(super) jail: JailReport,
+    /// The descriptor on which the broker allows copies of app zygotes.
+    pub(super) listener: Option<OwnedFd>,
     /// The means to move the memory of libraries, if there will be libraries.
     pub(super) library_pages: Option<io::Result<LibraryPages>>,
 }
@@ -45,7 +48,8 @@ pub(super) fn start(options: ZygoteOptions) -> io::Result<Started> {
     let fresh = create_isolate(options, tuning)?;
     // All runners would draw the same random bytes from what the zygote has in store.
     crate::entropy::forget();
-    Ok(Started { fresh, report: jail.close(), library_pages })
+    let (jail, listener) = jail.close();
+    Ok(Started { fresh, jail, listener, library_pages })
 }
 
 /// Lets the kernel end this process and its runners before others when memory runs out.

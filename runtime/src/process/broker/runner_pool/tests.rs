@@ -24,7 +24,7 @@ fn add_ready_zygote(pool: &RunnerPool, pid: u32) -> u64 {
     let (frames, kill) = (mpsc::unbounded_channel().0, mpsc::unbounded_channel().0);
     let (output, replace) = (StartupOutput::default(), oneshot::channel().0);
     let id = pool.add_zygote(|id| PooledZygote::new(id, pid, frames, kill, output, replace)).unwrap();
-    pool.zygote_ready(id, PROTOCOL_VERSION, JailReport::default()).unwrap();
+    pool.zygote_ready(id, PROTOCOL_VERSION, JailReport::default(), None).unwrap();
     id
 }
 

@@ -37,7 +37,7 @@ pub(super) struct Driver {
     pub(super) exchanges: Arc<Exchanges>,
     limits: Limits,
     start_limits: Limits,
-    /// Taken when the start has succeeded or failed.
+    /// Taken when the start has succeeded or failed. A copy has started already.
     pub(super) ready: Option<oneshot::Sender<Result<(), RunError>>>,
     calls: WorkerCalls,
     /// The number of messages that say only that turns end.
@@ -49,14 +49,14 @@ impl Driver {
         link: Arc<RunnerLink>,
         exchanges: Arc<Exchanges>,
         job: &WorkerJob,
-        ready: oneshot::Sender<Result<(), RunError>>,
+        ready: Option<oneshot::Sender<Result<(), RunError>>>,
     ) -> Self {
         Self {
             link,
             exchanges,
             limits: job.limits.clone(),
             start_limits: job.start_limits.clone(),
-            ready: Some(ready),
+            ready,
             calls: WorkerCalls::new(job),
             alive: 0,
         }

@@ -13,11 +13,13 @@
 //!
 //! | module | contents |
 //! |---|---|
+//! | [`app_zygote`] | the process that has evaluated the modules and is copied |
 //! | `driver` | the messages of the runner |
 //! | `calls` | the calls in flight |
 //! | `link` | the messages to the runner |
 //! | `limits` | limits on CPU time and memory, enforced from outside |
 
+pub(crate) mod app_zygote;
 mod calls;
 mod driver;
 mod limits;
@@ -34,6 +36,7 @@ use tokio::sync::oneshot;
 use self::driver::{Driver, End};
 pub(super) use self::limits::WorkerLimits;
 use self::link::RunnerLink;
+use super::runner_handle::RunnerHandle;
 use super::runner_pool::RunnerPool;
 use crate::job::WorkerJob;
 use crate::process::protocol::messages::{ToRunner, WorkerStart};
@@ -75,10 +78,25 @@ impl Instance for WorkerProcess {
 impl WorkerProcess {
     /// Gives the Worker to a runner, and waits until its modules were evaluated.
     pub(crate) async fn start(pool: &Arc<RunnerPool>, job: &WorkerJob) -> Result<Self, RunError> {
+        let runner = match tokio::time::timeout(RUNNER_TIMEOUT, pool.request_runner()).await {
+            Ok(Ok(runner)) => runner,
+            Ok(Err(_)) | Err(_) => return Err(no_process()),
+        };
+        Self::evaluate(pool, job, runner, false).await
+    }
+
+    /// Gives the Worker to `runner`, and waits until its modules were evaluated.
+    async fn evaluate(
+        pool: &Arc<RunnerPool>,
+        job: &WorkerJob,
+        runner: RunnerHandle,
+        is_app_zygote: bool,
+    ) -> Result<Self, RunError> {
         let catalogue = &job.environment.catalogue;
         let catalogue_id = pool.number_catalogue(catalogue);
         let start = WorkerStart {
             catalogue: catalogue_id,
+            is_app_zygote,
             main: job.main.clone(),
             modules: job.modules.to_vec(),
             features: job.features(),
@@ -86,33 +104,43 @@ impl WorkerProcess {
             start_limits: job.start_limits.clone(),
             limits: job.limits.clone(),
         };
-        let runner = match tokio::time::timeout(RUNNER_TIMEOUT, pool.request_runner()).await {
-            Ok(Ok(runner)) => runner,
-            Ok(Err(_)) | Err(_) => return Err(no_process()),
-        };
         let has_catalogue = runner.has_catalogue(catalogue_id);
-        let link = Arc::new(RunnerLink::new(runner, job));
-        let fetches = Fetches::of(job, pool.tokio.clone());
-        let exchanges =
-            Exchanges::new(link.clone(), job.log.clone(), &job.start_limits, &job.limits, fetches);
-        let watch = pool.watch_worker(WorkerLimits::new(link.clone(), pool.heap_bytes()));
+        let (ready, is_ready) = oneshot::channel();
+        let process = Self::connect(pool, job, runner, Some(ready));
         if !has_catalogue {
-            link.send_message(&ToRunner::Catalogue {
+            process.link.send_message(&ToRunner::Catalogue {
                 id: catalogue_id,
                 catalogue: Catalogue::clone(catalogue),
             });
         }
-        link.send_message(&ToRunner::Worker(Box::new(start)));
-        let (ready, is_ready) = oneshot::channel();
-        let driver = Driver::new(link.clone(), exchanges.clone(), job, ready);
-        let task = AbortOnDrop(pool.tokio.spawn(drive(driver, pool.clone())).abort_handle());
-        let process = Self { exchanges, link, _watch: watch, _task: task };
+        process.link.send_message(&ToRunner::Worker(Box::new(start)));
         match tokio::time::timeout(job.start_limits.wall, is_ready).await {
             Ok(Ok(Ok(()))) => Ok(process),
             Ok(Ok(Err(error))) => Err(error),
             Ok(Err(_)) => Err(ended()),
             Err(_) => Err(error::stopped(StopReason::Wall, &job.start_limits)),
         }
+    }
+
+    /// Handles a runner's messages and enforces its limits. `ready` gets the outcome of its start;
+    /// a copy of an app zygote has started already.
+    fn connect(
+        pool: &Arc<RunnerPool>,
+        job: &WorkerJob,
+        runner: RunnerHandle,
+        ready: Option<oneshot::Sender<Result<(), RunError>>>,
+    ) -> Self {
+        let link = Arc::new(RunnerLink::new(runner, job));
+        if ready.is_none() {
+            link.has_started(&job.limits);
+        }
+        let fetches = Fetches::of(job, pool.tokio.clone());
+        let exchanges =
+            Exchanges::new(link.clone(), job.log.clone(), &job.start_limits, &job.limits, fetches);
+        let watch = pool.watch_worker(WorkerLimits::new(link.clone(), pool.heap_bytes()));
+        let driver = Driver::new(link.clone(), exchanges.clone(), job, ready);
+        let task = AbortOnDrop(pool.tokio.spawn(drive(driver, pool.clone())).abort_handle());
+        Self { exchanges, link, _watch: watch, _task: task }
     }
 }
 

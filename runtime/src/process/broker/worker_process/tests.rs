@@ -108,7 +108,7 @@ impl TakenOver {
         let link = Arc::new(RunnerLink::new(RunnerHandle::without_zygote(process, stream), &job));
         let exchanges = Exchanges::new(link.clone(), job.log.clone(), &job.start_limits, &job.limits, None);
         // Nobody waits for the start.
-        let driver = Driver::new(link, exchanges.clone(), &job, oneshot::channel().0);
+        let driver = Driver::new(link, exchanges.clone(), &job, Some(oneshot::channel().0));
         Self { child, socket, driver, exchanges, host, logged }
     }
 
