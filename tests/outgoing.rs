@@ -508,7 +508,10 @@ async fn scripts_have_no_network_and_workers_fetch_only_for_a_request() {
     folder.write("worker.js", format!("let early; try {{ early = await fetch('{url}') }} catch (e) {{ early = e.message }}\nexport default {{ fetch: () => new Response(early) }}"));
     let entry = format!("localhost:{}", origin.http);
     let worker = Daemon::dev(&folder.path().join("worker.js"), &["--outgoing", &entry]);
-    assert_says(&worker.get("/").await.expect(200).text(), &["Disallowed operation called within global scope"]);
+    assert_says(
+        &worker.get("/").await.expect(200).text(),
+        &["Disallowed operation called within global scope"],
+    );
     assert_eq!(origin.seen(), [] as [Value; 0]);
 }
 
