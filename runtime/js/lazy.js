@@ -66,10 +66,10 @@ isolet.lazy = (globals, internals, load) => {
     for (let i = 0; i < globals.length; i++) {
       const name = globals[i];
       const present = ReflectGetOwnPropertyDescriptor(globalThis, name);
-      // Not over what the script put there itself.
-      if (present !== undefined && ObjectPrototypeHasOwnProperty(present, "get") && present.get === getters[name]) {
-        data(globalThis, name, made[name], false);
-      }
+      // Not over what the script put there itself. In a frozen global object the getter stays.
+      const isGetter =
+        present?.configurable && ObjectPrototypeHasOwnProperty(present, "get") && present.get === getters[name];
+      if (isGetter) data(globalThis, name, made[name], false);
     }
   }
 

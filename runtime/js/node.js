@@ -1,7 +1,7 @@
 // The modules of Node.js: their sources are in the folder `node` beside this one, and Rust compiles
 // them one by one.
 
-const { ObjectDefineProperty } = isolet.primordials;
+const { ObjectDefineProperty, ReflectGetOwnPropertyDescriptor } = isolet.primordials;
 
 isolet.lazy([], ["node", "openNode", "plainTimers"], (host) => {
   const { natives } = isolet;
@@ -45,7 +45,8 @@ isolet.lazy([], ["node", "openNode", "plainTimers"], (host) => {
       __proto__: null,
       get() {
         const value = make();
-        set(value);
+        // In a frozen global object the getter stays.
+        if (ReflectGetOwnPropertyDescriptor(globalThis, name)?.configurable) set(value);
         return value;
       },
       set,

@@ -159,6 +159,28 @@ fn replaced_functions_are_not_called() {
 }
 
 #[test]
+fn a_global_object_that_cannot_change_keeps_its_apis() {
+    for change in [
+        "Object.freeze(globalThis)",
+        "Object.seal(globalThis)",
+        "Object.preventExtensions(globalThis)",
+        "Object.defineProperty(globalThis, 'Headers', { configurable: false })",
+        "delete globalThis.Headers; delete globalThis.ReadableStream",
+        "Object.defineProperty(globalThis, 'Headers', { get: () => 1 }); Object.freeze(globalThis)",
+    ] {
+        let code = format!(
+            "{change}; const response = new Response('text', {{ headers: {{ a: 'b' }} }});
+             const {{ constructor }} = response.headers;
+             return [response.headers.get('a'), new constructor([['c', 'd']]).get('c'), new URL('http://x').host, await response.text()]"
+        );
+        assert_eq!(value(&code), json!(["b", "d", "x", "text"]), "{change}");
+    }
+    let same =
+        "Object.freeze(globalThis); return [Headers === new Response().headers.constructor, typeof URL]";
+    assert_eq!(value(same), json!([true, "function"]));
+}
+
+#[test]
 fn values_are_logged_readably() {
     for (expression, expected) in [
         ("'text'", "text"),
