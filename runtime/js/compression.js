@@ -41,7 +41,7 @@ isolet.lazy(["CompressionStream", "DecompressionStream"], ["codecs"], (host) => 
     const open = () => {
       if (id !== 0) return;
       isolet.onlyInRuns(what);
-      id = natives.codecOpen(kind, decompress, handle);
+      id = natives.codecOpen(kind, decompress, handle, false);
       if (id === 0)
         throw new RangeError(
           "Too many streams are being compressed or decompressed at once, or the memory limit has no room for another.",
@@ -63,7 +63,7 @@ isolet.lazy(["CompressionStream", "DecompressionStream"], ["codecs"], (host) => 
       for (;;) {
         const out = new ArrayBuffer(CHUNK_BYTES);
         const count = natives.codecRead(id, out);
-        if (count < 0)
+        if (typeof count !== "number")
           throw new TypeError(`The data is not valid ${name}: it is damaged, cut off, or has more after its end.`);
         if (count > 0) enqueue(new Uint8Array(count === CHUNK_BYTES ? out : ArrayBufferPrototypeSlice(out, 0, count)));
         if (count < CHUNK_BYTES) return;

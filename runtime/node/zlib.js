@@ -36,12 +36,9 @@ function bytesOf(value, name = "buffer") {
   throw new codes.ERR_INVALID_ARG_TYPE(name, ["string", "Buffer", "TypedArray", "DataView", "ArrayBuffer"], value);
 }
 
-function invalid(format, isCutOff) {
-  const [message, code, errno] = isCutOff
-    ? ["unexpected end of file", "Z_BUF_ERROR", -5]
-    : [format === "gzip" ? "incorrect header check" : "invalid stored block lengths", "Z_DATA_ERROR", -3];
-  const error = new Error(message);
-  return Object.assign(error, { errno, code });
+function invalid(message) {
+  const code = message === "unexpected end of file" ? "Z_BUF_ERROR" : "Z_DATA_ERROR";
+  return Object.assign(new Error(message), { errno: errorCodes[code], code });
 }
 
 const FORMATS = {
@@ -53,12 +50,9 @@ const FORMATS = {
 // One stream of the host.
 class Codec {
   #id;
-  #format;
   #handle = {};
-  #isEnded = false;
   constructor(format, decompress) {
-    this.#format = format;
-    this.#id = natives.codecOpen(FORMATS[format], decompress, this.#handle);
+    this.#id = natives.codecOpen(FORMATS[format], decompress, this.#handle, true);
     if (this.#id === 0) throw new RangeError("Too many streams are being compressed or decompressed at once.");
   }
   // Gives the results for a chunk to `push`.
@@ -69,7 +63,6 @@ class Codec {
     }
   }
   end(push) {
-    this.#isEnded = true;
     natives.codecEnd(this.#id);
     this.#drain(push);
     this.close();
@@ -82,9 +75,9 @@ class Codec {
     for (;;) {
       const out = new ArrayBuffer(CHUNK_BYTES);
       const count = natives.codecRead(this.#id, out);
-      if (count < 0) {
+      if (typeof count !== "number") {
         this.close();
-        throw invalid(this.#format, this.#isEnded);
+        throw invalid(count);
       }
       if (count > 0) push(Buffer.from(count === CHUNK_BYTES ? out : out.slice(0, count)));
       if (count < CHUNK_BYTES) return;

@@ -166,13 +166,16 @@ interface Natives {
   oaep(encrypt: boolean, hash: HashFunction, label: Bytes, key: Bytes, data: Bytes, out: ArrayBuffer): number;
   agree(kind: KeyKind, key: Bytes, peer: Bytes, out: ArrayBuffer): number;
 
-  /** Opens a stream until it is closed or `handle` is collected. Returns 0 if too many are open. */
-  codecOpen(format: CompressionFormat, decompress: boolean, handle: object): number;
+  /**
+   * Opens a stream until it is closed or `handle` is collected. With `likeNode` data may go on
+   * after their end. Returns 0 if too many are open.
+   */
+  codecOpen(format: CompressionFormat, decompress: boolean, handle: object, likeNode: boolean): number;
   codecWrite(id: number, bytes: Bytes): void;
   /** Tells a stream that it has all input. */
   codecEnd(id: number): void;
-  /** Fills a buffer as far as the input goes. Returns the number of bytes, -1 if it is invalid. */
-  codecRead(id: number, out: ArrayBuffer): number;
+  /** Fills a buffer as far as the input goes. Returns the number of bytes, or why it is invalid. */
+  codecRead(id: number, out: ArrayBuffer): number | string;
   codecClose(id: number): void;
 
   /** Returns why a CSS selector cannot be used. */

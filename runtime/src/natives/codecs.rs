@@ -46,32 +46,64 @@ impl Codec {
         match self {
             Self::Compress(codec) => {
                 let flush = if last { FlushCompress::Finish } else { FlushCompress::None };
-                codec.compress(input, out, flush).map_err(|_| Invalid)
+                codec.compress(input, out, flush).map_err(|error| Invalid::of(error.message()))
             }
-            Self::Decompress(codec) => {
-                codec.decompress(input, out, FlushDecompress::None).map_err(|_| Invalid)
-            }
+            Self::Decompress(codec) => codec
+                .decompress(input, out, FlushDecompress::None)
+                .map_err(|error| Invalid::of(error.message())),
         }
     }
 }
 
-/// The data are not valid, end too early, or go on after their end.
+/// The data are not valid, end too early, or go on after their end. The text is zlib's, as in
+/// Node.js.
 #[derive(Debug, PartialEq)]
-struct Invalid;
+struct Invalid(String);
+
+impl Invalid {
+    fn of(message: Option<&str>) -> Self {
+        Self(message.unwrap_or("invalid data").to_owned())
+    }
+}
+
+/// The meaning of input after the end of compressed data.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Trailing {
+    /// It is an error, as for a `DecompressionStream`.
+    Invalid,
+    /// It is another member, of which a file of gzip may have several, unless it begins with a
+    /// zero: Node.js takes zeros for padding.
+    Member,
+    /// It is ignored, as Node.js does.
+    Ignored,
+}
+
+impl Trailing {
+    fn of(format: CompressionFormat, like_node: bool) -> Self {
+        match (like_node, format) {
+            (false, _) => Self::Invalid,
+            (true, CompressionFormat::Gzip) => Self::Member,
+            (true, _) => Self::Ignored,
+        }
+    }
+}
 
 /// One stream: its codec, and the input that it has not read yet.
 pub(crate) struct Stream {
     codec: Codec,
+    trailing: Trailing,
     input: Vec<u8>,
     read: usize,
     /// Set if no more input comes.
     last: bool,
+    /// Set at the end of the compressed data.
     done: bool,
 }
 
 impl Stream {
-    fn new(format: CompressionFormat, decompress: bool) -> Self {
-        Self { codec: Codec::new(format, decompress), input: Vec::new(), read: 0, last: false, done: false }
+    fn new(format: CompressionFormat, decompress: bool, like_node: bool) -> Self {
+        let (codec, trailing) = (Codec::new(format, decompress), Trailing::of(format, like_node));
+        Self { codec, trailing, input: Vec::new(), read: 0, last: false, done: false }
     }
 
     fn write(&mut self, bytes: Vec<u8>) {
@@ -84,7 +116,7 @@ impl Stream {
     /// for if more input is needed, or if this was the end.
     fn read(&mut self, out: &mut [u8]) -> Result<usize, Invalid> {
         let mut filled = 0;
-        while filled < out.len() && !self.done {
+        while filled < out.len() && self.has_more()? {
             let before = self.codec.totals();
             let status = self.codec.step(&self.input[self.read..], &mut out[filled..], self.last)?;
             let after = self.codec.totals();
@@ -96,19 +128,40 @@ impl Stream {
                 break;
             }
         }
-        if self.done && self.read < self.input.len() {
-            return Err(Invalid);
-        }
         if self.last && !self.done && filled < out.len() {
-            return Err(Invalid);
+            return Err(Invalid("unexpected end of file".to_owned()));
         }
         Ok(filled)
     }
+
+    /// Returns `true` unless the compressed data have ended. Begins their next member if there is
+    /// one.
+    fn has_more(&mut self) -> Result<bool, Invalid> {
+        let next = self.input.get(self.read).copied();
+        match (self.done, next, self.trailing) {
+            (false, ..) => return Ok(true),
+            (true, None, _) => {}
+            (true, Some(_), Trailing::Invalid) => {
+                return Err(Invalid("there is more data after the end of the compressed data".to_owned()));
+            }
+            (true, Some(1..), Trailing::Member) => {
+                self.codec = Codec::new(CompressionFormat::Gzip, true);
+                self.done = false;
+                return Ok(true);
+            }
+            (true, Some(_), _) => {
+                self.trailing = Trailing::Ignored;
+                self.read = self.input.len();
+            }
+        }
+        Ok(false)
+    }
 }
 
-/// `codecOpen(format, decompress, handle)` opens a stream of a [`CompressionFormat`], until it is
-/// closed or `handle` is collected. Returns its number, or 0 if too many are open or the memory
-/// limit has no room for it.
+/// `codecOpen(format, decompress, handle, likeNode)` opens a stream of a [`CompressionFormat`],
+/// until it is closed or `handle` is collected. With `likeNode` data may go on after their end, as
+/// in Node.js. Returns its number, or 0 if too many are open or the memory limit has no room for
+/// it.
 pub(crate) fn codec_open(scope: &mut PinScope, arguments: Arguments, mut result: ReturnValue) {
     result.set_uint32(0);
     let format = CompressionFormat::from_number(number(scope, &arguments, 0));
@@ -116,7 +169,7 @@ pub(crate) fn codec_open(scope: &mut PinScope, arguments: Arguments, mut result:
         return;
     };
     let decompress = arguments.get(1).is_true();
-    let stream = Stream::new(format, decompress);
+    let stream = Stream::new(format, decompress, arguments.get(3).is_true());
     result.set_uint32(STREAMS.open(scope, handle, stream).unwrap_or(0));
 }
 
@@ -136,13 +189,16 @@ pub(crate) fn codec_end(scope: &mut PinScope, arguments: Arguments, _: ReturnVal
 }
 
 /// `codecRead(id, out)` fills the buffer `out`. Returns the number of bytes: fewer than there is
-/// room for if the stream needs more input, or is at its end; -1 if its input is invalid.
+/// room for if the stream needs more input, or is at its end; or a text if its input is invalid.
 pub(crate) fn codec_read(scope: &mut PinScope, arguments: Arguments, mut result: ReturnValue) {
-    let mut read = Err(Invalid);
+    let mut read = Err(Invalid::of(None));
     if let Some(stream) = STREAMS.get(scope, &arguments, 0) {
         with_buffer(&arguments, 1, |out| read = stream.read(out));
     }
-    result.set_double(read.map_or(-1.0, |count| count as f64));
+    match read {
+        Ok(count) => result.set_double(count as f64),
+        Err(Invalid(reason)) => set_text(scope, &mut result, &reason),
+    }
 }
 
 /// `codecClose(id)` frees the state of a stream.
@@ -177,14 +233,22 @@ mod tests {
         Ok(out)
     }
 
+    fn pack(format: CompressionFormat, bytes: &[u8], chunk: usize, room: usize) -> Vec<u8> {
+        run(&mut Stream::new(format, false, false), bytes, chunk, room).unwrap()
+    }
+
+    fn invalid(reason: &str) -> Result<Vec<u8>, Invalid> {
+        Err(Invalid(reason.to_owned()))
+    }
+
     #[test]
     fn chunks_of_any_size_come_back() {
         let text: Vec<u8> = (0..40_000u32).flat_map(|n| (n * n % 251).to_le_bytes()).collect();
         for format in FORMATS {
             for (chunk, room) in [(text.len(), 65_536), (1000, 100), (7, 16)] {
-                let packed = run(&mut Stream::new(format, false), &text, chunk, room).unwrap();
+                let packed = pack(format, &text, chunk, room);
                 assert!(packed.len() < text.len() / 2, "{format:?}");
-                assert_eq!(run(&mut Stream::new(format, true), &packed, chunk, room).unwrap(), text);
+                assert_eq!(run(&mut Stream::new(format, true, false), &packed, chunk, room).unwrap(), text);
             }
         }
     }
@@ -192,12 +256,46 @@ mod tests {
     #[test]
     fn damaged_short_and_long_data_are_invalid() {
         for format in FORMATS {
-            let packed = run(&mut Stream::new(format, false), b"some text, some text", 64, 64).unwrap();
-            let unpack = |data: &[u8]| run(&mut Stream::new(format, true), data, 5, 64);
-            assert_eq!(unpack(&packed[..packed.len() - 1]), Err(Invalid), "{format:?}");
-            assert_eq!(unpack(&[&packed[..], b"x"].concat()), Err(Invalid), "{format:?}");
-            assert_eq!(unpack(b""), Err(Invalid), "{format:?}");
-            assert_eq!(unpack(&[0xFF; 40]), Err(Invalid), "{format:?}");
+            let packed = pack(format, b"some text, some text", 64, 64);
+            let unpack = |data: &[u8]| run(&mut Stream::new(format, true, false), data, 5, 64);
+            assert_eq!(unpack(&packed[..packed.len() - 1]), invalid("unexpected end of file"), "{format:?}");
+            let long = unpack(&[&packed[..], b"x"].concat());
+            assert_eq!(long, invalid("there is more data after the end of the compressed data"));
+            assert_eq!(unpack(b""), invalid("unexpected end of file"), "{format:?}");
+            assert!(unpack(&[0xFF; 40]).is_err(), "{format:?}");
+        }
+    }
+
+    /// The expected results are those of Node.js.
+    #[test]
+    fn data_after_the_end_are_read_as_in_node() {
+        let (a, b) =
+            (pack(CompressionFormat::Gzip, b"abc", 64, 64), pack(CompressionFormat::Gzip, b"def", 64, 64));
+        let zeros: &[u8] = &[0; 10];
+        let check = |parts: &[&[u8]], expected: Result<&str, &str>| {
+            for chunk in [1, 4096] {
+                let stream = &mut Stream::new(CompressionFormat::Gzip, true, true);
+                let unpacked = run(stream, &parts.concat(), chunk, 64);
+                let expected = expected.map(|text| text.as_bytes().to_vec());
+                assert_eq!(
+                    unpacked,
+                    expected.map_err(|text| Invalid(text.to_owned())),
+                    "{parts:?} by {chunk}"
+                );
+            }
+        };
+        check(&[&a, &b], Ok("abcdef"));
+        check(&[&a, zeros], Ok("abc"));
+        check(&[&a, zeros, b"xyz"], Ok("abc"));
+        check(&[&a, zeros, &b], Ok("abc"));
+        check(&[&a, b"xyz"], Err("incorrect header check"));
+        check(&[&a, b"x"], Err("unexpected end of file"));
+        check(&[&a, &[0x1F, 0x8B, 0xFF, 0xFF]], Err("unknown compression method"));
+        check(&[&a, &b[..b.len() - 1]], Err("unexpected end of file"));
+        check(&[b"hello, this is not gzip"], Err("incorrect header check"));
+        for format in [CompressionFormat::Deflate, CompressionFormat::DeflateRaw] {
+            let long = [&pack(format, b"abc", 64, 64)[..], b"xyz"].concat();
+            assert_eq!(run(&mut Stream::new(format, true, true), &long, 1, 64).unwrap(), b"abc");
         }
     }
 }

@@ -14,7 +14,7 @@ import { finished } from "node:stream/promises";
 import { setImmediate as immediately } from "node:timers";
 import { fileURLToPath } from "node:url";
 import util, { inspect, parseArgs, promisify } from "node:util";
-import { gunzipSync, gzipSync } from "node:zlib";
+import { deflateSync, gunzipSync, gzipSync, inflateSync } from "node:zlib";
 
 const thrown = (run) => {
   try {
@@ -22,6 +22,10 @@ const thrown = (run) => {
   } catch (error) {
     return error;
   }
+};
+const told = (run) => {
+  const result = thrown(run);
+  return result instanceof Error ? [result instanceof TypeError, result.code, result.message] : result;
 };
 const details = (error) => [error.name, error.code, error.message, error.generatedMessage, error.operator];
 
@@ -110,10 +114,6 @@ export const probes = {
   ],
   tagLengths: () => {
     const [key, iv] = [Buffer.alloc(32, 1), Buffer.alloc(12, 2)];
-    const told = (run) => {
-      const result = thrown(run);
-      return result instanceof Error ? [result instanceof TypeError, result.code, result.message] : result;
-    };
     const sealed = (options) => {
       const cipher = createCipheriv("aes-256-gcm", key, iv, options);
       const data = Buffer.concat([cipher.update("text"), cipher.final()]);
@@ -137,6 +137,16 @@ export const probes = {
     thrown(() => gunzipSync(Buffer.from("not gzip"))).code,
     thrown(() => gunzipSync(gzipSync("abc").subarray(0, 12))).code,
     thrown(() => gzipSync(5)).code,
+    ...[
+      [gzipSync("def")],
+      [Buffer.alloc(10), gzipSync("def")],
+      ["xyz"],
+      ["x"],
+      [[0x1f, 0x8b, 0xff, 0xff]],
+      [gzipSync("def").subarray(0, 15)],
+    ].map((more) => told(() => gunzipSync(Buffer.concat([gzipSync("abc"), ...more.map((part) => Buffer.from(part))])).toString())),
+    told(() => inflateSync(Buffer.concat([deflateSync("abc"), Buffer.from("xyz")])).toString()),
+    told(() => inflateSync(deflateSync("abc").fill(1, 8))),
   ],
   required: () => typeof createRequire("/x.js")("node:process").nextTick,
   console: () => {
