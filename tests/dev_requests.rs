@@ -139,6 +139,48 @@ async fn a_client_that_hangs_up_aborts_the_request_and_cancels_the_stream() {
     daemon.wait_for_stderr(&["GET /wait -", "disconnected"]);
 }
 
+const LENGTHS: &str = "let aborted = 0;
+export default { async fetch(request, env, ctx) {
+    const { pathname } = new URL(request.url);
+    request.signal.addEventListener('abort', () => { aborted++ });
+    const body = (length, text, { readable, writable } = new FixedLengthStream(length)) => {
+        const writer = writable.getWriter();
+        const written = async () => {
+            await writer.write(new TextEncoder().encode(text));
+            await scheduler.wait(50);
+            await writer.close();
+        };
+        ctx.waitUntil(written().catch(() => {}));
+        return readable;
+    };
+    switch (pathname) {
+        case '/length': return new Response(body(5, 'hello'), { headers: { 'content-length': '99' } });
+        case '/short': return new Response(body(50, 'hello'));
+        case '/gzip': return new Response(body(5, 'hello'), { headers: { 'content-encoding': 'gzip' } });
+        case '/plain': return new Response(new ReadableStream({ start(c) { c.enqueue(new Uint8Array(3)); c.close() } }),
+            { headers: { 'content-length': '3' } });
+        case '/aborted': return Response.json(aborted);
+    }
+} }";
+
+#[tokio::test]
+async fn a_stream_with_a_length_says_it() {
+    let (_folder, daemon) = worker(LENGTHS);
+    let answer = async |path: &str| exchange(daemon.address(), get(path).as_bytes()).await;
+    let length = answer("/length").await;
+    assert_says(&length, &["content-length: 5\r\n", "\r\n\r\nhello"]);
+    assert!(!length.contains("transfer-encoding"), "{length}");
+    daemon.wait_for_stderr(&["GET /length 200"]);
+    assert!(!daemon.stderr().contains("not read to its end"), "{}", daemon.stderr());
+    assert_says(&answer("/short").await, &["content-length: 50\r\n", "\r\n\r\nhello"]);
+    daemon.wait_for_stderr(&["GET /short", "broke off"]);
+    // The length of the compressed body is not known.
+    assert_says(&answer("/gzip").await, &["transfer-encoding: chunked"]);
+    // What a Worker writes by hand is not believed.
+    assert_says(&answer("/plain").await, &["transfer-encoding: chunked"]);
+    assert_eq!(daemon.get("/aborted").await.expect(200).json(), 0);
+}
+
 const HEADS: &str = "export default { fetch(request, env, ctx) {
     ctx.passThroughOnException();
     const { pathname } = new URL(request.url);

@@ -138,6 +138,13 @@ async fn pages_of_other_origins_reach_routed_hosts_only() {
     assert_eq!(from_page("local.localhost", "/health").await.expect(200).json()["worker"], "wide");
     let refused = from_page("local.localhost", "/").await.expect(403);
     assert_says(&refused.text(), &["Web pages of", "--worker-route"]);
+    // The Worker would see another host than the route, or none.
+    for host in ["xn--a.wild.example", "%6copen.example", "127.1"] {
+        assert_says(
+            &get(address, host, "/health").await.expect(400).text(),
+            &["not a host as URLs have them"],
+        );
+    }
     let other = from_page("rebound.example", "/").await.expect(404);
     assert!(!other.text().contains("localhost"), "{}", other.text());
     assert_eq!(get(address, "local.localhost", "/").await.expect(200).json()["worker"], "local");
@@ -501,6 +508,12 @@ async fn a_check_shows_the_workers_and_starts_nothing() {
             "mcp_servers: demo/add",
             "worker: site on http://site.localhost:8788, modules: 1",
         ],
+    );
+    let args = ["--check", "--worker", "shop", "--worker-mcp-server", "dem0/add"];
+    let said = isolet(["serve"]).args(&args).within(folder.path()).output().exits(3).stderr;
+    assert_says(
+        &said,
+        &["mcp_servers of \"shop\": there is no server for the pattern `dem0/add`. Did you mean `demo/add`?"],
     );
 }
 

@@ -232,14 +232,15 @@ isolet.lazy([], ["workers"], (host) => {
     if (r.responded || r.ended) return;
     const pairs = Heads.pairs(headers);
     // By hand: JSON.stringify would call a toJSON that a script put on Array.prototype.
-    let text = "[";
+    let text = "";
     let size = statusText.length;
     for (let i = 0; i < pairs.length; i++) {
       const { key, value } = pairs[i];
-      text += `${i === 0 ? "" : ","}[${JSONStringify(key)},${JSONStringify(value)}]`;
+      // The body tells its length.
+      if (key === "content-length") continue;
+      text += `${text === "" ? "" : ","}[${JSONStringify(key)},${JSONStringify(value)}]`;
       size += key.length + value.length + HEADER_OVERHEAD;
     }
-    text += "]";
     if (size > MAX_HEAD) {
       throw isolet.withHint(
         new RangeError(
@@ -254,16 +255,21 @@ isolet.lazy([], ["workers"], (host) => {
     if (body !== undefined) content = bodies.open(body, "response");
     if (typeof content === "string" && content.length > WINDOW / 4) content = isolet.utf8.encode(content);
     if (content === undefined || typeof content === "string") {
-      natives.respond(r.id, status, statusText, text, manual, content);
+      natives.respond(r.id, status, statusText, `[${text}]`, manual, content);
       finish(r);
       return;
     }
-    if (isolet.outgoing.isBytes(content) && TypedArrayPrototypeGetByteLength(content) <= WINDOW) {
-      natives.respond(r.id, status, statusText, text, manual, content);
+    const { isBytes } = isolet.outgoing;
+    if (isBytes(content) && TypedArrayPrototypeGetByteLength(content) <= WINDOW) {
+      natives.respond(r.id, status, statusText, `[${text}]`, manual, content);
       finish(r);
       return;
     }
-    natives.respond(r.id, status, statusText, text, manual, true);
+    const length = isBytes(content)
+      ? TypedArrayPrototypeGetByteLength(content)
+      : isolet.streams.state(content).knownLength;
+    if (length !== undefined) text += `${text === "" ? "" : ","}["content-length","${length}"]`;
+    natives.respond(r.id, status, statusText, `[${text}]`, manual, true);
     r.outgoing = isolet.outgoing.open(content, "response", {
       __proto__: null,
       send: (bytes, length) => natives.sendBody(r.id, bytes, length),

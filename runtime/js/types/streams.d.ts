@@ -87,7 +87,7 @@ interface ReadableState extends Bare {
   byobRequest: object | undefined;
   /** The size of the views that a default reader brings, by `autoAllocateChunkSize`. */
   allocateBytes: number | undefined;
-  /** The number of all its bytes, if it is known: a fetch with it as its body declares that. */
+  /** The number of all its bytes, if it is known: a fetch or response with it declares it. */
   knownLength: number | undefined;
 }
 

@@ -37,6 +37,10 @@ impl RunState {
                 Err(_) => BodyStart::Whole(Blob(plain)),
             },
             (body, encoder) => {
+                if encoder.is_some() {
+                    // It is the one of the plain body.
+                    head.headers.retain(|(name, _)| name != "content-length");
+                }
                 let memory = encoder.as_ref().map(|_| ChargedMemory::new(&self.control, codecs::STATE_BYTES));
                 if matches!(memory, Some(None)) {
                     // There is no room for the encoder: the body stays plain.

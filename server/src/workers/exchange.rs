@@ -4,6 +4,7 @@ use std::net::IpAddr;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
+use std::time::Duration;
 
 use bytes::Bytes;
 use futures_util::future::BoxFuture;
@@ -15,8 +16,10 @@ use isolet_runtime::{
     BrokenBody, CallChain, ErrorCode, HttpRequest, RequestBody, RequestOrigin, WorkerStream,
 };
 use tokio::sync::OwnedSemaphorePermit;
+use tokio::time::timeout;
 
 use super::assets::FileBody;
+use super::heads::StreamWithLength;
 use super::request_log::{OpenRequest, RequestEnd, RequestLog};
 use super::version::WorkerVersion;
 use super::{heads, responses, triggers};
@@ -25,6 +28,10 @@ use crate::web::disconnect::ClientSocket;
 /// The longest body that is waited for if its beginning has arrived, in bytes. It is then sent with
 /// the head.
 const MAX_WHOLE_BYTES: usize = 64 << 10;
+
+/// The time in which a Worker must end a body of which all bytes were sent. Code after a response
+/// has as much.
+const CLOSE_TIMEOUT: Duration = Duration::from_secs(30);
 
 /// Answers one request of `client` with an asset or the Worker. `peer` is the address of its other
 /// end.
@@ -39,9 +46,14 @@ pub async fn answer(
     let mut open = OpenRequest::new(&head, log);
     let Some(request) = heads::request_head(&head, peer) else {
         open.end(400, RequestEnd::Refused);
-        let text = "The request has no usable Host header.";
+        let text = "The request's Host is missing, or not a host as URLs have them.";
         return responses::plain(http::StatusCode::BAD_REQUEST, text.to_owned());
     };
+    if let Some(reason) = &version.failure {
+        open.end(500, RequestEnd::Refused);
+        let text = format!("The project does not load:\n{reason}");
+        return responses::plain(http::StatusCode::INTERNAL_SERVER_ERROR, text);
+    }
     if let Some(response) = triggers::answer(version, &request, &mut open).await {
         return response;
     }
@@ -71,10 +83,18 @@ pub async fn answer(
                     open.end(status, RequestEnd::Complete);
                     response.map(WorkerBody::Whole)
                 }
-                Some(stream) => {
-                    open.end(status, RequestEnd::Unread);
+                Some(StreamWithLength { stream, length }) => {
+                    let is_empty = length == Some(0);
+                    open.end(status, if is_empty { RequestEnd::Complete } else { RequestEnd::Unread });
                     let gone = Box::pin(async move { client.disconnected().await });
-                    let body = StreamedBody { stream, open, broken: None, gone, permit: None };
+                    let body = StreamedBody {
+                        stream: Some(stream),
+                        left: length,
+                        open,
+                        broken: None,
+                        gone,
+                        permit: None,
+                    };
                     response.map(|_| WorkerBody::Streamed(Box::new(body)))
                 }
             }
@@ -147,7 +167,10 @@ impl WorkerBody {
 
 /// A body as the Worker makes it, and the notes on its request.
 pub struct StreamedBody {
-    stream: WorkerStream,
+    /// `None` when the body is dropped.
+    stream: Option<WorkerStream>,
+    /// The number of bytes that are still to come, if the Worker has promised a length.
+    left: Option<u64>,
     open: OpenRequest,
     /// The error that is returned next.
     broken: Option<BrokenBody>,
@@ -155,6 +178,20 @@ pub struct StreamedBody {
     /// if the client has sent another request before.
     gone: BoxFuture<'static, ()>,
     permit: Option<OwnedSemaphorePermit>,
+}
+
+impl Drop for StreamedBody {
+    /// Waits for the end of a body that has sent all that it promised. Else to drop it would cancel
+    /// its request.
+    fn drop(&mut self) {
+        if self.left == Some(0)
+            && let Some(mut stream) = self.stream.take()
+        {
+            tokio::spawn(async move {
+                let _ = timeout(CLOSE_TIMEOUT, stream.next()).await;
+            });
+        }
+    }
 }
 
 impl Body for WorkerBody {
@@ -172,14 +209,18 @@ impl Body for WorkerBody {
                 if let Some(broken) = body.broken.take() {
                     return Poll::Ready(Some(Err(broken)));
                 }
-                let Poll::Ready(item) = Pin::new(&mut body.stream).poll_next(context) else {
+                let Some(stream) = &mut body.stream else { return Poll::Ready(None) };
+                let Poll::Ready(item) = Pin::new(stream).poll_next(context) else {
                     return body
                         .gone
                         .as_mut()
                         .poll(context)
                         .map(|()| Some(Err(BrokenBody("the client disconnected".to_owned()))));
                 };
+                let item = keep_promise(&mut body.left, item);
                 match &item {
+                    // hyper does not ask for the end after the last byte.
+                    Some(Ok(_)) if body.left == Some(0) => body.open.end = RequestEnd::Complete,
                     Some(Ok(_)) => {}
                     Some(Err(BrokenBody(reason))) => {
                         body.open.broke_off(reason);
@@ -208,7 +249,47 @@ impl Body for WorkerBody {
         match self {
             Self::Whole(body) => body.size_hint(),
             Self::File(body) => body.size_hint(),
-            Self::Streamed(_) => SizeHint::default(),
+            Self::Streamed(body) => body.left.map_or_else(SizeHint::default, SizeHint::with_exact),
         }
+    }
+}
+
+/// Counts the bytes of a body with a promised length. Returns an error in place of bytes beyond it,
+/// and of an end before it: the client was told the length.
+fn keep_promise(
+    left: &mut Option<u64>,
+    item: Option<Result<Bytes, BrokenBody>>,
+) -> Option<Result<Bytes, BrokenBody>> {
+    let Some(count) = left else { return item };
+    match &item {
+        Some(Ok(bytes)) => match count.checked_sub(bytes.len() as u64) {
+            Some(rest) => {
+                *count = rest;
+                item
+            }
+            None => Some(Err(BrokenBody("it is longer than its Content-Length".to_owned()))),
+        },
+        None if *count > 0 => {
+            Some(Err(BrokenBody(format!("it ended {count} bytes before its Content-Length"))))
+        }
+        _ => item,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_promised_length_is_kept_or_the_body_breaks_off() {
+        let chunk = |text: &'static str| Some(Ok(Bytes::from(text)));
+        let is_broken = |item| matches!(item, Some(Err(BrokenBody(_))));
+        let mut left = Some(5);
+        assert_eq!(keep_promise(&mut left, chunk("abc")).unwrap().unwrap(), "abc");
+        assert!(is_broken(keep_promise(&mut left, chunk("def"))), "too long");
+        assert!(is_broken(keep_promise(&mut left, None)), "too short");
+        assert_eq!(keep_promise(&mut left, chunk("de")).unwrap().unwrap(), "de");
+        assert!(keep_promise(&mut left, None).is_none());
+        assert!(keep_promise(&mut None, None).is_none());
     }
 }

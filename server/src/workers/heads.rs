@@ -11,6 +11,9 @@ use bytes::Bytes;
 use http::{HeaderMap, HeaderName, HeaderValue, Response, StatusCode, header, request};
 use http_body_util::Full;
 use isolet_runtime::{HttpResponse, RequestHead, ResponseBody, WorkerStream};
+use url::Url;
+
+use crate::settings::address::HostAndPort;
 
 /// Headers of a connection rather than of a message (RFC 9110, section 7.6.1), and the length.
 /// isolet writes its own.
@@ -52,14 +55,22 @@ pub fn request_head(head: &request::Parts, peer: Option<IpAddr>) -> Option<Reque
     Some(RequestHead { method: head.method.as_str().to_owned(), url, headers, cf: cf.to_string() })
 }
 
-/// Returns the absolute URL of a request. A target's own scheme does not count: with another one
-/// the URL would be read by other rules than its routes are.
+/// Returns the absolute URL of a request, if its host is one that URLs have. A target's own scheme
+/// does not count: with another one the URL would be read by other rules than its routes are.
 fn absolute_url(uri: &http::Uri, headers: &HeaderMap) -> Option<String> {
     let host = match uri.authority() {
         Some(authority) => authority.as_str(),
         None => headers.get(header::HOST)?.to_str().ok()?,
     };
-    (!host.is_empty()).then(|| format!("http://{host}{}", path_and_query(uri)))
+    let url = format!("http://{host}{}", path_and_query(uri));
+    // Routes compare the host as it is written, and the Worker sees the one that is parsed.
+    let written = HostAndPort::parse(host)?.host;
+    let is_same = match Url::parse(&url).ok()?.host()? {
+        url::Host::Domain(name) => name == written,
+        url::Host::Ipv4(address) => written.parse() == Ok(address),
+        url::Host::Ipv6(address) => written.parse() == Ok(address),
+    };
+    is_same.then_some(url)
 }
 
 /// Returns the path of a request's target with its query. It begins with a slash.
@@ -83,14 +94,27 @@ pub fn latin1_bytes(text: &str) -> Option<Vec<u8>> {
     text.chars().map(|letter| u8::try_from(letter).ok()).collect()
 }
 
+/// The body of a response as a stream.
+pub struct StreamWithLength {
+    /// The body.
+    pub stream: WorkerStream,
+    /// Its length in bytes, if the Worker has promised one.
+    pub length: Option<u64>,
+}
+
 /// Returns a Worker's response, with its body if it is whole, and else the stream of its body.
-pub fn response(answered: HttpResponse) -> (Response<Full<Bytes>>, Option<WorkerStream>) {
+pub fn response(answered: HttpResponse) -> (Response<Full<Bytes>>, Option<StreamWithLength>) {
     let HttpResponse { head, body } = answered;
     // These statuses have no body by definition. Dropping a stream cancels it.
     let has_body = !matches!(head.status, 204 | 205 | 304);
     let (whole, stream) = match body {
         ResponseBody::Whole(bytes) if has_body => (bytes, None),
-        ResponseBody::Stream(stream) if has_body => (Bytes::new(), Some(stream)),
+        ResponseBody::Stream(stream) if has_body => {
+            let mut lengths =
+                head.headers.iter().filter(|(name, _)| header::CONTENT_LENGTH == *name.as_str());
+            let length = lengths.next().and_then(|(_, value)| value.parse().ok());
+            (Bytes::new(), Some(StreamWithLength { stream, length }))
+        }
         _ => (Bytes::new(), None),
     };
     let mut response = Response::new(Full::from(whole));
@@ -138,6 +162,23 @@ mod tests {
             assert_eq!(url(target, with("y")).as_deref(), Some(wanted), "{target}");
         }
         assert_eq!(url("/", HeaderMap::new()), None);
+        for (host, wanted) in [
+            ("A.Example:80", Some("http://A.Example:80/")),
+            ("xn--bcher-kva.example", Some("http://xn--bcher-kva.example/")),
+            ("a_b.example.", Some("http://a_b.example./")),
+            ("127.0.0.1:1", Some("http://127.0.0.1:1/")),
+            ("[0:0::1]:1", Some("http://[0:0::1]:1/")),
+            // Those are not hosts, or are others in a URL.
+            ("xn--a.wild.example", None),
+            ("%61.example", None),
+            ("0x7f.1", None),
+            ("127.1", None),
+            ("a.example:99999", None),
+            ("user@a.example", None),
+            ("", None),
+        ] {
+            assert_eq!(url("/", with(host)).as_deref(), wanted, "{host}");
+        }
     }
 
     #[test]

@@ -13,12 +13,19 @@ pub struct WorkerVersion {
     pub assets: Option<AssetServer>,
     /// The addresses that call `scheduled`.
     pub triggers: TriggerRoutes,
+    /// The answer to all requests of a project that does not load.
+    pub failure: Option<String>,
 }
 
 impl WorkerVersion {
     /// Returns a version without addresses that call `scheduled`.
     pub fn new(worker: Option<Worker>, assets: Option<AssetServer>) -> Self {
-        Self { worker, assets, triggers: TriggerRoutes::default() }
+        Self { worker, assets, triggers: TriggerRoutes::default(), failure: None }
+    }
+
+    /// Returns a version that answers all requests with the reason why the project does not load.
+    pub fn failed(reason: String) -> Self {
+        Self { failure: Some(reason), ..Self::new(None, None) }
     }
 
     /// Returns the number of processes that take requests.
