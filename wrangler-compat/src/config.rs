@@ -1,14 +1,18 @@
 //! The configuration of one environment.
 
 use std::path::{Path, PathBuf};
+use std::time::SystemTime;
 
+use chrono::{DateTime, NaiveDate, Utc};
 use serde_json::{Map, Value};
 
 use crate::assets::AssetOptions;
+use crate::compatibility_flags;
 use crate::config_tree::{self, ConfigEntry, ConfigNode, NodeData};
 use crate::error::{ProjectError, ProjectProblem, SourceLocation, shortened};
 use crate::keys::{self, Environment, Support};
 use crate::module_kind::Rule;
+use crate::nearest;
 use crate::project_folder::ProjectFolder;
 use crate::warnings::Warnings;
 
@@ -183,8 +187,8 @@ impl ConfigReader<'_> {
         Ok(Config {
             name,
             main,
-            compatibility_date: self.string(&field("compatibility_date"))?,
-            compatibility_flags: self.strings(&field("compatibility_flags"))?,
+            compatibility_date: self.date(&field("compatibility_date"))?,
+            compatibility_flags: self.flags(&field("compatibility_flags"))?,
             vars: self.object(&vars)?,
             limits: self.limits(&field("limits"))?,
             rules: self.rules(&field("rules"))?,
@@ -241,7 +245,11 @@ impl ConfigReader<'_> {
                 Some(Support::Read(Environment::TopLevelOnly, _)) if !is_top_level => keys::UNKNOWN_KEY,
                 Some(Support::Read(..) | Support::NoEffect) => continue,
                 Some(Support::Unsupported(consequence)) => consequence,
-                None => keys::UNKNOWN_KEY,
+                None => {
+                    let known = keys::KEYS.iter().map(|known| known.name);
+                    self.warn_of_unknown_key(entry, &format!("{prefix}{key}"), known);
+                    continue;
+                }
             };
             self.warn_of_key(entry, &format!("{prefix}{key}"), consequence);
         }
@@ -277,6 +285,40 @@ impl ConfigReader<'_> {
         strings.collect()
     }
 
+    /// Reads a date. One in the future gets a warning: nothing is known of what it will change.
+    fn date(&mut self, field: &Field<'_>) -> Result<Option<String>, ProjectError> {
+        let (Some(node), Some(text)) = (field.node, self.text(field)?) else { return Ok(None) };
+        let date = NaiveDate::parse_from_str(&text, "%Y-%m-%d").ok().filter(|_| text.len() == 10);
+        let Some(date) = date else {
+            let problem = ProjectProblem::Date { field: field.path.clone(), found: text };
+            return Err(ProjectError::new(self.location(node), problem));
+        };
+        let today = DateTime::<Utc>::from(SystemTime::now()).date_naive();
+        if date > today {
+            let message = format!(
+                "`{}` is {text}, which is in the future: it has the effect of today's date, {today}",
+                field.path
+            );
+            self.warn(node.offset, message);
+        }
+        Ok(Some(text))
+    }
+
+    /// Reads compatibility flags. Unknown ones get a warning.
+    fn flags(&mut self, field: &Field<'_>) -> Result<Vec<String>, ProjectError> {
+        let flags = self.strings(field)?;
+        let Some(NodeData::Array(items)) = field.node.map(|node| &node.data) else { return Ok(flags) };
+        for (flag, item) in flags.iter().zip(items) {
+            if !self.warnings.have_room() {
+                break;
+            }
+            if let Some(problem) = compatibility_flags::problem(&shortened(flag.clone(), MAX_TEXT_BYTES)) {
+                self.warn(item.offset, problem);
+            }
+        }
+        Ok(flags)
+    }
+
     fn object(&self, field: &Field<'_>) -> Result<Map<String, Value>, ProjectError> {
         let Some(node) = field.node else { return Ok(Map::new()) };
         match node.to_json() {
@@ -289,13 +331,14 @@ impl ConfigReader<'_> {
         let mut limits = ProjectLimits::default();
         let Some(node) = field.node else { return Ok(limits) };
         let entries = node.entries().ok_or_else(|| self.wrong_type(node, &field.path, "an object"))?;
+        const KEYS: [&str; 2] = ["cpu_ms", "subrequests"];
         for entry in entries {
             let path = format!("{}.{}", field.path, entry.key);
             let limit = match entry.key.as_str() {
                 "cpu_ms" => &mut limits.cpu_ms,
                 "subrequests" => &mut limits.subrequests,
                 _ => {
-                    self.warn_of_key(entry, &path, keys::UNKNOWN_KEY);
+                    self.warn_of_unknown_key(entry, &path, KEYS.into_iter());
                     continue;
                 }
             };
@@ -314,6 +357,18 @@ impl ConfigReader<'_> {
 
     fn warn_of_key(&mut self, entry: &ConfigEntry, path: &str, consequence: &str) {
         self.warn(entry.key_offset, format!("`{path}` is not supported by isolet: {consequence}"));
+    }
+
+    /// Warns of a key that is not one of `known`, most likely a typing error.
+    fn warn_of_unknown_key<'k>(
+        &mut self,
+        entry: &ConfigEntry,
+        path: &str,
+        known: impl Iterator<Item = &'k str>,
+    ) {
+        let meant =
+            if self.warnings.have_room() { nearest::question(&entry.key, known) } else { String::new() };
+        self.warn_of_key(entry, path, &format!("{}{meant}", keys::UNKNOWN_KEY));
     }
 
     fn warn(&mut self, offset: usize, message: String) {

@@ -86,6 +86,27 @@ impl ProjectError {
     }
 }
 
+/// The problems of a project that cannot run, of which there is at least one.
+#[derive(Debug)]
+pub(crate) struct ProjectErrors(pub(crate) Vec<ProjectError>);
+
+impl ProjectErrors {
+    /// Returns the first one.
+    pub(crate) fn into_first(self) -> ProjectError {
+        let none = || {
+            let problem = ProjectProblem::Resolution { message: "the loader failed".to_owned() };
+            ProjectError::new(SourceLocation::file(Path::new("")), problem)
+        };
+        self.0.into_iter().next().unwrap_or_else(none)
+    }
+}
+
+impl From<ProjectError> for ProjectErrors {
+    fn from(error: ProjectError) -> Self {
+        Self(vec![error])
+    }
+}
+
 /// A problem of a project. The message has the next step where it is not obvious.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
@@ -113,6 +134,14 @@ pub enum ProjectProblem {
         expected: &'static str,
         /// The actual type.
         found: &'static str,
+    },
+    /// A text is not a date.
+    #[error("`{field}` is {found:?}, which is not a date: write YYYY-MM-DD, such as 2026-11-01")]
+    Date {
+        /// The path of the field.
+        field: String,
+        /// The text.
+        found: String,
     },
     /// A table of the configuration has too many entries.
     #[error("`{field}` has {found} entries, and isolet takes {limit}")]
@@ -191,6 +220,9 @@ pub enum ProjectProblem {
         /// The environments of the configuration.
         known: String,
     },
+    /// A path of the command line leads nowhere.
+    #[error("there is no such file or folder")]
+    NothingThere,
     /// A file cannot be read.
     #[error("cannot be read: {0}")]
     Io(#[source] std::io::Error),

@@ -20,9 +20,11 @@ use crate::parsing::{self, Work};
 pub(crate) fn scan(file: &Path, text: &str, language: Language, types: Types) -> Result<Scan, ProjectError> {
     let elide = types.elide && parsing::fits_library_walk(file, text);
     let work = if elide { Work::LibraryWalk } else { Work::Walk };
-    parsing::on_stack(file, text, work, language, || {
+    let mut scan = parsing::on_stack(file, text, work, language, || {
         scan_here(file, text, language, Types { elide, ..types })
-    })
+    })?;
+    scan.has_unknown_uses = types.elide && !elide;
+    Ok(scan)
 }
 
 fn scan_here(file: &Path, text: &str, language: Language, types: Types) -> Result<Scan, ProjectError> {

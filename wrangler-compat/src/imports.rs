@@ -14,6 +14,9 @@ pub(crate) struct Scan {
     pub(crate) exports: ExportNames,
     /// The parts of `import` and `export` statements that only concern types.
     pub(crate) types: Vec<Blank>,
+    /// Set if imports that are only used as types may be among `imports`, as the text is too large
+    /// for the analysis that tells.
+    pub(crate) has_unknown_uses: bool,
     /// The names in `export { … }` without `from`, and their ranges. Only of TypeScript.
     pub(crate) local_exports: Vec<(String, Blank)>,
     /// The local names of imports: name, index in `imports`, index in its names.

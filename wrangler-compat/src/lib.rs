@@ -4,7 +4,7 @@
 //! let options = isolet_wrangler_compat::LoadOptions::default();
 //! let project = isolet_wrangler_compat::load("my-worker".as_ref(), &options)?;
 //! println!("{} starts in {:?} and has {} modules", project.name, project.main, project.modules.len());
-//! # Ok::<(), isolet_wrangler_compat::ProjectError>(())
+//! # Ok::<(), isolet_wrangler_compat::LoadFailure>(())
 //! ```
 //!
 //! | module | content |
@@ -37,9 +37,12 @@
 //! | `cron` | cron expressions |
 //! | `assets` | static files: redirects, headers, and the file for a path |
 //! | `project_folder` | the files that may be read, up to a size |
+//! | `nearest` | suggestions for misspelled names |
 //! | `unique_names` | names in their order, without duplicates |
 //! | `error` | errors and warnings, with file, line and column |
 //! | `warnings` | the warnings so far, up to a number |
+//! | `watched_files` | the files that decide what a project is |
+//! | `compatibility_flags` | the names of the compatibility flags |
 //! | `fuzzing` | properties of every text, for the fuzz target and tests |
 #![deny(missing_docs)]
 
@@ -47,6 +50,7 @@ mod additional_modules;
 mod assets;
 mod commonjs;
 mod compatibility;
+mod compatibility_flags;
 mod config;
 mod config_tree;
 mod cron;
@@ -66,6 +70,7 @@ mod module_graph;
 mod module_kind;
 mod module_reader;
 mod modules;
+mod nearest;
 mod node_compat;
 mod output_size;
 mod package_files;
@@ -77,6 +82,7 @@ mod text_edits;
 mod transform;
 mod unique_names;
 mod warnings;
+mod watched_files;
 
 pub use assets::{AssetAnswer, AssetFile, AssetRequest, Assets};
 pub use config::{ProjectLimits, ProjectRoute};
@@ -85,5 +91,5 @@ pub use libraries::{Libraries, Library, load_libraries};
 pub use module_kind::ModuleKind;
 pub use modules::{ProjectModule, REQUIRE_MODULE, ResolvedImport};
 pub use node_compat::NodeCompat;
-pub use project::{LoadOptions, LocalValues, Project, load};
+pub use project::{LoadFailure, LoadOptions, LocalValues, Project, load};
 pub use text_edits::{SourceMark, SourceMarks};

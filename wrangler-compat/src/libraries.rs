@@ -4,7 +4,7 @@
 use std::path::Path;
 
 use crate::define::Definitions;
-use crate::error::{ProjectError, ProjectProblem, ProjectWarning, SourceLocation};
+use crate::error::{ProjectError, ProjectErrors, ProjectProblem, ProjectWarning, SourceLocation};
 use crate::module_graph::{self, GraphOptions};
 use crate::module_kind::Rules;
 use crate::modules::ProjectModule;
@@ -13,6 +13,7 @@ use crate::project::{NODE_ENV, with_stack};
 use crate::project_folder::{MAX_DESCRIPTION_BYTES, ProjectFolder};
 use crate::resolution::{Resolver, is_path, package_name};
 use crate::warnings::Warnings;
+use crate::watched_files::WatchedFiles;
 
 /// The name of the file that would import the libraries. It does not exist.
 const IMPORTER: &str = "script.ts";
@@ -66,7 +67,7 @@ fn load(folder: &Path, specifiers: &[String]) -> Result<Libraries, ProjectError>
     let rules = Rules::new(&[]).map_err(|message| {
         ProjectError::new(SourceLocation::file(folder.root()), ProjectProblem::Rules { message })
     })?;
-    let resolver = Resolver::new(&folder, &[], None)?;
+    let resolver = Resolver::new(&folder, &[], None, &WatchedFiles::default())?;
     let graph = GraphOptions {
         folder: &folder,
         resolver: &resolver,
@@ -79,7 +80,8 @@ fn load(folder: &Path, specifiers: &[String]) -> Result<Libraries, ProjectError>
     };
     let importer = folder.root().join(IMPORTER);
     let mut warnings = Warnings::default();
-    let (names, modules) = module_graph::collect_libraries(&graph, &importer, specifiers, &mut warnings)?;
+    let (names, modules) = module_graph::collect_libraries(&graph, &importer, specifiers, &mut warnings)
+        .map_err(ProjectErrors::into_first)?;
     let libraries = specifiers.iter().zip(names).map(|(specifier, module)| Library {
         specifier: specifier.clone(),
         module,

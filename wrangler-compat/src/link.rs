@@ -60,10 +60,18 @@ fn types(draft: &Draft, names: &Names) -> Vec<Blank> {
         let Some(target) = draft.targets.get(index).and_then(Option::as_deref) else { continue };
         for (position, asked) in import.names.iter().enumerate() {
             let Some(blank) = asked.blank.filter(|_| names.lacks(target, &asked.name)) else { continue };
-            blanks.push(blank);
-            let local = locals.get(&(index, position));
+            let Some(local) = locals.get(&(index, position)) else {
+                blanks.push(blank);
+                continue;
+            };
             // Each is blanked once.
-            blanks.extend(local.and_then(|local| exported.remove(local)).into_iter().flatten());
+            let exports = exported.remove(local);
+            // What is used as a value is missing. Only of what is exported again nothing tells
+            // whether it is a type.
+            if exports.is_some() || scan.has_unknown_uses {
+                blanks.push(blank);
+                blanks.extend(exports.into_iter().flatten());
+            }
         }
     }
     blanks

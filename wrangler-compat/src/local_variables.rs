@@ -6,7 +6,7 @@
 
 use std::fs::File;
 use std::io::Read as _;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use serde_json::{Map, Value};
 
@@ -15,40 +15,42 @@ use crate::error::{ProjectError, ProjectProblem, SourceLocation};
 use crate::project::LocalValues;
 use crate::project_folder::{ProjectFile, ProjectFolder};
 use crate::warnings::Warnings;
+use crate::watched_files::WatchedFiles;
 
 /// The bytes of one file.
 const MAX_BYTES: u64 = 1024 * 1024;
 
-/// The local values, and the files that may have them.
-pub(crate) struct LocalVariables {
-    pub(crate) values: Map<String, Value>,
+/// The local values so far.
+struct LocalVariables<'a> {
+    values: Map<String, Value>,
     /// The files that were read and those that would be if they were there.
-    pub(crate) files: Vec<PathBuf>,
+    files: &'a WatchedFiles,
 }
 
-/// Reads the local values of a project.
+/// Reads the local values of a project. Adds the files that may have them to `files`.
 pub(crate) fn read(
     folder: &ProjectFolder,
     environment: Option<&str>,
     source: LocalValues<'_>,
+    files: &WatchedFiles,
     warnings: &mut Warnings,
-) -> Result<LocalVariables, ProjectError> {
-    let mut local = LocalVariables { values: Map::new(), files: Vec::new() };
+) -> Result<Map<String, Value>, ProjectError> {
+    let mut local = LocalVariables { values: Map::new(), files };
     let dot_env = match source {
         LocalValues::Development { ignore_dot_env } => !ignore_dot_env,
         LocalValues::File(path) => {
-            local.files.push(path.to_owned());
+            files.add(path);
             local.add_text(path, &read_named(path)?, warnings);
-            return Ok(local);
+            return Ok(local.values);
         }
-        LocalValues::None => return Ok(local),
+        LocalValues::None => return Ok(local.values),
     };
     // The file of an environment replaces the common one, as in wrangler.
     let specific = environment.map(|name| format!(".dev.vars.{name}"));
     for name in specific.as_deref().into_iter().chain([".dev.vars"]) {
         if let Some(file) = local.find(folder, name)? {
             local.add(folder, &file, warnings)?;
-            return Ok(local);
+            return Ok(local.values);
         }
     }
     if dot_env {
@@ -62,12 +64,12 @@ pub(crate) fn read(
             }
         }
     }
-    Ok(local)
+    Ok(local.values)
 }
 
-impl LocalVariables {
+impl LocalVariables<'_> {
     fn find(&mut self, folder: &ProjectFolder, name: &str) -> Result<Option<ProjectFile>, ProjectError> {
-        self.files.push(folder.root().join(name));
+        self.files.add(&folder.root().join(name));
         folder.find(name.as_ref())
     }
 
@@ -116,9 +118,10 @@ mod tests {
         }
         let folder = ProjectFolder::open(directory.path()).unwrap();
         let source = LocalValues::Development { ignore_dot_env: !dot_env };
-        let local = read(&folder, environment, source, &mut Warnings::default()).unwrap();
+        let files = WatchedFiles::default();
+        let local = read(&folder, environment, source, &files, &mut Warnings::default()).unwrap();
         let pair = |(name, value): (&String, &Value)| format!("{name}={}", value.as_str().unwrap());
-        local.values.iter().map(pair).collect::<Vec<_>>().join(" ")
+        local.iter().map(pair).collect::<Vec<_>>().join(" ")
     }
 
     #[test]
@@ -142,15 +145,16 @@ mod tests {
         let named = directory.path().join("secrets");
         fs::write(&named, "B=2\nnonsense").unwrap();
         let folder = ProjectFolder::open(directory.path()).unwrap();
-        let mut warnings = Warnings::default();
-        let local = read(&folder, None, LocalValues::File(&named), &mut warnings).unwrap();
-        assert_eq!(Value::Object(local.values), serde_json::json!({ "B": "2" }));
-        assert_eq!((local.files, warnings.into_vec().len()), (vec![named], 1));
-        let mut warnings = Warnings::default();
-        let none = read(&folder, None, LocalValues::None, &mut warnings).unwrap();
-        assert!(none.values.is_empty() && none.files.is_empty());
+        let (mut warnings, files) = (Warnings::default(), WatchedFiles::default());
+        let local = read(&folder, None, LocalValues::File(&named), &files, &mut warnings).unwrap();
+        assert_eq!(Value::Object(local), serde_json::json!({ "B": "2" }));
+        assert_eq!((files.list(&folder), warnings.into_vec().len()), (vec![named], 1));
+        let (mut warnings, files) = (Warnings::default(), WatchedFiles::default());
+        let none = read(&folder, None, LocalValues::None, &files, &mut warnings).unwrap();
+        assert!(none.is_empty() && files.list(&folder).is_empty());
         let missing = directory.path().join("missing");
-        let error = read(&folder, None, LocalValues::File(&missing), &mut warnings).err().unwrap();
+        let error = read(&folder, None, LocalValues::File(&missing), &files, &mut warnings).err().unwrap();
         assert!(error.to_string().contains("missing: cannot be read"), "{error}");
+        assert_eq!(files.list(&folder), [missing]);
     }
 }

@@ -1,11 +1,11 @@
 //! From the entry module to all modules that it imports.
 
 use std::collections::{HashMap, HashSet, VecDeque};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use crate::commonjs::ExportNames;
 use crate::define::Definitions;
-use crate::error::{ProjectError, ProjectProblem, SourceLocation};
+use crate::error::{ProjectError, ProjectErrors, ProjectProblem, SourceLocation};
 use crate::imports::{Import, Need, Scan, Syntax};
 use crate::link;
 use crate::module_kind::{self, Loader, ModuleKind, Rules};
@@ -16,6 +16,7 @@ use crate::project_folder::{ProjectFile, ProjectFolder};
 use crate::resolution::{Resolver, Target};
 use crate::transform;
 use crate::warnings::Warnings;
+use crate::watched_files::WatchedFiles;
 
 /// The bytes of all modules.
 const MAX_TOTAL_BYTES: u64 = 32 * 1024 * 1024;
@@ -25,6 +26,9 @@ pub(crate) const MAX_MODULES: usize = 4_000;
 
 /// The imports of a project. Each is looked up in the file system.
 const MAX_IMPORTS: usize = 100_000;
+
+/// The errors that are collected. With more of them the rest is not read.
+const MAX_ERRORS: usize = 20;
 
 /// The name of the module in place of those that a `package.json` switches off.
 const DISABLED_MODULE: &str = "(disabled)";
@@ -46,29 +50,29 @@ pub(crate) struct GraphOptions<'a> {
     pub(crate) for_scripts: bool,
 }
 
-/// Modules and their files, in the order of their first import.
+/// Modules, in the order of their first import.
 pub(crate) struct CollectedModules {
     /// The name of the entry.
     pub(crate) main: String,
     pub(crate) modules: Vec<ProjectModule>,
-    pub(crate) files: Vec<PathBuf>,
     /// `true` if the entry is code without a default export.
     pub(crate) is_service_worker: bool,
 }
 
-/// Collects the entry module and all modules that it imports.
+/// Collects the entry module and all modules that it imports. Adds their files to `watched`.
 pub(crate) fn collect(
     options: &GraphOptions,
     entry: &ProjectFile,
+    watched: &WatchedFiles,
     warnings: &mut Warnings,
-) -> Result<CollectedModules, ProjectError> {
-    let mut graph = ModuleGraph::new(options, warnings);
+) -> Result<CollectedModules, ProjectErrors> {
+    let mut graph = ModuleGraph::new(options, watched, warnings);
     // The package of the entry decides its module system, as for all others.
     let specifier = format!("./{}", entry.path().file_name().unwrap_or_default().display());
     let in_module_package = match options.resolver.resolve(entry.path(), &specifier, false) {
         Ok(Target::File { in_module_package, .. }) => in_module_package,
         Err(problem @ ProjectProblem::RefusedFile { .. }) => {
-            return Err(ProjectError::new(SourceLocation::file(entry.path()), problem));
+            return Err(ProjectError::new(SourceLocation::file(entry.path()), problem).into());
         }
         _ => false,
     };
@@ -76,12 +80,12 @@ pub(crate) fn collect(
     for file in options.additional {
         graph.enqueue(file, false, None, None)?;
     }
-    let files = graph.read_all()?;
+    graph.read_all()?;
     let exports = graph.drafts.first().and_then(|draft| draft.scan.as_ref()).map(|scan| &scan.exports.names);
     let is_service_worker = exports.is_some_and(|names| !names.iter().any(|name| name == "default"));
     let modules = link::link(graph.drafts)
         .map_err(|problem| ProjectError::new(SourceLocation::file(entry.path()), problem))?;
-    Ok(CollectedModules { main, modules, files, is_service_worker })
+    Ok(CollectedModules { main, modules, is_service_worker })
 }
 
 /// Collects the modules that a file at `importer` would reach by these specifiers. Returns the
@@ -91,8 +95,9 @@ pub(crate) fn collect_libraries(
     importer: &Path,
     specifiers: &[String],
     warnings: &mut Warnings,
-) -> Result<(Vec<String>, Vec<ProjectModule>), ProjectError> {
-    let mut graph = ModuleGraph::new(options, warnings);
+) -> Result<(Vec<String>, Vec<ProjectModule>), ProjectErrors> {
+    let watched = WatchedFiles::default();
+    let mut graph = ModuleGraph::new(options, &watched, warnings);
     let mut names = Vec::new();
     for specifier in specifiers {
         let at_folder = |problem| {
@@ -102,7 +107,7 @@ pub(crate) fn collect_libraries(
         let target = options.resolver.resolve(importer, specifier, false).map_err(at_folder)?;
         let Target::File { file, in_module_package } = target else {
             let message = format!("{specifier:?} is switched off by the field `browser` of its package.json");
-            return Err(at_folder(ProjectProblem::Resolution { message }));
+            return Err(at_folder(ProjectProblem::Resolution { message }).into());
         };
         names.push(graph.enqueue(&file, in_module_package, Some(specifier), None)?);
     }
@@ -123,15 +128,16 @@ pub(crate) struct Waiting {
 /// The state of a collection.
 struct ModuleGraph<'a> {
     options: &'a GraphOptions<'a>,
+    watched: &'a WatchedFiles,
     warnings: &'a mut Warnings,
     /// A file can be two modules, such as text and JSON.
     names: HashMap<(ProjectFile, Loader), String>,
     /// The names of modules.
     taken: HashSet<String>,
-    /// The files that have been read.
-    files: HashSet<ProjectFile>,
     waiting: VecDeque<Waiting>,
     drafts: Vec<Draft>,
+    /// The errors so far. The walk goes on, so that its author sees all of them.
+    errors: Vec<ProjectError>,
     virtual_modules: HashSet<String>,
     /// The specifiers of which there was a warning.
     warned: HashSet<String>,
@@ -140,15 +146,16 @@ struct ModuleGraph<'a> {
 }
 
 impl<'a> ModuleGraph<'a> {
-    fn new(options: &'a GraphOptions<'a>, warnings: &'a mut Warnings) -> Self {
+    fn new(options: &'a GraphOptions<'a>, watched: &'a WatchedFiles, warnings: &'a mut Warnings) -> Self {
         Self {
             options,
+            watched,
             warnings,
             names: HashMap::new(),
             taken: HashSet::new(),
-            files: HashSet::new(),
             waiting: VecDeque::new(),
             drafts: Vec::new(),
+            errors: Vec::new(),
             virtual_modules: HashSet::new(),
             warned: HashSet::new(),
             bytes: 0,
@@ -156,17 +163,28 @@ impl<'a> ModuleGraph<'a> {
         }
     }
 
-    /// Reads the modules that wait, and those that they import. Returns their files.
-    fn read_all(&mut self) -> Result<Vec<PathBuf>, ProjectError> {
-        let mut files = Vec::new();
+    /// Reads the modules that wait, and those that they import.
+    fn read_all(&mut self) -> Result<(), ProjectErrors> {
         while let Some(waiting) = self.waiting.pop_front() {
-            let draft = self.read(&waiting)?;
-            self.drafts.push(draft);
-            if self.files.insert(waiting.file.clone()) {
-                files.push(waiting.file.path().to_owned());
+            self.watched.add(waiting.file.path());
+            match self.read(&waiting) {
+                Ok(draft) => self.drafts.push(draft),
+                Err(error) => {
+                    let is_last = matches!(error.problem, ProjectProblem::ProjectTooLarge { .. });
+                    self.errors.push(error);
+                    if is_last {
+                        break;
+                    }
+                }
+            }
+            if self.errors.len() >= MAX_ERRORS {
+                break;
             }
         }
-        Ok(files)
+        match self.errors.is_empty() {
+            true => Ok(()),
+            false => Err(ProjectErrors(std::mem::take(&mut self.errors))),
+        }
     }
 
     /// Returns the name of a file's module. A new file is read later.
@@ -260,7 +278,16 @@ impl<'a> ModuleGraph<'a> {
                 targets.push(resolved.target.clone().ok());
                 continue;
             }
-            let target = self.target(path, import, location)?;
+            if self.errors.len() >= MAX_ERRORS {
+                break;
+            }
+            let target = match self.target(path, import, location) {
+                Err(error) if !matches!(error.problem, ProjectProblem::ProjectTooLarge { .. }) => {
+                    self.errors.push(error);
+                    None
+                }
+                target => target?,
+            };
             targets.push(target.clone().and_then(Result::ok));
             if let Some(target) = target {
                 known.insert(key, imports.len());
@@ -312,12 +339,15 @@ impl<'a> ModuleGraph<'a> {
             },
             Err(problem) => problem,
         };
+        let is_optional = matches!(import.need, Need::Optional { .. });
+        if !is_optional {
+            self.watched.import_failed();
+        }
         let what = match import.need {
             Need::Static => return Err(error(problem)),
             need if need.is_require() => "require()",
             _ => "import()",
         };
-        let is_optional = matches!(import.need, Need::Optional { .. });
         if !is_optional && self.warned.insert(specifier.to_owned()) {
             let message = format!("{problem}; {what} will fail here");
             self.warnings.push(|| location(import.offset), message);

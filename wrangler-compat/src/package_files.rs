@@ -19,6 +19,7 @@ use serde_json::Value;
 use crate::config_tree::{self, ConfigNode, NodeData};
 use crate::error::shortened;
 use crate::project_folder::{MAX_DESCRIPTION_BYTES, ProjectFolder};
+use crate::watched_files::WatchedFiles;
 
 /// The bytes of a `tsconfig.json`.
 const MAX_SETTINGS_BYTES: u64 = 256 * 1024;
@@ -62,13 +63,14 @@ impl RefusedFile {
 #[derive(Debug, Clone, Default)]
 pub(crate) struct ReadableFiles {
     folder: Option<ProjectFolder>,
+    watched: WatchedFiles,
     refused: RefusedFile,
     settings_files: Arc<AtomicUsize>,
 }
 
 impl ReadableFiles {
-    pub(crate) fn new(folder: &ProjectFolder) -> Self {
-        Self { folder: Some(folder.clone()), ..Self::default() }
+    pub(crate) fn new(folder: &ProjectFolder, watched: &WatchedFiles) -> Self {
+        Self { folder: Some(folder.clone()), watched: watched.clone(), ..Self::default() }
     }
 
     /// Returns the place where the reason for a refusal is found.
@@ -101,6 +103,7 @@ impl FileSystem for ReadableFiles {
         let folder = self.folder()?;
         let not_found = |_| io::Error::from(io::ErrorKind::NotFound);
         let file = folder.find(path).map_err(not_found)?.ok_or(io::ErrorKind::NotFound)?;
+        self.watched.add(path);
         let refuse = |reason: &str| {
             self.refused.set(path, reason);
             io::Error::from(io::ErrorKind::InvalidData)
@@ -117,7 +120,7 @@ impl FileSystem for ReadableFiles {
     }
 
     fn metadata(&self, path: &Path) -> io::Result<FileMetadata> {
-        let real = fs::canonicalize(path)?;
+        let real = fs::canonicalize(path).inspect_err(|_| self.watched.missed(path))?;
         let folder = self.folder()?;
         if !folder.allows(&real) && !folder.root().starts_with(&real) {
             return Err(io::ErrorKind::NotFound.into());
@@ -126,7 +129,7 @@ impl FileSystem for ReadableFiles {
     }
 
     fn symlink_metadata(&self, path: &Path) -> io::Result<FileMetadata> {
-        let found = fs::symlink_metadata(path)?;
+        let found = fs::symlink_metadata(path).inspect_err(|_| self.watched.missed(path))?;
         if found.is_symlink() {
             // The resolver follows chains of any length, and recurses. The kernel has a bound.
             fs::canonicalize(path)?;

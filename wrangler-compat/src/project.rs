@@ -1,5 +1,6 @@
 //! A loaded project, and the order in which its parts are read.
 
+use std::fmt;
 use std::path::{Path, PathBuf};
 
 use serde_json::{Map, Value};
@@ -9,7 +10,7 @@ use crate::assets::{AssetOptions, Assets, WorkerFirst};
 use crate::compatibility;
 use crate::config::{self, Config, ProjectLimits, ProjectRoute};
 use crate::define::Definitions;
-use crate::error::{ProjectError, ProjectProblem, ProjectWarning, SourceLocation};
+use crate::error::{ProjectError, ProjectErrors, ProjectProblem, ProjectWarning, SourceLocation};
 use crate::local_variables;
 use crate::module_graph::{self, GraphOptions};
 use crate::module_kind::Rules;
@@ -18,6 +19,7 @@ use crate::node_compat::NodeCompat;
 use crate::project_folder::{ProjectFile, ProjectFolder};
 use crate::resolution::Resolver;
 use crate::warnings::Warnings;
+use crate::watched_files::WatchedFiles;
 
 /// The stack of a load in bytes. This is address space, of which only the used part takes memory.
 const STACK_BYTES: usize = 256 * 1024 * 1024;
@@ -93,11 +95,40 @@ pub struct Project {
     pub compatibility_flags: Vec<String>,
     /// The configuration file, if there is one.
     pub config: Option<PathBuf>,
-    /// The files of the project, and the `.dev.vars` that it may have. The project has to be loaded
-    /// again when one of them changes.
+    /// The files of the project, and places where a file would belong to it. The project has to be
+    /// loaded again when one of them changes.
     pub files_read: Vec<PathBuf>,
     /// The parts of the project that were ignored.
     pub warnings: Vec<ProjectWarning>,
+}
+
+/// A load that has failed, and what is known of the project nevertheless.
+#[derive(Debug)]
+pub struct LoadFailure {
+    /// The problems, of which there is at least one.
+    pub errors: Vec<ProjectError>,
+    /// The parts of the project that were ignored until then.
+    pub warnings: Vec<ProjectWarning>,
+    /// The files of which a change may mend the project. Empty if its folder or its configuration
+    /// cannot be used.
+    pub files_read: Vec<PathBuf>,
+}
+
+impl fmt::Display for LoadFailure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (index, error) in self.errors.iter().enumerate() {
+            write!(f, "{}{error}", if index == 0 { "" } else { "\n" })?;
+        }
+        Ok(())
+    }
+}
+
+impl std::error::Error for LoadFailure {}
+
+impl From<ProjectError> for LoadFailure {
+    fn from(error: ProjectError) -> Self {
+        Self { errors: vec![error], warnings: Vec::new(), files_read: Vec::new() }
+    }
 }
 
 /// Reads the project in `folder`.
@@ -105,42 +136,67 @@ pub struct Project {
 /// Blocks the thread while it reads files. Nothing is executed.
 ///
 /// # Errors
-/// Returns an error with the location of the problem if the project cannot run.
-pub fn load(folder: &Path, options: &LoadOptions) -> Result<Project, ProjectError> {
+/// Returns the errors with the locations of the problems if the project cannot run.
+pub fn load(folder: &Path, options: &LoadOptions) -> Result<Project, LoadFailure> {
     with_stack(folder, || load_here(folder, options))
 }
 
 /// Runs `work`, which reads modules in `folder`, on a stack of [`STACK_BYTES`].
-pub(crate) fn with_stack<T: Send>(
+pub(crate) fn with_stack<T: Send, E: From<ProjectError> + Send>(
     folder: &Path,
-    work: impl FnOnce() -> Result<T, ProjectError> + Send,
-) -> Result<T, ProjectError> {
+    work: impl FnOnce() -> Result<T, E> + Send,
+) -> Result<T, E> {
     // The resolver recurses over the parts of paths, and over files that extend each other.
     std::thread::scope(|scope| {
         let loading = std::thread::Builder::new().stack_size(STACK_BYTES);
         let loading = loading.spawn_scoped(scope, work);
-        match loading.map(std::thread::ScopedJoinHandle::join) {
-            Ok(Ok(loaded)) => loaded,
-            Ok(Err(_panic)) => {
-                let problem = ProjectProblem::Resolution { message: "the loader failed".to_owned() };
-                Err(ProjectError::new(SourceLocation::file(folder), problem))
-            }
-            Err(refused) => Err(ProjectError::new(SourceLocation::file(folder), ProjectProblem::Io(refused))),
-        }
+        let problem = match loading.map(std::thread::ScopedJoinHandle::join) {
+            Ok(Ok(loaded)) => return loaded,
+            Ok(Err(_panic)) => ProjectProblem::Resolution { message: "the loader failed".to_owned() },
+            Err(refused) => ProjectProblem::Io(refused),
+        };
+        Err(ProjectError::new(SourceLocation::file(folder), problem).into())
     })
 }
 
-fn load_here(folder: &Path, options: &LoadOptions) -> Result<Project, ProjectError> {
+fn load_here(folder: &Path, options: &LoadOptions) -> Result<Project, LoadFailure> {
     let mut warnings = Warnings::default();
-    let Configured { folder, config, entry } = configure(folder, options, &mut warnings)?;
-    let mut files_read: Vec<PathBuf> = Vec::new();
+    let configured = match configure(folder, options, &mut warnings) {
+        Ok(configured) => configured,
+        Err(error) => {
+            let warnings = warnings.into_vec();
+            return Err(LoadFailure { errors: vec![error], warnings, files_read: Vec::new() });
+        }
+    };
+    let (files, project_folder) = (WatchedFiles::default(), configured.folder.clone());
+    match load_configured(configured, options, &files, &mut warnings) {
+        Ok(project) => {
+            let files_read = files.list(&project_folder);
+            Ok(Project { files_read, warnings: warnings.into_vec(), ..project })
+        }
+        Err(ProjectErrors(errors)) => {
+            files.import_failed();
+            let files_read = files.list(&project_folder);
+            Err(LoadFailure { errors, warnings: warnings.into_vec(), files_read })
+        }
+    }
+}
+
+/// Reads what the configuration names. Adds the files to `files`.
+fn load_configured(
+    configured: Configured,
+    options: &LoadOptions,
+    files: &WatchedFiles,
+    warnings: &mut Warnings,
+) -> Result<Project, ProjectErrors> {
+    let Configured { folder, config, main } = configured;
     let config_file = (!config.file.as_os_str().is_empty()).then(|| config.file.clone());
-    files_read.extend(config_file.clone());
+    config_file.iter().for_each(|file| files.add(file));
 
     let mut vars = config.vars;
-    let local = local_variables::read(&folder, options.environment, options.local_values, &mut warnings)?;
-    vars.extend(local.values);
-    files_read.extend(local.files);
+    let local = local_variables::read(&folder, options.environment, options.local_values, files, warnings)?;
+    vars.extend(local);
+    let entry = main.map(|main| find_entry(&folder, main, files)).transpose()?;
 
     let mut definitions = Definitions::default();
     for (name, value, location) in &config.define {
@@ -155,15 +211,17 @@ fn load_here(folder: &Path, options: &LoadOptions) -> Result<Project, ProjectErr
     let rules = Rules::new(&config.rules).map_err(|message| {
         ProjectError::new(SourceLocation::file(&config.file), ProjectProblem::Rules { message })
     })?;
-    let resolver = Resolver::new(&folder, &config.alias, config.tsconfig.as_deref())?
+    let resolver = Resolver::new(&folder, &config.alias, config.tsconfig.as_deref(), files)?
         .with_jsx(config.jsx_factory.as_deref(), config.jsx_fragment.as_deref());
     let finds_more = config.find_additional_modules.unwrap_or(config.no_bundle);
     let assets = match config.assets {
         Some(options) => {
-            check_assets(&options, entry.is_some(), &mut warnings)?;
+            check_assets(&options, entry.is_some(), warnings)?;
             let compatibility = (config.compatibility_date.as_deref(), &config.compatibility_flags[..]);
-            let assets = Assets::open(&folder, options, entry.is_some(), compatibility, &mut warnings)?;
-            files_read.extend(assets.rule_files());
+            let directory = folder.root().join(&options.directory);
+            let assets = Assets::open(&folder, options, entry.is_some(), compatibility, warnings)
+                .inspect_err(|_| files.add(&directory))?;
+            assets.rule_files().for_each(|file| files.add(&file));
             Some(assets)
         }
         None => None,
@@ -190,8 +248,7 @@ fn load_here(folder: &Path, options: &LoadOptions) -> Result<Project, ProjectErr
             additional: &additional,
             for_scripts: false,
         };
-        let collected = module_graph::collect(&graph, &entry, &mut warnings)?;
-        files_read.extend(collected.files);
+        let collected = module_graph::collect(&graph, &entry, files, warnings)?;
         (main, modules) = (Some(collected.main), collected.modules);
         is_service_worker = collected.is_service_worker;
     }
@@ -214,8 +271,8 @@ fn load_here(folder: &Path, options: &LoadOptions) -> Result<Project, ProjectErr
         compatibility_date: config.compatibility_date,
         compatibility_flags: config.compatibility_flags,
         config: config_file,
-        files_read,
-        warnings: warnings.into_vec(),
+        files_read: Vec::new(),
+        warnings: Vec::new(),
     })
 }
 
@@ -261,11 +318,12 @@ fn base_folder(
     }
 }
 
-/// The folder of a project, its configuration and its entry module.
+/// The folder of a project, its configuration, and the path of its entry module with the location
+/// where it is named.
 struct Configured {
     folder: ProjectFolder,
     config: Config,
-    entry: Option<ProjectFile>,
+    main: Option<(PathBuf, SourceLocation)>,
 }
 
 fn configure(
@@ -273,8 +331,15 @@ fn configure(
     options: &LoadOptions,
     warnings: &mut Warnings,
 ) -> Result<Configured, ProjectError> {
-    let io = |path: &Path, error| ProjectError::new(SourceLocation::file(path), ProjectProblem::Io(error));
-    let real = |path: &Path| std::fs::canonicalize(path).map_err(|error| io(path, error));
+    let real = |path: &Path| {
+        std::fs::canonicalize(path).map_err(|error| {
+            let problem = match error.kind() {
+                std::io::ErrorKind::NotFound => ProjectProblem::NothingThere,
+                _ => ProjectProblem::Io(error),
+            };
+            ProjectError::new(SourceLocation::file(path), problem)
+        })
+    };
     let entry = options.entry.map(real).transpose()?;
     let start = real(folder)?;
     let from = entry.as_deref().and_then(Path::parent).unwrap_or(&start);
@@ -295,34 +360,39 @@ fn configure(
         }
         None => return Err(ProjectError::new(SourceLocation::file(&start), ProjectProblem::NoConfiguration)),
     };
-    let (main, location) = match (&entry, &config.main) {
-        (Some(entry), _) => (entry.clone(), SourceLocation::file(entry)),
-        (None, Some((main, location))) => (PathBuf::from(main), location.clone()),
-        (None, None) if config.assets.is_some() => {
-            return Ok(Configured { folder, config, entry: None });
-        }
+    let main = match (entry, &config.main) {
+        (Some(entry), _) => Some((entry.clone(), SourceLocation::file(&entry))),
+        (None, Some((main, location))) => Some((PathBuf::from(main), location.clone())),
+        (None, None) if config.assets.is_some() => None,
         (None, None) => {
             return Err(ProjectError::new(SourceLocation::file(&config.file), ProjectProblem::NoMain));
         }
     };
-    let at_main = |problem| ProjectError::new(location.clone(), problem);
+    Ok(Configured { folder, config, main })
+}
+
+/// Returns the file of the entry module.
+fn find_entry(
+    folder: &ProjectFolder,
+    (main, location): (PathBuf, SourceLocation),
+    files: &WatchedFiles,
+) -> Result<ProjectFile, ProjectError> {
+    files.add(&folder.root().join(&main));
     let name = main.display().to_string();
-    let entry = match folder.find(&main) {
-        Ok(Some(file)) => file,
+    let problem = match folder.find(&main) {
+        Ok(Some(file)) => return Ok(file),
         Ok(None) => {
             let tried = format!(
                 "{name} in the project's folder; if it is the output of a build, run the build first"
             );
-            return Err(at_main(ProjectProblem::ModuleNotFound { specifier: name, tried }));
+            ProjectProblem::ModuleNotFound { specifier: name, tried }
         }
-        Err(error) => match error.problem {
-            ProjectProblem::OutsideProject { .. } => {
-                return Err(at_main(ProjectProblem::OutsideProject { path: name }));
-            }
-            _ => return Err(error),
-        },
+        Err(ProjectError { problem: ProjectProblem::OutsideProject { .. }, .. }) => {
+            ProjectProblem::OutsideProject { path: name }
+        }
+        Err(error) => return Err(error),
     };
-    Ok(Configured { folder, config, entry: Some(entry) })
+    Err(ProjectError::new(location, problem))
 }
 
 #[cfg(test)]

@@ -17,6 +17,7 @@ use crate::error::{ProjectError, ProjectProblem, SourceLocation, shortened};
 use crate::package_files::{ReadableFiles, RefusedFile};
 use crate::project_folder::{ProjectFile, ProjectFolder};
 use crate::transform::CompilerSettings;
+use crate::watched_files::WatchedFiles;
 
 /// The bytes of a specifier: those of the longest path of Linux.
 const MAX_SPECIFIER_BYTES: usize = 4096;
@@ -73,11 +74,12 @@ pub(crate) enum Target {
 
 impl Resolver {
     /// Makes the resolver of a project. The values of `aliases` are packages or paths in the
-    /// folder; `tsconfig` is a path in the folder.
+    /// folder; `tsconfig` is a path in the folder. The files that it reads are added to `watched`.
     pub(crate) fn new(
         folder: &ProjectFolder,
         aliases: &[(String, String)],
         tsconfig: Option<&str>,
+        watched: &WatchedFiles,
     ) -> Result<Self, ProjectError> {
         let alias = aliases.iter().map(|(name, value)| {
             let is_path = is_path(value);
@@ -92,7 +94,7 @@ impl Resolver {
             tsconfig: Some(TsconfigDiscovery::Auto),
             ..ResolveOptions::default()
         };
-        let files = ReadableFiles::new(folder);
+        let files = ReadableFiles::new(folder, watched);
         let refused = files.refused();
         let first = ResolverGeneric::new_with_file_system(files, options.clone());
         let make = |extensions: &[&str], alias: &[(&str, &[&str])], statement: &str| {

@@ -18,12 +18,17 @@ pub(crate) struct Warnings {
 impl Warnings {
     /// Adds a warning. Its location is found only if the warning is kept, as that reads the text.
     pub(crate) fn push(&mut self, location: impl FnOnce() -> SourceLocation, message: String) {
-        if self.kept.len() < MAX_WARNINGS - 1 {
+        if self.have_room() {
             let message = shortened(message, MAX_MESSAGE_BYTES);
             self.kept.push(ProjectWarning { location: location(), message });
         } else {
             self.dropped += 1;
         }
+    }
+
+    /// Returns `true` if another warning would be kept. What makes its message may take time.
+    pub(crate) fn have_room(&self) -> bool {
+        self.kept.len() < MAX_WARNINGS - 1
     }
 
     /// Returns the warnings, with a last one about those that were dropped.

@@ -4,7 +4,6 @@ use super::{ConfigReader, Field};
 use crate::assets::{AssetOptions, HtmlHandling, NotFoundHandling, WorkerFirst};
 use crate::config_tree::{ConfigNode, NodeData};
 use crate::error::{ProjectError, ProjectProblem, SourceLocation, shortened};
-use crate::keys;
 
 /// The bytes of an error about a value, which quotes it.
 const MAX_MESSAGE_BYTES: usize = 1024;
@@ -17,7 +16,7 @@ impl ConfigReader<'_> {
         let Some(node) = field.node else { return Ok(None) };
         let entries = node.entries().ok_or_else(|| self.wrong_type(node, &field.path, "an object"))?;
         for entry in entries.iter().filter(|entry| !KEYS.contains(&entry.key.as_str())) {
-            self.warn_of_key(entry, &format!("{}.{}", field.path, entry.key), keys::UNKNOWN_KEY);
+            self.warn_of_unknown_key(entry, &format!("{}.{}", field.path, entry.key), KEYS.into_iter());
         }
         let part = |name: &str| Field { node: node.get(name), path: format!("{}.{name}", field.path) };
         let directory = part("directory");

@@ -4,7 +4,6 @@ use super::{ConfigReader, Field, ProjectRoute};
 use crate::config_tree::{ConfigEntry, ConfigNode, NodeData};
 use crate::cron;
 use crate::error::{ProjectError, ProjectProblem, SourceLocation};
-use crate::keys;
 use crate::module_kind::{RULE_TYPES, Rule};
 
 /// The entries of `alias`, of `define`, and of `rules` with its patterns. Names of the source are
@@ -92,7 +91,8 @@ impl ConfigReader<'_> {
         let Some(node) = field.node else { return Ok(Vec::new()) };
         let entries = node.entries().ok_or_else(|| self.wrong_type(node, &field.path, "an object"))?;
         for entry in entries.iter().filter(|entry| entry.key != "crons") {
-            self.warn_of_key(entry, &format!("{}.{}", field.path, entry.key), keys::UNKNOWN_KEY);
+            let known = ["crons"].into_iter();
+            self.warn_of_unknown_key(entry, &format!("{}.{}", field.path, entry.key), known);
         }
         let crons = Field { node: node.get("crons"), path: format!("{}.crons", field.path) };
         let texts = self.strings(&crons)?;

@@ -62,9 +62,59 @@ fn the_top_level_is_read() {
         warnings,
         [
             "wrangler.jsonc:9:3: `kv_namespaces` is not supported by isolet: its bindings are missing from `env`",
-            "wrangler.jsonc:8:47: `limits.cpu` is not supported by isolet: it is ignored",
+            "wrangler.jsonc:8:47: `limits.cpu` is not supported by isolet: it is ignored; did you mean `cpu_ms`?",
         ]
     );
+}
+
+#[test]
+fn typing_errors_have_a_suggestion() {
+    let text = r#"{ "kv_namespace": [], "compatibilty_flags": [], "qqq": 1,
+        "assets": { "directory": "a", "bindings": "A" }, "triggers": { "cron": [] } }"#;
+    let (_, warnings) = config(&[("wrangler.json", text)], None);
+    for (warning, expected) in warnings.iter().zip([
+        "`kv_namespace` is not supported by isolet: it is ignored; did you mean `kv_namespaces`?",
+        "`compatibilty_flags` is not supported by isolet: it is ignored; did you mean `compatibility_flags`?",
+        "`qqq` is not supported by isolet: it is ignored",
+        "`assets.bindings` is not supported by isolet: it is ignored; did you mean `binding`?",
+        "`triggers.cron` is not supported by isolet: it is ignored; did you mean `crons`?",
+    ]) {
+        assert!(warning.ends_with(expected), "{warning}");
+    }
+    assert_eq!(warnings.len(), 5);
+}
+
+#[test]
+fn dates_and_flags_are_checked() {
+    let of = |text: &str| config(&[("wrangler.json", text)], None);
+    let (read, warnings) = of(r#"{ "compatibility_date": "2999-12-31",
+        "compatibility_flags": ["nodejs_compat", "nodejs_compatt"] }"#);
+    assert_eq!(read.unwrap().compatibility_date.as_deref(), Some("2999-12-31"));
+    assert_eq!(warnings.len(), 2, "{warnings:?}");
+    let expected =
+        "wrangler.json:1:25: `compatibility_date` is 2999-12-31, which is in the future: it has the";
+    assert!(warnings[0].starts_with(expected), "{warnings:?}");
+    assert!(warnings[1].starts_with("wrangler.json:2:50: the compatibility flag `nodejs_compatt` is"));
+    assert!(warnings[1].ends_with("did you mean `nodejs_compat`?"), "{warnings:?}");
+    for wrong in ["today", "2026-13-01", "2026-02-30", "2026-8-4", "2026-08-04T00:00:00Z", ""] {
+        let error = of(&format!(r#"{{ "compatibility_date": "{wrong}" }}"#)).0.unwrap_err().to_string();
+        assert!(error.contains("wrangler.json:1:25: `compatibility_date` is \""), "{error}");
+        assert!(error.contains("which is not a date: write YYYY-MM-DD"), "{error}");
+    }
+}
+
+#[test]
+fn any_number_of_unknown_names_takes_little_time() {
+    let started = std::time::Instant::now();
+    let many = |text: fn(u32) -> String| (0..20_000).map(text).collect::<Vec<_>>().join(",");
+    let keys = many(|n| format!("\"compatibility_flag{n}{}\": 1", "x".repeat(20)));
+    let flags = many(|n| format!("\"nodejs_compat{n}{}\"", "x".repeat(20)));
+    let (_, warnings) = config(&[("wrangler.json", &format!("{{ {keys} }}"))], None);
+    assert_eq!(warnings.len(), 100);
+    let text = format!("{{ \"compatibility_flags\": [{flags}] }}");
+    let (_, warnings) = config(&[("wrangler.json", &text)], None);
+    assert_eq!(warnings.len(), 99);
+    assert!(started.elapsed() < std::time::Duration::from_secs(20), "{:?}", started.elapsed());
 }
 
 #[test]

@@ -1,10 +1,11 @@
 use std::fs;
+use std::path::PathBuf;
 
 use serde_json::json;
 
 use super::*;
 use crate::module_reader::MAX_CODE_BYTES;
-use crate::{LoadOptions, Project, ProjectModule, load};
+use crate::{LoadFailure, LoadOptions, Project, ProjectModule, load};
 
 /// A project in a temporary folder.
 pub(super) struct TestProject(tempfile::TempDir);
@@ -25,7 +26,7 @@ impl TestProject {
     }
 
     /// Loads the project with an entry and further keys of the configuration.
-    pub(super) fn load_with(&self, main: &str, keys: serde_json::Value) -> Result<Project, ProjectError> {
+    pub(super) fn load_with(&self, main: &str, keys: serde_json::Value) -> Result<Project, LoadFailure> {
         let mut config = json!({ "main": main });
         config.as_object_mut().unwrap().extend(keys.as_object().unwrap().clone());
         fs::write(self.folder().join("wrangler.json"), config.to_string()).unwrap();
@@ -147,6 +148,85 @@ fn types_vanish_also_if_only_their_module_tells() {
         .unwrap();
     let project = files.load_with("index.ts", kept).unwrap();
     assert_eq!(names(&project), ["index.ts", "a.ts", "c.ts"]);
+}
+
+#[test]
+fn a_missing_value_stays_an_import_so_that_v8_reports_it() {
+    let files = TestProject::new(&[
+        (
+            "index.ts",
+            "import def, { a, T, B } from './a'; import { type U } from './a'; let x: T; a(); export { B }; def;",
+        ),
+        ("a.ts", "export type T = 1; export interface B {} export type U = 2;"),
+        ("typed.ts", "import { T } from './a'; export const x = 1 as T;"),
+        ("keep.ts", "import { T } from './a'; let x: T;"),
+        ("tsconfig.json", "{}"),
+    ]);
+    assert_eq!(
+        text(&files.load("index.ts"), "index.ts"),
+        "import def, { a,      } from './a'; ;                             let x: T; a(); export {   }; def;"
+    );
+    assert_eq!(names(&files.load("typed.ts")), ["typed.ts"]);
+    fs::write(
+        files.folder().join("tsconfig.json"),
+        r#"{ "compilerOptions": { "verbatimModuleSyntax": true } }"#,
+    )
+    .unwrap();
+    assert_eq!(text(&files.load("keep.ts"), "keep.ts"), "import { T } from './a'; let x: T;");
+}
+
+#[test]
+fn all_errors_are_found_up_to_a_number() {
+    let files = TestProject::new(&[
+        ("index.ts", "import './a'; import 'nope'; import './missing'; import './b';"),
+        ("a.ts", "const = 1;"),
+        ("b.ts", "import 'node:fs'; import './index';"),
+        ("many.ts", &(0..100).map(|n| format!("import './m{n}';\n")).collect::<String>()),
+    ]);
+    let error = files.error("index.ts");
+    let lines: Vec<&str> = error.lines().collect();
+    assert_eq!(lines.len(), 4, "{error}");
+    for (line, place) in lines.iter().zip(["index.ts:1:22: ", "index.ts:1:37: ", "a.ts:1:7: ", "b.ts:1:8: "])
+    {
+        assert!(line.starts_with(place), "{error}");
+    }
+    assert_eq!(files.error("many.ts").lines().count(), MAX_ERRORS);
+}
+
+#[test]
+fn a_failed_load_says_which_files_may_mend_it() {
+    let files = TestProject::new(&[
+        ("index.ts", "import './lib/x'; import 'pkg'; import '#own'; import '@/y';"),
+        ("package.json", "{ \"imports\": {} }"),
+        ("tsconfig.json", r#"{ "compilerOptions": { "paths": { "@/*": ["./at/*"] } } }"#),
+        ("lib/other.ts", ""),
+        ("at/other.ts", ""),
+    ]);
+    let watched = |main: &str| {
+        let failure = files.load_with(main, json!({ "kv_namespace": [] })).unwrap_err();
+        assert_eq!(failure.warnings.len(), 1, "warnings are told of a project that does not load");
+        let root = fs::canonicalize(files.folder()).unwrap();
+        let relative = failure.files_read.iter().filter_map(|file| file.strip_prefix(&root).ok());
+        relative.map(|file| file.display().to_string()).collect::<Vec<_>>()
+    };
+    let found = watched("index.ts");
+    for expected in
+        ["wrangler.json", ".dev.vars", "index.ts", "package.json", "tsconfig.json", "lib", "at", ""]
+    {
+        assert!(found.iter().any(|file| file == expected), "{expected}: {found:?}");
+    }
+    assert!(watched("later.ts").contains(&"later.ts".to_owned()));
+    // The folder above is not the project's, and files appear in it for other reasons.
+    let failure = files.load_with("index.ts", json!({})).unwrap_err();
+    let above = fs::canonicalize(files.folder()).unwrap().parent().unwrap().to_owned();
+    assert!(!failure.files_read.contains(&above), "{:?}", failure.files_read);
+    // What may be missing is not looked for again.
+    let files = TestProject::new(&[("index.js", "try { require('bufferutil') } catch {}")]);
+    let read = files.load("index.js").files_read;
+    assert!(read.iter().all(|file| !file.ends_with("node_modules")), "{read:?}");
+    let files = TestProject::new(&[("index.js", "export default { fetch: () => import('./later.js') }")]);
+    let root = fs::canonicalize(files.folder()).unwrap();
+    assert!(files.load("index.js").files_read.contains(&root));
 }
 
 #[test]

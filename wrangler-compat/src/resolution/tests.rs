@@ -29,7 +29,7 @@ impl Files {
     fn resolver(&self, aliases: &[(&str, &str)]) -> Resolver {
         let folder = ProjectFolder::open(&self.path().join("project")).unwrap();
         let aliases: Vec<_> = aliases.iter().map(|(a, b)| ((*a).to_owned(), (*b).to_owned())).collect();
-        Resolver::new(&folder, &aliases, None).unwrap()
+        Resolver::new(&folder, &aliases, None, &WatchedFiles::default()).unwrap()
     }
 
     /// Returns the file of a specifier in a module, or the message of the problem.
