@@ -268,7 +268,7 @@ async fn a_worker_is_used_by_its_own_pages() {
     let script = format!("const TARGET = 'http://{}'; {attacks} {last}", worker.address());
     let page = format!("<!doctype html><body><script>(async () => {{ {script} }})()</script>");
     site.page.send(page).expect("the site is there");
-    let _browser = Chromium::open(&format!("http://localhost:{}/", site.port));
+    let _browser = Chromium::open(&format!("http://page.rebound.example:{}/", site.port));
     eventually("the Worker's page did its part", || async {
         let seen = worker.get("/seen").await.json();
         let seen: Vec<&str> = seen.as_array().unwrap().iter().map(text).collect();
@@ -276,4 +276,34 @@ async fn a_worker_is_used_by_its_own_pages() {
         (seen == ["GET /page", "POST /own-fetch", "POST /own-form"]).then_some(())
     })
     .await;
+}
+
+/// A front end under development has a port of its own. The Worker decides what it may read.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_front_end_on_another_port_uses_a_worker() {
+    let folder = Folder::new();
+    folder.write("wrangler.jsonc", r#"{ "main": "index.js" }"#);
+    folder.write(
+        "index.js",
+        r#"const seen = [];
+        const headers = { "access-control-allow-origin": "*", "access-control-allow-headers": "content-type" };
+        export default { async fetch(request) {
+            const { pathname } = new URL(request.url);
+            if (pathname === "/seen") return Response.json(seen);
+            seen.push(request.method + " " + pathname + " " + await request.text());
+            return Response.json("read", { headers: pathname === "/open" ? headers : {} });
+        } }"#,
+    );
+    let worker = Daemon::dev(folder.path(), &[]);
+    let site = Site::start();
+    let code = format!(
+        "const ask = (path) => fetch('http://{}' + path, {{ method: 'POST', headers: {{ 'content-type': 'application/json' }}, body: '1' }})
+            .then((answer) => answer.json(), () => 'closed');
+         report(await ask('/open') + ' ' + await ask('/closed'));",
+        worker.address()
+    );
+    let (report, _browser) = site.visit("localhost", &code);
+    assert_eq!(report, "read closed");
+    let seen = worker.get("/seen").await.json();
+    assert_eq!(seen, json!(["OPTIONS /open ", "POST /open 1", "OPTIONS /closed "]));
 }

@@ -177,6 +177,28 @@ async fn limits_end_a_request_and_the_next_one_works() {
 }
 
 #[tokio::test]
+async fn an_error_has_its_stack_and_its_line() {
+    let entry = "import { fail } from './lib';\nexport default { fetch() {\n  fail();\n} };";
+    let project = project("wrangler.jsonc", JSONC, entry);
+    project.write("src/lib.ts", "export function fail(): never {\n  const x: any = null;\n  return x.y;\n}");
+    let worker = Daemon::dev(project.path(), &[]);
+    let error = worker.get("/").await.expect(500).text();
+    let expected = [
+        "(at fail (src/lib.ts:3:12))\n",
+        "at Object.fetch (src/index.ts:3:3)",
+        "    3 |   return x.y;\n      |            ^",
+    ];
+    assert_says(&error, &expected);
+    worker.wait_for_stderr(&expected);
+    // A log line's colours are dropped, and it drives no terminal.
+    let log = "export default { fetch() { console.log('\\u001b[32mgreen\\u001b[39m \\u001b[2Jhome'); return new Response() } }";
+    project.write("src/index.ts", log);
+    worker.wait_for_stderr(&["reloaded "]);
+    worker.get("/").await.expect(200);
+    worker.wait_for_stderr(&["]: green \u{fffd}[2Jhome"]);
+}
+
+#[tokio::test]
 async fn a_project_lowers_the_limits_of_its_requests() {
     let entry = "export default { async fetch(request, env) {
         const url = new URL(request.url);
@@ -218,7 +240,7 @@ async fn a_worker_answers_to_its_own_names_and_pages() {
         worker.send(ask(Method::GET, &[("host", host)])).await.expect(200);
     }
     let site = |site| ("sec-fetch-site", site);
-    for origin in ["null", "http://localhost:3000", "https://evil.example", "http://rebound.example"] {
+    for origin in ["null", "http://10.0.0.1:3000", "https://evil.example", "http://rebound.example"] {
         let answer =
             worker.send(ask(Method::POST, &[("origin", origin), site("cross-site")])).await.expect(403);
         assert_says(&answer.text(), &["--allow-origin"]);
@@ -232,6 +254,17 @@ async fn a_worker_answers_to_its_own_names_and_pages() {
         .send(ask(Method::POST, &[("origin", "http://localhost:5173"), site("same-site")]))
         .await
         .expect(200);
+    worker.wait_for_stderr(&[
+        "POST / refused: Web pages of `https://evil.example`",
+        "--allow-origin https://evil.example",
+    ]);
+    worker.wait_for_stderr(&["refused: `rebound.example` is not a name", "--allow-host NAME"]);
+    // A front end on another port, whether it is allowed by name or not.
+    for origin in ["http://localhost:3000", "http://127.0.0.1:5173", "https://[::1]:1"] {
+        worker.send(ask(Method::POST, &[("origin", origin), site("same-site")])).await.expect(200);
+        let to_app = [("host", "app.test"), ("origin", "http://localhost:3000"), site("cross-site")];
+        worker.send(ask(Method::POST, &to_app)).await.expect(403);
+    }
     // A link to the Worker works, an image of it on another page does not.
     let link = [site("cross-site"), ("sec-fetch-mode", "navigate"), ("sec-fetch-dest", "document")];
     worker.send(ask(Method::GET, &link)).await.expect(200);
@@ -261,8 +294,7 @@ fn it_listens_beyond_this_machine_only_with_both_options() {
 
 #[test]
 fn errors_of_a_project_name_the_place() {
-    let start =
-        |folder: &Folder| isolet(["dev", folder.text(), "--listen", "127.0.0.1:0"]).output().exits(3).stderr;
+    let start = |folder: &Folder| isolet(["dev", folder.text(), "--check"]).output().exits(3).stderr;
     assert_says(&start(&Folder::new()), &["wrangler.jsonc"]);
     let broken =
         project("wrangler.jsonc", "{\n  \"main\": \"src/index.ts\",\n  \"vars\": { \"A\" 1 }\n}", HELLO);
@@ -278,6 +310,66 @@ fn errors_of_a_project_name_the_place() {
     let broken =
         project("wrangler.jsonc", JSONC, "import { a } from './gone.ts';\nexport default { fetch() { a } }");
     assert_says(&start(&broken), &["gone.ts"]);
+    let missing = isolet(["dev", "nowhere", "--check"]).output().exits(3).stderr;
+    assert_says(&missing, &["nowhere: there is no such file or folder"]);
+
+    // All of them are told, with their lines, and so are warnings.
+    let config = JSONC.replace("\"name\"", "\"kv_namespace\": [], \"name\"");
+    let broken = project("wrangler.jsonc", &config, "import './a';\nimport 'nope';\nexport default {};");
+    broken.write("src/a.ts", "const a = 1;\nlet 1 = 2;");
+    let said = start(&broken);
+    assert_says(
+        &said,
+        &["did you mean `kv_namespaces`", "src/a.ts:2:5", "    2 | let 1 = 2;", "src/index.ts:2:8"],
+    );
+    let fine = isolet(["dev", project("wrangler.jsonc", JSONC, HELLO).text(), "--check"]).output().exits(0);
+    assert_says(&fine.stderr, &["hello loads"]);
+}
+
+#[tokio::test]
+async fn a_project_that_does_not_load_is_loaded_when_it_can_be() {
+    let entry = "import { word } from './word';\nimport { double } from 'twice';
+        export default { fetch: () => new Response(double(word)) };";
+    let project = project("wrangler.jsonc", JSONC, entry);
+    let worker = Daemon::dev(project.path(), &[]);
+    let error = worker.get("/").await.expect(500).text();
+    assert_says(&error, &["does not load", "src/index.ts:1:22: \"./word\" not found", "npm install twice"]);
+    assert_says(&worker.stderr(), &["src/index.ts:1:22", "npm install twice"]);
+
+    // No file that was read changes: others appear.
+    project.write("src/word.ts", "export const word: string = 'so';");
+    eventually("one error", || async {
+        let text = worker.get("/").await.expect(500).text();
+        (!text.contains("./word") && text.contains("twice")).then_some(())
+    })
+    .await;
+    project.write("node_modules/twice/package.json", r#"{ "name": "twice", "main": "main.js" }"#);
+    worker.wait_for_stderr(&["has no module \"twice\""]);
+    project.write("node_modules/twice/main.js", "export const double = (word) => word + word;");
+    answers(&worker, "soso").await;
+
+    // A version that works goes on while a package is missing.
+    project.write("src/index.ts", entry.replace("'./word';", "'./word'; import 'other';"));
+    worker.wait_for_stderr(&["reload failed", "npm install other"]);
+    answers(&worker, "soso").await;
+    project.write("node_modules/other/index.js", "globalThis.other = 1;");
+    worker.wait_for_stderr(&["reloaded "]);
+}
+
+#[tokio::test]
+async fn a_project_that_throws_at_its_start_is_loaded_when_it_does_not() {
+    let project = project("wrangler.jsonc", JSONC, "throw new Error('on purpose');");
+    let worker = Daemon::dev(project.path(), &[]);
+    assert_says(&worker.get("/").await.expect(500).text(), &["does not load", "on purpose"]);
+    project.write("src/index.ts", "import { a, type B } from './b';\nexport default { fetch: () => a };");
+    project.write("src/b.ts", "export type B = 1;");
+    eventually("the error of the import", || async {
+        let text = worker.get("/").await.expect(500).text();
+        (text.contains("'a'") && text.contains("src/index.ts:1:10")).then_some(())
+    })
+    .await;
+    project.write("src/index.ts", HELLO);
+    answers(&worker, "Hello from isolet").await;
 }
 
 #[tokio::test]

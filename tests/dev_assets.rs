@@ -138,7 +138,7 @@ fn errors_of_assets_have_their_place() {
         for (name, text) in more {
             folder.write(name, *text);
         }
-        isolet(["dev", folder.text(), "--listen", "127.0.0.1:0"]).output().exits(3).stderr
+        isolet(["dev", folder.text(), "--check"]).output().exits(3).stderr
     };
     for (config, expected) in [
         (

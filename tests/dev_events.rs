@@ -28,10 +28,12 @@ async fn a_scheduled_event_has_the_limits_of_a_request() {
         ("again", 200, "ok"),
     ] {
         let answer = worker.get(&format!("{SCHEDULED}?cron={cron}")).await.expect(status);
+        let given = answer.text();
         assert_eq!(
-            (answer.text().as_str(), answer.header("content-type")),
-            (text, "text/plain;charset=UTF-8")
+            (given.lines().next(), answer.header("content-type")),
+            (Some(text), "text/plain;charset=UTF-8")
         );
+        assert_eq!(given, text);
     }
     worker.wait_for_stderr(&[
         "at work",
@@ -57,7 +59,9 @@ async fn scheduled_is_called_in_each_form() {
     class.get(&format!("{SCHEDULED}?cron=*+*+*+*+*")).await.expect(200);
     class.wait_for_stderr(&["in a class * * * * *"]);
     let (_folder, none) = worker("export default { fetch: () => new Response('fetch') }");
-    assert_eq!(none.get(SCHEDULED).await.expect(500).text(), "exception");
+    let failed = none.get(SCHEDULED).await.expect(500).text();
+    assert!(failed.starts_with("exception\n"), "{failed}");
+    assert_says(&failed, &["has no scheduled handler"]);
     none.wait_for_stderr(&["has no scheduled handler"]);
     assert_eq!(none.get("/__scheduled").await.expect(200).text(), "fetch");
     let (_folder, tested) = worker_with(
@@ -115,7 +119,9 @@ async fn failures_of_listeners_are_the_events() {
         assert_says(&worker.get(path).await.expect(500).text(), &[expected]);
     }
     assert_eq!(worker.get("/").await.expect(200).text(), "FetchEvent,function,function");
-    assert_eq!(worker.get(SCHEDULED).await.expect(500).text(), "exception");
+    let failed = worker.get(SCHEDULED).await.expect(500).text();
+    assert!(failed.starts_with("exception\n"), "{failed}");
+    assert_says(&failed, &["no listener for scheduled events"]);
     worker.wait_for_stderr(&["no listener for scheduled events"]);
 }
 
@@ -124,6 +130,6 @@ fn a_module_without_exports_and_listeners_is_no_worker() {
     let folder = Folder::new();
     folder.write("wrangler.json", r#"{ "main": "worker.js" }"#);
     folder.write("worker.js", "export const a = 1;");
-    let failed = isolet(["dev", folder.text(), "--listen", "127.0.0.1:0"]).output().exits(3).stderr;
+    let failed = isolet(["dev", folder.text(), "--check"]).output().exits(3).stderr;
     assert_says(&failed, &["default export"]);
 }

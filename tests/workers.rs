@@ -226,7 +226,7 @@ async fn dates_and_flags_decide_about_node() {
     assert_eq!(worker.get("/").await.expect(200).json(), json!([2, "undefined"]));
     for main in ["needs.js", "bare.js"] {
         configure(main, "2026-08-03", "[]");
-        let failed = isolet(["dev", "--port", "0"]).within(project.path()).output();
+        let failed = isolet(["dev", "--check"]).within(project.path()).output();
         assert_says(&failed.exits(3).stderr, &[main, "a module of Node.js", "nodejs_compat", "2026-08-04"]);
     }
 }

@@ -65,8 +65,9 @@ pub(crate) fn frames(stack: &str) -> Vec<StackFrame> {
     if frames.len() > 1 { frames } else { Vec::new() }
 }
 
-/// Returns the line's text and a caret under the column, with at most 120 characters around it.
-pub(crate) fn frame(source: &str, line: u32, column: u32) -> Option<String> {
+/// Returns the text of a line and a caret under a column, both counted from 1, with at most 120
+/// characters around it. Columns count UTF-16 units.
+pub fn frame(source: &str, line: u32, column: u32) -> Option<String> {
     const MAX_SHOWN_CHARS: usize = 120;
     let text = nth_line(source, line.checked_sub(1)?)?;
     // Columns count UTF-16 units, and the caret counts characters.
@@ -177,6 +178,31 @@ pub(crate) fn stopped(reason: StopReason, limits: &Limits) -> RunError {
             "The caller went away or cancelled the run.".to_owned(),
             "Nothing is wrong with the script.",
         ),
+    };
+    RunError::new(reason.error_code(), name, message).with_hint(hint)
+}
+
+/// Returns the error of a Worker that was stopped, at the start or in a request.
+pub(crate) fn stopped_worker(reason: StopReason, limits: &Limits) -> RunError {
+    let (name, message, hint) = match reason {
+        StopReason::Cpu => (
+            "CpuLimitError",
+            format!("The Worker used up its {:?} of CPU time.", limits.cpu),
+            "Look for a loop without end, or do less in one request.",
+        ),
+        StopReason::Wall => (
+            "WallLimitError",
+            format!("The Worker did not answer within {:?}.", limits.wall),
+            "Computing and waiting for tools both count. Run calls in parallel with Promise.all, or answer with a stream: only \
+             its beginning counts.",
+        ),
+        StopReason::Memory => (
+            "MemoryLimitError",
+            format!("The Worker used more than {} of memory.", bytes(limits.memory)),
+            "All requests of a process and its variables of modules count. Keep less at once: stream large bodies, and look \
+             for a variable that grows with each request.",
+        ),
+        StopReason::Calls | StopReason::Logs | StopReason::Cancelled => return stopped(reason, limits),
     };
     RunError::new(reason.error_code(), name, message).with_hint(hint)
 }

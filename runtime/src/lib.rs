@@ -102,6 +102,7 @@ pub mod worker;
 
 pub use catalogue::{Catalogue, ServerTools};
 pub use engine::{Engine, EngineOptions, Isolation, Run, ZygoteProcesses};
+pub use error::frame as source_frame;
 pub use job::{
     Entry, Environment, Job, Language, LogSink, Module, ModuleImport, ModuleKind, NodeFeatures,
     WorkerIsolation, WorkerJob, compile_typescript,

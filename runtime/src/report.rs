@@ -275,15 +275,23 @@ impl RunError {
         }
     }
 
-    /// Adds a frame of the stack, which begins with `at `, to the message.
-    pub(crate) fn append_frame(&mut self, frame: &str) {
-        self.message = format!("{} ({frame})", self.message);
+    /// Adds frames of the stack, each of which begins with `at `, to the message.
+    pub(crate) fn append_frames<'a>(&mut self, mut frames: impl Iterator<Item = &'a str>) {
+        let Some(first) = frames.next() else { return };
+        self.message = format!("{} ({first})", self.message);
+        for frame in frames {
+            self.message.push('\n');
+            self.message.push_str(frame);
+        }
     }
 
-    /// Returns the message without the frame that was added to it.
-    pub(crate) fn message_without_frame(&self) -> &str {
-        let message = self.message.strip_suffix(')').and_then(|message| message.rsplit_once(" (at "));
-        message.map_or(&self.message, |(message, _)| message)
+    /// Returns the message without the frames that were added to it.
+    pub(crate) fn message_without_frames(&self) -> &str {
+        let Some((message, frames)) = self.message.rsplit_once(" (at ") else { return &self.message };
+        let mut frames = frames.lines();
+        let are_frames = frames.next().is_some_and(|first| first.ends_with(')'))
+            && frames.all(|frame| frame.starts_with("at "));
+        if are_frames { message } else { &self.message }
     }
 
     /// Returns the same error with a hint.

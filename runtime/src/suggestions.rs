@@ -55,10 +55,14 @@ pub(crate) fn server(catalogue: &Catalogue, name: &str) -> InvalidCall {
 
 /// Returns the error about an unknown tool.
 pub(crate) fn tool(server: &str, tools: &ServerTools, name: &str) -> InvalidCall {
-    let message = format!("The MCP server {} has no tool {}.", quoted(server), quoted(name));
+    // It may have the tool, and the run not.
+    let here = if tools.is_narrowed() { " that may be used here" } else { "" };
+    let message = format!("The MCP server {} has no tool {}{here}.", quoted(server), quoted(name));
     let near = tools.nearest(name, 3);
     let hint = match tools.names().count() {
-        0 if tools.is_narrowed() => "It has tools, but this run may not use them (`tools`).".to_owned(),
+        0 if tools.is_narrowed() => {
+            "It has tools, but `tools` of the run, or `mcp_servers` of the Worker, leave none.".to_owned()
+        }
         0 => "It offers no tools.".to_owned(),
         _ if GENERIC_CALL_NAMES.contains(&name) => format!(
             "Tools are functions of their server: write `await env.{server}.<tool>({{ … }})`. Its tools: {}.",
@@ -155,9 +159,9 @@ mod tests {
     fn tools_that_the_run_may_not_use_are_mentioned() {
         let none = ServerTools::new([("a", "a"); 0]);
         assert_eq!(tool("demo", &none, "add").hint, "It offers no tools.");
-        assert!(
-            tool("demo", &none.narrowed(true), "add").hint.contains("this run may not use them (`tools`)")
-        );
+        let narrowed = tool("demo", &none.narrowed(true), "add");
+        assert!(narrowed.hint.contains("`tools` of the run, or `mcp_servers` of the Worker"), "{narrowed:?}");
+        assert!(narrowed.message.ends_with("has no tool \"add\" that may be used here."), "{narrowed:?}");
     }
 
     #[test]

@@ -141,7 +141,7 @@ impl Worker {
         match tokio::time::timeout(limits.wall, pending.answer()).await {
             Ok(answer) => answer,
             // The request is cancelled when `pending` is dropped.
-            Err(_) => Err(error::stopped(StopReason::Wall, limits)),
+            Err(_) => Err(error::stopped_worker(StopReason::Wall, limits)),
         }
     }
 }

@@ -19,4 +19,9 @@ export default {
         return new Response("There are GET /, POST /order and GET /add?a=1&b=2.\n", { status: 404 });
     }
   },
+
+  // `isolet dev` prints the address that calls it.
+  async scheduled(controller: { cron: string; scheduledTime: number }): Promise<void> {
+    console.log(`${controller.cron} at ${new Date(controller.scheduledTime).toISOString()}`);
+  },
 };

@@ -4,6 +4,10 @@ use super::*;
 use crate::report::{RunError, ToolPath, Warning, WarningCode};
 use crate::{ErrorCode, error};
 
+/// The frames of a Worker's stack that its error shows, and the longest one in bytes.
+const MAX_FRAMES: usize = 8;
+const MAX_FRAME_BYTES: usize = 512;
+
 /// `finish(json, completion)` sets the result of the run. Without `json` it is `undefined`. With
 /// `completion` it is the value of the last statement, which the script did not return explicitly.
 pub(crate) fn finish(scope: &mut PinScope, arguments: Arguments, _: ReturnValue) {
@@ -71,14 +75,16 @@ pub(super) fn thrown(scope: &PinScope, arguments: &Arguments, first: i32) -> Run
                 error.hint = place.map(|place| format!("A library threw it, {place}."));
             }
         }
-        // A Worker's modules have names of their own, so that the frame itself is the position.
+        // A Worker's modules have names of their own, so that the frames themselves are the
+        // positions.
         None => {
             let own = |line: &&str| {
-                line.starts_with("at ") && !line.contains("isolet:") && !line.contains("<anonymous>)")
+                line.starts_with("at ")
+                    && line.len() <= MAX_FRAME_BYTES
+                    && !line.contains("isolet:")
+                    && !line.contains("<anonymous>)")
             };
-            if let Some(frame) = stack.lines().map(str::trim).find(own) {
-                error.append_frame(frame);
-            }
+            error.append_frames(stack.lines().map(str::trim).filter(own).take(MAX_FRAMES));
         }
     }
     error

@@ -8,7 +8,7 @@ use crate::job::WorkerFeatures;
 use crate::js_interface::EntryFunctions;
 use crate::modules::{self, ModuleMap};
 use crate::state::RunState;
-use crate::{ErrorCode, Module, RunError, event_loop};
+use crate::{ErrorCode, Module, RunError, error, event_loop};
 
 /// Compiles the project and evaluates its main module.
 pub(crate) fn load(
@@ -35,7 +35,8 @@ pub(crate) fn load(
     };
     let stopped = scope.get_slot::<RunState>().and_then(|state| state.control.stopped());
     if let Some(reason) = stopped {
-        return Err(event_loop::stopped(scope, reason));
+        let limits = scope.get_slot::<RunState>().map(|state| state.limits.clone()).unwrap_or_default();
+        return Err(error::stopped_worker(reason, &limits));
     }
     let promise = evaluation.and_then(|value| Local::<v8::Promise>::try_from(value).ok());
     let thrown = match promise.map(|promise| (promise.state(), promise)) {

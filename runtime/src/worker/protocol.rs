@@ -144,7 +144,7 @@ impl From<RunError> for FetchError {
     /// Returns the error of a Worker for the Worker that called it. Where it was thrown is in the
     /// log.
     fn from(error: RunError) -> Self {
-        Self { message: error.message_without_frame().to_owned(), name: error.name }
+        Self { message: error.message_without_frames().to_owned(), name: error.name }
     }
 }
 

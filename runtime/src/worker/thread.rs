@@ -114,7 +114,7 @@ fn run(
     let culprit = scope.get_slot::<RunState>().map_or(0, RunState::turn);
     let error = match stopped {
         Some(StopReason::Cancelled) | None => ended(),
-        Some(reason) => crate::error::stopped(reason, &job.limits),
+        Some(reason) => crate::error::stopped_worker(reason, &job.limits),
     };
     exchanges.close(culprit, &error);
 }

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::Signals;
-use crate::dev::reload::{BuiltProject, ProjectBuilder};
+use crate::dev::reload::{BuiltProject, FailedBuild, Printed, ProjectBuilder};
 use crate::dev::request_lines::RequestLines;
 use crate::exit::Failure;
 use crate::mcp_config;
@@ -25,6 +25,7 @@ use crate::workers::project_source::{ProjectSource, Purpose};
 use crate::workers::server;
 use crate::workers::site::{ServedWorker, Site};
 use crate::workers::triggers::{self, TriggerRoutes};
+use crate::workers::version::WorkerVersion;
 
 /// The time for which the first build waits for servers that are starting. A Worker's `env` has the
 /// tools of its build.
@@ -35,10 +36,11 @@ const DRAIN_TIMEOUT: Duration = Duration::from_millis(500);
 
 const EXAMPLES: &str = "Examples:
   isolet dev                                     the project in this folder, on 127.0.0.1:8787
-  isolet dev examples/worker --port 8788 --demo
+  isolet dev examples/worker --port 3000 --demo
   isolet dev src/index.ts                        an entry module, with or without a configuration
   isolet dev --config wrangler.prod.toml --env staging
-  isolet dev worker --mcp-config servers.json";
+  isolet dev worker --mcp-config servers.json
+  isolet dev worker --check                      says what is wrong with the project, and ends";
 
 #[derive(clap::Args)]
 #[command(after_help = EXAMPLES)]
@@ -72,7 +74,8 @@ pub struct Args {
     /// Accept requests for this host name too, beside those of this machine; may be repeated
     #[arg(long, value_name = "NAME", value_parser = parse_host)]
     allow_host: Vec<String>,
-    /// Let web pages of this origin use the Worker, such as http://localhost:3000; may be repeated
+    /// Let web pages of this origin use the Worker, such as https://app.example, beside those of
+    /// this machine; may be repeated
     #[arg(long, value_name = "ORIGIN", value_parser = WebOrigin::parse)]
     allow_origin: Vec<WebOrigin>,
     /// The MCP servers in `env`; without it those of ~/.config/isolet/mcp.json, else of a file that
@@ -87,6 +90,9 @@ pub struct Args {
     /// Put the built-in demo servers into `env`
     #[arg(long, conflicts_with = "mcp_config")]
     demo: bool,
+    /// Load the project, print what is wrong with it, and end: with exit code 0 if it loads
+    #[arg(long)]
+    check: bool,
     /// Also call `scheduled` for requests to /__scheduled
     #[arg(long)]
     test_scheduled: bool,
@@ -198,20 +204,37 @@ pub fn run(mut args: Args) -> Result<(), Failure> {
             source,
             processes,
             triggers,
+            lines: Arc::new(RequestLines::default()),
         };
-        let first = match builder.build().await {
-            Ok(built) => built,
-            Err(error) => {
+        let address = listener.address().unwrap_or(args.listen);
+        let mut printed = Printed::default();
+        let first = builder.build(&mut printed).await;
+        if let Err(failed) = &first {
+            printed.fail("", &failed.text);
+        }
+        if args.check {
+            registry.shutdown().await;
+            let built = first.map_err(|_| Failure::Worker)?;
+            stderr_line!("isolet: {} loads", built.name);
+            return Ok(());
+        }
+        let (version, crons, fingerprint) = match first {
+            Ok(BuiltProject { version, name, crons, fingerprint }) => {
+                stderr_line!("isolet serves {name} on http://{address}");
+                (version, crons, fingerprint)
+            }
+            // Its author mends it next, and finds isolet there.
+            Err(FailedBuild { text, fingerprint: Some(fingerprint) }) => {
+                stderr_line!("isolet serves this error until a change mends it, on http://{address}");
+                (WorkerVersion::failed(text), Vec::new(), fingerprint)
+            }
+            Err(FailedBuild { fingerprint: None, .. }) => {
                 registry.shutdown().await;
-                stderr_text!("isolet: {}\n", error.trim_end());
                 return Err(Failure::Worker);
             }
         };
-        let BuiltProject { version, name, crons, fingerprint } = first;
-        let served = ServedWorker::new(version, Arc::new(RequestLines));
-        let address = listener.address().unwrap_or(args.listen);
-        let names = ServerNames::new(address, &args.allow_host, args.allow_origin, SiteKind::Site);
-        stderr_line!("isolet serves {name} on http://{address}");
+        let served = ServedWorker::new(version, builder.lines.clone());
+        let names = ServerNames::new(address, &args.allow_host, args.allow_origin, SiteKind::Development);
         if let Some(cron) = crons.first() {
             let address = triggers::address_of(address, cron);
             stderr_line!(
@@ -222,7 +245,7 @@ pub fn run(mut args: Args) -> Result<(), Failure> {
         let stop = async { _ = signals.stop().await };
         tokio::select! {
             () = server::serve(listener, site, stop, DRAIN_TIMEOUT) => {}
-            () = builder.follow(&served, fingerprint) => {}
+            () = builder.follow(&served, fingerprint, &mut printed) => {}
         }
         registry.shutdown().await;
         Ok(())

@@ -6,14 +6,16 @@ use std::time::{Duration, SystemTime};
 
 use isolet_bindings::Caller;
 use isolet_runtime::{Engine, Limits, WorkerIsolation};
+use isolet_wrangler_compat::Project;
 
 use super::file_events::FileEvents;
 use super::request_lines::RequestLines;
+use super::source_files::SourceFiles;
 use crate::registry::Registry;
 use crate::workers::caches::Caches;
 use crate::workers::outgoing::{Advice, Client, FetchMetrics, FetchNotes, Outgoing};
 use crate::workers::prepared::{PreparedWorker, Scale, WorkerNetwork};
-use crate::workers::project_source::ProjectSource;
+use crate::workers::project_source::{ProjectSource, UnreadableProject};
 use crate::workers::site::ServedWorker;
 use crate::workers::triggers::TriggerRoutes;
 use crate::workers::version::WorkerVersion;
@@ -42,6 +44,8 @@ pub struct ProjectBuilder {
     pub processes: usize,
     /// The addresses that call `scheduled`.
     pub triggers: TriggerRoutes,
+    /// Prints what happens to requests.
+    pub lines: Arc<RequestLines>,
 }
 
 /// A Worker, with the state of the files from which it was built.
@@ -83,18 +87,70 @@ impl Fingerprint {
     }
 }
 
-impl ProjectBuilder {
-    /// Builds the Worker from the present files. The error is text that can be printed to a
-    /// terminal.
-    pub async fn build(&self) -> Result<BuiltProject, String> {
-        let project = self.source.read().await?;
-        let generation = self.registry.snapshot().generation();
-        // Before the compilation, so that a change during it is noticed afterwards.
-        let fingerprint = Fingerprint::of(&project.files_read, generation);
-        let prepared = PreparedWorker::new(project, &self.limits)?;
-        for warning in &prepared.warnings {
+/// A build that has failed.
+pub struct FailedBuild {
+    /// The errors, as text for a terminal.
+    pub text: String,
+    /// The state of the files of which a change may mend the project. `None` if its configuration
+    /// cannot be used.
+    pub fingerprint: Option<Fingerprint>,
+}
+
+/// The messages that have been printed. While a person types, or packages are being installed, a
+/// project is built often, with the same messages.
+#[derive(Default)]
+pub struct Printed {
+    warnings: Vec<String>,
+    error: String,
+}
+
+impl Printed {
+    fn warn(&mut self, warnings: Vec<String>) {
+        for warning in warnings.iter().filter(|warning| !self.warnings.contains(warning)) {
             stderr_line!("isolet: warning: {warning}");
         }
+        self.warnings = warnings;
+    }
+
+    /// Prints the error of a build after `introduction`, unless it is the one that was printed
+    /// last.
+    pub fn fail(&mut self, introduction: &str, error: &str) {
+        if self.error != error {
+            stderr_text!("isolet: {introduction}{}\n", error.trim_end());
+            error.clone_into(&mut self.error);
+        }
+    }
+}
+
+impl ProjectBuilder {
+    /// Builds the Worker from the present files, and prints warnings.
+    pub async fn build(&self, printed: &mut Printed) -> Result<BuiltProject, FailedBuild> {
+        let generation = self.registry.snapshot().generation();
+        let project = match self.source.read().await {
+            Ok(project) => project,
+            Err(UnreadableProject { text, warnings, files }) => {
+                printed.warn(warnings);
+                let fingerprint = (!files.is_empty()).then(|| Fingerprint::of(&files, generation));
+                return Err(FailedBuild { text, fingerprint });
+            }
+        };
+        // Before the compilation, so that a change during it is noticed afterwards.
+        let fingerprint = Fingerprint::of(&project.files_read, generation);
+        match self.start(project, printed).await {
+            Ok((version, name, crons)) => Ok(BuiltProject { version, name, crons, fingerprint }),
+            Err(text) => Err(FailedBuild { text, fingerprint: Some(fingerprint) }),
+        }
+    }
+
+    /// Starts the Worker of a project. Returns it with its name and its cron expressions.
+    async fn start(
+        &self,
+        project: Project,
+        printed: &mut Printed,
+    ) -> Result<(WorkerVersion, String, Vec<String>), String> {
+        let files = SourceFiles(project.files_read.clone());
+        let prepared = PreparedWorker::new(project, &self.limits)?;
+        printed.warn(prepared.warnings.clone());
         let caller = Caller::run(None).of_worker(&prepared.name);
         let audit = self.registry.gate().audit().cloned();
         let notes = FetchNotes::new(caller.clone(), audit, &FetchMetrics::default());
@@ -104,48 +160,45 @@ impl ProjectBuilder {
         let (environment, _) = self.registry.environment(None, caller).map_err(|error| error.to_string())?;
         let isolation = WorkerIsolation::Isolate;
         let scale = Scale { processes: self.processes, isolation, idle_timeout: None };
-        let log = Arc::new(RequestLines);
-        let mut version = prepared.start(&self.engine, environment, scale, log, network).await?;
+        let started = prepared.start(&self.engine, environment, scale, self.lines.clone(), network).await;
+        let mut version = started.map_err(|text| format!("{text}{}", files.excerpt(&text)))?;
         version.triggers = self.triggers;
-        Ok(BuiltProject { version, name: prepared.name, crons: prepared.crons, fingerprint })
+        self.lines.show_lines_of(files);
+        Ok((version, prepared.name, prepared.crons))
     }
 
-    /// Rebuilds the Worker after each change, beginning with the one that was built with
-    /// `fingerprint`. Replaces `served`, or prints the error and leaves it as it is.
-    pub async fn follow(&self, served: &ServedWorker, mut fingerprint: Fingerprint) {
-        let mut failed = None;
+    /// Rebuilds the Worker after each change, beginning with the state of `fingerprint`. Replaces
+    /// `served`, or prints the error and leaves a version that works as it is.
+    pub async fn follow(&self, served: &ServedWorker, mut fingerprint: Fingerprint, printed: &mut Printed) {
         let mut events = FileEvents::new();
         events.watch(&fingerprint.files());
         loop {
             events.wait(POLL_INTERVAL).await;
             let now = fingerprint.refreshed(self.registry.snapshot().generation());
             if now == fingerprint {
-                failed = None;
-                continue;
-            }
-            // An error is printed once. Modules that are only imported by the broken state are not
-            // watched; the next save of a watched file rebuilds with them.
-            if failed.as_ref() == Some(&now) {
                 continue;
             }
             // Folders may have been renamed too.
             events.watch(&fingerprint.files());
-            match self.build().await {
+            match self.build(printed).await {
                 Ok(built) => {
                     stderr_line!("isolet: reloaded {}", built.name);
                     served.replace(built.version);
                     fingerprint = built.fingerprint;
-                    events.watch(&fingerprint.files());
-                    failed = None;
+                    *printed = Printed { error: String::new(), ..std::mem::take(printed) };
                 }
-                Err(error) => {
-                    stderr_text!(
-                        "isolet: reload failed; still serving the previous version\n{}\n",
-                        error.trim_end()
-                    );
-                    failed = Some(now);
+                Err(failed) => {
+                    if served.current().failure.is_some() {
+                        printed.fail("", &failed.text);
+                        served.replace(WorkerVersion::failed(failed.text));
+                    } else {
+                        printed.fail("reload failed; still serving the previous version\n", &failed.text);
+                    }
+                    // Without a configuration the files stay the same.
+                    fingerprint = failed.fingerprint.unwrap_or(now);
                 }
             }
+            events.watch(&fingerprint.files());
         }
     }
 }

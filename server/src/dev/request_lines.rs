@@ -2,19 +2,40 @@
 
 use isolet_bindings::text;
 use isolet_runtime::{LogLine, RunError};
+use parking_lot::RwLock;
 
+use super::source_files::SourceFiles;
 use crate::output::diagnostic;
+use crate::web::problem::Problem;
 use crate::workers::request_log::{OpenRequest, RequestEnd, RequestLog};
 
 /// Prints a line about each request when it is over, and the errors in between.
-pub struct RequestLines;
+#[derive(Default)]
+pub struct RequestLines {
+    /// The files of the present version.
+    files: RwLock<SourceFiles>,
+}
+
+impl RequestLines {
+    /// Shows lines of these files from now on.
+    pub fn show_lines_of(&self, files: SourceFiles) {
+        *self.files.write() = files;
+    }
+}
 
 impl RequestLog for RequestLines {
     fn failed(&self, request: &OpenRequest, error: &RunError) -> String {
         let block = diagnostic::render(error, "the Worker");
+        let block = format!("{block}{}", self.files.read().excerpt(&block));
         let OpenRequest { id, method, path, .. } = request;
         stderr_text!("isolet: [{id}] {method} {path} failed\n{block}");
         block
+    }
+
+    fn refused(&self, request: &OpenRequest, problem: &Problem) {
+        let OpenRequest { id, method, path, .. } = request;
+        let hint = problem.hint().unwrap_or_default();
+        stderr_line!("isolet: [{id}] {method} {path} refused: {} {hint}", problem.detail());
     }
 
     fn broke_off(&self, request: &OpenRequest, reason: &str) {

@@ -8,10 +8,13 @@ use std::fmt::Write as _;
 use isolet_bindings::text::{block, line};
 use isolet_runtime::{LogLevel, LogLine, RunError, Warning};
 
+use super::styles;
+
 /// Renders an error as several lines: the message, the position, the line of code, the hint.
 /// `origin` is the script's name.
 pub fn render(error: &RunError, origin: &str) -> String {
-    let message = block(error.message.trim_end()).replace('\n', "\n    ");
+    let message = styles::removed(error.message.trim_end());
+    let message = block(&message).replace('\n', "\n    ");
     let mut text = format!("error[{}]: {}: {message}\n", error.code.as_str(), line(&error.name));
     if let Some(number) = error.line {
         let column = error.column.map_or_else(String::new, |column| format!(":{column}"));
@@ -68,7 +71,7 @@ fn render_labelled(label: &str, logged: &LogLine) -> String {
     };
     let prefix = format!("{level}{label}: ");
     let below = format!("\n{}", " ".repeat(prefix.len()));
-    format!("{prefix}{}\n", block(&logged.text).replace('\n', &below))
+    format!("{prefix}{}\n", block(&styles::removed(&logged.text)).replace('\n', &below))
 }
 
 #[cfg(test)]
@@ -93,8 +96,8 @@ mod tests {
 
     #[test]
     fn an_error_without_a_position_is_short() {
-        let error = RunError::new(ErrorCode::WallLimit, "WallLimit", "60 s are over\u{1b}[0m");
-        assert_eq!(render(&error, "job.ts"), "error[wall_limit]: WallLimit: 60 s are over\u{fffd}[0m\n");
+        let error = RunError::new(ErrorCode::WallLimit, "WallLimit", "60 s are over\u{1b}[2J");
+        assert_eq!(render(&error, "job.ts"), "error[wall_limit]: WallLimit: 60 s are over\u{fffd}[2J\n");
     }
 
     #[test]

@@ -7,6 +7,8 @@
 //! | [`logging`] | sets up the log on standard error |
 //! | [`colours`] | colours for messages at a terminal |
 //! | [`diagnostic`] | a script's error, warnings and log lines as text |
+//! | [`excerpt`] | the line of a file that an error is about |
+//! | [`styles`] | removes colours from texts of scripts |
 //! | [`report_json`] | the JSON report of a run |
 //! | [`pretty`] | indents JSON, groups digits |
 
@@ -16,7 +18,9 @@ pub mod stderr;
 
 mod colours;
 pub mod diagnostic;
+pub mod excerpt;
 pub mod logging;
 pub mod pretty;
 pub mod report_json;
 pub mod stdout;
+pub mod styles;

@@ -68,7 +68,7 @@ mod snapshot;
 mod status;
 mod tool_filter;
 mod tool_host;
-mod unmatched_patterns;
+pub mod unmatched_patterns;
 mod waiting;
 
 pub use current_tools::AdvertisedTools;

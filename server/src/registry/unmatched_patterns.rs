@@ -19,6 +19,15 @@ pub fn warnings(snapshot: &ToolSnapshot, filter: &ToolFilter) -> Vec<Warning> {
     messages(snapshot, filter).into_iter().map(warning).collect()
 }
 
+/// Returns why a pattern of a Worker's `mcp_servers` matches none of the servers that are
+/// configured. What tools they have is not known before they are started.
+pub fn without_servers<'a>(servers: impl Iterator<Item = &'a str>, patterns: &[String]) -> Vec<String> {
+    let servers = servers.map(|name| (name.to_owned(), None)).collect();
+    let snapshot = ToolSnapshot::of_definitions(servers);
+    ToolFilter::new(patterns)
+        .map_or_else(|invalid| vec![invalid.to_string()], |filter| messages(&snapshot, &filter))
+}
+
 /// Returns the messages of these warnings.
 pub fn messages(snapshot: &ToolSnapshot, filter: &ToolFilter) -> Vec<String> {
     let unmatched: Vec<(&ToolPattern, PatternMatch<'_>)> = filter
@@ -106,6 +115,15 @@ mod tests {
         let patterns =
             ["files", "files/list", "files/read_*", "*", "*/list", "late/whatever", "late", "a/b/x", "a_b/x"];
         assert_eq!(warned(&patterns), [""; 0]);
+    }
+
+    #[test]
+    fn servers_are_known_before_they_are_started() {
+        let patterns = ["demo", "dem0/add", "crm/find_*"].map(str::to_owned);
+        assert_eq!(
+            without_servers(["demo", "crm"].into_iter(), &patterns),
+            ["there is no server for the pattern `dem0/add`. Did you mean `demo/add`?"]
+        );
     }
 
     #[test]

@@ -21,6 +21,15 @@ pub enum SiteKind {
     Api,
     /// A web site. Other sites can link to its pages.
     Site,
+    /// A web site on its author's machine. Pages of other servers of that machine, such as a front
+    /// end at http://localhost:5173, can use it too.
+    Development,
+}
+
+impl SiteKind {
+    fn has_pages(self) -> bool {
+        matches!(self, Self::Site | Self::Development)
+    }
 }
 
 /// The names of one server.
@@ -68,11 +77,15 @@ impl ServerNames {
             return Ok(());
         }
         let site = only(headers, "sec-fetch-site")?.map(HeaderValue::as_bytes);
-        if let Some(origin) = only(headers, "origin")? {
+        let origin = only(headers, "origin")?;
+        if self.kind == SiteKind::Development && is_of_this_machine(headers, site) {
+            return Ok(());
+        }
+        if let Some(origin) = origin {
             let origin = origin.to_str().unwrap_or("?");
             // Forms send `null` from pages with `Referrer-Policy: no-referrer`. The server's own
             // pages have `Sec-Fetch-Site: same-origin` as well.
-            let hidden = origin == "null" && site == Some(b"same-origin") && self.kind == SiteKind::Site;
+            let hidden = origin == "null" && site == Some(b"same-origin") && self.kind.has_pages();
             if !hidden && !self.is_own(origin, headers) {
                 return Err(Problem::forbidden(format!("Web pages of `{origin}` may not use this server."))
                     .with_hint(format!(
@@ -82,7 +95,7 @@ impl ServerNames {
         }
         match site {
             None | Some(b"same-origin" | b"none") => Ok(()),
-            Some(_) if self.kind == SiteKind::Site && is_link(request) => Ok(()),
+            Some(_) if self.kind.has_pages() && is_link(request) => Ok(()),
             Some(_) => Err(Problem::forbidden("Web pages of other sites may not use this server.")
                 .with_hint("Start isolet with --allow-origin ORIGIN to let pages of an origin in.")),
         }
@@ -112,6 +125,30 @@ impl ServerNames {
             address.is_loopback() || (address == listen && !listen.is_unspecified())
         };
         host == "localhost" || host.parse().is_ok_and(is_ours) || self.hosts.iter().any(|known| known == host)
+    }
+}
+
+/// Returns `true` if a page of this machine sends the request to a name of this machine.
+///
+/// Names below `localhost` are this machine's in every browser (RFC 6761), so that no stranger's
+/// page has such an origin. A page without a name of its own, `null`, can be anybody's.
+fn is_of_this_machine(headers: &HeaderMap, site: Option<&[u8]>) -> bool {
+    let is_here = |host: &str| {
+        host == "localhost"
+            || host.ends_with(".localhost")
+            || host.parse().is_ok_and(|address: IpAddr| address.to_canonical().is_loopback())
+    };
+    let text = |name| headers.get(name).and_then(|value: &HeaderValue| value.to_str().ok());
+    if !text(HOST).and_then(HostAndPort::parse).is_some_and(|host| is_here(&host.host)) {
+        return false;
+    }
+    match text(ORIGIN) {
+        Some(origin) => {
+            let host = origin.strip_prefix("http://").or_else(|| origin.strip_prefix("https://"));
+            host.and_then(HostAndPort::parse).is_some_and(|page| is_here(&page.host))
+        }
+        // The same host with another port or scheme: images and scripts are asked for so.
+        None => !headers.contains_key(ORIGIN) && site == Some(b"same-site"),
     }
 }
 
@@ -282,6 +319,52 @@ mod tests {
         }
         let twice = [("origin", "http://localhost:8787"), ("origin", "http://evil.example")];
         assert_eq!(page(&names, &twice), 400);
+    }
+
+    #[test]
+    fn pages_of_this_machine_may_use_a_site_under_development() {
+        let names = on("127.0.0.1:8787", SiteKind::Development);
+        let check = |host, headers: &[(&str, &str)]| {
+            status(names.check_page(&request("POST", "/", &[headers, &[("host", host)]].concat())))
+        };
+        let site = |site| ("sec-fetch-site", site);
+        for host in ["localhost:8787", "127.0.0.1:8787", "[::1]:8787"] {
+            for origin in [
+                "http://localhost:5173",
+                "https://localhost:5173",
+                "http://127.0.0.1:5173",
+                "http://[::1]:5173",
+                "http://app.localhost",
+            ] {
+                for headers in [&[("origin", origin), site("cross-site")][..], &[("origin", origin)]] {
+                    assert_eq!(check(host, headers), 200, "{host} {origin}");
+                    let api = on("127.0.0.1:8787", SiteKind::Site);
+                    let strict = [headers, &[("host", host)]].concat();
+                    assert_eq!(status(api.check_page(&request("POST", "/", &strict))), 403);
+                }
+            }
+            assert_eq!(check(host, &[site("same-site")]), 200);
+            for origin in [
+                "null",
+                "http://evil.example",
+                "http://localhost.evil.example",
+                "http://localhost:1@evil.example",
+                "http://10.0.0.1:5173",
+                "http://127.0.0.1.evil.example",
+                "file://",
+                "chrome-extension://localhost",
+            ] {
+                for with in ["same-site", "cross-site", "none"] {
+                    assert_eq!(check(host, &[("origin", origin), site(with)]), 403, "{host} {origin} {with}");
+                }
+            }
+            assert_eq!(check(host, &[site("cross-site")]), 403);
+        }
+        // A name that others may have pages below of.
+        assert_eq!(check("proxy.example", &[site("same-site")]), 403);
+        assert_eq!(check("proxy.example", &[("origin", "http://localhost:5173")]), 403);
+        let twice = [("origin", "http://localhost:5173"), ("origin", "http://evil.example")];
+        assert_eq!(check("localhost", &twice), 400);
     }
 
     #[test]

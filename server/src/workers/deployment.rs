@@ -244,6 +244,16 @@ impl Deployment {
         };
         self.workers.iter().map(describe).collect()
     }
+
+    /// Returns a command that asks for one of the routes: its host leads elsewhere, or nowhere yet.
+    pub fn example(&self, server: &str) -> Option<String> {
+        let (host, path) =
+            self.workers.iter().flat_map(|worker| &worker.routes).find_map(RoutePattern::example)?;
+        Some(match server.strip_prefix("unix:") {
+            Some(socket) => format!("curl --unix-socket '{socket}' 'http://{host}{path}'"),
+            None => format!("curl -H 'Host: {host}' '{server}{path}'"),
+        })
+    }
 }
 
 /// Returns the host of a Worker without a route. Browsers and most clients take all names below
@@ -256,7 +266,12 @@ fn read_worker(choice: WorkerChoice) -> Result<DeployedWorker, String> {
     let path = choice.source.entry.as_ref().unwrap_or(&choice.source.folder).display().to_string();
     let about =
         |error: &str| format!("the Worker in {path} does not load: {error}", error = error.trim_end());
-    let project = choice.source.load().map_err(|error| about(&error))?;
+    let project = choice.source.load().map_err(|unreadable| {
+        for warning in &unreadable.warnings {
+            stderr_line!("isolet: warning: {warning}");
+        }
+        about(&unreadable.text)
+    })?;
     let prepared = PreparedWorker::new(project, &choice.limits).map_err(|error| about(&error))?;
     let name = choice.name.unwrap_or_else(|| prepared.name.clone());
     let is_label = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_' | b'.');

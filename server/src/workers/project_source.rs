@@ -3,7 +3,9 @@
 use std::path::PathBuf;
 
 use isolet_bindings::text;
-use isolet_wrangler_compat::{LoadOptions, LocalValues, Project, load};
+use isolet_wrangler_compat::{LoadFailure, LoadOptions, LocalValues, Project, load};
+
+use crate::output::excerpt;
 
 /// The place of a project, and the choices beside it.
 #[derive(Debug, Clone)]
@@ -32,6 +34,33 @@ pub enum Purpose {
     },
 }
 
+/// A project that cannot be read.
+#[derive(Debug)]
+pub struct UnreadableProject {
+    /// The errors, as text for a terminal.
+    pub text: String,
+    /// The parts of it that are ignored.
+    pub warnings: Vec<String>,
+    /// The files of which a change may mend it. Empty if the configuration cannot be used.
+    pub files: Vec<PathBuf>,
+}
+
+impl From<LoadFailure> for UnreadableProject {
+    fn from(failure: LoadFailure) -> Self {
+        let mut shown = String::new();
+        for error in &failure.errors {
+            shown.push_str(&text::line(&error.to_string()));
+            shown.push('\n');
+            let location = &error.location;
+            if let (Some(line), Some(column)) = (location.line, location.column) {
+                shown.push_str(&excerpt::of_file(&location.file, line, column));
+            }
+        }
+        let warnings = failure.warnings.iter().map(ToString::to_string).collect();
+        Self { text: shown, warnings, files: failure.files_read }
+    }
+}
+
 impl ProjectSource {
     /// Returns the project at a path, which is its folder or its entry module.
     pub fn at(path: PathBuf, purpose: Purpose) -> Self {
@@ -45,17 +74,21 @@ impl ProjectSource {
         }
     }
 
-    /// Reads the project. The error is one line for a terminal.
-    pub async fn read(&self) -> Result<Project, String> {
+    /// Reads the project.
+    pub async fn read(&self) -> Result<Project, UnreadableProject> {
         let source = self.clone();
         match tokio::task::spawn_blocking(move || source.load()).await {
             Ok(loaded) => loaded,
-            Err(broken) => Err(format!("loading the project failed: {broken}")),
+            Err(broken) => Err(UnreadableProject {
+                text: format!("loading the project failed: {broken}"),
+                warnings: Vec::new(),
+                files: Vec::new(),
+            }),
         }
     }
 
     /// Does the same, and blocks the thread.
-    pub fn load(&self) -> Result<Project, String> {
+    pub fn load(&self) -> Result<Project, UnreadableProject> {
         let built_in: Vec<&str> = isolet_runtime::built_in_modules().collect();
         let of_environment = std::env::var("NODE_ENV").ok();
         let dot_env = std::env::var("CLOUDFLARE_LOAD_DEV_VARS_FROM_DOT_ENV");
@@ -77,6 +110,6 @@ impl ProjectSource {
             node_env,
             local_values,
         };
-        load(&self.folder, &options).map_err(|error| text::line(&error.to_string()).into_owned())
+        load(&self.folder, &options).map_err(UnreadableProject::from)
     }
 }

@@ -11,7 +11,9 @@ use super::LOG_TARGET;
 use super::metrics::WorkerMetrics;
 use super::request_log::{OpenRequest, RequestLog};
 use crate::output::diagnostic;
+use crate::output::styles;
 use crate::registry::Registry;
+use crate::web::problem::Problem;
 
 /// The notes on the requests of one Worker.
 pub struct RequestEvents {
@@ -43,6 +45,12 @@ impl RequestLog for RequestEvents {
         }
     }
 
+    fn refused(&self, request: &OpenRequest, problem: &Problem) {
+        let OpenRequest { id, method, path, .. } = request;
+        let (worker, status) = (&self.worker, problem.status().as_u16());
+        tracing::debug!(target: LOG_TARGET, worker, request = id, method, path, status, "refused");
+    }
+
     fn broke_off(&self, request: &OpenRequest, reason: &str) {
         let OpenRequest { id, method, path, .. } = request;
         tracing::info!(
@@ -59,7 +67,7 @@ impl RequestLog for RequestEvents {
     }
 
     fn line(&self, request: u32, line: &LogLine) {
-        let (worker, text) = (&self.worker, line.text.as_str());
+        let (worker, text) = (&self.worker, &*styles::removed(&line.text));
         // A Worker's warnings and errors are its own, not isolet's.
         let level = match line.level {
             LogLevel::Debug => "debug",

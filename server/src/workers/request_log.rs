@@ -6,6 +6,8 @@ use std::time::Instant;
 
 use isolet_runtime::{ErrorCode, LogLine, RunError, Worker};
 
+use crate::web::problem::Problem;
+
 /// The length of a method and of a path in notes, in bytes. The rest is left out.
 const MAX_METHOD_BYTES: usize = 32;
 const MAX_PATH_BYTES: usize = 512;
@@ -14,6 +16,9 @@ const MAX_PATH_BYTES: usize = 512;
 pub trait RequestLog: Send + Sync {
     /// Notes that the Worker failed to answer. Returns the text of the response.
     fn failed(&self, request: &OpenRequest, error: &RunError) -> String;
+
+    /// Notes that the client may not use the Worker.
+    fn refused(&self, request: &OpenRequest, problem: &Problem);
 
     /// Notes that the body of the response broke off.
     fn broke_off(&self, request: &OpenRequest, reason: &str);
@@ -91,6 +96,12 @@ impl OpenRequest {
     /// Sets how the request ends.
     pub fn end(&mut self, status: u16, end: RequestEnd) {
         (self.status, self.end) = (Some(status), end);
+    }
+
+    /// Notes that the client may not use the Worker.
+    pub fn refused(mut self, problem: &Problem) {
+        self.end(problem.status().as_u16(), RequestEnd::Refused);
+        self.log.refused(&self, problem);
     }
 
     /// Notes that the Worker failed to answer. Returns the text of the response.

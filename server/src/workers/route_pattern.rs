@@ -80,6 +80,19 @@ impl RoutePattern {
         Ok(Self { host: HostPattern::parse(host)?, path: PathPattern::all() })
     }
 
+    /// Returns a host and a path that the pattern has, in text that a shell takes between single
+    /// quotes. Returns `None` if it has every host, or such a text is not known.
+    pub fn example(&self) -> Option<(String, &str)> {
+        let host = match &self.host {
+            HostPattern::Exact(host) if host.contains(':') => format!("[{host}]"),
+            HostPattern::Exact(host) | HostPattern::WithSubdomains(host) => host.clone(),
+            HostPattern::Subdomains(host) => format!("www.{host}"),
+            HostPattern::Any => return None,
+        };
+        let is_plain = |byte: u8| byte.is_ascii_graphic() && byte != b'\'';
+        self.path.text.bytes().all(is_plain).then_some((host, self.path.text.as_str()))
+    }
+
     /// The hosts.
     pub fn host(&self) -> &HostPattern {
         &self.host

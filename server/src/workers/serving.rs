@@ -93,6 +93,9 @@ impl WorkerHost {
         let site = Site::new(names, served.clone(), deployment.routes()?, local);
         let shown = listener.shown();
         deployment.addresses(&shown).iter().for_each(|line| stderr_line!("isolet serves {line}"));
+        if let Some(curl) = deployment.example(&shown) {
+            stderr_line!("isolet: Workers with routes answer to their hosts: {curl}");
+        }
         drop(loading);
         let with_tools = started.into_iter().filter(|worker| !worker.deployed.mcp_servers.is_empty());
         let mut following: FuturesUnordered<_> =
@@ -170,7 +173,9 @@ impl WorkerHost {
         let (environment, unmatched) =
             found.map_err(|error| format!("mcp_servers of \"{name}\": {error}"))?;
         for warning in unmatched.iter() {
-            tracing::warn!(target: LOG_TARGET, worker = name, "mcp_servers: {}", warning.message);
+            // Of a run these are about its `tools`.
+            let reason = warning.message.trim_start_matches("`tools`: ");
+            tracing::warn!(target: LOG_TARGET, worker = name, "mcp_servers: {reason}");
         }
         Ok(environment)
     }

@@ -83,6 +83,8 @@ pub struct Site {
     local: LocalWorkers,
     /// The hint for a request that may not use a Worker, in place of those of [`ServerNames`].
     hint: Option<&'static str>,
+    /// The notes on requests that may not use a Worker.
+    refusals: Option<Arc<dyn RequestLog>>,
 }
 
 /// The Workers that answer to names of this machine.
@@ -113,13 +115,14 @@ impl Site {
         local: LocalWorkers,
     ) -> Arc<Self> {
         let hint = Some(ROUTES_HINT);
-        Arc::new(Self { names, workers, routes, local, hint })
+        Arc::new(Self { names, workers, routes, local, hint, refusals: None })
     }
 
     /// Returns the site of one Worker for all requests to a name of this machine.
     pub fn of_one(names: ServerNames, worker: Arc<ServedWorker>) -> Arc<Self> {
+        let refusals = Some(worker.log.clone());
         let (workers, routes, local) = (vec![worker], Routes::default(), LocalWorkers::Only);
-        Arc::new(Self { names: Some(names), workers, routes, local, hint: None })
+        Arc::new(Self { names: Some(names), workers, routes, local, hint: None, refusals })
     }
 
     /// Answers one request of `client`, the other end of whose connection has the address `peer`.
@@ -132,7 +135,14 @@ impl Site {
         match self.worker_for(&request) {
             Ok(worker) => worker.answer(peer, client, request).await,
             Err(problem) => {
-                tracing::debug!(target: super::LOG_TARGET, status = problem.status().as_u16(), "refused");
+                match &self.refusals {
+                    Some(log) => OpenRequest::new(&request.into_parts().0, log.clone()).refused(&problem),
+                    None => {
+                        tracing::debug!(
+                            target: super::LOG_TARGET, status = problem.status().as_u16(), "refused"
+                        );
+                    }
+                }
                 responses::problem(&problem)
             }
         }

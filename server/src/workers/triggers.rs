@@ -24,6 +24,9 @@ const HANDLERS: &str = "/cdn-cgi/handler/";
 /// The path of `--test-scheduled`.
 const TEST: &str = "/__scheduled";
 
+/// Parts of the errors of Workers that do not handle scheduled events.
+const NO_HANDLER: [&str; 2] = ["has no scheduled handler", "no listener for scheduled events"];
+
 /// The longest cron expression that is passed on, in bytes.
 const MAX_CRON_BYTES: usize = 1024;
 
@@ -86,9 +89,9 @@ pub async fn answer(
         Ok(()) => "ok",
         Err(error) => outcome(error),
     };
-    let mut end = RequestEnd::Complete;
+    let (mut end, mut reason) = (RequestEnd::Complete, String::new());
     if let Err(error) = &called {
-        let _ = open.failed(error);
+        reason = open.failed(error);
         end = RequestEnd::Failed(error.code);
     }
     let (status, text) = match (is_test, outcome) {
@@ -97,7 +100,10 @@ pub async fn answer(
         (false, outcome) => (StatusCode::INTERNAL_SERVER_ERROR, outcome),
     };
     open.end(status.as_u16(), end);
-    Some(text_response(status, text.to_owned()))
+    // wrangler answers with one word. There nothing else says what is missing.
+    let is_missing = !status.is_success() && NO_HANDLER.iter().any(|text| reason.contains(text));
+    let text = if is_missing { format!("{text}\n{reason}") } else { text.to_owned() };
+    Some(text_response(status, text))
 }
 
 /// Returns the name that Cloudflare has for the end of an event.

@@ -9,6 +9,7 @@ use super::Args;
 use crate::exit::Failure;
 use crate::mcp_config;
 use crate::output::stdout;
+use crate::registry::unmatched_patterns;
 use crate::settings::address::ListenAddress;
 use crate::trust::Search;
 
@@ -36,7 +37,7 @@ pub fn run(args: &Args) -> Result<(), Failure> {
         }
     };
     loaded.warnings.iter().for_each(|warning| stderr_line!("isolet: warning: {warning}"));
-    let mut workers = String::new();
+    let (mut workers, mut unmatched_servers) = (String::new(), Vec::new());
     if let Some(deployment) = &deployment {
         let address = args.workers.listen(&settings.workers, deployment)?;
         let address = match address {
@@ -58,6 +59,12 @@ pub fn run(args: &Args) -> Result<(), Failure> {
             worker.prepared.warnings.iter().for_each(|warning| {
                 stderr_line!("isolet: warning: {}: {warning}", worker.name);
             });
+            let enabled = servers.servers.iter().filter(|(_, server)| !server.disabled);
+            let enabled = enabled.map(|(name, _)| name.as_str());
+            let unmatched = unmatched_patterns::without_servers(enabled, &worker.mcp_servers);
+            unmatched_servers.extend(
+                unmatched.iter().map(|reason| format!("mcp_servers of \"{}\": {reason}", worker.name)),
+            );
         }
     }
     let enabled = servers.servers.values().filter(|server| !server.disabled).count();
@@ -71,13 +78,10 @@ pub fn run(args: &Args) -> Result<(), Failure> {
         )
         .as_bytes(),
     )?;
-    let faults: Vec<String> = servers
-        .servers
-        .iter()
-        .filter(|(_, server)| !server.disabled)
-        .filter_map(|(name, server)| {
+    let faults =
+        servers.servers.iter().filter(|(_, server)| !server.disabled).filter_map(|(name, server)| {
             Some(format!("the server \"{name}\" cannot be used: {}", server.fault()?))
-        })
-        .collect();
+        });
+    let faults: Vec<String> = faults.chain(unmatched_servers).collect();
     if faults.is_empty() { Ok(()) } else { Err(Failure::Several(faults)) }
 }

@@ -282,9 +282,11 @@ pub fn run(args: Args) -> Result<(), Failure> {
         welcome.lines().for_each(|line| stderr_line!("{line}"));
         let stop = CancellationToken::new();
         let stopping = stop.clone();
+        let has_workers = workers.is_some();
         tokio::spawn(async move {
             signals.stop().await;
-            stderr_line!("isolet stops when its runs have ended; a second signal stops it at once");
+            let what = if has_workers { "runs and requests" } else { "runs" };
+            stderr_line!("isolet stops when its {what} have ended; a second signal stops it at once");
             stopping.cancel();
             signals.stop().await;
             // The guards notice that this process has ended, and stop the MCP servers.

@@ -131,7 +131,7 @@ impl Driver {
                 let reason = StopReason::from_u8(reason)
                     .filter(|reason| matches!(reason, StopReason::Cpu | StopReason::Memory))
                     .ok_or_else(|| broken_rule("a limit that does not stop a Worker"))?;
-                let error = error::stopped(reason, self.limits());
+                let error = error::stopped_worker(reason, self.limits());
                 return Ok(ControlFlow::Break(End::Reported(request, error)));
             }
             FromRunner::Alive => self.note_alive()?,

@@ -118,7 +118,7 @@ impl WorkerProcess {
             Ok(Ok(Ok(()))) => Ok(process),
             Ok(Ok(Err(error))) => Err(error),
             Ok(Err(_)) => Err(ended()),
-            Err(_) => Err(error::stopped(StopReason::Wall, &job.start_limits)),
+            Err(_) => Err(error::stopped_worker(StopReason::Wall, &job.start_limits)),
         }
     }
 
@@ -168,7 +168,7 @@ async fn drive(mut driver: Driver, pool: Arc<RunnerPool>) {
         }
         (End::Reported(request, error), _) => (request, error),
         // Without its word it is not known which of several requests was at fault.
-        (End::Closed, Some(reason)) => (only, error::stopped(reason, driver.limits())),
+        (End::Closed, Some(reason)) => (only, error::stopped_worker(reason, driver.limits())),
         (End::Closed, None) if pool.ended_by_forbidden_call(&driver.link.runner).await => {
             tracing::warn!(
                 pid,
