@@ -145,6 +145,13 @@ async fn pages_of_other_origins_reach_routed_hosts_only() {
             &["not a host as URLs have them"],
         );
     }
+    for method in ["TRACE", "TRACK", "CONNECT"] {
+        let head = format!("{method} /health HTTP/1.1\r\nhost: a.example\r\nconnection: close\r\n\r\n");
+        assert_says(
+            &http::exchange(address, head.as_bytes()).await,
+            &["HTTP/1.1 501", "not one that a Request can have"],
+        );
+    }
     let other = from_page("rebound.example", "/").await.expect(404);
     assert!(!other.text().contains("localhost"), "{}", other.text());
     assert_eq!(get(address, "local.localhost", "/").await.expect(200).json()["worker"], "local");

@@ -279,12 +279,12 @@ pub enum ProjectProblem {
         tried: String,
     },
     /// A package is not installed.
-    #[error("the package {package:?} is not installed: run `npm install {package}` in the project's folder")]
+    #[error("the package {package:?} is not installed: run `{command}` in the project's folder")]
     Package {
-        /// The specifier as written.
-        specifier: String,
         /// The name of the package.
         package: String,
+        /// The command that installs it.
+        command: String,
     },
     /// A package or `tsconfig.json` does not allow a specifier.
     #[error("cannot be resolved: {message}")]

@@ -138,6 +138,8 @@ struct ModuleGraph<'a> {
     drafts: Vec<Draft>,
     /// The errors so far. The walk goes on, so that its author sees all of them.
     errors: Vec<ProjectError>,
+    /// The packages of which there is an error.
+    missing_packages: HashSet<String>,
     virtual_modules: HashSet<String>,
     /// The specifiers of which there was a warning.
     warned: HashSet<String>,
@@ -156,6 +158,7 @@ impl<'a> ModuleGraph<'a> {
             waiting: VecDeque::new(),
             drafts: Vec::new(),
             errors: Vec::new(),
+            missing_packages: HashSet::new(),
             virtual_modules: HashSet::new(),
             warned: HashSet::new(),
             bytes: 0,
@@ -243,6 +246,17 @@ impl<'a> ModuleGraph<'a> {
         }
     }
 
+    /// Adds an error. A package that is missing is told once.
+    fn push_error(&mut self, error: ProjectError) {
+        let is_new = match &error.problem {
+            ProjectProblem::Package { package, .. } => self.missing_packages.insert(package.clone()),
+            _ => true,
+        };
+        if is_new {
+            self.errors.push(error);
+        }
+    }
+
     fn reader(&self) -> ModuleReader<'_> {
         let GraphOptions { folder, resolver, definitions, .. } = self.options;
         ModuleReader { folder, resolver, definitions }
@@ -283,7 +297,7 @@ impl<'a> ModuleGraph<'a> {
             }
             let target = match self.target(path, import, location) {
                 Err(error) if !matches!(error.problem, ProjectProblem::ProjectTooLarge { .. }) => {
-                    self.errors.push(error);
+                    self.push_error(error);
                     None
                 }
                 target => target?,

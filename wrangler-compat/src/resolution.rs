@@ -15,7 +15,7 @@ use oxc_resolver::{
 
 use crate::error::{ProjectError, ProjectProblem, SourceLocation, shortened};
 use crate::package_files::{ReadableFiles, RefusedFile};
-use crate::project_folder::{ProjectFile, ProjectFolder};
+use crate::project_folder::{MAX_DESCRIPTION_BYTES, ProjectFile, ProjectFolder};
 use crate::transform::CompilerSettings;
 use crate::watched_files::WatchedFiles;
 
@@ -243,6 +243,16 @@ impl Resolver {
         Ok(self.project.import.find_tsconfig(file)?.or_else(|| self.fallback.clone()))
     }
 
+    /// Returns `true` if the project's `package.json` has a package among its dependencies.
+    fn declares(&self, package: &str) -> bool {
+        let Ok(Some(file)) = self.folder.find("package.json".as_ref()) else { return false };
+        let Ok(text) = self.folder.read(&file, MAX_DESCRIPTION_BYTES) else { return false };
+        let Ok(described) = serde_json::from_str::<serde_json::Value>(&text) else { return false };
+        ["dependencies", "devDependencies", "optionalDependencies", "peerDependencies"]
+            .into_iter()
+            .any(|kind| described.get(kind).is_some_and(|packages| packages.get(package).is_some()))
+    }
+
     /// Explains why a specifier names no file.
     fn problem(&self, importer: &Path, specifier: &str, error: &ResolveError) -> ProjectProblem {
         let folder = importer.parent().unwrap_or(importer);
@@ -269,7 +279,14 @@ impl Resolver {
         let name = package_name(specifier);
         let installed = folder.ancestors().map(|folder| folder.join("node_modules").join(name));
         match installed.into_iter().find(|folder| fs::symlink_metadata(folder).is_ok()) {
-            None => ProjectProblem::Package { specifier: specifier.to_owned(), package: name.to_owned() },
+            None => {
+                let command = if self.declares(name) {
+                    "npm install".to_owned()
+                } else {
+                    format!("npm install {name}")
+                };
+                ProjectProblem::Package { package: name.to_owned(), command }
+            }
             Some(package) => match self.folder.find(&package) {
                 Err(_) => ProjectProblem::OutsideProject { path: package.display().to_string() },
                 Ok(_) => {

@@ -56,7 +56,6 @@ mod tests {
             ("error[exception]: Error: x (at src/a b.ts:1:2)", Some(("b.ts", 1, 2))),
             ("error[syntax]: SyntaxError: src/a.ts:4:5: Unexpected token", Some(("src/a.ts", 4, 5))),
             ("error[exception]: Thrown: text", None),
-            ("error: http://x:80:1 at 5:6", None),
             ("a:99999999999:1", None),
             ("", None),
         ] {

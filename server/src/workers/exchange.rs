@@ -49,6 +49,11 @@ pub async fn answer(
         let text = "The request's Host is missing, or not a host as URLs have them.";
         return responses::plain(http::StatusCode::BAD_REQUEST, text.to_owned());
     };
+    if heads::FORBIDDEN_METHODS.contains(&head.method.as_str()) {
+        open.end(501, RequestEnd::Refused);
+        let text = format!("The method {} is not one that a Request can have.", head.method);
+        return responses::plain(http::StatusCode::NOT_IMPLEMENTED, text);
+    }
     if let Some(reason) = &version.failure {
         open.end(500, RequestEnd::Refused);
         let text = format!("The project does not load:\n{reason}");

@@ -29,6 +29,10 @@ pub const CONNECTION_HEADERS: [HeaderName; 9] = [
     header::UPGRADE,
 ];
 
+/// The methods that a `Request` cannot have (Fetch, section "Methods"). Code that makes another
+/// request of the one that it gets would fail.
+pub const FORBIDDEN_METHODS: [&str; 3] = ["CONNECT", "TRACE", "TRACK"];
+
 /// The header that names the client. A client's own is dropped.
 const CLIENT_ADDRESS: HeaderName = HeaderName::from_static("cf-connecting-ip");
 

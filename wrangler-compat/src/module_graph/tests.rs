@@ -191,6 +191,16 @@ fn all_errors_are_found_up_to_a_number() {
         assert!(line.starts_with(place), "{error}");
     }
     assert_eq!(files.error("many.ts").lines().count(), MAX_ERRORS);
+
+    let files = TestProject::new(&[
+        ("index.ts", "import 'hono'; import 'hono/jsx'; import './a'; import '@a/b/c';"),
+        ("a.ts", "import 'hono';"),
+        ("package.json", r#"{ "devDependencies": { "hono": "4" } }"#),
+    ]);
+    let error = files.error("index.ts");
+    assert_eq!(error.lines().count(), 2, "{error}");
+    assert!(error.contains("\"hono\" is not installed: run `npm install` in"), "{error}");
+    assert!(error.contains("run `npm install @a/b`"), "{error}");
 }
 
 #[test]
