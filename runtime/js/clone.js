@@ -55,7 +55,7 @@ const {
   Uint8Array,
 } = isolet.primordials;
 
-isolet.lazy(["structuredClone"], ["structuredClone"], (host) => {
+isolet.lazy(["structuredClone"], ["structuredClone", "cloner"], (host) => {
   const { natives, typedArrays } = isolet;
   const { dictionary, isObject, iterate, list, need, own } = isolet.idl;
 
@@ -70,10 +70,11 @@ isolet.lazy(["structuredClone"], ["structuredClone"], (host) => {
   }
 
   // `seen`: originals and their clones, so that cycles and shared references come out as they went
-  // in.
-  function clone(value, seen) {
+  // in. `policy` (of calls between Workers) measures the value, and replaces objects.
+  function clone(value, seen, policy) {
     if (!isObject(value)) {
       if (typeof value === "symbol") throw refused(value);
+      if (policy !== undefined) policy.measure(value);
       return value;
     }
     if (MapPrototypeHas(seen, value)) return MapPrototypeGet(seen, value);
@@ -81,26 +82,34 @@ isolet.lazy(["structuredClone"], ["structuredClone"], (host) => {
       MapPrototypeSet(seen, value, made);
       return made;
     };
-    switch (natives.kind(value)) {
+    const kind = natives.kind(value);
+    if (policy !== undefined) {
+      const made = policy.replace(value, kind, keep, (inner) => clone(inner, seen, policy));
+      if (made !== undefined) return made;
+    }
+    switch (kind) {
       case ValueKind.Array:
-        return fields(value, keep(new Array(value.length)), seen);
+        return fields(value, keep(new Array(value.length)), seen, policy);
       case ValueKind.Date:
         return keep(new Date(DatePrototypeGetTime(value)));
-      case ValueKind.RegExp:
-        return keep(new RegExp(RegExpPrototypeGetSource(value), RegExpPrototypeGetFlags(value)));
+      case ValueKind.RegExp: {
+        const source = RegExpPrototypeGetSource(value);
+        if (policy !== undefined) policy.measure(source);
+        return keep(new RegExp(source, RegExpPrototypeGetFlags(value)));
+      }
       case ValueKind.Map: {
         const entries = list();
         MapPrototypeForEach(value, (item, key) => ArrayPrototypePush(entries, { __proto__: null, key, item }));
         const made = keep(new Map());
         for (let i = 0; i < entries.length; i++)
-          MapPrototypeSet(made, clone(entries[i].key, seen), clone(entries[i].item, seen));
+          MapPrototypeSet(made, clone(entries[i].key, seen, policy), clone(entries[i].item, seen, policy));
         return made;
       }
       case ValueKind.Set: {
         const items = list();
         SetPrototypeForEach(value, (item) => ArrayPrototypePush(items, item));
         const made = keep(new Set());
-        for (let i = 0; i < items.length; i++) SetPrototypeAdd(made, clone(items[i], seen));
+        for (let i = 0; i < items.length; i++) SetPrototypeAdd(made, clone(items[i], seen, policy));
         return made;
       }
       case ValueKind.Error:
@@ -112,35 +121,45 @@ isolet.lazy(["structuredClone"], ["structuredClone"], (host) => {
         if (natives.kind(of) !== ValueKind.ArrayBuffer) throw refused(value);
         const Class = typedArrays[TypedArrayPrototypeGetSymbolToStringTag(value)];
         return keep(
-          new Class(clone(of, seen), TypedArrayPrototypeGetByteOffset(value), TypedArrayPrototypeGetLength(value)),
+          new Class(
+            clone(of, seen, policy),
+            TypedArrayPrototypeGetByteOffset(value),
+            TypedArrayPrototypeGetLength(value),
+          ),
         );
       }
       case ValueKind.DataView: {
         const of = DataViewPrototypeGetBuffer(value);
         if (natives.kind(of) !== ValueKind.ArrayBuffer) throw refused(value);
         return keep(
-          new DataView(clone(of, seen), DataViewPrototypeGetByteOffset(value), DataViewPrototypeGetByteLength(value)),
+          new DataView(
+            clone(of, seen, policy),
+            DataViewPrototypeGetByteOffset(value),
+            DataViewPrototypeGetByteLength(value),
+          ),
         );
       }
       case ValueKind.Boxed:
-        return keep(Object(unboxed(value)));
+        return keep(Object(clone(unboxed(value), seen, policy)));
       case ValueKind.BoxedBigInt:
-        return keep(Object(BigIntPrototypeValueOf(value)));
+        return keep(Object(clone(BigIntPrototypeValueOf(value), seen, policy)));
       case ValueKind.Object:
         if (host.files?.is(value)) {
           const { blobs, files } = isolet;
           return keep(blobs.fileOf(blobs.bytes(value), files.name(value), blobs.type(value), files.modified(value)));
         }
         if (host.blobs?.is(value)) return keep(host.blobs.of(host.blobs.bytes(value), host.blobs.type(value)));
+        if (host.RpcTarget !== undefined && value instanceof host.RpcTarget)
+          throw new isolet.DOMException("Remote RPC references can only be serialized for RPC.", "DataCloneError");
         if (isolet.isOfHost(value)) throw refused(value);
-        return fields(value, keep({}), seen);
+        return fields(value, keep({}), seen, policy);
       // Functions, proxies, promises, weak collections, iterators, namespaces, shared memory.
       default:
         throw refused(value);
     }
   }
 
-  function fields(value, made, seen) {
+  function fields(value, made, seen, policy) {
     const keys = ReflectOwnKeys(value);
     for (let i = 0; i < keys.length; i++) {
       const key = keys[i];
@@ -148,9 +167,10 @@ isolet.lazy(["structuredClone"], ["structuredClone"], (host) => {
       const descriptor = own(value, key);
       // A getter before it has deleted it.
       if (descriptor === undefined || !descriptor.enumerable) continue;
+      if (policy !== undefined) policy.measure(key);
       ObjectDefineProperty(made, key, {
         __proto__: null,
-        value: clone(value[key], seen),
+        value: clone(value[key], seen, policy),
         writable: true,
         configurable: true,
         enumerable: true,
@@ -195,7 +215,7 @@ isolet.lazy(["structuredClone"], ["structuredClone"], (host) => {
     const message = own(value, "message");
     const made = keep(message === undefined || !("value" in message) ? new Class() : new Class(`${message.value}`));
     isolet.hide(made, "stack", typeof value.stack === "string" ? value.stack : undefined);
-    if (own(value, "cause") !== undefined) isolet.hide(made, "cause", clone(value.cause, seen));
+    if (own(value, "cause") !== undefined) isolet.hide(made, "cause", clone(value.cause, seen, undefined));
     return made;
   }
 
@@ -218,7 +238,7 @@ isolet.lazy(["structuredClone"], ["structuredClone"], (host) => {
           ArrayPrototypePush(moved, item);
         });
       }
-      const made = clone(value, new Map());
+      const made = clone(value, new Map(), undefined);
       // The clone has a copy, so that a transfer only has to detach the original.
       for (let i = 0; i < moved.length; i++)
         if (!ArrayBufferPrototypeGetDetached(moved[i])) ArrayBufferPrototypeTransfer(moved[i], 0);
@@ -227,5 +247,10 @@ isolet.lazy(["structuredClone"], ["structuredClone"], (host) => {
   };
 
   host.structuredClone = structuredClone;
+  host.cloner = {
+    __proto__: null,
+    clone: (value, policy) => clone(value, new Map(), policy),
+    errors: /** @type {any} */ (errors),
+  };
   return { structuredClone };
 });

@@ -99,6 +99,13 @@ isolet.fetch = (id, method, url, headersText, content, cfText, entrypoint, props
   isolet.workers.begin(id, method, url, headersText, content, cfText, entrypoint, propsText);
 isolet.scheduled = (id, cron, time) => isolet.workers.beginScheduled(id, cron, time);
 isolet.progress = (kind, id, value) => isolet.workers.event(kind, id, value);
+isolet.called = (id, receiver, target, props, path, value, items, stubs) =>
+  isolet.rpcServer.called(id, receiver, target, props, path, value, items, stubs);
+isolet.notified = (event, number, value, items, stubs) => {
+  if (event === RpcEvent.ObjectReleased) isolet.rpcObjects.withdraw(number);
+  else if (event === RpcEvent.ResultReleased) isolet.rpcServer.released(number);
+  else isolet.rpcCalls.event(event, number, value, items, stubs);
+};
 isolet.fetched = (kind, call, value, headText) => isolet.fetchers.event(kind, call, value, headText);
 
 // A module Worker as a one-shot script: one request in, its response as the result.

@@ -78,11 +78,12 @@ isolet.lazy([], ["fetchers"], (host) => {
     const target = (propsText) => `{"Export":{"name":${JSONStringify(name)},"props":${JSONStringify(propsText)}}}`;
     const stub = (options) => {
       const { props } = isolet.idl.dictionary(isolet.idl.isObject(options) ? options : refuse(label), label);
-      if (props === undefined) return new Fetcher(token, target(""), label);
+      if (props === undefined) return wrapped(target(""));
       if (!isolet.idl.isObject(props)) throw new TypeError(`\`props\` of ${label}({ props }) must be an object.`);
-      return new Fetcher(token, target(isolet.toJSONText(props, `\`props\` of ${label}`)), label);
+      return wrapped(target(/** @type {string} */ (isolet.toJSONText(props, `\`props\` of ${label}`))));
     };
-    return new LoopbackServiceStub(token, target(""), label, stub);
+    const wrapped = (to) => isolet.services.wrap(new Fetcher(token, to, label), to);
+    return isolet.services.wrap(new LoopbackServiceStub(token, target(""), label, stub), target(""));
   }
 
   /** @returns {never} */
@@ -379,7 +380,10 @@ isolet.lazy([], ["fetchers"], (host) => {
       const body = typeof content === "string" ? isolet.utf8.encode(content) : content;
       return send(CACHES, method, url, headersText(pairs, body), body, "", undefined, false);
     },
-    make: (name) => new Fetcher(token, `{"Binding":${JSONStringify(name)}}`, `env.${name}`),
+    make(name) {
+      const target = `{"Binding":${JSONStringify(name)}}`;
+      return isolet.services.wrap(new Fetcher(token, target, `env.${name}`), target);
+    },
     ofExport,
     event(kind, call, value, text) {
       const f = live[call];

@@ -78,6 +78,7 @@ primordials.SetIteratorPrototypeNext = uncurryThis(proto(new Set().values()).nex
 
 // Constructors and globals as they are.
 for (const name of [
+  "AggregateError",
   "Array",
   "ArrayBuffer",
   "BigInt",

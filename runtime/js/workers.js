@@ -76,11 +76,13 @@ isolet.lazy([], ["workers"], (host) => {
     return exported;
   }
 
+  const noEntry = (name) =>
+    new TypeError(`The Worker has no entrypoint ${isolet.inspect(name)}: its main module has no such export.`);
+
   function handle(request, ctx, name) {
     const { env } = isolet;
     const entry = entries[name];
-    if (entry === undefined)
-      throw new TypeError(`The Worker has no entrypoint ${isolet.inspect(name)}: its main module has no such export.`);
+    if (entry === undefined) throw noEntry(name);
     if (typeof entry.fetch === "function") return entry.fetch(request, env, ctx);
     if (typeof entry === "function" && typeof entry.prototype?.fetch === "function")
       return new entry(ctx, env).fetch(request);
@@ -162,6 +164,17 @@ isolet.lazy([], ["workers"], (host) => {
       // Of a scheduled event: what was thrown, and whether its handler is done.
       failures: undefined,
       handled: false,
+      // The number of objects that others have stubs of, of calls of them, and one for a result
+      // that was sent and that others may call.
+      held: 0,
+      // Of a call by another Worker: the request that made the object that is called, what was
+      // given, the promise of the result, whether the caller still needs that, and whether it holds
+      // the request.
+      context: undefined,
+      given: undefined,
+      result: undefined,
+      hasCaller: false,
+      isResultHeld: false,
     };
     live[id] = r;
     return r;
@@ -310,15 +323,33 @@ isolet.lazy([], ["workers"], (host) => {
   function waited(r) {
     r.waiting--;
     if (r.waiting > 0) return;
-    if (r.responded) end(r);
+    if (r.responded) endIfOver(r);
     else if (r.handled) answerScheduled(r);
   }
 
   // The response is complete, or there will be none.
   function finish(r) {
     r.responded = true;
-    if (r.waiting === 0) end(r);
-    else natives.respondedTo(r.id);
+    if (!endIfOver(r)) natives.respondedTo(r.id);
+  }
+
+  // Ends a request that has responded, unless promises or other Workers hold it.
+  function endIfOver(r) {
+    if (r.waiting > 0 || r.held > 0) return false;
+    end(r);
+    return true;
+  }
+
+  // Others have one thing more of a request, or one less.
+  function hold(r) {
+    r.held++;
+    if (r.held === 1) natives.holdRequest(r.id, true);
+  }
+  function unhold(r) {
+    r.held--;
+    if (r.held > 0 || r.ended) return;
+    natives.holdRequest(r.id, false);
+    if (r.responded) endIfOver(r);
   }
 
   // Everything that the request has started ends with it.
@@ -330,8 +361,14 @@ isolet.lazy([], ["workers"], (host) => {
       isolet.streams.fail(r.incoming, new TypeError("The request has ended, and its body with it."));
     isolet.dropTimers(r.id);
     host.fetchers?.end(r.id);
+    host.rpcCalls?.end(r);
     const calls = natives.endRequest(r.id);
     if (calls !== "") isolet.forgetCalls(JSONParse(calls));
+    if (r.context !== undefined) unhold(r.context);
+    if (r.held === 0) return;
+    // Its time is over, and others have stubs of its objects.
+    for (const id in live) if (live[id].context === r) end(live[id]);
+    host.rpcObjects?.end(r);
   }
 
   // What happens to a request after its arrival.
@@ -372,14 +409,27 @@ isolet.lazy([], ["workers"], (host) => {
 
   host.workers = {
     __proto__: null,
+    arrived,
     begin,
     beginScheduled,
+    // The request that the present code runs for, or undefined.
+    current: () => live[natives.request()],
+    entry(name) {
+      const entry = entries[name];
+      if (entry === undefined) throw noEntry(name);
+      return entry;
+    },
+    executionContext: (r, propsText) => isolet.executionContext((promise) => wait(r, promise), propsText),
+    find: (id) => live[id],
+    finish,
+    hold,
     take,
     exports,
     wait(id, promise) {
       const r = live[id];
       if (r !== undefined) wait(r, promise);
     },
+    unhold,
     event(kind, id, value) {
       const r = live[id];
       if (r !== undefined) events[kind](r, value);

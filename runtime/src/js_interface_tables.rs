@@ -27,6 +27,14 @@ natives! {
     "confirmFetch" => fetches::confirm_fetch,
     "endFetch" => fetches::end_fetch,
     "refuseAtStart" => worker::refuse_at_start,
+    "callMethod" => rpc::call_method,
+    "returnValue" => rpc::return_value,
+    "releaseCall" => rpc::release_call,
+    "releaseStub" => rpc::release_stub,
+    "holdRequest" => rpc::hold_request,
+    "placeholder" => values::placeholder,
+    "writeValue" => values::write_value,
+    "readValue" => values::read_value,
     "request" => worker::request,
     "enterRequest" => worker::enter_request,
     "log" => logs::log,
@@ -106,6 +114,10 @@ entry_functions! {
     progress,
     /// Tells the Worker's code what happened to one of its fetches.
     fetched,
+    /// Gives a call of another Worker to the Worker.
+    called,
+    /// Tells the Worker's code what happened to a call or an object.
+    notified,
     /// Returns an export of a built-in module.
     exported,
     /// Begins or ends the evaluation of libraries.
@@ -126,6 +138,15 @@ shared_enums! {
     /// body, the end of that, its failure, bytes of its own body that were read, and that the rest
     /// of that is not read.
     FetchEvent { Response, Chunk, End, Failed, Credit, Refused }
+
+    /// The receivers of calls between Workers: in a call that the Worker makes, and in one that it
+    /// gets.
+    RpcCallee { Target, Stub, Result }
+    RpcReceiver { Entrypoint, Object, Result }
+
+    /// The events of calls between Workers: the three ends of a call, and that nobody needs the
+    /// result of one, or an object, any more.
+    RpcEvent { Returned, Threw, Failed, ResultReleased, ObjectReleased }
 
     /// The kind of a value, by its internal slots.
     ValueKind {

@@ -123,7 +123,7 @@ pub use source_positions::{SourcePosition, SourcePositions};
 pub use stop::StopReason;
 pub use tools::{Operation, ToolFailure, ToolFuture, ToolHost, ToolRequest};
 pub use worker::{
-    BrokenBody, CACHES, CDN_LOOP, CallChain, Entrypoint, FetchBindings, FetchError, FetchFuture, FetchHost,
-    FetchRequest, FetchedResponse, GLOBAL_FETCH, HttpRequest, HttpResponse, RequestBody, RequestHead,
-    RequestOrigin, ResponseBody, ResponseHead, Worker, WorkerStream,
+    BrokenBody, CACHES, CDN_LOOP, CallChain, Destination, Entrypoint, FetchBindings, FetchError, FetchFuture,
+    FetchHost, FetchRequest, FetchedResponse, GLOBAL_FETCH, HttpRequest, HttpResponse, RequestBody,
+    RequestHead, RequestOrigin, ResponseBody, ResponseHead, Worker, WorkerStream,
 };

@@ -18,6 +18,7 @@
 //! | `thread` | owner | an instance on a thread of this process |
 //! | `worker_process` of the broker | owner | an instance in a jailed process |
 //! | `protocol` | both | the messages between the two sides |
+//! | `rpc` | both | the values and names of calls between Workers |
 //! | `turns` | isolate | turns, requests that can never answer, the CPU time of each request |
 //! | `requests` | isolate | the requests that have not ended |
 //! | `compression` | isolate | bodies that a Worker declares as gzip |
@@ -37,6 +38,7 @@ pub(crate) mod link;
 pub(crate) mod load;
 pub(crate) mod protocol;
 pub(crate) mod requests;
+pub(crate) mod rpc;
 mod thread;
 pub(crate) mod turns;
 
@@ -46,10 +48,11 @@ use std::sync::atomic::{AtomicU32, Ordering};
 pub use self::body::{BrokenBody, WorkerStream};
 pub use self::call_chain::{CDN_LOOP, CallChain};
 pub use self::fetch_host::{
-    CACHES, FetchBindings, FetchFuture, FetchHost, FetchRequest, FetchedResponse, GLOBAL_FETCH,
+    CACHES, Destination, FetchBindings, FetchFuture, FetchHost, FetchRequest, FetchedResponse, GLOBAL_FETCH,
 };
 use self::http::Event;
 pub use self::http::{HttpRequest, HttpResponse, RequestBody, RequestOrigin, ResponseBody};
+use self::instance::Instance;
 use self::instances::Instances;
 pub(crate) use self::instances::WorkerBackend;
 pub use self::protocol::{Entrypoint, FetchError, RequestHead, ResponseHead};
@@ -126,6 +129,11 @@ impl Worker {
         origin: RequestOrigin,
     ) -> Result<HttpResponse, RunError> {
         self.ask(id, Event::Fetch { head, body, origin }).await
+    }
+
+    /// Returns an instance for a call.
+    pub(crate) async fn place(&self) -> Result<Arc<dyn Instance>, RunError> {
+        self.instances.place().await
     }
 
     async fn ask(&self, id: u32, mut event: Event) -> Result<HttpResponse, RunError> {

@@ -13,6 +13,7 @@
 // | `streams.d.ts` | streams and their states |
 // | `fetch.d.ts` | bodies, headers, requests and responses |
 // | `html.d.ts` | the tokens of HTMLRewriter |
+// | `rpc.d.ts` | calls between Workers |
 
 declare const isolet: Internals & LazyInternals;
 
@@ -154,6 +155,28 @@ interface Internals {
   scheduled(id: number, cron: string, time: number): void;
   /** Tells the Worker's code what happened to a request after its arrival. Called by Rust. */
   progress(event: RequestEvent, id: number, value: any): void;
+  /**
+   * Gives a call of another Worker to the Worker. `value` has the arguments; without it a property
+   * is read. Called by Rust.
+   */
+  called(
+    id: number,
+    receiver: RpcReceiver,
+    target: any,
+    propsText: string,
+    path: string,
+    value: ArrayBuffer | undefined,
+    items: ArrayBuffer | undefined,
+    stubs: string | undefined,
+  ): void;
+  /** Tells the Worker's code what happened to a call or to an object. Called by Rust. */
+  notified(
+    event: RpcEvent,
+    number: number,
+    value: any,
+    items: ArrayBuffer | undefined,
+    stubs: string | undefined,
+  ): void;
   /** Tells the Worker's code what happened to one of its fetches. Called by Rust. */
   fetched(event: FetchEvent, call: number, value: any, text: string | undefined): void;
   /** Runs a Worker once: `input` is its request, and the response is the result. */
@@ -309,6 +332,12 @@ interface LazyInternals {
 
   // clone.js
   structuredClone(value: ScriptValue, options?: object): any;
+  cloner: {
+    /** Copies a value. A policy measures its texts, and replaces objects by what it returns. */
+    clone(value: ScriptValue, policy: any): any;
+    /** The classes of errors that keep their class. */
+    errors: Record<string, ErrorConstructor>;
+  } & Bare;
 
   // outgoing-body.js
   outgoing: Outgoing;
@@ -373,8 +402,36 @@ interface LazyInternals {
     env: object,
   ) => { ctx: object; env: object };
 
+  // services.js, rpc-objects.js, rpc-values.js, rpc-streams.js, rpc-stubs.js, rpc-calls.js,
+  // rpc-server.js
+  services: ServiceOperations;
+  rpcObjects: RpcObjects;
+  rpcValues: RpcValues;
+  rpcStreams: RpcStreams;
+  rpcStubs: RpcStubs;
+  RpcTarget: new () => object;
+  RpcStub: new (target: any) => object;
+  RpcPromise: new (key: any) => object;
+  RpcProperty: new (key: any) => object;
+  rpcCalls: RpcCalls;
+  rpcServer: RpcServer;
+
   // workers.js
   workers: {
+    /** Notes the arrival of a request, and returns it. */
+    arrived(id: number): any;
+    /** Returns the request that the present code runs for, or undefined. */
+    current(): any;
+    /** Returns an export of the main module by its name. */
+    entry(name: string): any;
+    /** Returns the context of a request's event. */
+    executionContext(request: any, propsText: string): object;
+    find(id: number): any;
+    /** The response is complete. */
+    finish(request: any): void;
+    /** Notes that others have one thing more of a request, or one less. */
+    hold(request: any): void;
+    unhold(request: any): void;
     /** Takes the main module of a Worker. */
     take(namespace: any): void;
     begin: Internals["fetch"];

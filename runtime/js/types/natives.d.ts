@@ -64,6 +64,44 @@ interface Natives {
   endFetch(call: number): void;
   /** Throws while a Worker's modules are evaluated. */
   refuseAtStart(): void;
+  /**
+   * Sends a call for a request, that ends with the request `context`. `target` is as of
+   * `fetch`, or the number of a stub or a call. `value` has the arguments; without it a property is
+   * read. Returns the number of the call, or the text of an error.
+   */
+  callMethod(
+    request: number,
+    context: number,
+    callee: RpcCallee,
+    target: string | number,
+    pathText: string,
+    value: ArrayBuffer | undefined,
+    items: ArrayBuffer | undefined,
+    objectsText: string,
+  ): number | string;
+  /** Answers a call with the value that it returned or threw. */
+  returnValue(
+    id: number,
+    threw: boolean,
+    value: ArrayBuffer,
+    items: ArrayBuffer | undefined,
+    objectsText: string,
+  ): void;
+  /** Declares that nobody waits for a call any more, or that its end has come. */
+  releaseCall(call: number): void;
+  /** Drops a stub. */
+  releaseStub(stub: number): void;
+  /** Declares that others have stubs of a request's objects, or that nobody has any more. */
+  holdRequest(id: number, isHeld: boolean): void;
+  /** Returns an object that `writeValue` writes as a number. */
+  placeholder(number: number): object;
+  /** Returns the bytes of a plain value, or undefined if V8 cannot write it. */
+  writeValue(value: any): ArrayBuffer | undefined;
+  /**
+   * Returns an array with the value of bytes as its only element, or undefined if they are not
+   * those of a value. `objects` stand where placeholders were.
+   */
+  readValue(buffer: ArrayBuffer, objects: object[]): [any] | undefined;
   /** Returns the request that the code runs for: 0 if there is none, -1 if it has ended. */
   request(): number;
   /** Makes the code that follows run for a request. */
@@ -233,6 +271,29 @@ declare const enum FetchEvent {
   Failed,
   Credit,
   Refused,
+}
+
+/** The receivers of calls between Workers, in a call that the Worker makes. */
+declare const enum RpcCallee {
+  Target,
+  Stub,
+  Result,
+}
+
+/** The receivers of calls between Workers, in a call that the Worker gets. */
+declare const enum RpcReceiver {
+  Entrypoint,
+  Object,
+  Result,
+}
+
+/** The events of calls between Workers. */
+declare const enum RpcEvent {
+  Returned,
+  Threw,
+  Failed,
+  ResultReleased,
+  ObjectReleased,
 }
 
 /** The kind of a value, by its internal slots. */

@@ -41,6 +41,7 @@ type TypedArray =
 /** Constructors and functions of `globalThis` under their own names. */
 type Constructors = Pick<
   typeof globalThis,
+  | "AggregateError"
   | "Array"
   | "ArrayBuffer"
   | "BigInt"

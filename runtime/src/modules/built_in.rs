@@ -9,8 +9,10 @@ type Export<'s> = (&'static str, Local<'s, v8::Value>);
 
 /// The modules that isolet provides and their exports, in one table. `isolet.exported` in
 /// js/drive.js returns the value of an export.
-const BUILT_IN: &[(&str, &[&str])] =
-    &[("cloudflare:workers", &["env", "WorkerEntrypoint"]), ("isolet:env", &["env"])];
+const BUILT_IN: &[(&str, &[&str])] = &[("cloudflare:workers", &CLOUDFLARE_WORKERS), ("isolet:env", &["env"])];
+
+const CLOUDFLARE_WORKERS: [&str; 6] =
+    ["env", "WorkerEntrypoint", "RpcTarget", "RpcStub", "RpcPromise", "RpcProperty"];
 
 /// Returns the names of the modules that isolet provides, those of Node.js (`node:buffer`) among
 /// them.
@@ -63,18 +65,19 @@ pub(super) fn required<'s>(scope: &mut PinScope<'s, '_>, name: &str) -> Option<L
 
 #[cfg(test)]
 mod tests {
-    use super::BUILT_IN;
+    use super::CLOUDFLARE_WORKERS;
 
-    /// Compares the exports of `cloudflare:workers` with the internals that its file in js/
-    /// provides.
+    /// Compares the exports of `cloudflare:workers` with the internals that its files in js/
+    /// provide.
     #[test]
-    fn a_built_in_module_exports_what_its_file_provides() {
-        let file = include_str!("../../js/worker-entrypoint.js");
-        let (_, provided) = file.split_once("isolet.lazy([], [").expect("the file calls isolet.lazy");
-        let provided: Vec<_> =
-            provided.split(']').next().unwrap().split(", ").map(|name| name.trim_matches('"')).collect();
-        let (_, exports) = BUILT_IN.iter().find(|(name, _)| *name == "cloudflare:workers").unwrap();
-        assert_eq!(exports[0], "env");
-        assert_eq!(exports[1..], provided);
+    fn a_built_in_module_exports_what_its_files_provide() {
+        let files = [include_str!("../../js/worker-entrypoint.js"), include_str!("../../js/rpc-stubs.js")];
+        let provided = files.iter().flat_map(|file| {
+            let (_, provided) = file.split_once("isolet.lazy([], [").expect("the file calls isolet.lazy");
+            provided.split(']').next().unwrap().split(", ").map(|name| name.trim_matches('"'))
+        });
+        let classes = provided.filter(|name| name.starts_with(char::is_uppercase));
+        assert_eq!(CLOUDFLARE_WORKERS[0], "env");
+        assert_eq!(CLOUDFLARE_WORKERS[1..], classes.collect::<Vec<_>>());
     }
 }

@@ -10,6 +10,8 @@
 //! | `outcome` | results and errors of a run |
 //! | `worker` | answers of a Worker, the request that its code runs for |
 //! | `fetches` | fetches of a Worker through its bindings |
+//! | `rpc` | calls between Workers |
+//! | `values` | values as bytes |
 //! | `logs` | log lines, warnings |
 //! | `clock` | the time, the next timer |
 //! | `kind` | the kind of a value |
@@ -35,9 +37,11 @@ pub(crate) mod kind;
 pub(crate) mod logs;
 pub(crate) mod node;
 pub(crate) mod outcome;
+pub(crate) mod rpc;
 pub(crate) mod text;
 pub(crate) mod url;
 pub(crate) mod url_pattern;
+pub(crate) mod values;
 pub(crate) mod worker;
 
 /// Returns the text of an argument that must be a string. Other values are empty.

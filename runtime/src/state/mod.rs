@@ -6,11 +6,13 @@
 //! | `fetches` | the fetches of a Worker through its bindings |
 //! | `logs` | log lines, and their limit |
 //! | `requests` | the requests of a Worker: what its code says of each |
+//! | `rpc` | the calls that a Worker makes to others |
 
 mod calls;
 mod fetches;
 mod logs;
 mod requests;
+mod rpc;
 
 use std::collections::{HashMap, HashSet, VecDeque};
 use std::sync::Arc;
@@ -78,6 +80,8 @@ pub(crate) struct RunState {
     waiting: VecDeque<WaitingCall>,
     /// The fetches of a Worker through its bindings.
     fetches: fetches::Fetches,
+    /// The calls of a Worker to others.
+    rpc: rpc::Calls,
     /// The warnings in order. They are sent at the end, with their positions in the caller's text.
     pub(crate) warnings: Vec<Warning>,
     /// Set if the result is `undefined`.
@@ -127,6 +131,7 @@ impl RunState {
             in_flight_bytes: 0,
             waiting: VecDeque::new(),
             fetches: fetches::Fetches::default(),
+            rpc: rpc::Calls::default(),
             warnings: Vec::new(),
             undefined: false,
             last_answered: None,
@@ -148,9 +153,13 @@ impl RunState {
         milliseconds(self.started)
     }
 
-    /// Returns `true` if an answer, a piece of a fetched body or a timer is pending.
+    /// Returns `true` if an answer, a piece of a fetched body, a call or a timer is pending.
     pub(crate) fn expects(&self) -> bool {
-        !self.in_flight.is_empty() || self.wake_at.is_some() || self.fetches.expect()
+        !self.in_flight.is_empty()
+            || self.wake_at.is_some()
+            || self.fetches.expect()
+            || self.rpc.expect()
+            || self.requests.are_held()
     }
 
     /// Makes this the state of a Worker, whose calls and logs are counted for each request.

@@ -113,6 +113,7 @@ impl RunState {
         self.requests.end(id);
         let cancelled = self.cancel_calls_of(id);
         self.end_fetches(id);
+        self.end_calls(id);
         // Its owner cancels the calls too, before it counts those that have waited for them.
         self.channel.worker(FromWorker::Ended { id, queued_us });
         self.send_waiting();

@@ -14,7 +14,7 @@ use tokio::sync::Semaphore;
 
 use self::upload::Upload;
 use super::call_chain::CallChain;
-use super::fetch_host::{FetchBindings, FetchFuture, FetchRequest, FetchedResponse};
+use super::fetch_host::{Destination, FetchBindings, FetchFuture, FetchRequest, FetchedResponse};
 use super::http::RequestBody;
 use super::link::WorkerLink;
 use super::protocol::{
@@ -47,13 +47,27 @@ struct Fetch {
 }
 
 impl Fetches {
-    /// Returns the fetches of one isolate of a Worker, if it has such bindings.
-    pub(crate) fn of(job: &WorkerJob, tokio: tokio::runtime::Handle) -> Option<Self> {
-        (!job.fetchers.is_empty()).then(|| Self::new(job.fetchers.clone(), tokio))
+    /// Returns the fetches of one isolate of a Worker.
+    pub(crate) fn of(job: &WorkerJob, tokio: tokio::runtime::Handle) -> Self {
+        Self::new(job.fetchers.clone(), tokio)
     }
 
     pub(super) fn new(bindings: FetchBindings, tokio: tokio::runtime::Handle) -> Self {
         Self { bindings, tokio, live: Arc::default() }
+    }
+
+    /// Starts a task on the engine's runtime.
+    pub(super) fn spawn(&self, task: impl Future<Output = ()> + Send + 'static) -> AbortOnDrop {
+        AbortOnDrop(self.tokio.spawn(task).abort_handle())
+    }
+
+    /// Returns the Worker behind a target, or `None` if there is none whose methods can be called.
+    ///
+    /// # Errors
+    /// The Worker does not have the target.
+    pub(super) fn destination(&self, target: FetchTarget) -> Result<Option<Destination>, &'static str> {
+        check(&target)?;
+        self.bindings.destination(target).ok_or("a call through a binding that it does not have")
     }
 
     /// Starts a fetch for a request that has not ended and may make it.
@@ -69,11 +83,7 @@ impl Fetches {
         body: BodyStart,
         chain: CallChain,
     ) -> Result<(), &'static str> {
-        if let FetchTarget::Export(Entrypoint { name, props }) = &target
-            && (name.len() > MAX_ENTRYPOINT_BYTES || props.len() > MAX_PROPS_BYTES)
-        {
-            return Err("a fetch from an entrypoint with a longer name or more properties than they have");
-        }
+        check(&target)?;
         let Some(answer) = self.bindings.answerer(target) else {
             return Err("a fetch through a binding that it does not have");
         };
@@ -167,6 +177,18 @@ impl Fetches {
     /// Forgets all fetches.
     pub(super) fn close(&self) {
         self.live.lock().clear();
+    }
+}
+
+/// Checks the bounds of a target.
+fn check(target: &FetchTarget) -> Result<(), &'static str> {
+    match target {
+        FetchTarget::Export(Entrypoint { name, props })
+            if name.len() > MAX_ENTRYPOINT_BYTES || props.len() > MAX_PROPS_BYTES =>
+        {
+            Err("an entrypoint with a longer name or more properties than they have")
+        }
+        _ => Ok(()),
     }
 }
 

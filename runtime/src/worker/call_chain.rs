@@ -11,6 +11,9 @@ use super::protocol::FetchError;
 /// The number of times that a request from outside may lead to Workers, as on Cloudflare.
 const MAX_INVOCATIONS: u32 = 32;
 
+/// The number of calls of methods that a request from outside may lead to, as on Cloudflare.
+const MAX_METHOD_CALLS: u32 = 1000;
+
 /// The header with the calls that led to a request.
 pub const CDN_LOOP: &str = "cdn-loop";
 
@@ -22,7 +25,12 @@ const LOOPS: &str = "loops=";
 /// to a Worker has a clone, so that they are counted together. A Worker that calls itself without
 /// end is stopped, and so is one that calls itself twice each time.
 #[derive(Debug, Clone, Default)]
-pub struct CallChain(Arc<AtomicU32>);
+pub struct CallChain {
+    /// The calls of Workers by `fetch`.
+    invocations: Arc<AtomicU32>,
+    /// The calls of methods.
+    methods: Arc<AtomicU32>,
+}
 
 impl CallChain {
     /// Returns the chain of a request with these headers that came over HTTP; `None` if too many
@@ -35,12 +43,13 @@ impl CallChain {
             loops.and_then(|loops| loops.parse().ok()).unwrap_or(1)
         });
         let calls = calls.max().unwrap_or(0);
-        (calls < MAX_INVOCATIONS).then(|| Self(Arc::new(AtomicU32::new(calls))))
+        (calls < MAX_INVOCATIONS)
+            .then(|| Self { invocations: Arc::new(AtomicU32::new(calls)), methods: Arc::default() })
     }
 
     /// Returns the value of [`CDN_LOOP`] for a request over HTTP that a Worker of the chain makes.
     pub fn header(&self) -> String {
-        format!("{NAME}; {LOOPS}{}", self.0.load(Ordering::Relaxed).saturating_add(1))
+        format!("{NAME}; {LOOPS}{}", self.invocations.load(Ordering::Relaxed).saturating_add(1))
     }
 
     /// Returns `true` if a value of [`CDN_LOOP`] has an entry of isolet, which a Worker may not
@@ -55,7 +64,7 @@ impl CallChain {
     /// Returns an error for the caller if there were too many.
     pub fn enter(&self) -> Result<(), FetchError> {
         let within = |calls: u32| (calls < MAX_INVOCATIONS - 1).then_some(calls + 1);
-        match self.0.try_update(Ordering::Relaxed, Ordering::Relaxed, within) {
+        match self.invocations.try_update(Ordering::Relaxed, Ordering::Relaxed, within) {
             Ok(_) => Ok(()),
             Err(_) => Err(FetchError {
                 name: "Error".to_owned(),
@@ -64,6 +73,23 @@ impl CallChain {
                 ),
             }),
         }
+    }
+
+    /// Counts a call of a method of a Worker, or of an object.
+    ///
+    /// # Errors
+    /// Returns an error for the caller if there were too many.
+    pub(crate) fn enter_method(&self) -> Result<(), FetchError> {
+        if self.methods.fetch_add(1, Ordering::Relaxed) < MAX_METHOD_CALLS {
+            return Ok(());
+        }
+        self.methods.fetch_sub(1, Ordering::Relaxed);
+        Err(FetchError {
+            name: "Error".to_owned(),
+            message: format!(
+                "One request led to more than {MAX_METHOD_CALLS} calls of methods of Workers. Look for Workers that call each other."
+            ),
+        })
     }
 }
 
@@ -81,7 +107,7 @@ mod tests {
         let of = |values: &[&str]| {
             let header = |value: &&str| ("CDN-Loop".to_owned(), (*value).to_owned());
             let headers: Vec<_> = values.iter().map(header).collect();
-            CallChain::of_request(&headers).map(|chain| chain.0.load(Ordering::Relaxed))
+            CallChain::of_request(&headers).map(|chain| chain.invocations.load(Ordering::Relaxed))
         };
         assert_eq!(of(&[]), Some(0));
         assert_eq!(of(&["other; loops=7, another"]), Some(0));
@@ -101,5 +127,7 @@ mod tests {
         assert_eq!(entered as u32, MAX_INVOCATIONS - 1, "the request from outside is the first");
         assert!(chain.enter().unwrap_err().message.contains("32 calls"));
         assert!(CallChain::default().enter().is_ok());
+        let methods = (0..2000).filter(|turn| branches[turn % 2].enter_method().is_ok()).count();
+        assert_eq!(methods as u32, MAX_METHOD_CALLS);
     }
 }

@@ -18,6 +18,10 @@ impl Loopback {
 }
 
 impl ExportHost for Loopback {
+    fn worker(&self) -> Option<Worker> {
+        self.0.upgrade().map(|instances| Worker { instances })
+    }
+
     fn fetch(&self, entrypoint: Entrypoint, request: FetchRequest) -> FetchFuture {
         let instances = self.0.upgrade();
         Box::pin(async move {

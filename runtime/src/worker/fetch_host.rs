@@ -5,6 +5,7 @@ use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
 
+use super::Worker;
 use super::call_chain::CallChain;
 use super::http::RequestBody;
 use super::protocol::{Entrypoint, FetchError, FetchTarget, RequestHead, ResponseHead};
@@ -21,6 +22,19 @@ pub const CACHES: &str = ":caches";
 pub trait FetchHost: Send + Sync + 'static {
     /// Answers a fetch. The future is polled on the engine's tokio runtime.
     fn fetch(&self, request: FetchRequest) -> FetchFuture;
+
+    /// Returns the Worker that answers, if its methods can be called.
+    fn destination(&self) -> Option<Destination> {
+        None
+    }
+}
+
+/// A Worker whose methods can be called, and the entrypoint that has them.
+pub struct Destination {
+    /// The Worker.
+    pub worker: Worker,
+    /// The entrypoint.
+    pub entrypoint: Entrypoint,
 }
 
 /// A fetch of a Worker.
@@ -49,6 +63,9 @@ pub struct FetchedResponse {
 pub(crate) trait ExportHost: Send + Sync + 'static {
     /// Answers a fetch from an entrypoint.
     fn fetch(&self, entrypoint: Entrypoint, request: FetchRequest) -> FetchFuture;
+
+    /// Returns the Worker, unless it ends.
+    fn worker(&self) -> Option<Worker>;
 }
 
 /// The bindings through which a Worker fetches: their names in `env`, and who answers them.
@@ -75,8 +92,16 @@ impl FetchBindings {
         self.bindings.keys().cloned().collect()
     }
 
-    pub(crate) fn is_empty(&self) -> bool {
-        self.bindings.is_empty() && self.exports.is_none()
+    /// Returns the Worker behind a target: `None` if the Worker does not have the target, and
+    /// `Some(None)` if nobody's methods can be called there.
+    pub(crate) fn destination(&self, target: FetchTarget) -> Option<Option<Destination>> {
+        match target {
+            FetchTarget::Binding(name) => Some(self.bindings.get(&name)?.destination()),
+            FetchTarget::Export(entrypoint) => {
+                let worker = self.exports.as_ref()?.worker();
+                Some(worker.map(|worker| Destination { worker, entrypoint }))
+            }
+        }
     }
 
     /// Returns the answerer of what is fetched from a target, or `None` if the Worker does not have

@@ -12,6 +12,11 @@ pub(crate) trait WorkerLink: Send + Sync {
     /// Notes that a request has ended, and the number of those that have not.
     fn request_ended(&self, live: usize);
 
+    /// Returns the number of bytes that wait for the Worker, if it is in another process.
+    fn queued(&self) -> usize {
+        0
+    }
+
     /// Waits until the Worker has taken most of what was sent. Pieces of bodies wait for that.
     fn has_room(&self) -> BoxFuture<'_, ()>;
 }

@@ -8,6 +8,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::rpc::{CallEnd, Callee, GivenValue, Path, Receiver, SentValue};
 use crate::blob::Blob;
 use crate::{LogLine, RunError};
 
@@ -182,6 +183,15 @@ pub(crate) enum ToWorker {
     FetchChunk { call: u32, bytes: Blob },
     /// A fetched body is complete, or broke off for a reason.
     FetchEnd { call: u32, error: Option<String> },
+    /// A call of a method, or a read of a property if there are no arguments. It is an event like a
+    /// request.
+    Call { id: u32, receiver: Receiver, path: Path, arguments: Option<GivenValue>, sent_us: u64 },
+    /// A call that the Worker made has ended.
+    CallEnded { call: u32, end: CallEnd },
+    /// No more calls of the result of a call will come.
+    ResultReleased { id: u32 },
+    /// Nobody has a stub of an object any more.
+    ObjectReleased { object: u32 },
 }
 
 /// A message from a Worker.
@@ -209,6 +219,15 @@ pub(crate) enum FromWorker {
     FetchCredit { call: u32, bytes: u32 },
     /// The Worker has all of a fetch, or wants no more of it.
     FetchEnded { call: u32 },
+    /// The Worker calls a method, or reads a property if there are no arguments. It chooses the
+    /// number `call`.
+    Call { id: u32, call: u32, callee: Callee, path: Path, arguments: Option<SentValue> },
+    /// The Worker has the end of a call, or wants no more of it.
+    CallReleased { call: u32 },
+    /// A call of the Worker has a value, which was returned or thrown.
+    Returned { id: u32, threw: bool, value: SentValue },
+    /// The Worker has dropped a stub.
+    StubReleased { stub: u32 },
     /// The Worker logged a line. `request` is 0 outside of requests.
     Log { request: u32, line: LogLine },
     /// The request and everything that it started have ended.

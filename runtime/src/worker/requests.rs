@@ -11,6 +11,9 @@ use crate::stop::ChargedMemory;
 /// The time that promises given to `waitUntil` have after the response, as on Cloudflare.
 pub(crate) const WAIT_UNTIL_TIMEOUT: Duration = Duration::from_secs(30);
 
+/// The time that a request goes on after its response because others have stubs of its objects.
+pub(crate) const HELD_TIMEOUT: Duration = Duration::from_secs(300);
+
 /// A request that has not ended.
 #[derive(Default)]
 pub(crate) struct LiveRequest {
@@ -30,7 +33,10 @@ pub(crate) struct LiveRequest {
     body_room: Option<usize>,
     /// The encoder of its response's body, if it is compressed, and the memory of the encoder.
     pub(crate) encoder: Option<(BodyEncoder, ChargedMemory)>,
-    /// The end of the time for `waitUntil`, once the response is complete.
+    /// `true` while others have stubs of its objects, or may call them.
+    is_held: bool,
+    /// The end of the time for `waitUntil`, or for those who have stubs, once the response is
+    /// complete.
     ends_by: Option<Instant>,
 }
 
@@ -107,12 +113,28 @@ impl Requests {
         self.live.values().any(|request| request.body_room.is_some_and(|room| room > 0))
     }
 
-    /// Starts the time for `waitUntil`.
+    /// Starts the time for `waitUntil`, or for those who have stubs of its objects.
     pub(crate) fn responded_to(&mut self, id: u32, now: Instant) {
         if let Some(request) = self.live.get_mut(&id) {
             request.is_answered = true;
-            request.ends_by.get_or_insert(now + WAIT_UNTIL_TIMEOUT);
+            let time = if request.is_held { HELD_TIMEOUT } else { WAIT_UNTIL_TIMEOUT };
+            request.ends_by.get_or_insert(now + time);
         }
+    }
+
+    /// Notes that others have stubs of a request's objects, or that nobody has any more. Then the
+    /// time for `waitUntil` starts, if it has responded.
+    pub(crate) fn hold(&mut self, id: u32, is_held: bool, now: Instant) {
+        let Some(request) = self.live.get_mut(&id) else { return };
+        request.is_held = is_held;
+        if let Some(ends_by) = &mut request.ends_by {
+            *ends_by = now + if is_held { HELD_TIMEOUT } else { WAIT_UNTIL_TIMEOUT };
+        }
+    }
+
+    /// Returns `true` if others may call an object of a request.
+    pub(crate) fn are_held(&self) -> bool {
+        self.live.values().any(|request| request.is_held)
     }
 
     /// Returns the earliest end of a time for `waitUntil`.
@@ -127,7 +149,8 @@ impl Requests {
     }
 
     /// Returns the requests that nothing can continue if nothing is pending in the isolate: those
-    /// without a response, and those whose `waitUntil` is not over.
+    /// without a response, and those whose `waitUntil` is not over. If others may call an object,
+    /// something is pending.
     pub(crate) fn stuck(&self) -> Vec<(u32, bool)> {
         let mut stuck: Vec<_> = self
             .live

@@ -75,7 +75,7 @@ fn run(
 ) {
     let mut fresh = FreshIsolate::new(pool.memory());
     let link = Arc::new(ThreadLink(fresh.sender()));
-    let fetches = Fetches::of(job, tokio.clone());
+    let fetches = Some(Fetches::of(job, tokio.clone()));
     let exchanges = Exchanges::new(link, job.log.clone(), &job.start_limits, &job.limits, fetches);
     let Environment { vars, catalogue, host } = job.environment.clone();
     let (events, _) = tokio::sync::mpsc::unbounded_channel();

@@ -11,6 +11,8 @@
 //! A turn is the JavaScript of one message or timer, with its microtasks. Its CPU time is charged
 //! to the request that it ran for.
 
+mod calls;
+
 use std::time::{Duration, Instant};
 
 use v8::{Local, PinScope};
@@ -19,7 +21,7 @@ use super::protocol::{BodyStart, Entrypoint, FetchError, ToWorker, monotonic_us}
 use crate::js_interface::EntryFunctions;
 use crate::messages::{Inbound, Inbox};
 use crate::natives::worker::set_current_request;
-use crate::shared_enums::{FetchEvent, RequestEvent};
+use crate::shared_enums::{FetchEvent, RequestEvent, RpcEvent};
 use crate::state::RunState;
 use crate::stop::{RunControl, StopReason};
 use crate::thread_clock::ThreadClock;
@@ -112,7 +114,12 @@ impl Turn {
                 | ToWorker::Chunk { id, .. }
                 | ToWorker::BodyEnd { id, .. }
                 | ToWorker::Credit { id, .. }
-                | ToWorker::Cancel { id } => *id,
+                | ToWorker::Cancel { id }
+                | ToWorker::Call { id, .. }
+                | ToWorker::ResultReleased { id } => *id,
+                ToWorker::CallEnded { call, .. } => state.request_of_method_call(*call).unwrap_or(0),
+                // JavaScript knows the request of the object.
+                ToWorker::ObjectReleased { .. } => 0,
                 ToWorker::FetchBodyCredit { call, .. }
                 | ToWorker::FetchBodyRefused { call }
                 | ToWorker::Fetched { call, .. }
@@ -204,6 +211,30 @@ fn receive(scope: &mut PinScope, entries: &EntryFunctions, message: ToWorker) {
             note(scope, |state| state.cancel_request(id));
             progress_plain(scope, entries, id, RequestEvent::Cancel);
             progress_plain(scope, entries, id, RequestEvent::Gone);
+        }
+        ToWorker::Call { id, receiver, path, arguments, sent_us } => {
+            begin(scope, id, false, sent_us);
+            set_current_request(scope, id);
+            calls::called(scope, entries, id, receiver, &path, arguments);
+            set_current_request(scope, 0);
+        }
+        ToWorker::CallEnded { call, end } => {
+            // What comes after the end of the call's request is dropped.
+            let request = scope.get_slot::<RunState>().and_then(|state| state.request_of_method_call(call));
+            if let Some(request) = request {
+                set_current_request(scope, request);
+                calls::ended(scope, entries, call, end);
+                set_current_request(scope, 0);
+            }
+        }
+        ToWorker::ResultReleased { id } => {
+            set_current_request(scope, id);
+            calls::released(scope, entries, RpcEvent::ResultReleased, id);
+            set_current_request(scope, 0);
+        }
+        ToWorker::ObjectReleased { object } => {
+            calls::released(scope, entries, RpcEvent::ObjectReleased, object);
+            set_current_request(scope, 0);
         }
         ToWorker::FetchBodyCredit { call, .. }
         | ToWorker::FetchBodyRefused { call }

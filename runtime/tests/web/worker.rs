@@ -33,6 +33,11 @@ pub(super) fn start_with(code: &str, fetchers: FetchBindings) -> Result<Worker, 
     start_job([Module::es_module("main.js", code)].into(), limits(), Arc::new(|_, _| ()), fetchers)
 }
 
+/// Starts a Worker with these bindings, whose requests have these limits.
+pub(super) fn start_limited(code: &str, limits: Limits, fetchers: FetchBindings) -> Result<Worker, RunError> {
+    start_job([Module::es_module("main.js", code)].into(), limits, Arc::new(|_, _| ()), fetchers)
+}
+
 fn start_module(module: Module, limits: Limits, log: LogSink) -> Result<Worker, RunError> {
     start_job([module].into(), limits, log, FetchBindings::default())
 }

@@ -14,8 +14,10 @@
 //! |---|---|
 //! | `request` | a request that has not ended: its state, its body, its counts |
 //! | `rules` | the handling of each message of the Worker, and the rule that it breaks |
+//! | `calls` | calls between Workers |
 //! | `ending` | the time within which a Worker must say that a request has ended |
 
+mod calls;
 mod ending;
 mod request;
 mod rules;
@@ -34,8 +36,9 @@ use futures_util::stream::BoxStream;
 use parking_lot::{Mutex, MutexGuard};
 use tokio::sync::{Notify, Semaphore, oneshot};
 
+use self::calls::Calls;
 use self::ending::Endings;
-use self::request::{LiveRequest, Phase, Upload};
+use self::request::{LiveRequest, Phase, Reply, Upload};
 use self::rules::{Allowance, Used};
 use super::bindings::Fetches;
 use super::body::{BodyOwner, BrokenBody};
@@ -46,6 +49,7 @@ use super::protocol::{BodyStart, ToWorker, WINDOW_BYTES, monotonic_us};
 use crate::blob::Blob;
 use crate::job::LogSink;
 use crate::run_channel::AbortOnDrop;
+use crate::worker::requests::HELD_TIMEOUT;
 use crate::{ErrorCode, Limits, RunError};
 
 /// The answer to a request.
@@ -61,6 +65,7 @@ pub(crate) struct Exchanges {
     link: Arc<dyn WorkerLink>,
     log: LogSink,
     fetches: Option<Fetches>,
+    calls: Calls,
     allowance: Allowance,
     /// The number of requests so far.
     begun: AtomicU64,
@@ -99,23 +104,27 @@ impl Table {
 }
 
 /// A request for whose answer its caller waits. Dropping it cancels the request.
-pub(crate) struct PendingAnswer {
+pub(crate) struct PendingAnswer<T = HttpResponse> {
     id: u32,
     exchanges: Arc<Exchanges>,
-    receiver: oneshot::Receiver<Answer>,
+    receiver: oneshot::Receiver<Result<T, RunError>>,
     is_answered: bool,
 }
 
-impl PendingAnswer {
+impl<T> PendingAnswer<T> {
+    fn new(id: u32, exchanges: Arc<Exchanges>, receiver: oneshot::Receiver<Result<T, RunError>>) -> Self {
+        Self { id, exchanges, receiver, is_answered: false }
+    }
+
     /// Waits for the answer.
-    pub(crate) async fn answer(&mut self) -> Answer {
+    pub(crate) async fn answer(&mut self) -> Result<T, RunError> {
         let answer = (&mut self.receiver).await;
         self.is_answered = true;
         answer.unwrap_or_else(|_| Err(ended()))
     }
 }
 
-impl Drop for PendingAnswer {
+impl<T> Drop for PendingAnswer<T> {
     fn drop(&mut self) {
         if !self.is_answered {
             self.exchanges.cancel(self.id);
@@ -140,6 +149,7 @@ impl Exchanges {
             link,
             log,
             fetches,
+            calls: Calls::new(limits.wall),
             allowance: Allowance::new(start, limits),
             begun: AtomicU64::new(0),
             queued_us: AtomicU32::new(0),
@@ -190,11 +200,12 @@ impl Exchanges {
             let task = tokio::spawn(self.clone().send_body(id, stream, credit.clone()));
             Upload { credit, task: Some(AbortOnDrop(task.abort_handle())), is_refused: false }
         });
-        table.live.insert(id, LiveRequest::new(place, reply, upload, chain.unwrap_or_default()));
+        let reply = Reply::Response(reply);
+        table.live.insert(id, LiveRequest::new(id, place, reply, upload, chain.unwrap_or_default()));
         table.waiting.push_back((place, Instant::now()));
         table.keep = Some(instance);
         drop(table);
-        Ok(PendingAnswer { id, exchanges: self.clone(), receiver, is_answered: false })
+        Ok(PendingAnswer::new(id, self.clone(), receiver))
     }
 
     /// Sends a request's body as it arrives, as there is credit, and as the Worker takes it.
@@ -262,7 +273,9 @@ impl Exchanges {
         let Some(request) = table.live.get_mut(&id).filter(|request| request.ends_by.is_none()) else {
             return;
         };
-        let ends_by = Instant::now() + self.end_timeout;
+        // Objects of a call, or of a request that made calls, may be called after its answer.
+        let held = if request.may_be_held { HELD_TIMEOUT } else { Duration::ZERO };
+        let ends_by = Instant::now() + self.end_timeout + held;
         request.ends_by = Some(ends_by);
         if table.endings.add(id, ends_by) {
             self.must_end.notify_one();
@@ -294,13 +307,14 @@ impl Exchanges {
         if let Some(fetches) = &self.fetches {
             fetches.close();
         }
+        self.calls.close();
         for (id, LiveRequest { reply, phase, .. }) in live {
             let reason = if id == culprit { error.clone() } else { ended() };
             if let Phase::Streaming(body) = phase {
                 body.end(Err(BrokenBody(reason.message.clone())));
             }
             if let Some(reply) = reply {
-                let _ = reply.send(Err(reason));
+                reply.fail(reason);
             }
         }
     }

@@ -6,7 +6,7 @@
 
 use std::sync::Arc;
 
-use super::request::{LiveRequest, Phase};
+use super::request::{LiveRequest, Phase, Reply};
 use super::{Exchanges, Table, ended};
 use crate::blob::Blob;
 use crate::counts::LOG_LINE_OVERHEAD_BYTES;
@@ -50,7 +50,7 @@ impl Allowance {
 }
 
 /// A rule of the protocol that a message breaks.
-type Broken = &'static str;
+pub(super) type Broken = &'static str;
 
 impl Exchanges {
     /// Handles a message of the Worker.
@@ -96,6 +96,12 @@ impl Exchanges {
             FromWorker::FetchBodyEnd { call } => self.fetches()?.end_body(call),
             FromWorker::FetchCredit { call, bytes } => self.fetches()?.confirm(call, bytes),
             FromWorker::FetchEnded { call } => self.fetches()?.end(call),
+            FromWorker::Call { id, call, callee, path, arguments } => {
+                self.begin_call((id, call), callee, path, arguments)
+            }
+            FromWorker::CallReleased { call } => self.release_call(call),
+            FromWorker::Returned { id, threw, value } => self.returned(id, threw, value),
+            FromWorker::StubReleased { stub } => self.release_stub(stub),
             FromWorker::Ended { id, queued_us } => self.ended(id, queued_us),
         }
     }
@@ -109,7 +115,7 @@ impl Exchanges {
         if within { Ok(()) } else { Err("more calls than the limit") }
     }
 
-    fn fetches(&self) -> Result<&Fetches, Broken> {
+    pub(super) fn fetches(&self) -> Result<&Fetches, Broken> {
         self.fetches.as_ref().ok_or("a message about fetches, for which it has no binding")
     }
 
@@ -154,6 +160,9 @@ impl Exchanges {
         }
         let mut table = self.table();
         let request = table.unanswered(id)?;
+        if request.is_call {
+            return Err("a response to a call");
+        }
         let reply = request.reply.take();
         let body = match body {
             BodyStart::Empty => ResponseBody::Empty,
@@ -170,7 +179,7 @@ impl Exchanges {
         }
         drop(table);
         // If the caller has gone meanwhile, the stream is dropped here, and cancelled.
-        if let Some(reply) = reply {
+        if let Some(Reply::Response(reply)) = reply {
             let _ = reply.send(Ok(HttpResponse { head, body }));
         }
         Ok(())
@@ -189,7 +198,7 @@ impl Exchanges {
         self.note_ending(&mut table, id);
         drop(table);
         if let Some(reply) = reply {
-            let _ = reply.send(Err(error));
+            reply.fail(error);
         }
         Ok(())
     }
@@ -228,20 +237,21 @@ impl Exchanges {
         if let Some(fetches) = &self.fetches {
             fetches.end_request(id);
         }
+        let calls = self.calls.of_request(id);
         let (request, idle) = table.remove(id);
         // With the lock, so that no request begins in between.
         self.link.request_ended(table.live.len());
         table.next_ending();
         drop(table);
         self.note_queued(queued_us);
-        // Without the lock: this may be the end of the instance.
-        drop(idle);
+        // Without the lock: this may be the end of the instance, and tells those of the callees.
+        drop((calls, idle));
         let Some(LiveRequest { reply, phase, .. }) = request else { return Ok(()) };
         if let Phase::Streaming(body) = phase {
             body.end(Err(BrokenBody("The request ended before its response did.".into())));
         }
         if let Some(reply) = reply {
-            let _ = reply.send(Err(ended()));
+            reply.fail(ended());
         }
         Ok(())
     }
@@ -250,7 +260,7 @@ impl Exchanges {
 impl Table {
     /// Returns a request that has not ended. The Worker alone ends requests, so that no message of
     /// it comes too late.
-    fn known(&mut self, id: u32) -> Result<&mut LiveRequest, Broken> {
+    pub(super) fn known(&mut self, id: u32) -> Result<&mut LiveRequest, Broken> {
         let request = self.live.get_mut(&id).ok_or("a message about a request that it does not have")?;
         // First turns are in the order of the requests: those before it have had theirs too.
         while self.waiting.front().is_some_and(|(place, _)| *place <= request.place) {
@@ -259,7 +269,7 @@ impl Table {
         Ok(request)
     }
 
-    fn unanswered(&mut self, id: u32) -> Result<&mut LiveRequest, Broken> {
+    pub(super) fn unanswered(&mut self, id: u32) -> Result<&mut LiveRequest, Broken> {
         let request = self.known(id)?;
         match request.phase {
             Phase::Unanswered => Ok(request),

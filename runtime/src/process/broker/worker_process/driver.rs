@@ -16,6 +16,7 @@ use crate::process::protocol::messages::FromRunner;
 use crate::stop::StopReason;
 use crate::worker::exchange::Exchanges;
 use crate::worker::protocol::FromWorker;
+use crate::worker::rpc::MAX_VALUE_BYTES;
 use crate::{Limits, RunError, error};
 
 /// The end of a Worker's process, as the driver saw it.
@@ -70,7 +71,8 @@ impl Driver {
     /// Handles messages until the process ends or has to be ended.
     pub(super) async fn serve(&mut self) -> End {
         let (link, exchanges) = (self.link.clone(), self.exchanges.clone());
-        let mut received = FrameBuffer::with_max_frame(max_frame_bytes(&self.limits));
+        let mut received =
+            FrameBuffer::with_max_frame(max_frame_bytes(&self.limits).max(MAX_VALUE_BYTES + (1 << 20)));
         let (writing, overdue) = (link.write_rest(), exchanges.overdue());
         tokio::pin!(writing, overdue);
         loop {

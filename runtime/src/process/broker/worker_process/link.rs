@@ -120,11 +120,6 @@ impl RunnerLink {
         }
     }
 
-    /// Returns the number of bytes that wait for the process.
-    pub(super) fn queued(&self) -> usize {
-        self.queue.lock().len()
-    }
-
     /// Writes the rest whenever there is some. Returns the reason for which nothing can be written.
     pub(super) async fn write_rest(&self) -> &'static str {
         loop {
@@ -152,7 +147,7 @@ impl RunnerLink {
 
 impl WorkerLink for RunnerLink {
     fn send(&self, message: ToWorker) {
-        if matches!(message, ToWorker::Request { .. } | ToWorker::Scheduled { .. }) {
+        if matches!(message, ToWorker::Request { .. } | ToWorker::Scheduled { .. } | ToWorker::Call { .. }) {
             self.total_cpu.fetch_add(self.request_cpu, Ordering::Relaxed);
         }
         self.send_message(&ToRunner::ToWorker(message));
@@ -162,6 +157,10 @@ impl WorkerLink for RunnerLink {
         let used = micros(self.runner.process().cpu_of_run(Duration::ZERO));
         let left = self.request_cpu.saturating_mul(live as u64 + RESERVED_REQUESTS);
         self.total_cpu.fetch_min(used.saturating_add(left).saturating_add(SLACK_CPU_US), Ordering::Relaxed);
+    }
+
+    fn queued(&self) -> usize {
+        self.queue.lock().len()
     }
 
     fn has_room(&self) -> BoxFuture<'_, ()> {

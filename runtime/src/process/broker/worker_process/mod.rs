@@ -134,7 +134,7 @@ impl WorkerProcess {
         if ready.is_none() {
             link.has_started(&job.limits);
         }
-        let fetches = Fetches::of(job, pool.tokio.clone());
+        let fetches = Some(Fetches::of(job, pool.tokio.clone()));
         let exchanges =
             Exchanges::new(link.clone(), job.log.clone(), &job.start_limits, &job.limits, fetches);
         let watch = pool.watch_worker(WorkerLimits::new(link.clone(), pool.heap_bytes()));

@@ -16,6 +16,7 @@ use crate::process::protocol::messages::FromRunner;
 use crate::worker::exchange::PendingAnswer;
 use crate::worker::fetch_host::FetchBindings;
 use crate::worker::http::{Event, RequestBody, RequestOrigin, ResponseBody};
+use crate::worker::link::WorkerLink as _;
 use crate::worker::protocol::{BodyStart, FromWorker, RequestHead, ResponseHead};
 use crate::{Environment, Limits, LogLevel, LogLine, Operation, ToolFuture, ToolHost, ToolRequest};
 

@@ -1,6 +1,7 @@
 //! Messages of a Worker whose process its code took over.
 
 mod bodies;
+mod calls;
 
 use futures_util::future::BoxFuture;
 use proptest::prelude::*;
