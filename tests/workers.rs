@@ -11,9 +11,9 @@ use crate::harness::*;
 
 /// The projects in `tests/workers`.
 #[rustfmt::skip]
-const PROJECTS: [&str; 13] = [
+const PROJECTS: [&str; 14] = [
     "hono", "html-rewriter", "itty-router", "libraries", "modules", "node", "node-packages", "preact", "react",
-    "scheduled", "service-worker", "site", "zod",
+    "rpc", "scheduled", "service-worker", "site", "zod",
 ];
 
 /// The environments of `tests/workers/assets`, which differ in the handling of paths.
