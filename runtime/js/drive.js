@@ -70,7 +70,7 @@ isolet.hasProcessEnv = false;
 isolet.hasExports = false;
 isolet.hasNetwork = false;
 isolet.hasCaches = false;
-isolet.open = (fetchersText, node, processEnv, isServiceWorker, hasExports) => {
+isolet.open = (fetchersText, node, processEnv, isServiceWorker, hasExports, blobs, reasonLimit, automaticClose) => {
   if (webAssembly !== undefined) isolet.expose({ WebAssembly: webAssembly });
   const names = JSONParse(fetchersText);
   for (let i = 0; i < names.length; i++) {
@@ -79,6 +79,7 @@ isolet.open = (fetchersText, node, processEnv, isServiceWorker, hasExports) => {
     else if (names[i] === ":caches") isolet.hasCaches = true;
     else isolet.bind(names[i], isolet.fetchers.make(names[i]));
   }
+  isolet.openWebSockets(blobs, reasonLimit, automaticClose);
   isolet.hasProcessEnv = processEnv;
   isolet.hasExports = hasExports;
   if (node) isolet.openNode();

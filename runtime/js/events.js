@@ -13,7 +13,7 @@ const {
 
 isolet.lazy(
   ["Event", "CustomEvent", "MessageEvent", "ErrorEvent", "EventTarget", "reportError"],
-  ["events", "eventTargets", "handler", "Event", "EventTarget", "MessageEvent", "ErrorEvent"],
+  ["events", "eventTargets", "handler", "reportError", "Event", "EventTarget", "ErrorEvent", "MessageEvent"],
   (host) => {
     const { natives } = isolet;
     const { define, dictionary, isObject, list, need, string } = isolet.idl;
@@ -106,6 +106,9 @@ isolet.lazy(
         host.events = {
           __proto__: null,
           is: (value) => isObject(value) && #type in value,
+          stop(event) {
+            event.#stoppedNow = true;
+          },
           // Calls the listeners; false if one of them prevented the default.
           dispatch(event, target, listeners, failed = report) {
             if (event.#dispatching)
@@ -346,10 +349,11 @@ isolet.lazy(
       fields: { __proto__: null, type: event.type },
     }));
     host.handler = handler;
+    host.reportError = report;
     host.Event = Event;
     host.EventTarget = EventTarget;
-    host.MessageEvent = MessageEvent;
     host.ErrorEvent = ErrorEvent;
+    host.MessageEvent = MessageEvent;
     return { Event, CustomEvent, MessageEvent, ErrorEvent, EventTarget, reportError: (error) => report(error) };
   },
 );

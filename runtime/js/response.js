@@ -20,11 +20,14 @@ isolet.lazy(["Response"], ["responses", "Response"], (host) => {
       init,
       "The second argument of Response",
     );
-    if (webSocket !== undefined && webSocket !== null)
-      throw new isolet.DOMException("isolet has no WebSockets.", "NotSupportedError");
+    const socket = webSocket === undefined || webSocket === null ? undefined : webSocket;
+    if (socket !== undefined && !host.webSockets?.is(socket))
+      throw new TypeError("`webSocket` must be a WebSocket: one end of a WebSocketPair.");
     // `unsigned short`: what is not a number is 0.
     const code = status === undefined ? 200 : status & 0xffff;
-    if (code < 200 || code > 599)
+    if (socket !== undefined && code !== 101)
+      throw new RangeError("Responses with a WebSocket must have status code 101.");
+    if (socket === undefined && (code < 200 || code > 599))
       throw new RangeError(`The status of a Response must be from 200 to 599, not ${code}.`);
     const text = statusText === undefined ? "" : byteString(statusText, "The statusText of a Response");
     if (RegExpPrototypeExec(phrase, text) === null)
@@ -42,6 +45,7 @@ isolet.lazy(["Response"], ["responses", "Response"], (host) => {
       cf,
       // "manual": the body has its Content-Encoding already.
       encodeBody: "automatic",
+      webSocket: socket,
     };
     if (encodeBody !== undefined) {
       if (`${encodeBody}` === "manual") r.encodeBody = "manual";
@@ -141,12 +145,12 @@ isolet.lazy(["Response"], ["responses", "Response"], (host) => {
       return this.#r.cf;
     }
     get webSocket() {
-      checkBrand(this.#r);
-      return null;
+      return this.#r.webSocket ?? null;
     }
 
     clone() {
       const r = this.#r;
+      if (r.webSocket !== undefined) throw new TypeError("Cannot clone a response to a WebSocket handshake.");
       return new Response(token, {
         __proto__: null,
         status: r.status,

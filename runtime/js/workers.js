@@ -13,6 +13,7 @@ const {
   PromisePrototypeThen,
   RangeError,
   ReflectOwnKeys,
+  StringPrototypeToLowerCase,
   TypeError,
   TypedArrayPrototypeGetByteLength,
   Uint8Array,
@@ -161,6 +162,9 @@ isolet.lazy([], ["workers"], (host) => {
       signal: undefined,
       responded: false,
       ended: false,
+      // The headers of the request, and the client's end of a WebSocket.
+      headers: undefined,
+      wire: undefined,
       // Of a scheduled event: what was thrown, and whether its handler is done.
       failures: undefined,
       handled: false,
@@ -190,8 +194,9 @@ isolet.lazy([], ["workers"], (host) => {
       }
       const cf = cfText === "" ? undefined : cfText;
       const request = isolet.requests.received(method, url, JSONParse(headersText), body, cf, () => signalOf(r));
+      r.headers = isolet.requests.fields(request).headers;
       if (r.incoming !== undefined) {
-        const length = Heads.get(isolet.requests.fields(request).headers, "content-length");
+        const length = Heads.get(r.headers, "content-length");
         if (length !== null) r.incoming.knownLength = Number(length);
       }
       const response = await handle(
@@ -241,7 +246,7 @@ isolet.lazy([], ["workers"], (host) => {
   }
 
   function respond(r, response) {
-    const { status, statusText, headers, body, encodeBody } = isolet.responseFields(response);
+    const { status, statusText, headers, body, encodeBody, webSocket } = isolet.responseFields(response);
     if (r.responded || r.ended) return;
     const pairs = Heads.pairs(headers);
     // By hand: JSON.stringify would call a toJSON that a script put on Array.prototype.
@@ -261,6 +266,10 @@ isolet.lazy([], ["workers"], (host) => {
         ),
         "Send large values in the body.",
       );
+    }
+    if (webSocket !== undefined) {
+      upgrade(r, webSocket, statusText, text);
+      return;
     }
     // A body that came compressed and was not read goes on as it came.
     const manual = encodeBody === "manual" || body?.encoding !== undefined;
@@ -293,6 +302,19 @@ isolet.lazy([], ["workers"], (host) => {
       fail: (reason) => broken(r, reason),
     });
     isolet.outgoing.pump(r.outgoing);
+  }
+
+  // The request goes on until both ends have closed the WebSocket.
+  function upgrade(r, webSocket, statusText, headersText) {
+    const asked = Heads.get(r.headers, "upgrade");
+    if (asked === null || StringPrototypeToLowerCase(asked) !== "websocket") {
+      throw new TypeError(
+        'Worker tried to return a WebSocket in a response to a request which did not contain the header "Upgrade: websocket".',
+      );
+    }
+    const state = isolet.socketStates.release(isolet.webSockets.state(webSocket));
+    natives.respond(r.id, 101, statusText, headersText, true, null);
+    r.wire = isolet.socketWires.couple(state, r.id, () => finish(r));
   }
 
   // The body ends in the middle, and the connection with it.
@@ -359,6 +381,7 @@ isolet.lazy([], ["workers"], (host) => {
     delete live[r.id];
     if (r.incoming !== undefined && r.incoming.state === "readable")
       isolet.streams.fail(r.incoming, new TypeError("The request has ended, and its body with it."));
+    if (r.wire !== undefined) isolet.socketWires.end(r.wire);
     isolet.dropTimers(r.id);
     host.fetchers?.end(r.id);
     host.rpcCalls?.end(r);
@@ -406,6 +429,15 @@ isolet.lazy([], ["workers"], (host) => {
       end(r);
     },
   };
+
+  const socketEvent = (kind) => (r, value) => {
+    if (r.wire !== undefined) isolet.socketWires.event(r.wire, kind, value);
+  };
+  events[RequestEvent.SocketText] = socketEvent(RequestEvent.SocketText);
+  events[RequestEvent.SocketBytes] = socketEvent(RequestEvent.SocketBytes);
+  events[RequestEvent.SocketCredit] = socketEvent(RequestEvent.SocketCredit);
+  events[RequestEvent.SocketClosed] = socketEvent(RequestEvent.SocketClosed);
+  events[RequestEvent.SocketLost] = socketEvent(RequestEvent.SocketLost);
 
   host.workers = {
     __proto__: null,

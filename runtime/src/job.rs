@@ -65,6 +65,8 @@ pub struct WorkerJob {
     pub modules: Arc<[Module]>,
     /// The parts of Node.js that it has.
     pub node: NodeFeatures,
+    /// The behaviour of its WebSockets.
+    pub web_sockets: WebSocketFeatures,
     /// The variables and servers in `env`.
     pub environment: Environment,
     /// The limits of the evaluation of its modules.
@@ -94,6 +96,7 @@ impl WorkerJob {
     pub(crate) fn features(&self) -> WorkerFeatures {
         WorkerFeatures {
             node: self.node,
+            web_sockets: self.web_sockets,
             fetchers: self.fetchers.names(),
             is_service_worker: self.is_service_worker,
             has_exports: self.has_exports,
@@ -106,6 +109,8 @@ impl WorkerJob {
 pub(crate) struct WorkerFeatures {
     /// The parts of Node.js.
     pub(crate) node: NodeFeatures,
+    /// The behaviour of WebSockets.
+    pub(crate) web_sockets: WebSocketFeatures,
     /// The names in `env` through which it fetches.
     pub(crate) fetchers: Vec<String>,
     /// Set for an entry without a default export.
@@ -134,6 +139,17 @@ pub struct NodeFeatures {
     pub globals: bool,
     /// Set if `process.env` has the variables of `env`.
     pub process_env: bool,
+}
+
+/// The behaviour of a Worker's WebSockets, which follows from its compatibility date.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, serde::Serialize, serde::Deserialize)]
+pub struct WebSocketFeatures {
+    /// Set if messages of bytes are a `Blob` unless `binaryType` says otherwise.
+    pub blobs: bool,
+    /// Set if `close()` throws for a reason that is too long.
+    pub reason_limit: bool,
+    /// Set if a close is answered before the event `close`.
+    pub automatic_close: bool,
 }
 
 /// One module of a Worker. It is ready to be compiled: nothing about it has to be parsed again,

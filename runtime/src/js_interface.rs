@@ -8,8 +8,8 @@
 use v8::MapFnTo;
 
 use crate::natives::{
-    calls, clock, codecs, crypto, fetches, html, kind, logs, node, outcome, rpc, text, url, url_pattern,
-    values, worker,
+    calls, clock, codecs, crypto, fetches, html, kind, logs, node, outcome, rpc, sockets, text, url,
+    url_pattern, values, worker,
 };
 
 /// The sources of js/, as build.rs has evaluated them. V8 reads them here when it compiles a

@@ -21,6 +21,9 @@ natives! {
     "refuseBody" => worker::refuse_body,
     "respondedTo" => worker::responded_to,
     "endRequest" => worker::end_request,
+    "sendSocket" => sockets::send_socket,
+    "tookMessage" => sockets::took_message,
+    "closeSocket" => sockets::close_socket,
     "fetch" => fetches::fetch,
     "sendFetchBody" => fetches::send_fetch_body,
     "endFetchBody" => fetches::end_fetch_body,
@@ -131,8 +134,12 @@ entry_functions! {
 shared_enums! {
     /// The events of a Worker's request after its arrival: a piece of its body, the end of the body
     /// or its failure, bytes of the response that were read, the client's departure and the moment
-    /// after it, and the end of the time for waitUntil.
-    RequestEvent { Chunk, BodyEnd, BodyError, Credit, Cancel, Gone, Expire }
+    /// after it, and the end of the time for waitUntil. Of its WebSocket: a message of text or
+    /// bytes, pieces that the other end has taken, its close, and the loss of the connection.
+    RequestEvent {
+        Chunk, BodyEnd, BodyError, Credit, Cancel, Gone, Expire, SocketText, SocketBytes, SocketCredit, SocketClosed,
+        SocketLost,
+    }
 
     /// The events of a fetch through a binding: the head of its answer, a piece of the answer's
     /// body, the end of that, its failure, bytes of its own body that were read, and that the rest

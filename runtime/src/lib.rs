@@ -95,6 +95,7 @@ mod suggestions;
 pub mod testing;
 mod thread_clock;
 pub mod tools;
+mod utf8_stream;
 pub mod v8_build;
 mod v8_process;
 mod watchdog;
@@ -105,7 +106,7 @@ pub use engine::{Engine, EngineOptions, Isolation, Run, ZygoteProcesses};
 pub use error::frame as source_frame;
 pub use job::{
     Entry, Environment, Job, Language, LogSink, Module, ModuleImport, ModuleKind, NodeFeatures,
-    WorkerIsolation, WorkerJob, compile_typescript,
+    WebSocketFeatures, WorkerIsolation, WorkerJob, compile_typescript,
 };
 pub use libraries::{Libraries, Library};
 pub use limits::Limits;
@@ -122,8 +123,10 @@ pub use report::{
 pub use source_positions::{SourcePosition, SourcePositions};
 pub use stop::StopReason;
 pub use tools::{Operation, ToolFailure, ToolFuture, ToolHost, ToolRequest};
+pub use utf8_stream::Utf8Stream;
 pub use worker::{
-    BrokenBody, CACHES, CDN_LOOP, CallChain, Destination, Entrypoint, FetchBindings, FetchError, FetchFuture,
-    FetchHost, FetchRequest, FetchedResponse, GLOBAL_FETCH, HttpRequest, HttpResponse, RequestBody,
-    RequestHead, RequestOrigin, ResponseBody, ResponseHead, Worker, WorkerStream,
+    BrokenBody, CACHES, CDN_LOOP, CLOSE_CODE_LOST, CallChain, Destination, Entrypoint, FetchBindings,
+    FetchError, FetchFuture, FetchHost, FetchRequest, FetchedResponse, GLOBAL_FETCH, HttpRequest,
+    HttpResponse, MAX_CLOSE_REASON_BYTES, RefusedPiece, RequestBody, RequestHead, RequestOrigin,
+    ResponseBody, ResponseHead, SocketOutput, SocketPiece, Worker, WorkerSocket, WorkerStream,
 };

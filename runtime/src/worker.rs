@@ -10,6 +10,7 @@
 //! | `body` | owner | the body of a response, as it comes |
 //! | `call_chain` | owner | the bound on Workers that call each other |
 //! | `exports` | owner | fetches of a Worker from its own entrypoints |
+//! | `socket`, `socket_queue` | owner | the WebSocket of a request: its end for the owner, the messages of the Worker |
 //! | `exchange` | owner | the requests of one instance, and the rules for its messages |
 //! | `fetch_host`, `bindings` | owner | fetches of the Worker that this process answers |
 //! | `link` | owner | the interface of the connection to an instance |
@@ -39,6 +40,8 @@ pub(crate) mod load;
 pub(crate) mod protocol;
 pub(crate) mod requests;
 pub(crate) mod rpc;
+mod socket;
+mod socket_queue;
 mod thread;
 pub(crate) mod turns;
 
@@ -55,7 +58,10 @@ pub use self::http::{HttpRequest, HttpResponse, RequestBody, RequestOrigin, Resp
 use self::instance::Instance;
 use self::instances::Instances;
 pub(crate) use self::instances::WorkerBackend;
-pub use self::protocol::{Entrypoint, FetchError, RequestHead, ResponseHead};
+pub use self::protocol::{
+    CLOSE_CODE_LOST, Entrypoint, FetchError, MAX_CLOSE_REASON_BYTES, RequestHead, ResponseHead, SocketPiece,
+};
+pub use self::socket::{RefusedPiece, SocketOutput, WorkerSocket};
 use crate::job::WorkerJob;
 use crate::stop::StopReason;
 use crate::{ErrorCode, RunError, error};

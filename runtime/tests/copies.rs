@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 use isolet_runtime::{
     Engine, EngineOptions, Environment, ErrorCode, HttpRequest, Isolation, Limits, Module, NodeFeatures,
     RequestBody, RequestHead, RequestOrigin, ResponseBody, RunError, ToolFuture, ToolHost, ToolRequest,
-    Worker, WorkerIsolation, WorkerJob, ZygoteProcesses,
+    WebSocketFeatures, Worker, WorkerIsolation, WorkerJob, ZygoteProcesses,
 };
 
 /// A host without tools.
@@ -39,6 +39,7 @@ async fn worker(engine: &Engine, isolation: WorkerIsolation, code: &str) -> Resu
         main: "main.js".into(),
         modules: [Module::es_module("main.js", code)].into(),
         node: NodeFeatures::default(),
+        web_sockets: WebSocketFeatures::default(),
         environment: Environment {
             vars: serde_json::Map::new(),
             catalogue: Arc::default(),

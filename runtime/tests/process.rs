@@ -289,6 +289,7 @@ fn a_forbidden_system_call_and_a_broken_rule_are_violations() {
             main: "main.js".into(),
             modules: [Module::es_module("main.js", code)].into(),
             node: isolet_runtime::NodeFeatures::default(),
+            web_sockets: isolet_runtime::WebSocketFeatures::default(),
             environment: cases::job("", limits.clone()).environment,
             start_limits: limits.clone(),
             limits: limits.clone(),

@@ -51,7 +51,7 @@ pub(crate) const KEYS: &[Key] = &[
     key("assets",                    Read(Inherited, "the static files (above)")),
     key("base_dir",                  Read(Inherited, "the folder of `find_additional_modules`, inside the project's; else that of `main`")),
     key("compatibility_date",        Read(Inherited, "the date; it decides whether there are modules of Node.js and `ctx.exports`, and from 2025-04-01 on navigations prefer assets to the Worker")),
-    key("compatibility_flags",       Read(Inherited, "the flags, of which those about Node.js, `ctx.exports` and `assets_navigation_…` have an effect")),
+    key("compatibility_flags",       Read(Inherited, "the flags, of which those about Node.js, WebSockets, `ctx.exports` and `assets_navigation_…` have an effect")),
     key("define",                    Read(NotInherited, "names that are replaced by constants in the source")),
     key("env",                       Read(TopLevelOnly, "the environments, of which `--env` chooses one")),
     key("find_additional_modules",   Read(Inherited, "files that match `rules` are modules also if no literal names them")),

@@ -18,6 +18,7 @@
 //! | `modules` | the modules of a project |
 //! | `compatibility` | the meaning of dates and flags, beside Node.js |
 //! | `node_compat` | the parts of Node.js, by date and flags |
+//! | `web_socket_compat` | the behaviour of WebSockets, by date and flags |
 //! | `module_kind` | the kinds of modules, by rule and by extension |
 //! | `module_graph` | from the entry module to all modules that it imports |
 //! | `module_reader` | from a file to a module that has not been linked |
@@ -83,6 +84,7 @@ mod transform;
 mod unique_names;
 mod warnings;
 mod watched_files;
+mod web_socket_compat;
 
 pub use assets::{AssetAnswer, AssetFile, AssetRequest, Assets};
 pub use config::{ProjectLimits, ProjectRoute};
@@ -93,3 +95,4 @@ pub use modules::{ProjectModule, REQUIRE_MODULE, ResolvedImport};
 pub use node_compat::NodeCompat;
 pub use project::{LoadFailure, LoadOptions, LocalValues, Project, load};
 pub use text_edits::{SourceMark, SourceMarks};
+pub use web_socket_compat::WebSocketCompat;

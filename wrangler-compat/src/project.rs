@@ -20,6 +20,7 @@ use crate::project_folder::{ProjectFile, ProjectFolder};
 use crate::resolution::Resolver;
 use crate::warnings::Warnings;
 use crate::watched_files::WatchedFiles;
+use crate::web_socket_compat::WebSocketCompat;
 
 /// The stack of a load in bytes. This is address space, of which only the used part takes memory.
 const STACK_BYTES: usize = 256 * 1024 * 1024;
@@ -89,6 +90,8 @@ pub struct Project {
     pub routes: Vec<ProjectRoute>,
     /// The parts of Node.js.
     pub node: NodeCompat,
+    /// The behaviour of its WebSockets.
+    pub web_sockets: WebSocketCompat,
     /// The value of `compatibility_date`.
     pub compatibility_date: Option<String>,
     /// The value of `compatibility_flags`.
@@ -226,7 +229,9 @@ fn load_configured(
         }
         None => None,
     };
-    let node = NodeCompat::of(config.compatibility_date.as_deref(), &config.compatibility_flags);
+    let compatibility = (config.compatibility_date.as_deref(), &config.compatibility_flags[..]);
+    let node = NodeCompat::of(compatibility.0, compatibility.1);
+    let web_sockets = WebSocketCompat::of(compatibility.0, compatibility.1);
     let (mut main, mut modules, mut is_service_worker) = (None, Vec::new(), false);
     if let Some(entry) = entry {
         let base = match &config.base_dir {
@@ -268,6 +273,7 @@ fn load_configured(
         limits: config.limits,
         routes: config.routes,
         node,
+        web_sockets,
         compatibility_date: config.compatibility_date,
         compatibility_flags: config.compatibility_flags,
         config: config_file,

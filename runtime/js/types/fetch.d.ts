@@ -149,6 +149,8 @@ interface ResponseFields extends Bare {
   cf: any;
   /** "manual": the body has its Content-Encoding already. */
   encodeBody: "automatic" | "manual";
+  /** Set for a response with status 101. */
+  webSocket?: WebSocket;
 }
 /** response.js */
 interface ResponseOperations extends Bare {

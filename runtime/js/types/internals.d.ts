@@ -106,6 +106,8 @@ interface Internals {
   inspectable(is: ShownClass["is"], show: ShownClass["show"]): void;
   /** Returns `true` for an instance of one of the classes of `shown`. */
   isOfHost(value: object): boolean;
+  /** Runs a callback in a turn of its own, before timers, outside of requests. */
+  soon(callback: () => void): void;
   setTimeout(callback: () => void, delay?: number): number;
   clearTimeout(timer: number): void;
   captureStackTrace(object: object): void;
@@ -126,7 +128,16 @@ interface Internals {
    * Gives a Worker the globals and bindings that scripts do not have: those of Node.js too, if
    * `node` is set. Called by Rust.
    */
-  open(fetchersText: string, node: boolean, processEnv: boolean, isServiceWorker: boolean, hasExports: boolean): void;
+  open(
+    fetchersText: string,
+    node: boolean,
+    processEnv: boolean,
+    isServiceWorker: boolean,
+    hasExports: boolean,
+    blobs: boolean,
+    reasonLimit: boolean,
+    automaticClose: boolean,
+  ): void;
   /** `true` if `process.env` has the variables of `env`. */
   hasProcessEnv: boolean;
   /** `true` if `ctx.exports` has the Worker's entrypoints. */
@@ -242,7 +253,10 @@ interface LazyInternals {
   eventTargets: EventTargetOperations;
   /** Defines `onTYPE`: one listener that a script sets and replaces by assignment. */
   handler(Class: EventTargetClass, type: string, changed?: (target: any) => void): void;
+  /** Logs an uncaught error that does not end the run. */
+  reportError(error: any): void;
   Event: new (type: string, init?: object) => Event;
+  ErrorEvent: new (type: string, init?: object) => Event;
   EventTarget: EventTargetClass;
   MessageEvent: new (type: string, init?: object) => Event;
   ErrorEvent: new (type: string, init?: object) => Event;
@@ -373,6 +387,25 @@ interface LazyInternals {
     event: Internals["fetched"];
     /** Drops the fetches of a request that ends. */
     end(request: number): void;
+  } & Bare;
+
+  // web-socket-state.js
+  socketStates: SocketStates;
+
+  // socket-wires.js
+  socketWires: SocketWires;
+
+  // web-socket.js
+  /** Gives a Worker WebSockets. The flags follow from its compatibility date. */
+  openWebSockets(blobs: boolean, reasonLimit: boolean, automaticClose: boolean): void;
+  webSockets: {
+    is(value: ScriptValue): value is WebSocket;
+    state(socket: WebSocket): SocketState;
+    binaryType(socket: WebSocket): "blob" | "arraybuffer";
+    /** Calls the listeners of `message`, `close` or `error`. */
+    message(state: SocketState, data: string | ArrayBuffer): void;
+    closed(state: SocketState, code: number, reason: string, clean: boolean): void;
+    error(state: SocketState, error: any): void;
   } & Bare;
 
   // node.js

@@ -18,6 +18,7 @@ type WebInstance =
   | Response
   | URL
   | URLSearchParams
+  | WebSocket
   | WritableStream;
 
 interface DOMException extends Error {
@@ -37,6 +38,8 @@ type EventTargetClass = new (...args: any[]) => EventTarget;
 
 interface EventOperations extends Bare {
   is(value: ScriptValue): value is Event;
+  /** Ends the dispatch of an event: the other listeners are not called. */
+  stop(event: Event): void;
   /** Calls the listeners. Returns `false` if one of them prevented the default. */
   dispatch(event: Event, target: EventTarget, listeners: EventListener[], failed?: (error: any) => void): boolean;
 }
@@ -58,6 +61,75 @@ interface EventListener extends Bare {
   passive: boolean;
   removed: boolean;
   remove(): void;
+}
+
+/** A WebSocket or one end of a pair, and its peer or wire; see web-socket-state.js. */
+interface WebSocket extends EventTarget {
+  readonly readyState: number;
+}
+interface SocketState extends Bare {
+  socket: WebSocket;
+  phase: number;
+  peer: SocketState | undefined;
+  wire: SocketWire | undefined;
+  request: number;
+  inbox: SocketItem[];
+  isScheduled: boolean;
+  isHalfOpen: boolean;
+  closedIn: boolean;
+  closedOut: boolean;
+  aborted: boolean;
+  failed: boolean;
+}
+/** A message or a close: `clean` is false if the connection was lost. */
+interface SocketItem extends Bare {
+  data?: string | ArrayBuffer;
+  code?: number;
+  reason?: string;
+  clean?: boolean;
+  /** Set for a message from the network. */
+  wire?: SocketWire;
+}
+/** The other end of a socket in the network; see socket-wires.js. */
+interface SocketWire extends Bare {
+  id: number;
+  state: SocketState;
+  window: number;
+  queue: SocketItem[];
+  rest: Bytes | undefined;
+  isPumping: boolean;
+  closedIn: boolean;
+  closedOut: boolean;
+  lost: boolean;
+  done: () => void;
+}
+/** The network behind WebSockets (socket-wires.js). */
+interface SocketWires extends Bare {
+  /** Joins a socket of a response to the client of a request. `done` is called at the end. */
+  couple(state: SocketState, id: number, done: () => void): SocketWire;
+  send(wire: SocketWire, item: SocketItem): void;
+  /** Confirms that the oldest message was taken. */
+  took(wire: SocketWire): void;
+  event(wire: SocketWire, event: RequestEvent, value: any): void;
+  /** Ends what is left when the request ends. */
+  end(wire: SocketWire): void;
+}
+/** The states of WebSockets (web-socket-state.js). */
+interface SocketStates extends Bare {
+  /** Makes the state of a WebSocket that has not been accepted. */
+  make(socket: WebSocket, isHalfOpen: boolean): SocketState;
+  /** Makes two states the ends of a pair. */
+  join(first: SocketState, second: SocketState): void;
+  accept(state: SocketState, isHalfOpen: boolean | undefined): void;
+  send(state: SocketState, data: string | ArrayBuffer): void;
+  close(state: SocketState, code: number, reason: string): void;
+  readyState(state: SocketState): number;
+  /** Takes what comes from the other end. */
+  arrive(state: SocketState, item: SocketItem): void;
+  /** Ends a socket whose listener has thrown. */
+  fail(state: SocketState, error: any): void;
+  /** Takes a socket that is returned in a response, or throws. */
+  release(state: SocketState): SocketState;
 }
 
 interface AbortSignal extends EventTarget {

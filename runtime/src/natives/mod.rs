@@ -9,6 +9,7 @@
 //! | `calls` | calls of tools; names of servers and tools |
 //! | `outcome` | results and errors of a run |
 //! | `worker` | answers of a Worker, the request that its code runs for |
+//! | `sockets` | the WebSockets of a Worker |
 //! | `fetches` | fetches of a Worker through its bindings |
 //! | `rpc` | calls between Workers |
 //! | `values` | values as bytes |
@@ -38,6 +39,7 @@ pub(crate) mod logs;
 pub(crate) mod node;
 pub(crate) mod outcome;
 pub(crate) mod rpc;
+pub(crate) mod sockets;
 pub(crate) mod text;
 pub(crate) mod url;
 pub(crate) mod url_pattern;

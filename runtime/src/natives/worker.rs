@@ -91,7 +91,8 @@ pub(crate) fn enter_request(scope: &mut PinScope, arguments: Arguments, _: Retur
 }
 
 /// `respond(id, status, statusText, headersJSON, encoded, content)` begins the answer to a request.
-/// `content` is a text or a view of bytes, true if the body comes in pieces, or undefined.
+/// `content` is a text or a view of bytes, true if the body comes in pieces, null for a WebSocket,
+/// or undefined.
 pub(crate) fn respond(scope: &mut PinScope, arguments: Arguments, _: ReturnValue) {
     let id = number(scope, &arguments, 0) as u32;
     let head = ResponseHead {
@@ -100,7 +101,10 @@ pub(crate) fn respond(scope: &mut PinScope, arguments: Arguments, _: ReturnValue
         headers: serde_json::from_str(&text(scope, &arguments, 3)).unwrap_or_default(),
         encoded: arguments.get(4).is_true(),
     };
-    let body = body_start(scope, &arguments, 5);
+    let body = match arguments.get(5).is_null() {
+        true => BodyStart::Socket,
+        false => body_start(scope, &arguments, 5),
+    };
     if let Some(state) = state(scope) {
         state.respond(id, head, body);
     }

@@ -5,6 +5,7 @@
 //! | `calls` | the calls in flight and those that wait |
 //! | `fetches` | the fetches of a Worker through its bindings |
 //! | `logs` | log lines, and their limit |
+//! | `sockets` | the WebSockets of a Worker |
 //! | `requests` | the requests of a Worker: what its code says of each |
 //! | `rpc` | the calls that a Worker makes to others |
 
@@ -13,6 +14,7 @@ mod fetches;
 mod logs;
 mod requests;
 mod rpc;
+mod sockets;
 
 use std::collections::{HashMap, HashSet, VecDeque};
 use std::sync::Arc;

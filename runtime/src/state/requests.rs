@@ -8,6 +8,7 @@ use crate::natives::codecs;
 use crate::stop::ChargedMemory;
 use crate::worker::compression::BodyEncoder;
 use crate::worker::protocol::{BodyStart, FromWorker, ResponseHead};
+use crate::worker::requests::LiveSocket;
 
 impl RunState {
     /// Starts a request to a Worker.
@@ -30,6 +31,7 @@ impl RunState {
         let Some(request) = self.requests.get(id).filter(|request| !request.is_answered) else { return };
         request.is_answered = true;
         request.is_streaming = matches!(body, BodyStart::Stream);
+        request.socket = matches!(body, BodyStart::Socket).then(LiveSocket::default);
         let encoder = if request.is_internal { None } else { BodyEncoder::of(&head) };
         let body = match (body, encoder) {
             (BodyStart::Whole(Blob(plain)), Some(encoder)) => match encoder.encode_whole(&plain) {

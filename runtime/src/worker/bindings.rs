@@ -94,6 +94,7 @@ impl Fetches {
         let mut fetch = Fetch { request, upload: None, credit: credit.clone(), task: None };
         let body = match body {
             BodyStart::Empty => RequestBody::Empty,
+            BodyStart::Socket => return Err("a fetch with a WebSocket as its body"),
             BodyStart::Whole(Blob(bytes)) => RequestBody::Whole(bytes.into()),
             BodyStart::Stream => {
                 let upload = fetch.upload.insert(Upload::default());
@@ -259,7 +260,7 @@ mod tests {
             self.0.lock().push(format!("{message:?}"));
         }
 
-        fn request_ended(&self, _: usize) {}
+        fn work_ended(&self, _: usize) {}
 
         fn has_room(&self) -> BoxFuture<'_, ()> {
             Box::pin(std::future::ready(()))

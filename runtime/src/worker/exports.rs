@@ -31,7 +31,7 @@ impl ExportHost for Loopback {
             let origin = RequestOrigin { entrypoint, chain: Some(chain) };
             let request = HttpRequest { id: Worker::next_id(), head, body, origin };
             let answered = Worker { instances }.fetch(request).await;
-            Ok(answered.map_err(FetchError::from)?.into_fetched())
+            answered.map_err(FetchError::from)?.into_fetched()
         })
     }
 }

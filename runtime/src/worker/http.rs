@@ -7,7 +7,8 @@ use futures_util::stream::BoxStream;
 use super::body::{BrokenBody, WorkerStream};
 use super::call_chain::CallChain;
 use super::fetch_host::FetchedResponse;
-use super::protocol::{Entrypoint, RequestHead, ResponseHead};
+use super::protocol::{Entrypoint, FetchError, RequestHead, ResponseHead};
+use super::socket::WorkerSocket;
 
 /// A request to a Worker.
 pub struct HttpRequest {
@@ -60,15 +61,22 @@ pub struct HttpResponse {
 
 impl HttpResponse {
     /// Returns the response as the answer to a fetch.
-    pub fn into_fetched(self) -> FetchedResponse {
+    ///
+    /// # Errors
+    /// It is a WebSocket, which only the client of a request can have.
+    pub fn into_fetched(self) -> Result<FetchedResponse, FetchError> {
         let body = match self.body {
             ResponseBody::Empty => RequestBody::Empty,
             ResponseBody::Whole(bytes) => RequestBody::Whole(bytes),
             ResponseBody::Stream(stream) => {
                 RequestBody::Stream(stream.map(|piece| piece.map_err(|BrokenBody(reason)| reason)).boxed())
             }
+            ResponseBody::Socket(_) => {
+                let text = "The Worker answered with a WebSocket, which cannot pass through a binding yet.";
+                return Err(text.into());
+            }
         };
-        FetchedResponse { head: self.head, body }
+        Ok(FetchedResponse { head: self.head, body })
     }
 }
 
@@ -81,4 +89,6 @@ pub enum ResponseBody {
     Whole(Bytes),
     /// The body as the Worker makes it.
     Stream(WorkerStream),
+    /// The Worker's end of a WebSocket. The status is 101.
+    Socket(WorkerSocket),
 }

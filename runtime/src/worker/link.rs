@@ -9,8 +9,9 @@ pub(crate) trait WorkerLink: Send + Sync {
     /// Sends a message. If the Worker takes no messages any more, it is dropped.
     fn send(&self, message: ToWorker);
 
-    /// Notes that a request has ended, and the number of those that have not.
-    fn request_ended(&self, live: usize);
+    /// Notes that a request has ended, or that messages of a WebSocket were taken, and the number
+    /// of requests that have not ended.
+    fn work_ended(&self, live: usize);
 
     /// Returns the number of bytes that wait for the Worker, if it is in another process.
     fn queued(&self) -> usize {

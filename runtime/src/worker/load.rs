@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use v8::{Local, PinScope};
 
-use crate::job::WorkerFeatures;
+use crate::job::{WebSocketFeatures, WorkerFeatures};
 use crate::js_interface::EntryFunctions;
 use crate::modules::{self, ModuleMap};
 use crate::state::RunState;
@@ -22,9 +22,12 @@ pub(crate) fn load(
     let node = features.node;
     let names = serde_json::to_string(&features.fetchers).unwrap_or_default();
     let names = v8::String::new(scope, &names).unwrap_or_else(|| v8::String::empty(scope));
-    let flags = [node.globals, node.process_env, features.is_service_worker, features.has_exports];
-    let [globals, process_env, syntax, exports] = flags.map(|flag| v8::Boolean::new(scope, flag).into());
-    event_loop::enter(scope, entries, &entries.open, &[names.into(), globals, process_env, syntax, exports]);
+    let WebSocketFeatures { blobs, reason_limit, automatic_close } = features.web_sockets;
+    let (syntax, exports) = (features.is_service_worker, features.has_exports);
+    let flags = [node.globals, node.process_env, syntax, exports, blobs, reason_limit, automatic_close];
+    let flags: [Local<v8::Value>; 7] = flags.map(|flag| v8::Boolean::new(scope, flag).into());
+    let arguments: Vec<_> = std::iter::once(names.into()).chain(flags).collect();
+    event_loop::enter(scope, entries, &entries.open, &arguments);
     scope.set_slot(ModuleMap::of(project, node));
     let module = modules::load_of_project(scope, main_name)?;
     let evaluation = {

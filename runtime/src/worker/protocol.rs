@@ -27,6 +27,24 @@ const HEADER_OVERHEAD_BYTES: usize = 32;
 /// The number of headers with which a head of any length is over its bound.
 const MAX_HEADERS: usize = MAX_HEAD_BYTES / HEADER_OVERHEAD_BYTES;
 
+/// The bytes of a WebSocket's messages that may be under way before the other side has taken them,
+/// with [`PIECE_OVERHEAD_BYTES`] for each piece. `WINDOW` in js/socket-wires.js is the same number.
+pub(crate) const SOCKET_WINDOW_BYTES: usize = 64 << 10;
+
+/// The bytes that each piece of a message counts in addition to its own, so that empty messages are
+/// bounded too. `OVERHEAD` in js/socket-wires.js is the same number.
+pub(crate) const PIECE_OVERHEAD_BYTES: usize = 64;
+
+/// The longest piece of a WebSocket's message. `MAX_PIECE` in js/socket-wires.js is the same
+/// number.
+pub(crate) const MAX_PIECE_BYTES: usize = 16 << 10;
+
+/// The code of a connection that was lost: there was no close frame, or none is to be sent.
+pub const CLOSE_CODE_LOST: u16 = 1006;
+
+/// The longest reason of a close frame, in bytes of UTF-8 (RFC 6455, section 5.5).
+pub const MAX_CLOSE_REASON_BYTES: usize = 123;
+
 /// A body as a message begins.
 #[derive(Debug, Serialize, Deserialize)]
 pub(crate) enum BodyStart {
@@ -36,6 +54,27 @@ pub(crate) enum BodyStart {
     Whole(Blob),
     /// The body comes in pieces.
     Stream,
+    /// A WebSocket takes the place of the body of a response.
+    Socket,
+}
+
+/// A piece of a message of a WebSocket.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SocketPiece {
+    /// `true` in a message of text. A piece may end within a character.
+    pub is_text: bool,
+    /// `true` if the message ends with it.
+    pub is_last: bool,
+    /// The bytes.
+    #[serde(with = "crate::blob")]
+    pub bytes: Vec<u8>,
+}
+
+impl SocketPiece {
+    /// Returns the part of the window that the piece takes.
+    pub(crate) fn cost(&self) -> usize {
+        self.bytes.len() + PIECE_OVERHEAD_BYTES
+    }
 }
 
 /// The bound on the name of an entrypoint, in bytes.
@@ -177,6 +216,13 @@ pub(crate) enum ToWorker {
     FetchBodyCredit { call: u32, bytes: u32 },
     /// The rest of a fetch's body is not read.
     FetchBodyRefused { call: u32 },
+    /// A piece of a message of the request's WebSocket.
+    SocketPiece { id: u32, piece: SocketPiece },
+    /// The other end of the WebSocket has taken pieces with this cost.
+    SocketCredit { id: u32, bytes: u32 },
+    /// The other end of the WebSocket has closed it: no more messages come. If it was lost, none
+    /// can be sent either. The code 1005 stands for none.
+    SocketClosed { id: u32, code: u16, reason: String, is_lost: bool },
     /// A fetch was answered, or failed for a reason.
     Fetched { call: u32, answer: Result<(ResponseHead, BodyStart), FetchError> },
     /// A piece of a fetched body.
@@ -209,6 +255,13 @@ pub(crate) enum FromWorker {
     Credit { id: u32, bytes: u32 },
     /// The Worker reads no more of the request's body.
     BodyRefused { id: u32 },
+    /// A piece of a message for the other end of the request's WebSocket.
+    SocketPiece { id: u32, piece: SocketPiece },
+    /// The Worker has taken pieces with this cost.
+    SocketCredit { id: u32, bytes: u32 },
+    /// The Worker closes the WebSocket: it sends no more messages. The code 1005 stands for none,
+    /// [`CLOSE_CODE_LOST`] cuts the connection.
+    SocketClose { id: u32, code: u16, reason: String },
     /// The Worker fetches, for a request. It chooses the number `call`.
     Fetch { id: u32, call: u32, target: FetchTarget, head: RequestHead, body: BodyStart },
     /// A piece of a fetch's body.

@@ -1,6 +1,6 @@
 //! The requests of a Worker that have not ended, as its isolate knows them.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, VecDeque};
 use std::time::{Duration, Instant};
 
 use super::compression::BodyEncoder;
@@ -33,11 +33,28 @@ pub(crate) struct LiveRequest {
     body_room: Option<usize>,
     /// The encoder of its response's body, if it is compressed, and the memory of the encoder.
     pub(crate) encoder: Option<(BodyEncoder, ChargedMemory)>,
+    /// The WebSocket that is its response.
+    pub(crate) socket: Option<LiveSocket>,
     /// `true` while others have stubs of its objects, or may call them.
     is_held: bool,
     /// The end of the time for `waitUntil`, or for those who have stubs, once the response is
     /// complete.
     ends_by: Option<Instant>,
+}
+
+/// The WebSocket of a request.
+#[derive(Default)]
+pub(crate) struct LiveSocket {
+    /// The part of a message that has come.
+    pub(crate) message: Vec<u8>,
+    /// The costs of the last pieces of messages that the Worker has not taken.
+    pub(crate) untaken: VecDeque<usize>,
+    /// The cost of pieces that were taken and not confirmed.
+    pub(crate) unconfirmed: usize,
+    /// Set once the Worker has closed it.
+    pub(crate) is_closed: bool,
+    /// Set once the other end has closed it, or was lost.
+    pub(crate) is_peer_closed: bool,
 }
 
 /// The requests of one isolate.
@@ -88,6 +105,13 @@ impl Requests {
         self.live.get(&id).map_or(Duration::ZERO, |request| request.cpu)
     }
 
+    /// Gives a request its CPU time again.
+    pub(crate) fn renew_cpu(&mut self, id: u32) {
+        if let Some(request) = self.live.get_mut(&id) {
+            request.cpu = Duration::ZERO;
+        }
+    }
+
     /// Notes bytes of a request's body that came, or that were read.
     pub(crate) fn body_came(&mut self, id: u32, bytes: usize) {
         if let Some(room) = self.live.get_mut(&id).and_then(|request| request.body_room.as_mut()) {
@@ -108,9 +132,13 @@ impl Requests {
         }
     }
 
-    /// Returns `true` if a piece of a body will come without further ado.
+    /// Returns `true` if a piece of a body will come without further ado, or a message of a
+    /// WebSocket may.
     pub(crate) fn expect_body(&self) -> bool {
-        self.live.values().any(|request| request.body_room.is_some_and(|room| room > 0))
+        self.live.values().any(|request| {
+            request.body_room.is_some_and(|room| room > 0)
+                || request.socket.as_ref().is_some_and(|socket| !socket.is_peer_closed)
+        })
     }
 
     /// Starts the time for `waitUntil`, or for those who have stubs of its objects.

@@ -129,7 +129,7 @@ impl WorkerLink for ThreadLink {
     }
 
     /// A turn alone has a limit on a thread.
-    fn request_ended(&self, _: usize) {}
+    fn work_ended(&self, _: usize) {}
 
     fn has_room(&self) -> BoxFuture<'_, ()> {
         Box::pin(std::future::ready(()))

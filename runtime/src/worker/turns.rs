@@ -17,7 +17,7 @@ use std::time::{Duration, Instant};
 
 use v8::{Local, PinScope};
 
-use super::protocol::{BodyStart, Entrypoint, FetchError, ToWorker, monotonic_us};
+use super::protocol::{BodyStart, Entrypoint, FetchError, SocketPiece, ToWorker, monotonic_us};
 use crate::js_interface::EntryFunctions;
 use crate::messages::{Inbound, Inbox};
 use crate::natives::worker::set_current_request;
@@ -75,6 +75,9 @@ pub(crate) fn serve<W>(
         let state = scope.get_slot_mut::<RunState>()?;
         let request = turn.request(state);
         state.set_turn(request);
+        if turn.is_message() {
+            state.renew_limits(request);
+        }
         let left = state.limits.cpu.saturating_sub(state.requests.cpu(request));
         let guard = watch(request, left);
         take(scope, entries, turn);
@@ -114,6 +117,9 @@ impl Turn {
                 | ToWorker::Chunk { id, .. }
                 | ToWorker::BodyEnd { id, .. }
                 | ToWorker::Credit { id, .. }
+                | ToWorker::SocketPiece { id, .. }
+                | ToWorker::SocketCredit { id, .. }
+                | ToWorker::SocketClosed { id, .. }
                 | ToWorker::Cancel { id }
                 | ToWorker::Call { id, .. }
                 | ToWorker::ResultReleased { id } => *id,
@@ -130,6 +136,11 @@ impl Turn {
             Self::Expire(id, _) => *id,
             Self::Message(Inbound::Stopped) | Self::Tick | Self::Unstick => 0,
         }
+    }
+
+    /// Returns `true` if a message of a WebSocket is complete. It may use the limits of a request.
+    fn is_message(&self) -> bool {
+        matches!(self, Self::Message(Inbound::Worker(ToWorker::SocketPiece { piece, .. })) if piece.is_last)
     }
 }
 
@@ -170,6 +181,8 @@ fn receive(scope: &mut PinScope, entries: &EntryFunctions, message: ToWorker) {
                 BodyStart::Empty => v8::undefined(scope).into(),
                 BodyStart::Whole(bytes) => natives::array_buffer(scope, &bytes.0),
                 BodyStart::Stream => v8::Boolean::new(scope, true).into(),
+                // No request has one.
+                BodyStart::Socket => return,
             };
             let number = v8::Integer::new_from_unsigned(scope, id).into();
             set_current_request(scope, id);
@@ -206,6 +219,19 @@ fn receive(scope: &mut PinScope, entries: &EntryFunctions, message: ToWorker) {
             v8::scope!(let scope, scope);
             let bytes = v8::Integer::new_from_unsigned(scope, bytes).into();
             progress(scope, entries, id, RequestEvent::Credit, bytes);
+        }
+        ToWorker::SocketPiece { id, piece } => socket_message(scope, entries, id, piece),
+        ToWorker::SocketCredit { id, bytes } => {
+            v8::scope!(let scope, scope);
+            let bytes = v8::Integer::new_from_unsigned(scope, bytes).into();
+            progress(scope, entries, id, RequestEvent::SocketCredit, bytes);
+        }
+        ToWorker::SocketClosed { id, code, reason, is_lost } => {
+            note(scope, |state| state.socket_closed(id));
+            v8::scope!(let scope, scope);
+            let Some(text) = v8::String::new(scope, &format!("{code} {reason}")) else { return };
+            let event = if is_lost { RequestEvent::SocketLost } else { RequestEvent::SocketClosed };
+            progress(scope, entries, id, event, text.into());
         }
         ToWorker::Cancel { id } => {
             note(scope, |state| state.cancel_request(id));
@@ -263,6 +289,23 @@ fn begin(scope: &mut PinScope, id: u32, has_stream: bool, sent_us: u64) {
     });
 }
 
+/// Takes a piece of a message of a WebSocket. The Worker's code gets the whole message.
+fn socket_message(scope: &mut PinScope, entries: &EntryFunctions, id: u32, piece: SocketPiece) {
+    let is_text = piece.is_text;
+    let message = scope.get_slot_mut::<RunState>().and_then(|state| state.socket_came(id, piece));
+    let Some(bytes) = message else { return };
+    v8::scope!(let scope, scope);
+    if !is_text {
+        let buffer = natives::array_buffer(scope, &bytes);
+        return progress(scope, entries, id, RequestEvent::SocketBytes, buffer);
+    }
+    // The broker sends no other text than UTF-8.
+    let text = v8::String::new_from_utf8(scope, &bytes, v8::NewStringType::Normal);
+    if let Some(text) = text {
+        progress(scope, entries, id, RequestEvent::SocketText, text.into());
+    }
+}
+
 /// Tells the Worker's code what happened to a fetch.
 fn fetched(scope: &mut PinScope, entries: &EntryFunctions, call: u32, message: ToWorker) {
     v8::scope!(let scope, scope);
@@ -276,7 +319,7 @@ fn fetched(scope: &mut PinScope, entries: &EntryFunctions, call: u32, message: T
                     value = v8::Boolean::new(scope, true).into();
                 }
                 BodyStart::Whole(bytes) => value = natives::array_buffer(scope, &bytes.0),
-                BodyStart::Empty => {}
+                BodyStart::Empty | BodyStart::Socket => {}
             }
             if !matches!(body, BodyStart::Stream) {
                 note(scope, |state| state.fetch_was_answered(call));

@@ -57,6 +57,7 @@ fn start_job(
         main: "main.js".into(),
         modules,
         node: NodeFeatures::default(),
+        web_sockets: WebSocketFeatures::default(),
         environment: environment(),
         start_limits: Limits { wall: Duration::from_secs(60), ..super::limits() },
         limits,
@@ -94,6 +95,7 @@ pub(super) async fn whole(body: ResponseBody) -> (Vec<u8>, Option<String>) {
     match body {
         ResponseBody::Empty => (Vec::new(), None),
         ResponseBody::Whole(bytes) => (bytes.to_vec(), None),
+        ResponseBody::Socket(socket) => (Vec::new(), Some(format!("{socket:?}"))),
         ResponseBody::Stream(mut stream) => {
             let mut bytes = Vec::new();
             while let Some(part) = stream.next().await {

@@ -5,8 +5,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use isolet_runtime::{
-    Engine, Environment, FetchBindings, GLOBAL_FETCH, Limits, Module, NodeFeatures, WorkerIsolation,
-    WorkerJob,
+    Engine, Environment, FetchBindings, GLOBAL_FETCH, Limits, Module, NodeFeatures, WebSocketFeatures,
+    WorkerIsolation, WorkerJob,
 };
 use isolet_wrangler_compat::{Project, ProjectRoute};
 
@@ -36,6 +36,7 @@ pub struct PreparedWorker {
     assets: Option<AssetServer>,
     modules: Arc<[Module]>,
     node: NodeFeatures,
+    web_sockets: WebSocketFeatures,
     vars: serde_json::Map<String, serde_json::Value>,
     start_limits: Limits,
     limits: Limits,
@@ -90,6 +91,11 @@ impl PreparedWorker {
                 globals: project.node.globals,
                 process_env: project.node.process_env,
             },
+            web_sockets: WebSocketFeatures {
+                blobs: project.web_sockets.blobs,
+                reason_limit: project.web_sockets.reason_limit,
+                automatic_close: project.web_sockets.automatic_close,
+            },
             vars: project.vars,
             start_limits: limits.clone(),
             limits: of_request,
@@ -121,6 +127,7 @@ impl PreparedWorker {
             main: main.clone(),
             modules: self.modules.clone(),
             node: self.node,
+            web_sockets: self.web_sockets,
             environment: Environment { vars: self.vars.clone(), ..environment },
             start_limits: self.start_limits.clone(),
             limits: self.limits.clone(),

@@ -6,6 +6,7 @@
 //! ```text
 //!  begin ──► unanswered ── Response ──► streaming ── BodyEnd ──► complete ── Ended ──► removed
 //!                │  │         without a stream ───────────────────►  ▲          ▲
+//!                │  │         a WebSocket ──► open ── closed by both ends ──►  ▲          │
 //!                │  └─ Failed ───────────────────────────────────────┘          │ late: the process
 //!                └─ nobody waits: Cancel ───────────────────────────────────────┘ does not respond
 //! ```
@@ -15,12 +16,14 @@
 //! | `request` | a request that has not ended: its state, its body, its counts |
 //! | `rules` | the handling of each message of the Worker, and the rule that it breaks |
 //! | `calls` | calls between Workers |
+//! | `sockets` | the WebSockets of requests |
 //! | `ending` | the time within which a Worker must say that a request has ended |
 
 mod calls;
 mod ending;
 mod request;
 mod rules;
+mod sockets;
 #[cfg(test)]
 mod tests;
 
@@ -40,6 +43,7 @@ use self::calls::Calls;
 use self::ending::Endings;
 use self::request::{LiveRequest, Phase, Reply, Upload};
 use self::rules::{Allowance, Used};
+use self::sockets::MessageRoom;
 use super::bindings::Fetches;
 use super::body::{BodyOwner, BrokenBody};
 use super::call_chain::CallChain;
@@ -67,6 +71,7 @@ pub(crate) struct Exchanges {
     fetches: Option<Fetches>,
     calls: Calls,
     allowance: Allowance,
+    message_room: MessageRoom,
     /// The number of requests so far.
     begun: AtomicU64,
     /// A moving average of the time that requests wait for their first turn, in microseconds.
@@ -151,6 +156,7 @@ impl Exchanges {
             fetches,
             calls: Calls::new(limits.wall),
             allowance: Allowance::new(start, limits),
+            message_room: MessageRoom::new(limits),
             begun: AtomicU64::new(0),
             queued_us: AtomicU32::new(0),
         })
@@ -310,8 +316,10 @@ impl Exchanges {
         self.calls.close();
         for (id, LiveRequest { reply, phase, .. }) in live {
             let reason = if id == culprit { error.clone() } else { ended() };
-            if let Phase::Streaming(body) = phase {
-                body.end(Err(BrokenBody(reason.message.clone())));
+            match phase {
+                Phase::Streaming(body) => body.end(Err(BrokenBody(reason.message.clone()))),
+                Phase::Socket(socket) => socket.end(),
+                Phase::Unanswered | Phase::Complete => {}
             }
             if let Some(reply) = reply {
                 reply.fail(reason);

@@ -12,6 +12,7 @@ use crate::RunError;
 use crate::run_channel::AbortOnDrop;
 use crate::worker::body::BodyQueue;
 use crate::worker::call_chain::CallChain;
+use crate::worker::socket_queue::SocketQueue;
 
 /// A request that has not ended in the Worker.
 pub(super) struct LiveRequest {
@@ -37,6 +38,8 @@ pub(super) struct LiveRequest {
     pub(super) may_be_held: bool,
     /// The use of its limits.
     pub(super) used: Used,
+    /// The number of messages that its WebSocket got. Each may use the limits again.
+    pub(super) messages: u64,
     /// The time by which the Worker must end it, once it has nothing else to do for it.
     pub(super) ends_by: Option<Instant>,
 }
@@ -64,6 +67,8 @@ pub(super) enum Phase {
     Unanswered,
     /// The head. The body comes in pieces.
     Streaming(Arc<BodyQueue>),
+    /// The head. A WebSocket is open.
+    Socket(Arc<SocketQueue>),
     /// All of it.
     Complete,
 }
@@ -92,6 +97,7 @@ impl LiveRequest {
             chain,
             may_be_held: false,
             used: Used::default(),
+            messages: 0,
             ends_by: None,
         }
     }

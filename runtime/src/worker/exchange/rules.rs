@@ -14,6 +14,8 @@ use crate::worker::bindings::Fetches;
 use crate::worker::body::{BodyQueue, BrokenBody, MAX_UNREAD_BYTES, WorkerStream};
 use crate::worker::http::{HttpResponse, ResponseBody};
 use crate::worker::protocol::{BodyStart, FromWorker, MAX_HEAD_BYTES, ResponseHead, WINDOW_BYTES};
+use crate::worker::socket::WorkerSocket;
+use crate::worker::socket_queue::SocketQueue;
 use crate::{ErrorCode, Limits, LogLine, RunError};
 
 /// The bound on the reason for which a body broke off, in bytes: a name and a message of 16 Ki
@@ -84,6 +86,9 @@ impl Exchanges {
                     _ => Err("that it refuses a body that it does not get"),
                 }
             }
+            FromWorker::SocketPiece { id, piece } => self.table().socket(id)?.push(piece),
+            FromWorker::SocketCredit { id, bytes } => self.socket_credit(id, bytes as usize),
+            FromWorker::SocketClose { id, code, reason } => self.socket_close(id, code, reason),
             FromWorker::Fetch { id, call, target, head, body } => {
                 let chain = self.table().known(id)?.chain.clone();
                 self.count_call(id)?;
@@ -136,7 +141,12 @@ impl Exchanges {
         let mut table = self.table();
         if let Ok(request) = table.known(request) {
             add(&mut request.used);
-            return within(&request.used, each);
+            let times = request.messages.saturating_add(1);
+            let allowed = Used {
+                calls: each.calls.saturating_mul(times),
+                log_bytes: each.log_bytes.saturating_mul(times),
+            };
+            return within(&request.used, &allowed);
         }
         // Requests that this side has begun and the Worker has not add early.
         let begun = self.begun();
@@ -149,7 +159,11 @@ impl Exchanges {
     }
 
     fn response(self: &Arc<Self>, id: u32, head: ResponseHead, body: BodyStart) -> Result<(), Broken> {
-        if !(200..=599).contains(&head.status) {
+        let is_known = match body {
+            BodyStart::Socket => head.status == 101,
+            _ => (200..=599).contains(&head.status),
+        };
+        if !is_known {
             return Err("a response with a status that responses do not have");
         }
         if head.size() > MAX_HEAD_BYTES {
@@ -172,8 +186,13 @@ impl Exchanges {
                 request.phase = Phase::Streaming(queue.clone());
                 ResponseBody::Stream(WorkerStream::new(id, queue, self.clone()))
             }
+            BodyStart::Socket => {
+                let queue = Arc::new(SocketQueue::new());
+                request.phase = Phase::Socket(queue.clone());
+                ResponseBody::Socket(WorkerSocket::new(id, queue, self.clone()))
+            }
         };
-        if !matches!(body, ResponseBody::Stream(_)) {
+        if !matches!(body, ResponseBody::Stream(_) | ResponseBody::Socket(_)) {
             request.phase = Phase::Complete;
             self.note_ending(&mut table, id);
         }
@@ -209,9 +228,11 @@ impl Exchanges {
         }
         let mut table = self.table();
         let request = table.known(id)?;
-        let Phase::Streaming(queue) = std::mem::replace(&mut request.phase, Phase::Complete) else {
+        let Phase::Streaming(queue) = &request.phase else {
             return Err("the end of a body that it has not begun");
         };
+        let queue = queue.clone();
+        request.phase = Phase::Complete;
         self.note_ending(&mut table, id);
         drop(table);
         queue.end(error.map_or(Ok(()), |reason| Err(BrokenBody(reason))));
@@ -240,15 +261,19 @@ impl Exchanges {
         let calls = self.calls.of_request(id);
         let (request, idle) = table.remove(id);
         // With the lock, so that no request begins in between.
-        self.link.request_ended(table.live.len());
+        self.link.work_ended(table.live.len());
         table.next_ending();
         drop(table);
         self.note_queued(queued_us);
         // Without the lock: this may be the end of the instance, and tells those of the callees.
         drop((calls, idle));
         let Some(LiveRequest { reply, phase, .. }) = request else { return Ok(()) };
-        if let Phase::Streaming(body) = phase {
-            body.end(Err(BrokenBody("The request ended before its response did.".into())));
+        match phase {
+            Phase::Streaming(body) => {
+                body.end(Err(BrokenBody("The request ended before its response did.".into())));
+            }
+            Phase::Socket(socket) => socket.end(),
+            Phase::Unanswered | Phase::Complete => {}
         }
         if let Some(reply) = reply {
             reply.fail(ended());
@@ -273,7 +298,7 @@ impl Table {
         let request = self.known(id)?;
         match request.phase {
             Phase::Unanswered => Ok(request),
-            Phase::Streaming(_) | Phase::Complete => Err("a second answer to a request"),
+            Phase::Streaming(_) | Phase::Socket(_) | Phase::Complete => Err("a second answer to a request"),
         }
     }
 }

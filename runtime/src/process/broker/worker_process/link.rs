@@ -147,13 +147,18 @@ impl RunnerLink {
 
 impl WorkerLink for RunnerLink {
     fn send(&self, message: ToWorker) {
-        if matches!(message, ToWorker::Request { .. } | ToWorker::Scheduled { .. } | ToWorker::Call { .. }) {
+        let is_work = match &message {
+            ToWorker::Request { .. } | ToWorker::Scheduled { .. } | ToWorker::Call { .. } => true,
+            ToWorker::SocketPiece { piece, .. } => piece.is_last,
+            _ => false,
+        };
+        if is_work {
             self.total_cpu.fetch_add(self.request_cpu, Ordering::Relaxed);
         }
         self.send_message(&ToRunner::ToWorker(message));
     }
 
-    fn request_ended(&self, live: usize) {
+    fn work_ended(&self, live: usize) {
         let used = micros(self.runner.process().cpu_of_run(Duration::ZERO));
         let left = self.request_cpu.saturating_mul(live as u64 + RESERVED_REQUESTS);
         self.total_cpu.fetch_min(used.saturating_add(left).saturating_add(SLACK_CPU_US), Ordering::Relaxed);

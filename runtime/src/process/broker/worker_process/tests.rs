@@ -17,7 +17,7 @@ use crate::worker::exchange::PendingAnswer;
 use crate::worker::fetch_host::FetchBindings;
 use crate::worker::http::{Event, RequestBody, RequestOrigin, ResponseBody};
 use crate::worker::link::WorkerLink as _;
-use crate::worker::protocol::{BodyStart, FromWorker, RequestHead, ResponseHead};
+use crate::worker::protocol::{BodyStart, FromWorker, RequestHead, ResponseHead, SocketPiece};
 use crate::{Environment, Limits, LogLevel, LogLine, Operation, ToolFuture, ToolHost, ToolRequest};
 
 /// A tool host that counts calls, those that were begun and those that go on.
@@ -91,6 +91,7 @@ impl TakenOver {
             main: "main.js".into(),
             modules: Arc::new([]),
             node: crate::NodeFeatures::default(),
+            web_sockets: crate::WebSocketFeatures::default(),
             environment: Environment {
                 vars: serde_json::Map::new(),
                 catalogue: Arc::default(),
@@ -324,6 +325,9 @@ fn frame() -> impl Strategy<Value = Vec<u8>> {
         2 => (id.clone(), 0usize..5000).prop_map(move |(id, headers)| {
             FromWorker::Response { id, head: head(headers), body: BodyStart::Stream }
         }),
+        1 => id.clone().prop_map(move |id| {
+            FromWorker::Response { id, head: ResponseHead { status: 101, ..head(1) }, body: BodyStart::Socket }
+        }),
         2 => (id.clone(), 0usize..100_000)
             .prop_map(|(id, bytes)| FromWorker::Chunk { id, bytes: Blob(vec![1; bytes]) }),
         1 => id.clone().prop_map(|id| FromWorker::BodyEnd { id, error: Some("broken".into()) }),
@@ -331,6 +335,13 @@ fn frame() -> impl Strategy<Value = Vec<u8>> {
             FromWorker::Log { request, line: line(length) }
         }),
         1 => (id.clone(), 1u32..100_000).prop_map(|(id, bytes)| FromWorker::Credit { id, bytes }),
+        1 => (id.clone(), 0usize..20_000, any::<bool>()).prop_map(|(id, length, is_last)| {
+            FromWorker::SocketPiece { id, piece: SocketPiece { is_text: false, is_last, bytes: vec![1; length] } }
+        }),
+        1 => (id.clone(), any::<u16>()).prop_map(|(id, code)| {
+            FromWorker::SocketClose { id, code, reason: "bye".into() }
+        }),
+        1 => (id.clone(), any::<u32>()).prop_map(|(id, bytes)| FromWorker::SocketCredit { id, bytes }),
         1 => id.clone().prop_map(|id| FromWorker::Ended { id, queued_us: u32::MAX }),
     ];
     let message = prop_oneof![
@@ -378,7 +389,7 @@ proptest! {
             for mut pending in pending {
                 let Ok(answer) = pending.answer().await else { continue };
                 answers += 1;
-                assert!(answer.head.headers.len() <= 4096 && matches!(answer.body, ResponseBody::Stream(_)));
+                assert!(answer.head.headers.len() <= 4096 && matches!(answer.body, ResponseBody::Stream(_) | ResponseBody::Socket(_)));
             }
             let calls = worker.host.begun.load(Ordering::SeqCst);
             (calls, worker.logged.load(Ordering::Relaxed), answers)

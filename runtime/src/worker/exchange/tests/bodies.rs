@@ -66,7 +66,7 @@ impl WorkerLink for HastyWorker {
         }
     }
 
-    fn request_ended(&self, _: usize) {}
+    fn work_ended(&self, _: usize) {}
 
     fn has_room(&self) -> BoxFuture<'_, ()> {
         Box::pin(std::future::ready(()))

@@ -2,6 +2,7 @@
 
 mod bodies;
 mod calls;
+mod sockets;
 
 use futures_util::future::BoxFuture;
 use proptest::prelude::*;
@@ -11,6 +12,7 @@ use crate::worker::body::MAX_UNREAD_BYTES;
 use crate::worker::fetch_host::{FetchBindings, FetchFuture, FetchHost, FetchRequest};
 use crate::worker::http::ResponseBody;
 use crate::worker::protocol::{FetchTarget, FromWorker, MAX_HEAD_BYTES, RequestHead, ResponseHead};
+use crate::worker::socket::SocketOutput;
 use crate::{LogLevel, LogLine};
 
 /// A link that keeps the messages.
@@ -28,7 +30,7 @@ impl WorkerLink for SentMessages {
         self.0.lock().push(format!("{message:?}"));
     }
 
-    fn request_ended(&self, _: usize) {}
+    fn work_ended(&self, _: usize) {}
 
     fn has_room(&self) -> BoxFuture<'_, ()> {
         Box::pin(std::future::ready(()))
@@ -333,6 +335,12 @@ fn message() -> impl Strategy<Value = FromWorker> {
         1 => id.clone().prop_map(|id| failed(id, ErrorCode::ToolError)),
         2 => (id.clone(), any::<u32>()).prop_map(|(id, bytes)| FromWorker::Credit { id, bytes }),
         1 => id.clone().prop_map(|id| FromWorker::BodyRefused { id }),
+        2 => id.clone().prop_map(sockets::opened),
+        3 => (id.clone(), 0usize..20_000, any::<bool>(), any::<bool>())
+            .prop_map(|(id, bytes, is_text, is_last)| sockets::piece(id, bytes, is_text, is_last)),
+        1 => (id.clone(), 0u32..100_000).prop_map(|(id, bytes)| FromWorker::SocketCredit { id, bytes }),
+        1 => (id.clone(), any::<u16>(), "x{0,130}")
+            .prop_map(|(id, code, reason)| FromWorker::SocketClose { id, code, reason }),
         1 => (id, any::<u32>()).prop_map(|(id, queued_us)| FromWorker::Ended { id, queued_us }),
     ]
 }
@@ -367,6 +375,11 @@ proptest! {
                     ResponseBody::Stream(mut body) => {
                         while let Some(Ok(piece)) = body.next().await {
                             bytes += piece.len();
+                        }
+                    }
+                    ResponseBody::Socket(socket) => {
+                        while let SocketOutput::Piece(piece) = socket.next().await {
+                            bytes += piece.bytes.len();
                         }
                     }
                 }
