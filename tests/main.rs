@@ -55,6 +55,7 @@
 //! | [`typescript`] | TypeScript with runtime semantics |
 //! | [`upstreams`] | real and misbehaving MCP servers |
 //! | [`values`] | conversion of tools' results and of scripts' results |
+//! | [`websockets`] | WebSockets of Workers |
 //! | [`workers`] | projects with npm packages in `isolet dev`, compared with `wrangler dev` |
 
 mod harness;
@@ -111,4 +112,5 @@ mod trust;
 mod typescript;
 mod upstreams;
 mod values;
+mod websockets;
 mod workers;

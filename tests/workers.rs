@@ -20,7 +20,7 @@ const PROJECTS: [&str; 14] = [
 const ASSET_ENVIRONMENTS: [&str; 8] = ["", "drop", "exact", "first", "force", "page", "routes", "spa"];
 
 /// Copies a project to a folder below the one in which the packages are installed.
-fn installed(name: &str) -> PathBuf {
+pub fn installed(name: &str) -> PathBuf {
     let target = npm::servers().folder().join("workers").join(name);
     let _ = fs::remove_dir_all(&target);
     copy(&repository().join("tests/workers").join(name), &target);

@@ -4,7 +4,7 @@ const { JSONStringify, RangeError, RegExpPrototypeExec, TypeError } = isolet.pri
 
 isolet.lazy(["Response"], ["responses", "Response"], (host) => {
   const { bodies, Headers, headers: Heads } = isolet;
-  const { byteString, checkBrand, define, dictionary, isObject, need, usv } = isolet.idl;
+  const { byteString, define, dictionary, isObject, need, usv } = isolet.idl;
 
   const token = {};
   // Statuses whose responses have no body.

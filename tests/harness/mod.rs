@@ -16,6 +16,7 @@
 //! | [`model`] | a language model that follows a script |
 //! | [`packages`] | packages that are installed once for all tests |
 //! | [`npm`], [`pypi`] | the packages: real MCP servers, clients and SDKs |
+//! | [`websocket`] | WebSocket clients, correct and not |
 //! | [`processes`] | processes, from `/proc` |
 //!
 //! Every wait ends after [`WAIT_TIMEOUT`] at the latest, kills the process that it waited for, and
@@ -37,6 +38,7 @@ pub mod origin;
 pub mod packages;
 pub mod processes;
 pub mod pypi;
+pub mod websocket;
 
 use std::future::Future;
 use std::path::{Path, PathBuf};

@@ -259,7 +259,6 @@ interface LazyInternals {
   ErrorEvent: new (type: string, init?: object) => Event;
   EventTarget: EventTargetClass;
   MessageEvent: new (type: string, init?: object) => Event;
-  ErrorEvent: new (type: string, init?: object) => Event;
 
   // abort.js
   signals: SignalOperations;

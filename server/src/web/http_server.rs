@@ -6,6 +6,7 @@
 
 use std::error::Error;
 use std::net::SocketAddr;
+use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -14,10 +15,11 @@ use hyper::body::{Body, Incoming};
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
-use hyper_util::server::graceful::GracefulShutdown;
 use tokio::time::timeout;
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
 
-use super::connections::Connections;
+use super::connections::{ConnectionPermit, Connections};
 use super::disconnect::{ClientSocket, Disconnected};
 use super::listener::Listener;
 use super::write_timeout::WriteTimeout;
@@ -28,10 +30,18 @@ const UNREAD_TIMEOUT: Duration = Duration::from_secs(30);
 /// The pause after a connection that could not be accepted.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
 
+/// The permit of a connection, in the extensions of its requests. A request that takes the
+/// connection over keeps it.
+#[derive(Clone)]
+pub struct ConnectionHold(#[allow(dead_code, reason = "it is held, not read")] Arc<ConnectionPermit>);
+
 /// The connections of one server.
 pub struct HttpServer {
     connections: Arc<Connections>,
-    graceful: GracefulShutdown,
+    /// The connections, and the token that ends them. `GracefulShutdown` of hyper-util does not
+    /// take connections that can become WebSockets.
+    tasks: TaskTracker,
+    stop: CancellationToken,
     http: http1::Builder,
 }
 
@@ -46,7 +56,7 @@ impl HttpServer {
         if let Some(max_headers) = max_headers {
             http.max_headers(max_headers);
         }
-        Self { connections: Arc::default(), graceful: GracefulShutdown::new(), http }
+        Self { connections: Arc::default(), tasks: TaskTracker::new(), stop: CancellationToken::new(), http }
     }
 
     /// Accepts connections until the future is dropped, and has `answer` answer their requests. It
@@ -72,9 +82,10 @@ impl HttpServer {
                 }
             };
             let Some(permit) = self.connections.permit(slot, peer.map(|peer| peer.ip())) else { continue };
-            let (answer, client) = (answer.clone(), socket.clone());
-            let answer = service_fn(move |request: Request<Incoming>| {
+            let (answer, client, hold) = (answer.clone(), socket.clone(), ConnectionHold(Arc::new(permit)));
+            let answer = service_fn(move |mut request: Request<Incoming>| {
                 let (answer, client) = (answer.clone(), client.clone());
+                request.extensions_mut().insert(hold.clone());
                 async move {
                     tokio::select! {
                         biased;
@@ -84,10 +95,19 @@ impl HttpServer {
                 }
             });
             let socket = WriteTimeout::new(socket, UNREAD_TIMEOUT);
-            let connection = self.graceful.watch(self.http.serve_connection(TokioIo::new(socket), answer));
-            tokio::spawn(async move {
-                let _permit = permit;
-                if let Err(error) = connection.await {
+            // The permit goes with the service, or with the connection that a request takes over.
+            let connection = self.http.serve_connection(TokioIo::new(socket), answer).with_upgrades();
+            let stop = self.stop.clone();
+            self.tasks.spawn(async move {
+                let mut connection = pin!(connection);
+                let ended = tokio::select! {
+                    ended = connection.as_mut() => ended,
+                    () = stop.cancelled() => {
+                        connection.as_mut().graceful_shutdown();
+                        connection.await
+                    }
+                };
+                if let Err(error) = ended {
                     tracing::debug!(%error, "connection");
                 }
             });
@@ -97,6 +117,8 @@ impl HttpServer {
     /// Ends idle connections at once, and the others with their next response. Returns `false` if
     /// some are left after `within`.
     pub async fn shutdown(self, within: Duration) -> bool {
-        timeout(within, self.graceful.shutdown()).await.is_ok()
+        self.stop.cancel();
+        self.tasks.close();
+        timeout(within, self.tasks.wait()).await.is_ok()
     }
 }

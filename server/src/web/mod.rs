@@ -13,6 +13,7 @@
 //! | [`cors`] | headers for pages of allowed origins |
 //! | [`body`] | reading a request's body within limits |
 //! | [`reply`], [`problem`] | responses, and refusals (RFC 9457) |
+//! | [`websocket`] | the handshake and the frames of WebSockets |
 //! | [`mount`] | an endpoint that the HTTP API serves without knowing it |
 
 pub mod access;
@@ -26,4 +27,5 @@ pub mod mount;
 pub mod problem;
 pub mod reply;
 pub mod server_names;
+pub mod websocket;
 pub mod write_timeout;

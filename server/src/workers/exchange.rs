@@ -12,8 +12,11 @@ use futures_util::{FutureExt as _, Stream as _, StreamExt as _};
 use http::{Request, Response};
 use http_body_util::{BodyExt as _, BodyStream, Full};
 use hyper::body::{Body, Frame, Incoming, SizeHint};
+use hyper::upgrade::OnUpgrade;
+use hyper_util::rt::TokioIo;
 use isolet_runtime::{
-    BrokenBody, CallChain, ErrorCode, HttpRequest, RequestBody, RequestOrigin, WorkerStream,
+    BrokenBody, CallChain, ErrorCode, HttpRequest, HttpResponse, RequestBody, RequestOrigin, ResponseBody,
+    WorkerSocket, WorkerStream,
 };
 use tokio::sync::OwnedSemaphorePermit;
 use tokio::time::timeout;
@@ -21,9 +24,13 @@ use tokio::time::timeout;
 use super::assets::FileBody;
 use super::heads::StreamWithLength;
 use super::request_log::{OpenRequest, RequestEnd, RequestLog};
+use super::sockets::connection::{self, Closing, SOCKET_TIMES};
+use super::sockets::open_sockets::OpenSockets;
 use super::version::WorkerVersion;
 use super::{heads, responses, triggers};
 use crate::web::disconnect::ClientSocket;
+use crate::web::http_server::ConnectionHold;
+use crate::web::websocket::handshake::{self, InvalidHandshake};
 
 /// The longest body that is waited for if its beginning has arrived, in bytes. It is then sent with
 /// the head.
@@ -33,18 +40,33 @@ const MAX_WHOLE_BYTES: usize = 64 << 10;
 /// has as much.
 const CLOSE_TIMEOUT: Duration = Duration::from_secs(30);
 
-/// Answers one request of `client` with an asset or the Worker. `peer` is the address of its other
-/// end.
+/// The client of a request.
+pub struct Client {
+    /// Its address, which UNIX sockets do not have.
+    pub address: Option<IpAddr>,
+    /// Its connection.
+    pub socket: ClientSocket,
+}
+
+/// Answers one request with an asset or the Worker.
 pub async fn answer(
     version: &WorkerVersion,
-    peer: Option<IpAddr>,
-    client: ClientSocket,
-    request: Request<Incoming>,
+    client: Client,
+    mut request: Request<Incoming>,
     log: Arc<dyn RequestLog>,
+    sockets: &OpenSockets,
 ) -> Response<WorkerBody> {
+    let wants_socket = handshake::is_requested(request.headers());
+    let upgrade = wants_socket
+        .then(|| hyper::upgrade::on(&mut request))
+        .and_then(|upgrade| Some((upgrade, sockets.permit()?)));
     let (head, body) = request.into_parts();
     let mut open = OpenRequest::new(&head, log);
-    let Some(request) = heads::request_head(&head, peer) else {
+    if wants_socket && upgrade.is_none() {
+        open.end(503, RequestEnd::Refused);
+        return responses::try_again("The Worker has as many WebSockets as it may have.\n".to_owned());
+    }
+    let Some(request) = heads::request_head(&head, client.address) else {
         open.end(400, RequestEnd::Refused);
         let text = "The request's Host is missing, or not a host as URLs have them.";
         return responses::plain(http::StatusCode::BAD_REQUEST, text.to_owned());
@@ -80,7 +102,13 @@ pub async fn answer(
     let asked = HttpRequest { id: open.id, head: request, body: read_body(body), origin };
     // If the client goes, the server drops this future, and with it the request.
     match worker.fetch(asked).await {
-        Ok(answered) => {
+        Ok(mut answered) => {
+            if let ResponseBody::Socket(worker) = answered.body {
+                answered.body = ResponseBody::Empty;
+                let handshake = Handshake { head, upgrade, worker };
+                let closing = Closing { stop: sockets.stop().clone(), retired: version.retired.clone() };
+                return handshake.answer(answered, open, sockets, closing);
+            }
             let (response, stream) = heads::response(answered);
             let status = response.status().as_u16();
             match stream {
@@ -91,7 +119,7 @@ pub async fn answer(
                 Some(StreamWithLength { stream, length }) => {
                     let is_empty = length == Some(0);
                     open.end(status, if is_empty { RequestEnd::Complete } else { RequestEnd::Unread });
-                    let gone = Box::pin(async move { client.disconnected().await });
+                    let gone = Box::pin(async move { client.socket.disconnected().await });
                     let body = StreamedBody {
                         stream: Some(stream),
                         left: length,
@@ -114,6 +142,50 @@ pub async fn answer(
             open.end(response.status().as_u16(), RequestEnd::Failed(error.code));
             response
         }
+    }
+}
+
+/// A request to which the Worker has answered with a WebSocket.
+struct Handshake {
+    head: http::request::Parts,
+    /// The connection, once it is switched, and the permit for a WebSocket.
+    upgrade: Option<(OnUpgrade, OwnedSemaphorePermit)>,
+    worker: WorkerSocket,
+}
+
+impl Handshake {
+    /// Answers the request, and serves the WebSocket after that.
+    fn answer(
+        self,
+        answered: HttpResponse,
+        mut open: OpenRequest,
+        sockets: &OpenSockets,
+        closing: Closing,
+    ) -> Response<WorkerBody> {
+        let Self { head, upgrade, worker } = self;
+        let accept = handshake::check(&head);
+        let (accept, (upgrade, permit)) = match (accept, upgrade) {
+            (Ok(accept), Some(upgrade)) => (accept, upgrade),
+            (accept, _) => {
+                let InvalidHandshake { status, reason } = accept.err().unwrap_or(handshake::NOT_REQUESTED);
+                open.end(status.as_u16(), RequestEnd::Refused);
+                let mut response = responses::plain(status, format!("{reason}\n"));
+                handshake::explain(&mut response);
+                return response;
+            }
+        };
+        let (mut response, _) = heads::response(answered);
+        handshake::switch(&mut response, accept);
+        open.end(101, RequestEnd::Unread);
+        let hold = head.extensions.get::<ConnectionHold>().cloned();
+        sockets.spawn(async move {
+            if let Ok(stream) = upgrade.await {
+                let end = connection::serve(TokioIo::new(stream), &worker, &closing, &SOCKET_TIMES).await;
+                open.end(101, end.into());
+            }
+            drop((worker, open, permit, hold));
+        });
+        response.map(WorkerBody::Whole)
     }
 }
 

@@ -65,6 +65,14 @@ impl WorkersMetrics {
         let help = "From the request to the end of its response, by Worker";
         registry.register("isolet_worker_request_duration_seconds", help, metrics.durations.clone());
         let served = metrics.served.clone();
+        let sockets = observed_gauges("worker", move || {
+            let count = |(name, worker): &(String, Arc<ServedWorker>)| {
+                (name.clone(), worker.sockets().count() as u64)
+            };
+            served.lock().iter().map(count).collect()
+        });
+        registry.register("isolet_worker_websockets", "Open WebSockets, by Worker", sockets);
+        let served = metrics.served.clone();
         let processes = observed_gauges("worker", move || {
             let count = |(name, worker): &(String, Arc<ServedWorker>)| {
                 (name.clone(), worker.current().processes() as u64)

@@ -21,6 +21,7 @@
 //! | [`routes`], [`route_pattern`] | hosts and paths |
 //! | [`version`] | a project that was started: its Worker, its assets |
 //! | [`exchange`] | one request: to the Worker and back |
+//! | [`sockets`] | WebSockets of clients |
 //! | [`assets`] | static files as answers, and for the Worker's own fetches |
 //! | [`outgoing`] | what a Worker fetches from other servers |
 //! | [`caches`] | `caches` of Workers, in memory |
@@ -48,6 +49,7 @@ pub mod routes;
 pub mod server;
 pub mod serving;
 pub mod site;
+pub mod sockets;
 pub mod triggers;
 pub mod version;
 pub mod worker_module;

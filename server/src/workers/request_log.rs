@@ -6,6 +6,7 @@ use std::time::Instant;
 
 use isolet_runtime::{ErrorCode, LogLine, RunError, Worker};
 
+use super::sockets::connection::SocketEnd;
 use crate::web::problem::Problem;
 
 /// The length of a method and of a path in notes, in bytes. The rest is left out.
@@ -39,12 +40,22 @@ pub enum RequestEnd {
     Failed(ErrorCode),
     /// The request was not given to the Worker.
     Refused,
-    /// The client disconnected before the response began.
+    /// The client disconnected before the response began, or without closing a WebSocket.
     Disconnected,
     /// The client did not read the response to its end.
     Unread,
     /// The body of the response broke off.
     BrokeOff,
+}
+
+impl From<SocketEnd> for RequestEnd {
+    fn from(end: SocketEnd) -> Self {
+        match end {
+            SocketEnd::Closed => Self::Complete,
+            SocketEnd::Lost => Self::Disconnected,
+            SocketEnd::Cut => Self::BrokeOff,
+        }
+    }
 }
 
 impl RequestEnd {

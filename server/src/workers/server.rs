@@ -12,11 +12,12 @@ use crate::web::listener::Listener;
 const MAX_HEADERS: usize = 512;
 
 /// Serves requests until `stop`, then lets those that are there end, for at most `drain`: new
-/// connections are refused, and connections end with their next response.
+/// connections are refused, connections end with their next response, and WebSockets are closed.
 pub async fn serve(listener: Listener, site: Arc<Site>, stop: impl Future<Output = ()>, drain: Duration) {
     let server = HttpServer::new(Some(MAX_HEADERS));
+    let served = site.clone();
     let accept = server.accept(&listener, move |client, peer, request| {
-        let site = site.clone();
+        let site = served.clone();
         async move { site.answer(client, peer, request).await }
     });
     tokio::select! {
@@ -24,7 +25,10 @@ pub async fn serve(listener: Listener, site: Arc<Site>, stop: impl Future<Output
         () = stop => {}
     }
     drop(listener);
-    if !server.shutdown(drain).await {
+    // A WebSocket has no end of its own: its client is told to go elsewhere.
+    let sockets = tokio::time::timeout(drain, site.close_sockets());
+    let (ended, _) = tokio::join!(server.shutdown(drain), sockets);
+    if !ended {
         let time = duration::display(drain);
         tracing::warn!("requests of Workers were still in progress after {time}; they are cancelled");
     }

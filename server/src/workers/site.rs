@@ -13,9 +13,10 @@ use hyper::body::Incoming;
 use parking_lot::RwLock;
 use tokio::sync::Semaphore;
 
-use super::exchange::{self, WorkerBody};
+use super::exchange::{self, Client, WorkerBody};
 use super::request_log::{OpenRequest, RequestEnd, RequestLog};
 use super::routes::Routes;
+use super::sockets::open_sockets::OpenSockets;
 use super::version::WorkerVersion;
 use super::{heads, responses};
 use crate::settings::address::HostAndPort;
@@ -37,24 +38,31 @@ pub struct ServedWorker {
     current: RwLock<Arc<WorkerVersion>>,
     log: Arc<dyn RequestLog>,
     requests: Arc<Semaphore>,
+    sockets: Arc<OpenSockets>,
 }
 
 impl ServedWorker {
     /// Returns a Worker that is ready for requests.
     pub fn new(version: WorkerVersion, log: Arc<dyn RequestLog>) -> Arc<Self> {
         let requests = Arc::new(Semaphore::new(MAX_REQUESTS));
-        Arc::new(Self { current: RwLock::new(Arc::new(version)), log, requests })
+        let sockets = Arc::default();
+        Arc::new(Self { current: RwLock::new(Arc::new(version)), log, requests, sockets })
     }
 
     /// Gives new requests to this version.
     pub fn replace(&self, version: WorkerVersion) {
         let before = std::mem::replace(&mut *self.current.write(), Arc::new(version));
-        drop(before);
+        before.retired.cancel();
     }
 
     /// Returns the version that gets new requests.
     pub fn current(&self) -> Arc<WorkerVersion> {
         self.current.read().clone()
+    }
+
+    /// Returns its WebSockets.
+    pub fn sockets(&self) -> &OpenSockets {
+        &self.sockets
     }
 
     async fn answer(
@@ -69,8 +77,8 @@ impl ServedWorker {
             return responses::try_again("The Worker has as many requests as it may have.\n".to_owned());
         };
         let version = self.current();
-        let answered =
-            exchange::answer(&version, peer.map(|peer| peer.ip()), client, request, self.log.clone());
+        let client = Client { address: peer.map(|peer| peer.ip()), socket: client };
+        let answered = exchange::answer(&version, client, request, self.log.clone(), &self.sockets);
         answered.await.map(|body| body.holding(permit))
     }
 }
@@ -145,6 +153,14 @@ impl Site {
                 }
                 responses::problem(&problem)
             }
+        }
+    }
+
+    /// Closes the WebSockets of all Workers, and waits until they have ended.
+    pub async fn close_sockets(&self) {
+        self.workers.iter().for_each(|worker| worker.sockets.close());
+        for worker in &self.workers {
+            worker.sockets.closed().await;
         }
     }
 

@@ -1,6 +1,7 @@
 //! A project that was started.
 
 use isolet_runtime::Worker;
+use tokio_util::sync::CancellationToken;
 
 use super::assets::AssetServer;
 use super::triggers::TriggerRoutes;
@@ -15,12 +16,20 @@ pub struct WorkerVersion {
     pub triggers: TriggerRoutes,
     /// The answer to all requests of a project that does not load.
     pub failure: Option<String>,
+    /// Cancelled when a newer version has taken its place.
+    pub retired: CancellationToken,
 }
 
 impl WorkerVersion {
     /// Returns a version without addresses that call `scheduled`.
     pub fn new(worker: Option<Worker>, assets: Option<AssetServer>) -> Self {
-        Self { worker, assets, triggers: TriggerRoutes::default(), failure: None }
+        Self {
+            worker,
+            assets,
+            triggers: TriggerRoutes::default(),
+            failure: None,
+            retired: CancellationToken::new(),
+        }
     }
 
     /// Returns a version that answers all requests with the reason why the project does not load.
