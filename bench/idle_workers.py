@@ -1,10 +1,11 @@
 #!/usr/bin/env python3
 """Measures the memory of idle Workers, from outside.
 
-    bench/idle_workers.py ISOLET PROJECT COUNT     PROJECT is a folder with its packages installed, whose Worker answers `GET /`
+    bench/idle_workers.py ISOLET PROJECT COUNT [SECONDS]     PROJECT is a folder with its packages installed, whose Worker answers `GET /`
 
-Serves COUNT Workers of the project, sends each a request, and prints the PSS of their processes: shared pages are divided among those that have
-them. It reads /proc/PID/smaps_rollup, which takes root. The zygotes are counted apart.
+Serves COUNT Workers of the project, sends each a request, waits (3 s without SECONDS; after 80 the processes that took requests have ended), and prints
+the PSS of their processes: shared pages are divided among those that have them. It reads /proc/PID/smaps_rollup, which takes root. The zygotes are
+counted apart.
 """
 
 import http.client
@@ -39,7 +40,7 @@ def children(parent):
     return found
 
 
-def main(isolet, project, count):
+def main(isolet, project, count, seconds="3"):
     count = int(count)
     with tempfile.TemporaryDirectory() as folder:
         settings = pathlib.Path(folder) / "isolet.toml"
@@ -57,7 +58,7 @@ def main(isolet, project, count):
                 connection.request("GET", "/", headers={"Host": f"w{n}.example"})
                 connection.getresponse().read()
                 connection.close()
-            time.sleep(3)
+            time.sleep(float(seconds))
             zygotes = [pid for pid in children(server.pid) if b" zygote " in pathlib.Path(f"/proc/{pid}/cmdline").read_bytes().replace(b"\0", b" ")]
             ours = {zygote: status(zygote)["group"] for zygote in zygotes}
             below = [(pid, zygote) for zygote in zygotes for pid in children(zygote)]
