@@ -11,9 +11,9 @@ use crate::harness::*;
 
 /// The projects in `tests/workers`.
 #[rustfmt::skip]
-const PROJECTS: [&str; 14] = [
-    "hono", "html-rewriter", "itty-router", "libraries", "modules", "node", "node-packages", "preact", "react",
-    "rpc", "scheduled", "service-worker", "site", "zod",
+const PROJECTS: [&str; 15] = [
+    "hono", "html-rewriter", "itty-router", "libraries", "modules", "node", "node-http", "node-packages", "preact",
+    "react", "rpc", "scheduled", "service-worker", "site", "zod",
 ];
 
 /// The environments of `tests/workers/assets`, which differ in the handling of paths.
@@ -60,7 +60,7 @@ fn request(asked: &Value, etag: &str) -> Request {
 }
 
 /// The headers that `record.py` leaves out.
-const LEFT_OUT: [&str; 4] = ["connection", "content-length", "content-type", "date"];
+const LEFT_OUT: [&str; 5] = ["connection", "content-length", "content-type", "date", "transfer-encoding"];
 
 /// Returns the headers of an answer as `record.py` writes them, or null if there are none.
 fn headers(answer: &Answer) -> Value {
@@ -130,6 +130,122 @@ async fn modules_of_node_answer_as_in_node_where_workerd_differs() {
     for (name, expected) in expected.as_object().expect("an object") {
         assert_eq!(&answer[name], expected, "{name}");
     }
+}
+
+/// workerd 1.20260426 loses what is piped into a response, and breaks off a request that is.
+#[tokio::test]
+async fn servers_of_node_http_answer_as_in_node_where_workerd_differs() {
+    let folder = installed("node-http");
+    let worker = Daemon::dev(&folder, &[]);
+    for (path, body, expected) in [
+        ("/plain/upper", Some("upper case"), "UPPER CASE"),
+        ("/plain/pipe", Some("piped"), "piped"),
+        ("/plain/readable", None, "abc"),
+        ("/plain/events", None, "xtrue false false,false 200 OK"),
+        ("/koa/stream", None, "s1 s2"),
+        ("/koa/none", None, "Not Found"),
+    ] {
+        let mut request = Request::new(if body.is_some() { Method::POST } else { Method::GET }, path);
+        if let Some(body) = body {
+            request = request.body(body);
+        }
+        assert_eq!(worker.send(request).await.text(), expected, "{path}");
+    }
+}
+
+#[tokio::test]
+async fn bodies_of_node_http_wait_for_their_readers_and_end_with_their_clients() {
+    let entry = r#"
+        import http from "node:http";
+        import { httpServerHandler } from "cloudflare:node";
+        const seen = [];
+        const server = http.createServer((request, response) => {
+            if (request.url === "/seen") {
+                return void response.setHeader("content-type", "application/json").end(JSON.stringify(seen));
+            }
+            if (request.url === "/count") {
+                let bytes = 0;
+                request.on("data", (chunk) => { bytes += chunk.length; });
+                request.on("end", () => response.end(String(bytes)));
+                return;
+            }
+            if (request.url === "/ignore") return void response.end("ignored");
+            if (request.url === "/throws") throw new Error("a handler failed");
+            if (request.url === "/destroys") return void response.destroy(new Error("no answer"));
+            // A body without end: it is written as long as it is read.
+            let written = 0;
+            const more = () => {
+                while (!response.destroyed && response.write("x".repeat(16384))) written++;
+                if (!response.destroyed) response.once("drain", more);
+            };
+            for (const [name, emitter] of [["request", request], ["response", response]]) {
+                emitter.on("close", () => seen.push(`${name} closed ${written < 10_000}`));
+            }
+            request.on("aborted", () => seen.push("aborted"));
+            request.on("error", (error) => seen.push(error.code));
+            more();
+        });
+        export default httpServerHandler(server);
+    "#;
+    let folder = Folder::new();
+    folder.write("index.js", entry);
+    folder.write(
+        "wrangler.json",
+        json!({ "main": "index.js", "compatibility_date": "2026-01-01", "compatibility_flags": ["nodejs_compat"] })
+            .to_string(),
+    );
+    let worker = Daemon::dev(folder.path(), &[]);
+    let upload = || Request::new(Method::POST, "/count").chunks(vec![b'u'; 65_536].into(), 64);
+    assert_eq!(worker.send(upload()).await.expect(200).text(), (65_536 * 64).to_string());
+    let ignored = Request::new(Method::POST, "/ignore").body(vec![b'u'; 300_000]);
+    assert_eq!(worker.send(ignored).await.expect(200).text(), "ignored");
+    worker.get("/throws").await.expect(500);
+    worker.get("/destroys").await.expect(500);
+    worker.wait_for_stderr(&["a handler failed", "no answer"]);
+    {
+        let mut connection = worker.connect().await;
+        let response = connection.begin(Request::get("/endless")).await;
+        assert_eq!(response.status(), 200);
+        drop(response);
+    }
+    let mut seen = Value::Null;
+    for _ in 0..100 {
+        seen = worker.get("/seen").await.expect(200).json();
+        if seen.as_array().is_some_and(|seen| seen.len() >= 2) {
+            break;
+        }
+        tokio::time::sleep(std::time::Duration::from_millis(50)).await;
+    }
+    let said = seen.to_string();
+    assert!(said.contains("response closed true") && said.contains("request closed true"), "{said}");
+}
+
+#[tokio::test]
+async fn clients_of_node_http_say_what_to_use() {
+    let entry = r#"
+        import http from "node:http";
+        import https from "node:https";
+        const said = (work) => { try { work(); return "none"; } catch (error) { return error.message; } };
+        export default { fetch: () => Response.json([
+            said(() => http.request("http://example.com")), said(() => https.get("https://example.com")),
+        ]) };
+    "#;
+    let folder = Folder::new();
+    folder.write("index.js", entry);
+    folder.write(
+        "wrangler.json",
+        json!({ "main": "index.js", "compatibility_date": "2026-09-01" }).to_string(),
+    );
+    let worker = Daemon::dev(folder.path(), &[]);
+    let said = worker.get("/").await.expect(200).text();
+    assert_says(
+        &said,
+        &[
+            "node:http: request() is not available",
+            "node:https: get()",
+            "use the global fetch() for requests",
+        ],
+    );
 }
 
 // Node.js takes any exponent, and does not come to an end with 1.

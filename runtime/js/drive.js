@@ -92,6 +92,8 @@ isolet.worker = (namespace) => isolet.workers.take(namespace);
 // Returns the value of an export of a built-in module. Called by Rust.
 isolet.exported = (name) => {
   if (name === "env") return globalThis.env;
+  if (name === "httpServerHandler" || name === "handleAsNodeRequest")
+    return isolet.node("internal/server-handler")[name];
   return StringPrototypeStartsWith(name, "node:") ? isolet.node(StringPrototypeSlice(name, 5)) : isolet[name];
 };
 

@@ -309,7 +309,7 @@ pub enum ProjectProblem {
     },
     /// A module is built into Workers or Node.js, but not into isolet.
     #[error(
-        "imports {specifier:?}, which isolet does not have; its built-in modules are \"cloudflare:workers\" and those of \
+        "imports {specifier:?}, which isolet does not have; its built-in modules are \"cloudflare:workers\", \"cloudflare:node\" and those of \
          Node.js that docs/dev.md lists"
     )]
     NoSuchBuiltIn {

@@ -147,6 +147,21 @@ const codes = {
     (type) => `The event "${type}" is already being dispatched`,
   ),
   ERR_FALSY_VALUE_REJECTION: define("ERR_FALSY_VALUE_REJECTION", Error, () => "Promise was rejected with falsy value"),
+  ERR_HTTP_HEADERS_SENT: define(
+    "ERR_HTTP_HEADERS_SENT",
+    Error,
+    (verb) => `Cannot ${verb} headers after they are sent to the client`,
+  ),
+  ERR_HTTP_INVALID_HEADER_VALUE: define(
+    "ERR_HTTP_INVALID_HEADER_VALUE",
+    TypeError,
+    (value, name) => `Invalid value "${value}" for header "${name}"`,
+  ),
+  ERR_HTTP_INVALID_STATUS_CODE: define(
+    "ERR_HTTP_INVALID_STATUS_CODE",
+    RangeError,
+    (status) => `Invalid status code: ${status}`,
+  ),
   ERR_INVALID_ARG_TYPE: define("ERR_INVALID_ARG_TYPE", TypeError, invalidType),
   ERR_INVALID_ARG_VALUE: define("ERR_INVALID_ARG_VALUE", TypeError, invalidValue),
   ERR_INVALID_BUFFER_SIZE: define(
@@ -154,12 +169,20 @@ const codes = {
     RangeError,
     (bits) => `Buffer size must be a multiple of ${bits}`,
   ),
+  ERR_INVALID_CHAR: define("ERR_INVALID_CHAR", TypeError, (what, name) =>
+    name === undefined ? `Invalid character in ${what}` : `Invalid character in ${what} ["${name}"]`,
+  ),
   ERR_INVALID_FILE_URL_HOST: define(
     "ERR_INVALID_FILE_URL_HOST",
     TypeError,
     (platform) => `File URL host must be "localhost" or empty on ${platform}`,
   ),
   ERR_INVALID_FILE_URL_PATH: define("ERR_INVALID_FILE_URL_PATH", TypeError, (why) => `File URL path ${why}`),
+  ERR_INVALID_HTTP_TOKEN: define(
+    "ERR_INVALID_HTTP_TOKEN",
+    TypeError,
+    (what, name) => `${what} must be a valid HTTP token ["${name}"]`,
+  ),
   ERR_INVALID_RETURN_VALUE: define("ERR_INVALID_RETURN_VALUE", TypeError, (input, name, value) => {
     return `Expected ${input} to be returned from the "${name}" function but got${received(value).replace(" Received", "")}.`;
   }),
@@ -185,6 +208,29 @@ const codes = {
     return `The ${list(quoted, "and")} argument${names.length > 1 ? "s" : ""} must be specified`;
   }),
   ERR_OUT_OF_RANGE: define("ERR_OUT_OF_RANGE", RangeError, outOfRange),
+  ERR_SERVER_ALREADY_LISTEN: define(
+    "ERR_SERVER_ALREADY_LISTEN",
+    Error,
+    () => "Listen method has been called more than once without closing.",
+  ),
+  ERR_SOCKET_BAD_PORT: define(
+    "ERR_SOCKET_BAD_PORT",
+    RangeError,
+    (name, port) => `${name} should be >= 0 and < 65536.${received(port)}.`,
+  ),
+  ERR_STREAM_ALREADY_FINISHED: define(
+    "ERR_STREAM_ALREADY_FINISHED",
+    Error,
+    (name) => `Cannot call ${name} after a stream was finished`,
+  ),
+  ERR_STREAM_CANNOT_PIPE: define("ERR_STREAM_CANNOT_PIPE", Error, () => "Cannot pipe, not readable"),
+  ERR_STREAM_DESTROYED: define(
+    "ERR_STREAM_DESTROYED",
+    Error,
+    (name) => `Cannot call ${name} after a stream was destroyed`,
+  ),
+  ERR_STREAM_NULL_VALUES: define("ERR_STREAM_NULL_VALUES", TypeError, () => "May not write null values to stream"),
+  ERR_STREAM_WRITE_AFTER_END: define("ERR_STREAM_WRITE_AFTER_END", Error, () => "write after end"),
   ERR_UNHANDLED_ERROR: define("ERR_UNHANDLED_ERROR", Error, (error) =>
     error === undefined ? "Unhandled error." : `Unhandled error. (${error})`,
   ),

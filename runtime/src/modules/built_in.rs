@@ -9,7 +9,11 @@ type Export<'s> = (&'static str, Local<'s, v8::Value>);
 
 /// The modules that isolet provides and their exports, in one table. `isolet.exported` in
 /// js/drive.js returns the value of an export.
-const BUILT_IN: &[(&str, &[&str])] = &[("cloudflare:workers", &CLOUDFLARE_WORKERS), ("isolet:env", &["env"])];
+const BUILT_IN: &[(&str, &[&str])] = &[
+    ("cloudflare:workers", &CLOUDFLARE_WORKERS),
+    ("cloudflare:node", &["httpServerHandler", "handleAsNodeRequest"]),
+    ("isolet:env", &["env"]),
+];
 
 const CLOUDFLARE_WORKERS: [&str; 6] =
     ["env", "WorkerEntrypoint", "RpcTarget", "RpcStub", "RpcPromise", "RpcProperty"];
