@@ -61,7 +61,8 @@ impl Pair {
     /// Starts a Worker whose `fetch` has this body, with the binding SERVICE to `CALLEE`.
     fn new(code: &str) -> Self {
         // The limits are far apart, so that one is not mistaken for the other on a busy machine.
-        let of_callee = Limits { cpu: Duration::from_millis(500), ..super::limits() };
+        let wall = Duration::from_secs(60);
+        let of_callee = Limits { cpu: Duration::from_millis(500), wall, ..super::limits() };
         let callee = start_limited(CALLEE, of_callee, FetchBindings::default()).unwrap();
         let mut bindings = FetchBindings::default();
         bindings.add("SERVICE", Arc::new(Service { worker: callee.clone(), entrypoint: "Service" }));
@@ -70,7 +71,7 @@ impl Pair {
              const read = async (call) => {{ try {{ return await call() }} catch (error) {{ return `${{error}}` }} }};
              export default {{ async fetch(request, {{ SERVICE }}, ctx) {{ {code} }} }}"
         );
-        let of_caller = Limits { wall: Duration::from_secs(60), ..super::limits() };
+        let of_caller = Limits { wall, ..super::limits() };
         Self { caller: start_limited(&code, of_caller, bindings).unwrap(), callee }
     }
 
@@ -153,7 +154,7 @@ fn limits_of_the_callee_are_errors_of_the_caller() {
     );
     let found = pair.json();
     assert!(found[0].as_str().unwrap().contains("CPU"), "{found}");
-    assert!(found[1].as_str().unwrap().contains("has ended"), "{found}");
+    assert!(found[1].as_str().unwrap().contains("ended"), "{found}");
     assert!(found[2].as_str().unwrap().contains("would never answer"), "{found}");
     assert_eq!(found[3], 3, "another isolate takes the next call");
 }
@@ -213,10 +214,14 @@ fn streams_are_read_as_they_come_and_cancelled() {
 #[test]
 fn stubs_work_when_everything_was_replaced() {
     let pair = Pair::new(
-        "for (const Class of [Array, Object, Map, Promise, Function, WeakMap, Reflect, String])
-             for (const key of Reflect.ownKeys(Class.prototype ?? Class))
-                 if (key !== 'constructor' && key !== 'prototype')
-                     try { (Class.prototype ?? Class)[key] = () => { throw new Error('replaced'); }; } catch {}
+        "const classes = [Array, Object, Map, Promise, Function, WeakMap, Reflect, String];
+         const { ownKeys } = Reflect;
+         for (let i = 0; i < classes.length; i++) {
+             const of = classes[i].prototype ?? classes[i], keys = ownKeys(of);
+             for (let j = 0; j < keys.length; j++)
+                 if (keys[j] !== 'constructor' && keys[j] !== 'prototype')
+                     try { of[keys[j]] = () => { throw new Error('replaced'); }; } catch {}
+         }
          return new Response(`[${await SERVICE.add(1, 2)},${await SERVICE.counter().increment()}]`);",
     );
     assert_eq!(pair.json(), json!([3, 1]));
