@@ -268,7 +268,7 @@ isolet.lazy([], ["workers"], (host) => {
       );
     }
     if (webSocket !== undefined) {
-      upgrade(r, webSocket, statusText, text);
+      upgrade(r, webSocket, statusText, `[${text}]`);
       return;
     }
     // A body that came compressed and was not read goes on as it came.
