@@ -16,6 +16,9 @@ isolet.lazy(["Crypto", "crypto"], ["randomBytes"], (host) => {
   const token = {};
   // The most that one call of getRandomValues gives, by the standard.
   const QUOTA = 65536;
+  // Room for short arrays, so that each costs no buffer of its own.
+  const SHORT = 64;
+  const scratch = new ArrayBuffer(SHORT);
   const error = (name, message) => new isolet.DOMException(message, name);
 
   function random(length) {
@@ -48,11 +51,18 @@ isolet.lazy(["Crypto", "crypto"], ["randomBytes"], (host) => {
       if (tag === "" || tag === "Float16Array" || tag === "Float32Array" || tag === "Float64Array") {
         throw error("TypeMismatchError", "getRandomValues fills typed arrays of integers.");
       }
-      const bytes = view(array);
-      const length = TypedArrayPrototypeGetByteLength(bytes);
+      const length = TypedArrayPrototypeGetByteLength(array);
       if (length > QUOTA)
         throw error("QuotaExceededError", `getRandomValues gives at most ${QUOTA} bytes at once, not ${length}.`);
-      TypedArrayPrototypeSet(bytes, random(length));
+      if (length === 0) return array;
+      // A view of a small array would move it out of V8's heap.
+      const bytes = tag === "Uint8Array" ? array : view(array);
+      if (length > SHORT) {
+        TypedArrayPrototypeSet(bytes, random(length));
+      } else {
+        if (!natives.random(scratch, length)) throw error("OperationError", "The system has no random bytes.");
+        TypedArrayPrototypeSet(bytes, new Uint8Array(scratch, 0, length));
+      }
       return array;
     }
 

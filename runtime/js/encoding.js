@@ -21,6 +21,9 @@ isolet.lazy(["TextEncoder", "TextDecoder", "atob", "btoa"], ["utf8", "toBase64",
   // A text's bytes as UTF-8, in a buffer that nothing else refers to.
   /** @type {Utf8["encode"]} */
   function encode(text) {
+    const bytes = natives.utf8Bytes(text);
+    if (bytes !== undefined) return bytes;
+    // Here a lack of memory is a RangeError.
     const buffer = new ArrayBuffer(natives.utf8Length(text));
     natives.encodeUtf8(text, buffer);
     return new Uint8Array(buffer);
@@ -29,9 +32,9 @@ isolet.lazy(["TextEncoder", "TextDecoder", "atob", "btoa"], ["utf8", "toBase64",
   // UTF-8 bytes to text, without a byte order mark; invalid sequences become U+FFFD.
   /** @type {Utf8["decode"]} */
   function decode(bytes) {
-    const text = natives.decode("utf-8", bytes, false, false);
-    if (text === undefined) throw tooLong();
-    return text[0] === "\ufeff" ? StringPrototypeSlice(text, 1) : text;
+    const text = natives.decodeUtf8(bytes, false, false);
+    if (typeof text !== "string") throw tooLong();
+    return text;
   }
   /** @type {LazyInternals["toBase64"]} */
   function toBase64(bytes) {
@@ -81,14 +84,17 @@ isolet.lazy(["TextEncoder", "TextDecoder", "atob", "btoa"], ["utf8", "toBase64",
     // is behind us.
     #held;
     #started = false;
+    #isPlain;
 
     /** @param {ScriptValue} [label] @param {ScriptValue} [options] */
     constructor(label = "utf-8", options = undefined) {
       const { fatal, ignoreBOM } = dictionary(options, "The options of TextDecoder");
-      const name = natives.encodingName(string(label));
+      const name = label === "utf-8" ? label : natives.encodingName(string(label));
       if (name === undefined)
         throw new RangeError(`TextDecoder does not know the encoding ${isolet.inspect(string(label))}.`);
       this.#name = name;
+      // The host decodes whole texts of this encoding in one step.
+      this.#isPlain = name === "utf-8";
       this.#fatal = Boolean(fatal);
       this.#ignoreBOM = Boolean(ignoreBOM);
     }
@@ -104,6 +110,10 @@ isolet.lazy(["TextEncoder", "TextDecoder", "atob", "btoa"], ["utf8", "toBase64",
 
     decode(input = undefined, options = undefined) {
       const stream = Boolean(dictionary(options, "The options of decode").stream) && this.#name !== undefined;
+      if (this.#isPlain && !stream && this.#held === undefined && !this.#started) {
+        const text = input === undefined ? "" : natives.decodeUtf8(input, this.#fatal, this.#ignoreBOM);
+        if (typeof text === "string") return text;
+      }
       let bytes = input === undefined ? new Uint8Array(0) : view(input, "The input of TextDecoder.decode");
       if (this.#held !== undefined) {
         bytes = joined(this.#held, bytes);

@@ -11,8 +11,6 @@ const {
   PromisePrototypeThen,
   RangeError,
   ReferenceError,
-  StringPrototypeIndexOf,
-  StringPrototypeSlice,
   SyntaxError,
   TypeError,
   TypedArrayPrototypeGetByteLength,
@@ -123,8 +121,9 @@ isolet.lazy([], ["fetchers"], (host) => {
       if (to === null) return response;
       if (redirect === "error") throw new TypeError(`${url} redirects, and the request has redirect: "error".`);
       if (count === MAX_REDIRECTS) throw new TypeError(`${url}: more than ${MAX_REDIRECTS} redirects.`);
-      const parts = natives.parseUrl(to, url);
-      if (parts === undefined) throw new TypeError(`${url} redirects to an invalid URL.`);
+      const target = isolet.urls.parsed(to, url);
+      const origin = /** @type {URL} */ (isolet.urls.parsed(url));
+      if (target === undefined) throw new TypeError(`${url} redirects to an invalid URL.`);
       if (status !== 303 && isStream) {
         throw new TypeError(
           `${url} redirects, and the body of the request was a stream, which cannot be sent again. Send a text or bytes, or set redirect: "manual".`,
@@ -141,9 +140,8 @@ isolet.lazy([], ["fetchers"], (host) => {
         content = undefined;
         pairs = without(pairs, bodyHeaders);
       }
-      if (part(parts, UrlPart.Origin) !== part(natives.parseUrl(url, undefined), UrlPart.Origin))
-        pairs = without(pairs, originHeaders);
-      url = part(parts, UrlPart.Href);
+      if (isolet.urls.origin(target) !== isolet.urls.origin(origin)) pairs = without(pairs, originHeaders);
+      url = isolet.urls.href(target);
     }
   }
 
@@ -178,14 +176,6 @@ isolet.lazy([], ["fetchers"], (host) => {
     const kept = isolet.idl.list();
     for (let i = 0; i < pairs.length; i++) if (names[pairs[i].key] !== true) ArrayPrototypePush(kept, pairs[i]);
     return kept;
-  }
-
-  // A component of a URL, of the text with one in each line.
-  function part(parts, which) {
-    let from = 0;
-    for (let i = 0; i < which; i++) from = StringPrototypeIndexOf(parts, "\n", from) + 1;
-    const to = StringPrototypeIndexOf(parts, "\n", from);
-    return StringPrototypeSlice(parts, from, to === -1 ? parts.length : to);
   }
 
   // By hand: JSON.stringify would call a toJSON that a script put on Array.prototype. The length of

@@ -2,6 +2,11 @@
 
 const {
   ArrayPrototypePush,
+  Map,
+  MapPrototypeGet,
+  MapPrototypeGetSize,
+  MapPrototypeSet,
+  ObjectPrototypePropertyIsEnumerable,
   ReflectOwnKeys,
   RegExpPrototypeExec,
   StringPrototypeCharCodeAt,
@@ -13,21 +18,42 @@ const {
 
 isolet.lazy(["Headers"], ["headers", "httpToken", "Headers"], (host) => {
   const { pairs: Pairs } = isolet;
-  const { byteString, define, isObject, iterate, list, need, own } = isolet.idl;
+  const { byteString, define, isObject, iterate, list, need } = isolet.idl;
 
   const token = /^[!#$%&'*+\-.^_`|~0-9A-Za-z]+$/;
   const forbidden = /[\0\r\n]/;
 
+  // Valid names as they were written, and their keys: a program uses few.
+  const names = new Map();
+  const MOST_NAMES = 256;
+  const LONGEST_NAME = 64;
+
   function nameOf(value) {
     const name = `${value}`;
+    const known = MapPrototypeGet(names, name);
+    if (known !== undefined) return known;
     if (RegExpPrototypeExec(token, name) === null)
       throw new TypeError(`${isolet.inspect(name)} is not a valid header name.`);
-    return StringPrototypeToLowerCase(name);
+    const key = StringPrototypeToLowerCase(name);
+    if (name.length <= LONGEST_NAME && MapPrototypeGetSize(names) < MOST_NAMES) MapPrototypeSet(names, name, key);
+    return key;
+  }
+
+  // Visible ASCII, with blanks in between only: it stays as it is.
+  function isPlain(text) {
+    const { length } = text;
+    for (let i = 0; i < length; i++) {
+      const code = StringPrototypeCharCodeAt(text, i);
+      if (code > 0x7e || code < 0x20 || (code === 0x20 && (i === 0 || i === length - 1))) return false;
+    }
+    return true;
   }
 
   const isSpace = (code) => code === 0x20 || code === 0x09 || code === 0x0a || code === 0x0d;
   function valueOf(value) {
-    const text = byteString(value, "The value of a header");
+    const given = `${value}`;
+    if (isPlain(given)) return given;
+    const text = byteString(given, "The value of a header");
     let from = 0;
     let to = text.length;
     while (from < to && isSpace(StringPrototypeCharCodeAt(text, from))) from++;
@@ -64,7 +90,7 @@ isolet.lazy(["Headers"], ["headers", "httpToken", "Headers"], (host) => {
       } else {
         const keys = ReflectOwnKeys(init);
         for (let i = 0; i < keys.length; i++) {
-          if (own(init, keys[i])?.enumerable) this.#add(keys[i], init[keys[i]]);
+          if (ObjectPrototypePropertyIsEnumerable(init, keys[i])) this.#add(keys[i], init[keys[i]]);
         }
       }
     }

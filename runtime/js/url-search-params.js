@@ -2,8 +2,9 @@
 
 const {
   ArrayPrototypePush,
+  ObjectPrototypePropertyIsEnumerable,
   ReflectOwnKeys,
-  RegExpPrototypeExec,
+  StringPrototypeCharCodeAt,
   StringPrototypeIndexOf,
   StringPrototypeSlice,
   SymbolIterator,
@@ -12,17 +13,26 @@ const {
 
 isolet.lazy(["URLSearchParams"], ["params"], (host) => {
   const { natives, pairs: Pairs } = isolet;
-  const { define, isObject, iterate, list, need, own, usv } = isolet.idl;
+  const { define, isObject, iterate, list, need, usv } = isolet.idl;
 
-  const plain = /^[A-Za-z0-9*._-]*$/;
-  const coded = /[+%]/;
-  const encode = (text) => (RegExpPrototypeExec(plain, text) !== null ? text : natives.formEncode(text));
-  const decode = (text) => (RegExpPrototypeExec(coded, text) === null ? text : natives.formDecode(text));
+  // Loops and searches: a match of a regular expression costs an array.
+  function isPlain(text) {
+    for (let i = 0; i < text.length; i++) {
+      const code = StringPrototypeCharCodeAt(text, i);
+      const isLetter = (code >= 0x61 && code <= 0x7a) || (code >= 0x41 && code <= 0x5a);
+      const isDigit = code >= 0x30 && code <= 0x39;
+      if (!isLetter && !isDigit && code !== 0x2a && code !== 0x2d && code !== 0x2e && code !== 0x5f) return false;
+    }
+    return true;
+  }
+  const encode = (text) => (isPlain(text) ? text : natives.formEncode(text));
+  const isCoded = (text) => StringPrototypeIndexOf(text, "%") !== -1 || StringPrototypeIndexOf(text, "+") !== -1;
 
   // `a=1&b=2` to a list of { key, value }.
   /** @type {ParamsOperations["parse"]} */
   function parse(text) {
     const pairs = list();
+    const decode = isCoded(text) ? (part) => (isCoded(part) ? natives.formDecode(part) : part) : (part) => part;
     for (let from = 0; from <= text.length; ) {
       let to = StringPrototypeIndexOf(text, "&", from);
       if (to === -1) to = text.length;
@@ -68,7 +78,7 @@ isolet.lazy(["URLSearchParams"], ["params"], (host) => {
           this.#pairs = list();
           const keys = ReflectOwnKeys(init);
           for (let i = 0; i < keys.length; i++) {
-            if (!own(init, keys[i])?.enumerable) continue;
+            if (!ObjectPrototypePropertyIsEnumerable(init, keys[i])) continue;
             const key = usv(keys[i]);
             this.#pairs = Pairs.replaced(this.#pairs, key, usv(init[keys[i]]));
           }

@@ -53,7 +53,9 @@ natives! {
     "formDecode" => url::form_decode,
     "encodingName" => text::encoding_name,
     "decode" => text::decode,
+    "decodeUtf8" => text::decode_utf8,
     "utf8Length" => text::utf8_length,
+    "utf8Bytes" => text::utf8_bytes,
     "encodeUtf8" => text::encode_utf8,
     "encodeBase64" => text::encode_base64,
     "encodeBase64Text" => text::encode_base64_text,
@@ -161,10 +163,12 @@ shared_enums! {
         Boxed, BoxedBigInt, BoxedSymbol, Weak, Iterator, Namespace, Shared,
     }
 
-    /// The components of a URL, in the order of the lines that `natives.parseUrl` returns.
-    UrlPart {
-        Href, Origin, Protocol, Username, Password, Host, Hostname, Port, Pathname, Search, Hash,
-    }
+    /// The components of a URL that can be set, beside `href`.
+    UrlPart { Protocol, Username, Password, Host, Hostname, Port, Pathname, Search, Hash }
+
+    /// The positions in a URL that `natives.parseUrl` gives. Between `ProtocolEnd` and `HostStart` are
+    /// the slashes and the credentials, between `PortEnd` and `PathStart` is nothing or `/.`.
+    UrlPosition { ProtocolEnd, HostStart, HostEnd, PortEnd, PathStart, PathEnd, QueryEnd }
 
     /// The hash functions of `crypto.subtle`, then those that `node:crypto` has beside them.
     HashFunction { Md5, Sha1, Sha256, Sha384, Sha512, Sha224, Sha512Trunc256, Ripemd160 }

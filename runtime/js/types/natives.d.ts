@@ -126,10 +126,10 @@ interface Natives {
   /** Returns the kind of a value by its internal slots. */
   kind(value: ScriptValue): ValueKind;
 
-  /** Returns the components of a URL, one a line, or undefined if the text is not a valid URL. */
-  parseUrl(url: string, base?: string): string | undefined;
-  /** Sets a component and returns them all, or undefined if the URL would be too long. */
-  setUrl(href: string, part: UrlPart, value: string): string | undefined;
+  /** Returns `href` and gives the positions in it, or returns undefined for an invalid URL. */
+  parseUrl(url: string, base?: string, positions?: ArrayBuffer): string | undefined;
+  /** Sets a component and returns what `parseUrl` does, or undefined if the URL would be too long. */
+  setUrl(href: string, part: UrlPart, value: string, positions: ArrayBuffer): string | undefined;
   /** Returns JSON text of the components of a pattern, or of `{ error }`. */
   parseUrlPattern(inputText: string, base: string | undefined, ignoreCase: boolean): string;
   /** Returns JSON text of the components to match, or undefined for an invalid URL; see Rust. */
@@ -147,8 +147,15 @@ interface Natives {
    */
   decode(encoding: string, bytes: Bytes, fatal: false, stream: boolean): string | undefined;
   decode(encoding: string, bytes: Bytes, fatal: boolean, stream: boolean): string | 0 | undefined;
+  /**
+   * Decodes UTF-8 in a buffer of the script: 0 if it is invalid and `fatal` is true, undefined if
+   * the value is not a buffer or the text is too long for a string.
+   */
+  decodeUtf8(buffer: ScriptValue, fatal: boolean, ignoreBOM: boolean): string | 0 | undefined;
   /** Returns the length of a text as UTF-8. */
   utf8Length(text: string): number;
+  /** Returns a text as UTF-8, or undefined if the memory limit has no room for it. */
+  utf8Bytes(text: string): Uint8Array<ArrayBuffer> | undefined;
   /** Fills a buffer with a text as UTF-8. Returns the number of UTF-16 units that were read. */
   encodeUtf8(text: string, buffer: ArrayBuffer): number;
   /** Returns the text, or undefined if it is too long for a string. */
@@ -159,9 +166,9 @@ interface Natives {
   decodeBase64(text: string): string | undefined;
 
   /** Fills a buffer with random bytes. Returns `false` if the system has none. */
-  random(buffer: ArrayBuffer): boolean;
+  random(buffer: ArrayBuffer, length?: number): boolean;
   /** The same while a Worker's modules are evaluated too, where `random` throws. */
-  seed(buffer: ArrayBuffer): boolean;
+  seed(buffer: ArrayBuffer, length?: number): boolean;
   /** Returns a random UUID, or undefined if the system has no random bytes. */
   randomUuid(): string | undefined;
   // These write into the buffer `out`, and return the number of bytes, or -1 if they fail. Keys are
@@ -332,10 +339,8 @@ declare const enum ValueKind {
   Shared,
 }
 
-/** The components of a URL, in the order of the lines that `natives.parseUrl` returns. */
+/** The components of a URL that can be set, beside `href`. */
 declare const enum UrlPart {
-  Href,
-  Origin,
   Protocol,
   Username,
   Password,
@@ -345,6 +350,17 @@ declare const enum UrlPart {
   Pathname,
   Search,
   Hash,
+}
+
+/** The positions in a URL that `natives.parseUrl` gives. */
+declare const enum UrlPosition {
+  ProtocolEnd,
+  HostStart,
+  HostEnd,
+  PortEnd,
+  PathStart,
+  PathEnd,
+  QueryEnd,
 }
 
 /** The hash functions of `crypto.subtle`, then those that `node:crypto` has beside them. */

@@ -10,19 +10,23 @@ use crate::entropy;
 use crate::shared_enums::{CipherMode, HashFunction, KeyKind, SignatureScheme};
 use crate::stop::ChargedMemory;
 
-/// `random(buffer)` fills a buffer of isolet's own with random bytes. Returns `false` if the system
-/// has none.
+/// `random(buffer, length)` fills the beginning of a buffer of isolet's own with random bytes, all
+/// of it without a length. Returns `false` if the system has none.
 pub(crate) fn random(scope: &mut PinScope, arguments: Arguments, result: ReturnValue) {
     if !refuses_at_start(scope) {
         seed(scope, arguments, result);
     }
 }
 
-/// `seed(buffer)` does the same while a Worker's modules are evaluated too. Copies of the Worker
-/// draw a seed of their own.
-pub(crate) fn seed(_: &mut PinScope, arguments: Arguments, mut result: ReturnValue) {
+/// `seed(buffer, length)` does the same while a Worker's modules are evaluated too. Copies of the
+/// Worker draw a seed of their own.
+pub(crate) fn seed(scope: &mut PinScope, arguments: Arguments, mut result: ReturnValue) {
     let mut filled = false;
-    with_buffer(&arguments, 0, |bytes| filled = entropy::fill(bytes));
+    let length = arguments.get(1).is_number().then(|| number(scope, &arguments, 1) as usize);
+    with_buffer(&arguments, 0, |bytes| {
+        let length = length.unwrap_or(bytes.len()).min(bytes.len());
+        filled = entropy::fill(&mut bytes[..length]);
+    });
     result.set_bool(filled);
 }
 

@@ -52,6 +52,22 @@ fn text(scope: &PinScope, arguments: &Arguments, index: i32) -> String {
         .map_or_else(|_| String::new(), |string| string.to_rust_string_lossy(scope))
 }
 
+/// Gives the text of an argument to `read`, without a copy if it is ASCII.
+fn with_text<R>(scope: &mut PinScope, arguments: &Arguments, index: i32, read: impl FnOnce(&str) -> R) -> R {
+    let Ok(string) = v8::Local::<v8::String>::try_from(arguments.get(index)) else { return read("") };
+    let view = v8::ValueView::new(scope, string);
+    match view.data() {
+        // Other bytes are characters of Latin-1, whatever they would be as UTF-8.
+        v8::ValueViewData::OneByte(bytes) if bytes.is_ascii() => {
+            read(std::str::from_utf8(bytes).unwrap_or_default())
+        }
+        _ => {
+            drop(view);
+            read(&string.to_rust_string_lossy(scope))
+        }
+    }
+}
+
 fn optional_text(scope: &PinScope, arguments: &Arguments, index: i32) -> Option<String> {
     arguments.get(index).is_string().then(|| text(scope, arguments, index))
 }
@@ -78,6 +94,13 @@ fn set_text(scope: &PinScope, result: &mut ReturnValue, text: &str) {
     }
 }
 
+/// Sets a string of the characters below U+0100 that the bytes stand for.
+fn set_bytes(scope: &PinScope, result: &mut ReturnValue, bytes: &[u8]) {
+    if let Some(string) = v8::String::new_from_one_byte(scope, bytes, v8::NewStringType::Normal) {
+        result.set(string.into());
+    }
+}
+
 /// Fills an ArrayBuffer that the snapshot's JavaScript has just made.
 fn with_buffer(arguments: &Arguments, index: i32, fill: impl FnOnce(&mut [u8])) {
     if let Ok(buffer) = v8::Local::<v8::ArrayBuffer>::try_from(arguments.get(index)) {
@@ -88,13 +111,17 @@ fn with_buffer(arguments: &Arguments, index: i32, fill: impl FnOnce(&mut [u8])) 
 /// Fills an ArrayBuffer to which JavaScript has no access yet, or in which it does not run
 /// meanwhile.
 pub(crate) fn fill_buffer(buffer: v8::Local<v8::ArrayBuffer>, fill: impl FnOnce(&mut [u8])) {
-    let store = buffer.get_backing_store();
-    let Some(data) = store.data() else { return };
-    // SAFETY: the store is kept alive by `store`, is initialised (V8's allocator zeroes) and as
-    // long as it says; `Cell` is what the crate offers because JavaScript could write meanwhile,
-    // but none runs before `fill` returns: callers only copy into it, and no SharedArrayBuffer
-    // exists that another thread could write to.
-    fill(unsafe { std::slice::from_raw_parts_mut(data.as_ptr().cast::<u8>(), store.byte_length()) });
+    let Some(data) = buffer.data() else { return };
+    // SAFETY: the memory is kept alive by `buffer`, is initialised (V8's allocator zeroes) and as
+    // long as the buffer says; no JavaScript runs before `fill` returns, as callers only copy into
+    // it, and no SharedArrayBuffer exists that another thread could write to.
+    fill(unsafe { std::slice::from_raw_parts_mut(data.as_ptr().cast::<u8>(), buffer.byte_length()) });
+}
+
+/// Returns `true` if the memory limit has room for a further ArrayBuffer. V8 ends the process where
+/// a function of Rust asks for memory that there is not.
+fn has_room(scope: &mut PinScope, length: usize) -> bool {
+    state(scope).is_none_or(|state| state.control.has_room(length))
 }
 
 /// Returns a new ArrayBuffer with a copy of `data`. Where the memory limit has no room for it, the

@@ -1,7 +1,6 @@
 //! Encoding and decoding of text.
 
-use base64::Engine as _;
-use base64::engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig};
+use base64_simd::{STANDARD, forgiving_decode_to_vec};
 use encoding_rs::{DecoderResult, Encoding, UTF_16BE, UTF_16LE};
 
 use super::*;
@@ -111,6 +110,83 @@ fn complete(encoding: &'static Encoding, bytes: &[u8]) -> bool {
     outcome == DecoderResult::InputEmpty && written == 0
 }
 
+/// `decodeUtf8(buffer, fatal, ignoreBOM)` returns the text of UTF-8 bytes in a buffer of the script,
+/// without a byte order mark unless `ignoreBOM` is true. Returns 0 if the bytes are invalid and
+/// `fatal` is true; undefined if the value is not a buffer, or the text too long for a string.
+pub(crate) fn decode_utf8(scope: &mut PinScope, arguments: Arguments, mut result: ReturnValue) {
+    let mut storage = [0; v8::TYPED_ARRAY_MAX_SIZE_IN_HEAP];
+    let value = arguments.get(0);
+    let view: v8::Local<v8::ArrayBufferView> = if let Ok(view) = value.try_into() {
+        view
+    } else if let Ok(buffer) = v8::Local::<v8::ArrayBuffer>::try_from(value) {
+        let length = buffer.byte_length();
+        if length == 0 {
+            return result.set_empty_string();
+        }
+        let Some(view) = v8::Uint8Array::new(scope, buffer, 0, length) else { return };
+        view.into()
+    } else {
+        return;
+    };
+    // A slice of V8's memory. No JavaScript runs below, so that it cannot be detached or shrunk.
+    let mut bytes = view.get_contents(&mut storage);
+    if !arguments.get(2).is_true() {
+        bytes = bytes.strip_prefix(b"\xEF\xBB\xBF").unwrap_or(bytes);
+    }
+    if bytes.is_ascii() {
+        set_bytes(scope, &mut result, bytes);
+    } else if arguments.get(1).is_true() && std::str::from_utf8(bytes).is_err() {
+        result.set_uint32(0);
+    } else if let Some(string) = v8::String::new_from_utf8(scope, bytes, v8::NewStringType::Normal) {
+        result.set(string.into());
+    }
+}
+
+/// `utf8Bytes(text)` returns a Uint8Array of the text as UTF-8, with lone surrogates replaced, or
+/// undefined if the memory limit has no room for it.
+pub(crate) fn utf8_bytes(scope: &mut PinScope, arguments: Arguments, mut result: ReturnValue) {
+    let Ok(string) = v8::Local::<v8::String>::try_from(arguments.get(0)) else { return };
+    // The crate's conversions are several times as fast as V8's, but need a copy.
+    const MAX_UNITS: usize = 64 << 10;
+    let encoded = (string.length() <= MAX_UNITS).then(|| encoded(scope, string));
+    let length = encoded.as_ref().map_or_else(|| string.utf8_length(scope), Vec::len);
+    if !has_room(scope, length) {
+        return;
+    }
+    let buffer = v8::ArrayBuffer::new(scope, length);
+    fill_buffer(buffer, |bytes| match &encoded {
+        Some(encoded) => bytes.copy_from_slice(encoded),
+        None => {
+            string.write_utf8_v2(scope, bytes, v8::WriteFlags::kReplaceInvalidUtf8, None);
+        }
+    });
+    if let Some(array) = v8::Uint8Array::new(scope, buffer, 0, length) {
+        result.set(array.into());
+    }
+}
+
+/// Returns a text as UTF-8, with lone surrogates replaced.
+fn encoded(scope: &mut PinScope, string: v8::Local<v8::String>) -> Vec<u8> {
+    use encoding_rs::mem::{convert_latin1_to_utf8, convert_utf16_to_utf8};
+    let view = v8::ValueView::new(scope, string);
+    match view.data() {
+        v8::ValueViewData::OneByte(bytes) if bytes.is_ascii() => bytes.to_vec(),
+        v8::ValueViewData::OneByte(bytes) => {
+            let mut encoded = vec![0; bytes.len() * 2];
+            let length = convert_latin1_to_utf8(bytes, &mut encoded);
+            encoded.truncate(length);
+            encoded
+        }
+        v8::ValueViewData::TwoByte(units) => {
+            // The function needs one byte more than the longest result.
+            let mut encoded = vec![0; units.len() * 3 + 1];
+            let length = convert_utf16_to_utf8(units, &mut encoded);
+            encoded.truncate(length);
+            encoded
+        }
+    }
+}
+
 /// `utf8Length(text)` returns the length of the text as UTF-8, with lone surrogates replaced.
 pub(crate) fn utf8_length(scope: &mut PinScope, arguments: Arguments, mut result: ReturnValue) {
     if let Ok(string) = v8::Local::<v8::String>::try_from(arguments.get(0)) {
@@ -130,61 +206,46 @@ pub(crate) fn encode_utf8(scope: &mut PinScope, arguments: Arguments, mut result
     result.set_double(read as f64);
 }
 
-/// The forgiving base64 of browsers: padding is optional, and the bits after the last byte are
-/// ignored.
-const FORGIVING: GeneralPurpose = GeneralPurpose::new(
-    &base64::alphabet::STANDARD,
-    GeneralPurposeConfig::new()
-        .with_decode_allow_trailing_bits(true)
-        .with_decode_padding_mode(DecodePaddingMode::Indifferent),
-);
-
 /// `encodeBase64(bytes)` returns the text, or undefined if it is too long for a string of V8.
 pub(crate) fn encode_base64(scope: &mut PinScope, arguments: Arguments, mut result: ReturnValue) {
     let Ok(view) = v8::Local::<v8::ArrayBufferView>::try_from(arguments.get(0)) else { return };
     let mut storage = [0; v8::TYPED_ARRAY_MAX_SIZE_IN_HEAP];
-    let encoded = FORGIVING.encode(view.get_contents(&mut storage));
-    set_bytes(scope, &mut result, encoded.as_bytes());
+    let encoded: Vec<u8> = STANDARD.encode_type(view.get_contents(&mut storage));
+    set_bytes(scope, &mut result, &encoded);
 }
 
-/// Returns the characters of a text as bytes, or `None` if one is above U+00FF.
-fn one_byte(scope: &PinScope, arguments: &Arguments, index: i32) -> Option<Vec<u8>> {
+/// Gives the characters of a text to `read` as bytes. Returns `None` if one is above U+00FF.
+fn with_bytes<R>(
+    scope: &mut PinScope,
+    arguments: &Arguments,
+    index: i32,
+    read: impl FnOnce(&[u8]) -> R,
+) -> Option<R> {
     let string = v8::Local::<v8::String>::try_from(arguments.get(index)).ok()?;
-    if !string.contains_only_onebyte() {
-        return None;
-    }
-    let mut bytes = vec![0; string.length()];
-    string.write_one_byte_v2(scope, 0, &mut bytes, v8::WriteFlags::empty());
-    Some(bytes)
-}
-
-fn set_bytes(scope: &PinScope, result: &mut ReturnValue, bytes: &[u8]) {
-    if let Some(string) = v8::String::new_from_one_byte(scope, bytes, v8::NewStringType::Normal) {
-        result.set(string.into());
+    let view = v8::ValueView::new(scope, string);
+    match view.data() {
+        v8::ValueViewData::OneByte(bytes) => Some(read(bytes)),
+        v8::ValueViewData::TwoByte(units) => {
+            let bytes: Option<Vec<u8>> = units.iter().map(|unit| u8::try_from(*unit).ok()).collect();
+            bytes.map(|bytes| read(&bytes))
+        }
     }
 }
 
 /// `encodeBase64Text(text)` returns the base64 of characters that stand for bytes: 0 if one of them
 /// is above U+00FF, undefined if the result is too long for a string of V8.
 pub(crate) fn encode_base64_text(scope: &mut PinScope, arguments: Arguments, mut result: ReturnValue) {
-    match one_byte(scope, &arguments, 0) {
-        Some(bytes) => set_bytes(scope, &mut result, FORGIVING.encode(bytes).as_bytes()),
+    match with_bytes(scope, &arguments, 0, |bytes| STANDARD.encode_type::<Vec<u8>>(bytes)) {
+        Some(encoded) => set_bytes(scope, &mut result, &encoded),
         None => result.set_uint32(0),
     }
 }
 
 /// `decodeBase64(text)` returns the bytes as a string of characters below U+0100, or undefined if
-/// the text is not valid base64.
+/// the text is not valid base64, by the forgiving rules of the Infra standard: without white space,
+/// padding is optional, and the bits after the last byte are ignored.
 pub(crate) fn decode_base64(scope: &mut PinScope, arguments: Arguments, mut result: ReturnValue) {
-    let Some(mut encoded) = one_byte(scope, &arguments, 0) else { return };
-    if encoded.iter().any(u8::is_ascii_whitespace) {
-        encoded.retain(|byte| !byte.is_ascii_whitespace());
-    }
-    // Padding is valid only where it completes a group of four.
-    if !encoded.len().is_multiple_of(4) && encoded.ends_with(b"=") {
-        return;
-    }
-    if let Ok(bytes) = FORGIVING.decode(encoded) {
+    if let Some(Ok(bytes)) = with_bytes(scope, &arguments, 0, forgiving_decode_to_vec) {
         set_bytes(scope, &mut result, &bytes);
     }
 }
@@ -211,6 +272,31 @@ mod tests {
             (&[0xC0], 0),
         ] {
             assert_eq!(unfinished_utf8(bytes), held, "{bytes:x?}");
+        }
+    }
+
+    #[test]
+    fn base64_is_forgiving_as_the_standard_says() {
+        for (text, expected) in [
+            ("", Some("")),
+            ("YQ==", Some("a")),
+            ("YQ", Some("a")),
+            (" Y\tQ\n=\x0c=\r", Some("a")),
+            ("YR==", Some("a")),
+            ("YWI=", Some("ab")),
+            ("YWJj", Some("abc")),
+            ("Y", None),
+            ("YQ=", None),
+            ("YQ===", None),
+            ("YWJj====", None),
+            ("YWI==", None),
+            ("=", None),
+            ("YQ==YQ==", None),
+            ("YW-_", None),
+            ("Y\x0bQ==", None),
+        ] {
+            let found = forgiving_decode_to_vec(text.as_bytes()).ok();
+            assert_eq!(found.as_deref(), expected.map(str::as_bytes), "{text:?}");
         }
     }
 

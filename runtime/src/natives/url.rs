@@ -1,32 +1,37 @@
 //! URLs by the WHATWG standard, through the crate `url`.
 
-use ::url::{Url, form_urlencoded, quirks};
+use ::url::{Position, Url, form_urlencoded, quirks};
 
 use super::*;
-use crate::shared_enums::UrlPart;
+use crate::shared_enums::{UrlPart, UrlPosition};
 
 /// The length of a URL in bytes. The parser is linear, but runs where no termination can interrupt
 /// it.
 const MAX_URL_BYTES: usize = 8 << 20;
 
-/// Returns the components as lines, in the order of [`UrlPart`]. No component contains a line
-/// break: the parser drops or encodes them.
-fn joined(url: &Url) -> String {
-    let origin = quirks::origin(url);
-    let part = |part: &UrlPart| match part {
-        UrlPart::Href => quirks::href(url),
-        UrlPart::Origin => origin.as_str(),
-        UrlPart::Protocol => quirks::protocol(url),
-        UrlPart::Username => quirks::username(url),
-        UrlPart::Password => quirks::password(url),
-        UrlPart::Host => quirks::host(url),
-        UrlPart::Hostname => quirks::hostname(url),
-        UrlPart::Port => quirks::port(url),
-        UrlPart::Pathname => quirks::pathname(url),
-        UrlPart::Search => quirks::search(url),
-        UrlPart::Hash => quirks::hash(url),
-    };
-    UrlPart::ALL.iter().map(part).collect::<Vec<_>>().join("\n")
+/// Returns the positions in `href` at which components begin or end, in the order of
+/// [`UrlPosition`].
+fn positions(url: &Url) -> impl Iterator<Item = usize> {
+    UrlPosition::ALL.iter().map(|position| match position {
+        UrlPosition::ProtocolEnd => url[..Position::AfterScheme].len() + 1,
+        UrlPosition::HostStart => url[..Position::BeforeHost].len(),
+        UrlPosition::HostEnd => url[..Position::AfterHost].len(),
+        UrlPosition::PortEnd => url[..Position::AfterPort].len(),
+        UrlPosition::PathStart => url[..Position::BeforePath].len(),
+        UrlPosition::PathEnd => url[..Position::AfterPath].len(),
+        UrlPosition::QueryEnd => url[..Position::AfterQuery].len(),
+    })
+}
+
+/// Returns `href`, and puts the positions into the buffer at `index`, if there is one. A URL is
+/// ASCII.
+fn give(scope: &PinScope, arguments: &Arguments, index: i32, url: &Url, result: &mut ReturnValue) {
+    with_buffer(arguments, index, |bytes| {
+        for (place, position) in bytes.chunks_exact_mut(4).zip(positions(url)) {
+            place.copy_from_slice(&(position as u32).to_ne_bytes());
+        }
+    });
+    set_bytes(scope, result, url.as_str().as_bytes());
 }
 
 fn parse(input: &str, base: Option<&str>) -> Option<Url> {
@@ -40,18 +45,18 @@ fn parse(input: &str, base: Option<&str>) -> Option<Url> {
     url.filter(|url| url.as_str().len() <= MAX_URL_BYTES)
 }
 
-/// `parseUrl(input, base)` returns the components of a URL, one a line, or undefined if the text is
-/// not a valid URL.
+/// `parseUrl(input, base, positions)` returns the `href` of a URL, and puts the [`UrlPosition`]s
+/// into the buffer `positions`; undefined if the text is not a valid URL.
 pub(crate) fn parse_url(scope: &mut PinScope, arguments: Arguments, mut result: ReturnValue) {
-    let input = text(scope, &arguments, 0);
     let base = optional_text(scope, &arguments, 1);
-    if let Some(url) = parse(&input, base.as_deref()) {
-        set_text(scope, &mut result, &joined(&url));
+    let url = with_text(scope, &arguments, 0, |input| parse(input, base.as_deref()));
+    if let Some(url) = url {
+        give(scope, &arguments, 2, &url, &mut result);
     }
 }
 
-/// `setUrl(href, part, value)` sets a [`UrlPart`] and returns the components: unchanged if the
-/// standard ignores the value, undefined if the URL would be too long.
+/// `setUrl(href, part, value, positions)` sets a [`UrlPart`] and returns `href` and the positions:
+/// unchanged if the standard ignores the value, undefined if the URL would be too long.
 pub(crate) fn set_url(scope: &mut PinScope, arguments: Arguments, mut result: ReturnValue) {
     let (href, value) = (text(scope, &arguments, 0), text(scope, &arguments, 2));
     let Some(mut url) = parse(&href, None).filter(|_| value.len() <= MAX_URL_BYTES) else { return };
@@ -76,10 +81,10 @@ pub(crate) fn set_url(scope: &mut PinScope, arguments: Arguments, mut result: Re
             quirks::set_hash(&mut url, value);
             Ok(())
         }
-        Some(UrlPart::Href | UrlPart::Origin) | None => Ok(()),
+        None => Ok(()),
     };
     if url.as_str().len() <= MAX_URL_BYTES {
-        set_text(scope, &mut result, &joined(&url));
+        give(scope, &arguments, 3, &url, &mut result);
     }
 }
 
@@ -104,16 +109,22 @@ mod tests {
     use super::*;
 
     #[test]
-    fn no_component_holds_a_line_break() {
+    fn a_url_is_ascii_and_its_positions_are_in_order() {
         for input in [
-            "https://a/\n\r\tb?c\nd#e\nf",
-            "data:text/plain,a\nb",
-            "https://u\n:p@h/",
-            "x:\u{2028}\n",
-            "blob:https://a/\nb",
+            "https://ü:p@hö.example:8443/ä?ö#ü",
+            "data:text/plain,ä",
+            "web+demo:/.//not-a-host/",
+            "mailto:ä@b",
+            "file:///ä?b",
+            "x://%ff:80/\u{2028}",
+            "http://[::1]:81?#",
         ] {
             let url = parse(input, None).unwrap();
-            assert_eq!(joined(&url).split('\n').count(), 11, "{input:?}");
+            assert!(url.as_str().is_ascii(), "{url}");
+            let found: Vec<usize> = positions(&url).collect();
+            assert!(found.is_sorted() && found[6] <= url.as_str().len(), "{url} {found:?}");
+            let path = &url.as_str()[found[4]..found[5]];
+            assert_eq!(path, quirks::pathname(&url), "{url}");
         }
     }
 
