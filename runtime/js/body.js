@@ -14,7 +14,6 @@ const {
   StringPrototypeToLowerCase,
   StringPrototypeTrim,
   SymbolAsyncIterator,
-  SyntaxError,
   TypeError,
   TypedArrayPrototypeGetBuffer,
 } = isolet.primordials;
@@ -250,13 +249,7 @@ isolet.lazy([], ["bodies"], (host) => {
       return asText(await take(of(this).body, what));
     },
     async json() {
-      const text = asText(await take(of(this).body, what));
-      try {
-        return JSONParse(text);
-      } catch (error) {
-        if (text !== "") throw error;
-        throw new SyntaxError(`The body of the ${what} is empty, which is not valid JSON.`);
-      }
+      return JSONParse(asText(await take(of(this).body, what)));
     },
     async blob() {
       const { body, headers } = of(this);

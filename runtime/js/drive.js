@@ -5,6 +5,7 @@ const {
   ObjectDefineProperty,
   Promise,
   PromisePrototypeThen,
+  ReflectDeleteProperty,
   StringPrototypeSlice,
   StringPrototypeStartsWith,
 } = isolet.primordials;
@@ -71,6 +72,12 @@ isolet.hasExports = false;
 isolet.hasNetwork = false;
 isolet.hasCaches = false;
 isolet.open = (fetchersText, node, processEnv, isServiceWorker, hasExports, blobs, reasonLimit, automaticClose) => {
+  // Libraries choose what they do by these names, which other Workers do not have.
+  ReflectDeleteProperty(globalThis, "XMLHttpRequest");
+  if (!node) {
+    ReflectDeleteProperty(globalThis, "setImmediate");
+    ReflectDeleteProperty(globalThis, "clearImmediate");
+  }
   if (webAssembly !== undefined) isolet.expose({ WebAssembly: webAssembly });
   const names = JSONParse(fetchersText);
   for (let i = 0; i < names.length; i++) {

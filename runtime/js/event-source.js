@@ -10,8 +10,6 @@ const {
   ObjectDefineProperty,
   PromisePrototypeThen,
   StringFromCharCode,
-  StringPrototypeIndexOf,
-  StringPrototypeSlice,
   TypeError,
   TypedArrayPrototypeGetLength,
 } = isolet.primordials;
@@ -53,14 +51,14 @@ isolet.lazy([], ["EventSource"], (host) => {
       }
       const { fetcher, withCredentials } = dictionary(init, "The second argument of EventSource");
       const text = usv(url);
-      const parts = isolet.natives.parseUrl(text, undefined);
-      if (parts === undefined)
+      const href = isolet.urls.resolve(text);
+      if (href === undefined)
         throw new isolet.DOMException(`The URL ${isolet.inspect(text)} of an EventSource is not valid.`, "SyntaxError");
       if (withCredentials)
         throw new isolet.DOMException("withCredentials of an EventSource is not supported.", "NotSupportedError");
       if (fetcher !== undefined && (!isObject(fetcher) || typeof fetcher.fetch !== "function"))
         throw new TypeError("`fetcher` of an EventSource must have a function fetch.");
-      this.#url = StringPrototypeSlice(parts, 0, StringPrototypeIndexOf(parts, "\n"));
+      this.#url = href;
       this.#fetcher = fetcher;
       this.#connect();
     }
@@ -207,11 +205,8 @@ isolet.lazy([], ["EventSource"], (host) => {
   }
 
   function originOf(url) {
-    let parts = isolet.natives.parseUrl(url, undefined) ?? "";
-    for (let i = 0; i < UrlPart.Origin; i++)
-      parts = StringPrototypeSlice(parts, StringPrototypeIndexOf(parts, "\n") + 1);
-    const at = StringPrototypeIndexOf(parts, "\n");
-    return at === -1 ? parts : StringPrototypeSlice(parts, 0, at);
+    const parsed = isolet.urls.parsed(url);
+    return parsed === undefined ? "" : isolet.urls.origin(parsed);
   }
 
   host.EventSource = EventSource;

@@ -11,6 +11,8 @@ const {
   PromisePrototypeThen,
   RangeError,
   ReferenceError,
+  StringPrototypeIndexOf,
+  StringPrototypeSlice,
   SyntaxError,
   TypeError,
   TypedArrayPrototypeGetByteLength,
@@ -112,7 +114,8 @@ isolet.lazy([], ["fetchers"], (host) => {
       (isolet.idl.isObject(request.cf) ? (isolet.toJSONText(request.cf, "`cf` of a Request") ?? "") : "");
     let { method, url } = request;
     for (let count = 0; ; count++) {
-      const protocol = part(natives.parseUrl(url, undefined), UrlPart.Protocol);
+      const from = /** @type {URL} */ (isolet.urls.parsed(url));
+      const protocol = isolet.urls.protocol(from);
       if (protocol !== "http:" && protocol !== "https:") throw new TypeError(`Fetch API cannot load: ${url}`);
       const text = headersText(pairs, content);
       const response = await send(target, method, url, text, content, cf, signal, count > 0);
@@ -121,9 +124,8 @@ isolet.lazy([], ["fetchers"], (host) => {
       if (to === null) return response;
       if (redirect === "error") throw new TypeError(`${url} redirects, and the request has redirect: "error".`);
       if (count === MAX_REDIRECTS) throw new TypeError(`${url}: more than ${MAX_REDIRECTS} redirects.`);
-      const target = isolet.urls.parsed(to, url);
-      const origin = /** @type {URL} */ (isolet.urls.parsed(url));
-      if (target === undefined) throw new TypeError(`${url} redirects to an invalid URL.`);
+      const next = isolet.urls.parsed(to, url);
+      if (next === undefined) throw new TypeError(`${url} redirects to an invalid URL.`);
       if (status !== 303 && isStream) {
         throw new TypeError(
           `${url} redirects, and the body of the request was a stream, which cannot be sent again. Send a text or bytes, or set redirect: "manual".`,
@@ -140,8 +142,8 @@ isolet.lazy([], ["fetchers"], (host) => {
         content = undefined;
         pairs = without(pairs, bodyHeaders);
       }
-      if (isolet.urls.origin(target) !== isolet.urls.origin(origin)) pairs = without(pairs, originHeaders);
-      url = isolet.urls.href(target);
+      if (isolet.urls.origin(next) !== isolet.urls.origin(from)) pairs = without(pairs, originHeaders);
+      url = isolet.urls.href(next);
     }
   }
 

@@ -202,6 +202,7 @@ isolet.lazy(["URL"], ["urls"], (host) => {
         is: (value) => #href in value,
         href: (url) => url.#href,
         origin: (url) => url.#origin(),
+        protocol: (url) => url.#slice(0, url.#protocolEnd),
         // A text as a URL, or undefined.
         parsed: (text, base) => (natives.parseUrl(text, base) === undefined ? undefined : new URL(text, base)),
         // The href of a text, or undefined.

@@ -89,6 +89,8 @@ pub struct WorkerJob {
     pub is_service_worker: bool,
     /// Set if `ctx.exports` has its entrypoints.
     pub has_exports: bool,
+    /// Set if `eval` and `new Function` work while the modules are evaluated.
+    pub allows_eval_at_start: bool,
 }
 
 impl WorkerJob {
@@ -100,6 +102,7 @@ impl WorkerJob {
             fetchers: self.fetchers.names(),
             is_service_worker: self.is_service_worker,
             has_exports: self.has_exports,
+            allows_eval_at_start: self.allows_eval_at_start,
         }
     }
 }
@@ -117,6 +120,8 @@ pub(crate) struct WorkerFeatures {
     pub(crate) is_service_worker: bool,
     /// Set if `ctx.exports` has its entrypoints.
     pub(crate) has_exports: bool,
+    /// Set if `eval` and `new Function` work while the modules are evaluated.
+    pub(crate) allows_eval_at_start: bool,
 }
 
 /// The requests that share an instance of a Worker, and with it the variables of its modules.

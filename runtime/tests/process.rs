@@ -300,6 +300,7 @@ fn a_forbidden_system_call_and_a_broken_rule_are_violations() {
             fetchers: FetchBindings::default(),
             is_service_worker: false,
             has_exports: false,
+            allows_eval_at_start: false,
         });
         let started = runtime.block_on(async { tokio::time::timeout(Duration::from_secs(30), worker).await });
         started.expect("an answer").map(|_| ()).map_err(|error| error.code)

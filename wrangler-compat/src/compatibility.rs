@@ -12,9 +12,33 @@ pub(crate) fn has_exports(date: Option<&str>, flags: &[String]) -> bool {
     (is_default || has("enable_ctx_exports")) && !has("disable_ctx_exports")
 }
 
+/// The date from which `eval` and `new Function` work while the modules are evaluated.
+const EVAL_AT_START: &str = "2025-06-01";
+
+/// Returns `true` if `eval` and `new Function` work while the modules are evaluated: libraries make
+/// functions of templates and schemas there.
+pub(crate) fn allows_eval_at_start(date: Option<&str>, flags: &[String]) -> bool {
+    let has = |flag: &str| flags.iter().any(|known| known == flag);
+    let is_default = date.is_none_or(|date| date >= EVAL_AT_START);
+    (is_default || has("allow_eval_during_startup")) && !has("disallow_eval_during_startup")
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn eval_at_the_start_has_a_date_and_flags() {
+        for (date, flag, expected) in [
+            (None, "", true),
+            (Some("2025-06-01"), "", true),
+            (Some("2025-05-31"), "", false),
+            (Some("2025-05-31"), "allow_eval_during_startup", true),
+            (Some("2026-01-01"), "disallow_eval_during_startup", false),
+        ] {
+            assert_eq!(allows_eval_at_start(date, &[flag.to_owned()]), expected, "{date:?} {flag}");
+        }
+    }
 
     #[test]
     fn exports_have_a_date_and_flags() {

@@ -179,6 +179,7 @@ mod tests {
         let mut definitions = Definitions::default();
         for (name, value) in [
             ("process.env.NODE_ENV", "\"development\""),
+            ("globalThis.process.env.NODE_ENV", "\"development\""),
             ("VERSION", "\"1.2.3-long-one\""),
             ("OPTIONS", "{ \"a\": [1] }"),
             ("ALIAS", "globalThis.x"),
@@ -195,6 +196,7 @@ mod tests {
         for (text, expected) in [
             ("if (process.env.NODE_ENV === 'x') {}", "if (\"development\"        === 'x') {}"),
             ("process?.env?.['NODE_ENV'];", "\"development\"             ;"),
+            ("x = globalThis.process?.env?.NODE_ENV;", "x = \"development\"                    ;"),
             ("f(VERSION)", "f(\"1.2.3-long-one\")"),
             ("x = { VERSION, a: VERSION }", "x = { VERSION: \"1.2.3-long-one\", a: \"1.2.3-long-one\" }"),
             ("OPTIONS.a", "({\"a\":[1]}).a"),

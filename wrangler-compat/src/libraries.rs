@@ -63,7 +63,9 @@ fn load(folder: &Path, specifiers: &[String]) -> Result<Libraries, ProjectError>
     }
     let mut definitions = Definitions::default();
     // The name and a text cannot fail.
-    let _ = definitions.add(NODE_ENV, "\"production\"");
+    for name in NODE_ENV {
+        let _ = definitions.add(name, "\"production\"");
+    }
     let rules = Rules::new(&[]).map_err(|message| {
         ProjectError::new(SourceLocation::file(folder.root()), ProjectProblem::Rules { message })
     })?;

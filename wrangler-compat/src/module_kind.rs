@@ -90,7 +90,11 @@ pub(crate) struct Rule {
 
 /// The rules of a project, those of its configuration before wrangler's own.
 #[derive(Debug)]
-pub(crate) struct Rules(Vec<(Loader, GlobSet)>);
+pub(crate) struct Rules {
+    compiled: Vec<(Loader, GlobSet)>,
+    /// The folder to which patterns are relative, with a slash at its end; empty for the project's.
+    base: String,
+}
 
 impl Rules {
     /// Compiles the rules of a configuration.
@@ -126,14 +130,23 @@ impl Rules {
             }
             compiled.push((rule.loader, set.build().map_err(|error| error.kind().to_string())?));
         }
-        Ok(Self(compiled))
+        Ok(Self { compiled, base: String::new() })
+    }
+
+    /// Sets the folder to which patterns are relative beside the project's: that of `base_dir`, or of
+    /// the entry.
+    pub(crate) fn set_base(&mut self, base: &Path) {
+        self.base =
+            base.to_str().filter(|base| !base.is_empty()).map_or_else(String::new, |base| format!("{base}/"));
     }
 
     /// Returns the loader of the rule for a file with this name, or for one imported by this
     /// specifier.
     pub(crate) fn loader(&self, name: &str, specifier: Option<&str>) -> Option<Loader> {
-        let matches = |set: &GlobSet| set.is_match(name) || specifier.is_some_and(|text| set.is_match(text));
-        self.0.iter().find(|(_, set)| matches(set)).map(|(loader, _)| *loader)
+        let in_base = name.strip_prefix(&self.base);
+        let names = [Some(name), in_base, specifier];
+        let matches = |set: &GlobSet| names.iter().flatten().any(|name| set.is_match(name));
+        self.compiled.iter().find(|(_, set)| matches(set)).map(|(loader, _)| *loader)
     }
 }
 
@@ -181,6 +194,16 @@ mod tests {
             assert_eq!(rules.loader(name, None), loader, "{name}");
         }
         assert_eq!(rules.loader("x", Some("./a.wasm?module")), Some(Loader::CompiledWasm));
+    }
+
+    #[test]
+    fn patterns_are_relative_to_the_folder_of_the_entry_too() {
+        let mut rules = Rules::new(&[rule(Loader::Text, "nested/a.js", false)]).unwrap();
+        assert_eq!(rules.loader("src/nested/a.js", None), None);
+        rules.set_base(Path::new("src"));
+        assert_eq!(rules.loader("src/nested/a.js", None), Some(Loader::Text));
+        assert_eq!(rules.loader("nested/a.js", None), Some(Loader::Text));
+        assert_eq!(rules.loader("other/nested/a.js", None), None);
     }
 
     #[test]

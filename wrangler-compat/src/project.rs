@@ -25,8 +25,9 @@ use crate::web_socket_compat::WebSocketCompat;
 /// The stack of a load in bytes. This is address space, of which only the used part takes memory.
 const STACK_BYTES: usize = 256 * 1024 * 1024;
 
-/// The name that bundlers replace by `NODE_ENV`.
-pub(crate) const NODE_ENV: &str = "process.env.NODE_ENV";
+/// The names that wrangler replaces by `NODE_ENV`.
+pub(crate) const NODE_ENV: [&str; 3] =
+    ["process.env.NODE_ENV", "globalThis.process.env.NODE_ENV", "global.process.env.NODE_ENV"];
 
 /// The choices beside the folder.
 #[derive(Debug, Clone, Copy, Default)]
@@ -92,6 +93,8 @@ pub struct Project {
     pub node: NodeCompat,
     /// The behaviour of its WebSockets.
     pub web_sockets: WebSocketCompat,
+    /// Set if `eval` and `new Function` work while the modules are evaluated.
+    pub allows_eval_at_start: bool,
     /// The value of `compatibility_date`.
     pub compatibility_date: Option<String>,
     /// The value of `compatibility_flags`.
@@ -209,9 +212,11 @@ fn load_configured(
         }
     }
     let node_env = Value::from(options.node_env.unwrap_or("development")).to_string();
-    // A definition of the configuration comes first. The name and a text cannot fail.
-    let _ = definitions.add(NODE_ENV, &node_env);
-    let rules = Rules::new(&config.rules).map_err(|message| {
+    // A definition of the configuration comes first. The names and a text cannot fail.
+    for name in NODE_ENV {
+        let _ = definitions.add(name, &node_env);
+    }
+    let mut rules = Rules::new(&config.rules).map_err(|message| {
         ProjectError::new(SourceLocation::file(&config.file), ProjectProblem::Rules { message })
     })?;
     let resolver = Resolver::new(&folder, &config.alias, config.tsconfig.as_deref(), files)?
@@ -241,6 +246,7 @@ fn load_configured(
                 name.parent().unwrap_or(name).to_owned()
             }
         };
+        rules.set_base(&base);
         let additional =
             if finds_more { additional_modules::find(&folder, &base, &rules)? } else { Vec::new() };
         let graph = GraphOptions {
@@ -274,6 +280,10 @@ fn load_configured(
         routes: config.routes,
         node,
         web_sockets,
+        allows_eval_at_start: compatibility::allows_eval_at_start(
+            config.compatibility_date.as_deref(),
+            &config.compatibility_flags,
+        ),
         compatibility_date: config.compatibility_date,
         compatibility_flags: config.compatibility_flags,
         config: config_file,

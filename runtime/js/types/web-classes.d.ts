@@ -154,6 +154,7 @@ interface UrlOperations extends Bare {
   is(value: ScriptValue): value is URL;
   href(url: URL): string;
   origin(url: URL): string;
+  protocol(url: URL): string;
   /** Returns a text as a URL, or undefined if it is not a valid one. */
   parsed(text: string, base?: string): URL | undefined;
   /** Returns the `href` of a text, or undefined if it is not a valid URL. */

@@ -30,12 +30,15 @@ pub(crate) fn load(
     event_loop::enter(scope, entries, &entries.open, &arguments);
     scope.set_slot(ModuleMap::of(project, node));
     let module = modules::load_of_project(scope, main_name)?;
+    let context = scope.get_current_context();
+    context.set_allow_generation_from_strings(features.allows_eval_at_start);
     let evaluation = {
         v8::tc_scope!(let scope, scope);
         let evaluation = module.evaluate(scope);
         event_loop::microtasks(scope);
         evaluation
     };
+    context.set_allow_generation_from_strings(false);
     let stopped = scope.get_slot::<RunState>().and_then(|state| state.control.stopped());
     if let Some(reason) = stopped {
         let limits = scope.get_slot::<RunState>().map(|state| state.limits.clone()).unwrap_or_default();

@@ -66,6 +66,7 @@ fn start_job(
         fetchers,
         is_service_worker,
         has_exports: true,
+        allows_eval_at_start: false,
     }))
 }
 

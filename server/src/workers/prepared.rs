@@ -33,6 +33,7 @@ pub struct PreparedWorker {
     main: Option<String>,
     is_service_worker: bool,
     has_exports: bool,
+    allows_eval_at_start: bool,
     assets: Option<AssetServer>,
     modules: Arc<[Module]>,
     node: NodeFeatures,
@@ -84,6 +85,7 @@ impl PreparedWorker {
             main,
             is_service_worker: project.is_service_worker,
             has_exports: project.has_exports,
+            allows_eval_at_start: project.allows_eval_at_start,
             assets: project.assets.map(AssetServer::new),
             modules,
             node: NodeFeatures {
@@ -137,6 +139,7 @@ impl PreparedWorker {
             fetchers,
             is_service_worker: self.is_service_worker,
             has_exports: self.has_exports,
+            allows_eval_at_start: self.allows_eval_at_start,
             log: Arc::new(move |request, line| log.line(request, &line)),
         };
         let worker = engine.worker(job).await.map_err(|error| diagnostic::render(&error, main))?;

@@ -106,6 +106,7 @@ impl TakenOver {
             fetchers: FetchBindings::default(),
             is_service_worker: false,
             has_exports: false,
+            allows_eval_at_start: false,
         };
         let link = Arc::new(RunnerLink::new(RunnerHandle::without_zygote(process, stream), &job));
         let exchanges = Exchanges::new(link.clone(), job.log.clone(), &job.start_limits, &job.limits, None);
