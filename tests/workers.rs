@@ -9,11 +9,25 @@ use hyper::Method;
 use crate::harness::http::{Answer, Request};
 use crate::harness::*;
 
-/// The projects in `tests/workers`.
+/// The projects in `tests/workers` that show what isolet itself does.
 #[rustfmt::skip]
-const PROJECTS: [&str; 15] = [
-    "hono", "html-rewriter", "itty-router", "libraries", "modules", "node", "node-http", "node-packages", "preact",
-    "react", "rpc", "scheduled", "service-worker", "site", "zod",
+const PROJECTS: [&str; 14] = [
+    "forms", "html-rewriter", "modules", "monorepo", "node", "node-http", "platform", "rpc", "scheduled", "service-worker", "site", "startup",
+    "web-streams", "worktop",
+];
+
+/// The projects of frameworks: servers, and pages that are rendered.
+#[rustfmt::skip]
+const FRAMEWORKS: [&str; 15] = [
+    "ai", "elysia", "graphql-yoga", "hono", "hono-middleware", "hono-openapi", "itty-router", "mcp", "preact", "react", "solid",
+    "svelte", "trpc", "vue", "zod",
+];
+
+/// The projects of libraries.
+#[rustfmt::skip]
+const LIBRARIES: [&str; 12] = [
+    "binary", "cheerio", "dates", "formats", "images", "keys", "libraries", "node-packages", "query-builders", "rxjs",
+    "templates", "validation",
 ];
 
 /// The environments of `tests/workers/assets`, which differ in the handling of paths.
@@ -98,12 +112,36 @@ async fn check(folder: &Path, file: &str, worker: &Daemon) {
     assert!(different.is_empty(), "{}: {file}\n{}", folder.display(), different.join("\n"));
 }
 
-#[tokio::test]
-async fn projects_answer_as_in_wrangler() {
-    for name in PROJECTS {
+async fn check_all(names: &[&str]) {
+    for name in names {
         let folder = installed(name);
         let worker = Daemon::dev(&folder, &[]);
         check(&folder, "answers.json", &worker).await;
+    }
+}
+
+#[tokio::test]
+async fn projects_answer_as_in_wrangler() {
+    check_all(&PROJECTS).await;
+}
+
+#[tokio::test]
+async fn frameworks_answer_as_in_wrangler() {
+    check_all(&FRAMEWORKS).await;
+}
+
+#[tokio::test]
+async fn libraries_answer_as_in_wrangler() {
+    check_all(&LIBRARIES).await;
+}
+
+#[test]
+fn every_recorded_project_is_compared() {
+    let listed = [&PROJECTS[..], &FRAMEWORKS, &LIBRARIES, &["assets", "websockets"]].concat();
+    let folder = fs::read_dir(repository().join("tests/workers")).expect("the projects");
+    for entry in folder.flatten().filter(|entry| entry.path().is_dir()) {
+        let name = entry.file_name().into_string().expect("UTF-8");
+        assert!(listed.contains(&name.as_str()), "{name} is in no list");
     }
 }
 

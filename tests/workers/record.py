@@ -10,8 +10,11 @@ of a checkout, so ETags that wrangler made are recorded as `<etag>`.
 
 import http.client
 import json
+import os
 import pathlib
 import re
+import signal
+import socket
 import subprocess
 import sys
 import time
@@ -50,7 +53,15 @@ def record(folder, wrangler, environment):
     command = [wrangler, "dev", "--port", str(PORT), "--show-interactive-dev-session=false"]
     if environment:
         command += ["--env", environment]
-    server = subprocess.Popen(command, cwd=folder, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    # The server before it may still be ending.
+    while True:
+        try:
+            socket.create_connection(("localhost", PORT), timeout=1).close()
+            time.sleep(0.2)
+        except OSError:
+            break
+    quiet = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
+    server = subprocess.Popen(command, cwd=folder, start_new_session=True, **quiet)
     try:
         for _ in range(100):
             try:
@@ -63,7 +74,7 @@ def record(folder, wrangler, environment):
             answer, etag = ask(request, etag)
             answers.append(answer)
     finally:
-        server.terminate()
+        os.killpg(server.pid, signal.SIGTERM)
         server.wait()
     name = f"answers.{environment}.json" if environment else "answers.json"
     lines = ",\n".join("  " + json.dumps(answer, ensure_ascii=False) for answer in answers)

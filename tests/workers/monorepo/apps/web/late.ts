@@ -1,0 +1,1 @@
+export const late = import.meta.url === undefined ? "no url" : "late";
