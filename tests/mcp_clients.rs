@@ -115,6 +115,28 @@ async fn the_python_sdk() {
     talks(python()).await;
 }
 
+/// The server is a Worker, over the SDK's transport for requests and responses of the Fetch API.
+#[tokio::test]
+async fn a_server_in_a_worker() {
+    let worker = Daemon::dev(&crate::workers::installed_as("mcp", "mcp-clients"), &[]);
+    let url = format!("http://{}/mcp", worker.address());
+    for name in ["typescript-1.mjs", "typescript-2.mjs"] {
+        let client = typescript(name)(&[&url]).env("CONVERSATION", "list");
+        assert_eq!(client.output().exits(0).json()["tools"], json!(["add", "fail"]), "{name}");
+    }
+    let folder = Folder::new();
+    let clients = npm::clients();
+    let program = clients.program("mcp-inspector");
+    let called = command::program(clients.node(), [program.as_str(), "--cli", &url])
+        .args(&["--method", "tools/call", "--tool-name", "add", "--tool-arg", "a=40", "b=2"])
+        .env("HOME", folder.path())
+        .within(folder.path())
+        .output()
+        .exits(0)
+        .json();
+    assert_eq!(called["content"][0]["text"], "42");
+}
+
 /// As many tools as three pages hold.
 #[tokio::test]
 async fn all_clients_read_a_list_of_several_pages() {

@@ -35,7 +35,12 @@ const ASSET_ENVIRONMENTS: [&str; 8] = ["", "drop", "exact", "first", "force", "p
 
 /// Copies a project to a folder below the one in which the packages are installed.
 pub fn installed(name: &str) -> PathBuf {
-    let target = npm::servers().folder().join("workers").join(name);
+    installed_as(name, name)
+}
+
+/// Copies a project to a folder of another name there, for a test of its own.
+pub fn installed_as(name: &str, folder: &str) -> PathBuf {
+    let target = npm::servers().folder().join("workers").join(folder);
     let _ = fs::remove_dir_all(&target);
     copy(&repository().join("tests/workers").join(name), &target);
     target

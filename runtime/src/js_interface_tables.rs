@@ -166,8 +166,8 @@ shared_enums! {
     /// The components of a URL that can be set, beside `href`.
     UrlPart { Protocol, Username, Password, Host, Hostname, Port, Pathname, Search, Hash }
 
-    /// The positions in a URL that `natives.parseUrl` gives. Between `ProtocolEnd` and `HostStart` are
-    /// the slashes and the credentials, between `PortEnd` and `PathStart` is nothing or `/.`.
+    /// The positions in a URL that `natives.parseUrl` gives. Between `ProtocolEnd` and `HostStart`
+    /// are the slashes and the credentials, between `PortEnd` and `PathStart` is nothing or `/.`.
     UrlPosition { ProtocolEnd, HostStart, HostEnd, PortEnd, PathStart, PathEnd, QueryEnd }
 
     /// The hash functions of `crypto.subtle`, then those that `node:crypto` has beside them.

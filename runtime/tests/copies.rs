@@ -36,6 +36,7 @@ async fn worker(engine: &Engine, isolation: WorkerIsolation, code: &str) -> Resu
     let limits =
         Limits { wall: Duration::from_secs(30), cpu: Duration::from_millis(500), ..Limits::default() };
     let job = WorkerJob {
+        allows_eval_at_start: false,
         main: "main.js".into(),
         modules: [Module::es_module("main.js", code)].into(),
         node: NodeFeatures::default(),

@@ -1,6 +1,6 @@
 //! Tests of the Web APIs, in real isolates. `web/*.js` has the tests in JavaScript, a file for each
-//! group of APIs, and `web/worker.rs` the tests of Workers. This file has the tests of log lines
-//! and poisoned prototypes.
+//! group of APIs, `web/worker.rs` the tests of Workers, `web/wpt.rs` those of the data of the
+//! web-platform-tests. This file has the tests of log lines and poisoned prototypes.
 
 #[path = "web/worker.rs"]
 mod worker;
@@ -12,6 +12,8 @@ mod worker_fetches;
 mod worker_rpc;
 #[path = "web/worker_streams.rs"]
 mod worker_streams;
+#[path = "web/wpt.rs"]
+mod wpt;
 
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;

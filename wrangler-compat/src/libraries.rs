@@ -62,7 +62,7 @@ fn load(folder: &Path, specifiers: &[String]) -> Result<Libraries, ProjectError>
         return Err(ProjectError::new(SourceLocation::file(folder.root()), problem));
     }
     let mut definitions = Definitions::default();
-    // The name and a text cannot fail.
+    // The names and a text cannot fail.
     for name in NODE_ENV {
         let _ = definitions.add(name, "\"production\"");
     }

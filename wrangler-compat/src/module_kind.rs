@@ -133,8 +133,8 @@ impl Rules {
         Ok(Self { compiled, base: String::new() })
     }
 
-    /// Sets the folder to which patterns are relative beside the project's: that of `base_dir`, or of
-    /// the entry.
+    /// Sets the folder to which patterns are relative beside the project's: that of `base_dir`, or
+    /// of the entry.
     pub(crate) fn set_base(&mut self, base: &Path) {
         self.base =
             base.to_str().filter(|base| !base.is_empty()).map_or_else(String::new, |base| format!("{base}/"));

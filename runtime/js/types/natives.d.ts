@@ -128,7 +128,7 @@ interface Natives {
 
   /** Returns `href` and gives the positions in it, or returns undefined for an invalid URL. */
   parseUrl(url: string, base?: string, positions?: ArrayBuffer): string | undefined;
-  /** Sets a component and returns what `parseUrl` does, or undefined if the URL would be too long. */
+  /** Sets a component and gives what `parseUrl` does; undefined if the URL would be too long. */
   setUrl(href: string, part: UrlPart, value: string, positions: ArrayBuffer): string | undefined;
   /** Returns JSON text of the components of a pattern, or of `{ error }`. */
   parseUrlPattern(inputText: string, base: string | undefined, ignoreCase: boolean): string;

@@ -110,9 +110,9 @@ fn complete(encoding: &'static Encoding, bytes: &[u8]) -> bool {
     outcome == DecoderResult::InputEmpty && written == 0
 }
 
-/// `decodeUtf8(buffer, fatal, ignoreBOM)` returns the text of UTF-8 bytes in a buffer of the script,
-/// without a byte order mark unless `ignoreBOM` is true. Returns 0 if the bytes are invalid and
-/// `fatal` is true; undefined if the value is not a buffer, or the text too long for a string.
+/// `decodeUtf8(buffer, fatal, ignoreBOM)` returns the text of UTF-8 bytes in a buffer of the
+/// script, without a byte order mark unless `ignoreBOM` is true. Returns 0 if the bytes are invalid
+/// and `fatal` is true; undefined if the value is not a buffer, or the text too long for a string.
 pub(crate) fn decode_utf8(scope: &mut PinScope, arguments: Arguments, mut result: ReturnValue) {
     let mut storage = [0; v8::TYPED_ARRAY_MAX_SIZE_IN_HEAP];
     let value = arguments.get(0);

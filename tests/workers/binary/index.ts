@@ -1,4 +1,4 @@
-// Binary formats: MessagePack and Protocol Buffers, which make functions of schemas where code may be compiled.
+// Binary formats: MessagePack, Protocol Buffers, archives and QR codes.
 import { Packr, pack, unpack } from 'msgpackr';
 import protobuf from 'protobufjs';
 import { deflateSync, gunzipSync, gzipSync, strFromU8, strToU8, unzipSync, Zip, ZipDeflate, zipSync } from 'fflate';

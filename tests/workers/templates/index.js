@@ -1,4 +1,4 @@
-// Templates as text modules. Mustache interprets them; Handlebars and EJS make code of them, which a Worker refuses.
+// Templates as text modules. Mustache interprets them; Handlebars and EJS make code of them.
 import ejs from "ejs";
 import Handlebars from "handlebars";
 import { marked } from "marked";

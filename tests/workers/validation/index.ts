@@ -1,4 +1,4 @@
-// Validators: valibot, parts of zod, and Ajv, which compiles schemas to code and so fails in a Worker.
+// Validators: valibot, parts of zod, and Ajv, which makes code of schemas.
 import Ajv from 'ajv';
 import * as v from 'valibot';
 import { z } from 'zod';
