@@ -48,6 +48,7 @@
 //! | [`runners`] | zygotes and runners: jailed, without secrets, replaceable |
 //! | [`scripts`] | scripts as models write them |
 //! | [`serve_workers`] | `isolet serve --worker`: Workers by host and path |
+//! | [`services`] | Workers that call each other |
 //! | [`settings`] | `isolet.toml` |
 //! | [`start`] | environments that lack something |
 //! | [`tenants`] | several tokens on one server |
@@ -105,6 +106,7 @@ mod promises;
 mod runners;
 mod scripts;
 mod serve_workers;
+mod services;
 mod settings;
 mod start;
 mod tenants;

@@ -17,6 +17,7 @@ use crate::project_folder::ProjectFolder;
 use crate::warnings::Warnings;
 
 mod assets;
+mod bindings;
 mod tables;
 
 use self::tables::{MAX_CONSTANT_BYTES, MAX_TABLE_ENTRIES, MAX_TEXT_BYTES};
@@ -54,6 +55,22 @@ pub(crate) struct Config {
     pub(crate) assets: Option<AssetOptions>,
     pub(crate) crons: Vec<String>,
     pub(crate) routes: Vec<ProjectRoute>,
+    pub(crate) services: Vec<ProjectService>,
+}
+
+/// A binding of another Worker, or of the same one.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ProjectService {
+    /// The name in `env`.
+    pub binding: String,
+    /// The name of the Worker.
+    pub service: String,
+    /// The name of the export that is called. Without it, the default one is.
+    pub entrypoint: Option<String>,
+    /// The object `ctx.props` of the callee.
+    pub props: Option<Value>,
+    /// The location of the binding.
+    pub location: SourceLocation,
 }
 
 /// A route of the configuration. The pattern is as it was written.
@@ -206,6 +223,7 @@ impl ConfigReader<'_> {
             no_bundle: self.boolean(&field("no_bundle"))?.unwrap_or(false),
             find_additional_modules: self.boolean(&field("find_additional_modules"))?,
             assets: self.assets(&field("assets"))?,
+            services: self.services(&field("services"))?,
             routes: self.routes(&field("route"), &field("routes"))?,
             crons: self.crons(&field("triggers"))?,
             file: self.file,

@@ -206,6 +206,14 @@ pub enum ProjectProblem {
         /// The reason.
         message: String,
     },
+    /// A binding is not valid.
+    #[error("`{field}` {message}")]
+    Binding {
+        /// The path of the field.
+        field: String,
+        /// The reason.
+        message: String,
+    },
     /// The folder of the assets has too many files.
     #[error("has more than {limit} files; is `assets.directory` the right folder?")]
     TooManyAssets {

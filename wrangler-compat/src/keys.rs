@@ -64,6 +64,7 @@ pub(crate) const KEYS: &[Key] = &[
     key("route",                     Read(Inherited, "as `routes`, with one route")),
     key("routes",                    Read(Inherited, "the hosts and paths for which the Worker answers under `isolet serve` (docs/workers.md)")),
     key("rules",                     Read(Inherited, "the kinds of modules, before wrangler's own rules")),
+    key("services",                  Read(NotInherited, "other Workers in `env` (above)")),
     key("tsconfig",                  Read(Inherited, "the `tsconfig.json` of the project's modules")),
     key("triggers",                  Read(Inherited, "`crons`, which are checked; requests call `scheduled` (above)")),
     key("vars",                      Read(NotInherited, "variables in `env`; `.dev.vars` overrides them")),
@@ -99,7 +100,6 @@ pub(crate) const KEYS: &[Key] = &[
     key("r2_buckets",                Unsupported(NO_BINDING)),
     key("secrets_store_secrets",     Unsupported(NO_BINDING)),
     key("send_email",                Unsupported(NO_BINDING)),
-    key("services",                  Unsupported(NO_BINDING)),
     key("vectorize",                 Unsupported(NO_BINDING)),
     key("workflows",                 Unsupported(NO_BINDING)),
 ];

@@ -87,7 +87,7 @@ mod watched_files;
 mod web_socket_compat;
 
 pub use assets::{AssetAnswer, AssetFile, AssetRequest, Assets};
-pub use config::{ProjectLimits, ProjectRoute};
+pub use config::{ProjectLimits, ProjectRoute, ProjectService};
 pub use error::{ProjectError, ProjectProblem, ProjectWarning, SourceLocation};
 pub use libraries::{Libraries, Library, load_libraries};
 pub use module_kind::ModuleKind;

@@ -8,7 +8,7 @@ use serde_json::{Map, Value};
 use crate::additional_modules;
 use crate::assets::{AssetOptions, Assets, WorkerFirst};
 use crate::compatibility;
-use crate::config::{self, Config, ProjectLimits, ProjectRoute};
+use crate::config::{self, Config, ProjectLimits, ProjectRoute, ProjectService};
 use crate::define::Definitions;
 use crate::error::{ProjectError, ProjectErrors, ProjectProblem, ProjectWarning, SourceLocation};
 use crate::local_variables;
@@ -87,6 +87,8 @@ pub struct Project {
     pub assets: Option<Assets>,
     /// The value of `limits`.
     pub limits: ProjectLimits,
+    /// The bindings of other Workers.
+    pub services: Vec<ProjectService>,
     /// The values of `route` and `routes`.
     pub routes: Vec<ProjectRoute>,
     /// The parts of Node.js.
@@ -277,6 +279,7 @@ fn load_configured(
         crons: config.crons,
         assets,
         limits: config.limits,
+        services: config.services,
         routes: config.routes,
         node,
         web_sockets,

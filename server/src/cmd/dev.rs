@@ -5,6 +5,8 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
+use isolet_bindings::text;
+
 use super::Signals;
 use crate::dev::reload::{BuiltProject, FailedBuild, Printed, ProjectBuilder};
 use crate::dev::request_lines::RequestLines;
@@ -23,6 +25,7 @@ use crate::workers::caches::{Caches, DEFAULT_BYTES};
 use crate::workers::outgoing::{AllowList, Client};
 use crate::workers::project_source::{ProjectSource, Purpose};
 use crate::workers::server;
+use crate::workers::services::Services;
 use crate::workers::site::{ServedWorker, Site};
 use crate::workers::triggers::{self, TriggerRoutes};
 use crate::workers::version::WorkerVersion;
@@ -39,6 +42,7 @@ const EXAMPLES: &str = "Examples:
   isolet dev examples/worker --port 3000 --demo
   isolet dev src/index.ts                        an entry module, with or without a configuration
   isolet dev --config wrangler.prod.toml --env staging
+  isolet dev -c site/wrangler.jsonc -c api/wrangler.jsonc   two Workers; HTTP reaches the first
   isolet dev worker --mcp-config servers.json
   isolet dev worker --check                      says what is wrong with the project, and ends";
 
@@ -49,9 +53,9 @@ pub struct Args {
     /// it; or the entry module
     #[arg(value_name = "PATH", default_value = ".")]
     path: PathBuf,
-    /// The project's configuration: a .json, a .jsonc or a wrangler*.toml. Any other .toml is
-    /// isolet's own settings, limits and rules of the operator; without it
-    /// ~/.config/isolet/isolet.toml, else a trusted ./isolet.toml
+    /// The project's configuration: a .json, a .jsonc or a wrangler*.toml. Further ones are Workers
+    /// that only service bindings reach. Any other .toml is isolet's own settings, limits and rules
+    /// of the operator; without it ~/.config/isolet/isolet.toml, else a trusted ./isolet.toml
     #[arg(long, short = 'c', value_name = "FILE")]
     config: Vec<PathBuf>,
     /// The environment of the configuration (env.NAME)
@@ -110,26 +114,22 @@ pub struct Args {
 /// The files that `--config` names.
 #[derive(Debug, PartialEq, Eq)]
 struct Configurations {
-    project: Option<PathBuf>,
+    /// HTTP reaches the first one.
+    projects: Vec<PathBuf>,
     settings: Option<PathBuf>,
 }
 
 impl Configurations {
-    /// Tells the project's configuration from isolet's settings, by the name of the file.
+    /// Tells configurations of projects from isolet's settings, by the name of the file.
     fn of(files: &[PathBuf]) -> Result<Self, Failure> {
-        let mut found = Self { project: None, settings: None };
+        let mut found = Self { projects: Vec::new(), settings: None };
         for file in files {
             let is_toml = file.extension().is_some_and(|extension| extension == "toml");
             let name = file.file_name().and_then(|name| name.to_str()).unwrap_or_default();
-            let (place, more) = match is_toml && !name.starts_with("wrangler") {
-                true => (&mut found.settings, "--config can name one file of isolet's settings"),
-                false => (
-                    &mut found.project,
-                    "--config can name one configuration of a project: several Workers in one session are not supported yet",
-                ),
-            };
-            if place.replace(file.clone()).is_some() {
-                return Err(Failure::Usage(more.to_owned()));
+            if !is_toml || name.starts_with("wrangler") {
+                found.projects.push(file.clone());
+            } else if found.settings.replace(file.clone()).is_some() {
+                return Err(Failure::Usage("--config can name one file of isolet's settings".to_owned()));
             }
         }
         Ok(found)
@@ -151,6 +151,35 @@ fn check_listen(args: &Args) -> Result<(), Failure> {
     })
 }
 
+/// The first build of a project, and the messages that were printed about it.
+type FirstBuild = (Result<BuiltProject, FailedBuild>, Printed);
+
+/// Builds all Workers of a session, and prints what is wrong with them.
+///
+/// # Errors
+/// Returns text for a terminal: two have the same name.
+async fn build(builders: &[ProjectBuilder]) -> Result<Vec<FirstBuild>, String> {
+    let mut all: Vec<FirstBuild> = Vec::new();
+    for builder in builders {
+        let mut printed = Printed::default();
+        let built = builder.build(&mut printed).await;
+        match &built {
+            Err(failed) => printed.fail("", &failed.text),
+            Ok(BuiltProject { name, .. }) => {
+                let is_same = |(other, _): &FirstBuild| other.as_ref().is_ok_and(|other| other.name == *name);
+                if all.iter().any(is_same) {
+                    let name = text::line(name);
+                    return Err(format!(
+                        "two Workers are called \"{name}\": give one of them another `name` in its configuration"
+                    ));
+                }
+            }
+        }
+        all.push((built, printed));
+    }
+    Ok(all)
+}
+
 /// Serves until SIGINT or SIGTERM.
 pub fn run(mut args: Args) -> Result<(), Failure> {
     if let Some(port) = args.port {
@@ -160,14 +189,20 @@ pub fn run(mut args: Args) -> Result<(), Failure> {
         args.listen.set_ip(ip);
     }
     check_listen(&args)?;
-    let Configurations { project, settings } = Configurations::of(&args.config)?;
-    let source = ProjectSource {
-        config: project,
-        environment: args.env.filter(|name| !name.is_empty()),
-        ..ProjectSource::at(args.path, Purpose::Development)
-    };
+    let Configurations { projects, settings } = Configurations::of(&args.config)?;
+    let environment = args.env.filter(|name| !name.is_empty());
+    let first = ProjectSource::at(args.path, Purpose::Development);
+    if first.entry.is_some() && projects.len() > 1 {
+        let more = "an entry module cannot be combined with several configurations: name it in `main` of one";
+        return Err(Failure::Usage(more.to_owned()));
+    }
+    let configs = if projects.is_empty() { vec![None] } else { projects.into_iter().map(Some).collect() };
+    let sources: Vec<ProjectSource> = configs
+        .into_iter()
+        .map(|config| ProjectSource { config, environment: environment.clone(), ..first.clone() })
+        .collect();
     // To name the project is not consent to the configuration that lies in it.
-    let search = Search::Folder(&source.folder);
+    let search = Search::Folder(&first.folder);
     let settings = SettingsFile::new(settings, args.read_only).load(search)?;
     let mut servers = match args.demo {
         true => mcp_config::built_in()?,
@@ -185,7 +220,7 @@ pub fn run(mut args: Args) -> Result<(), Failure> {
         let limits = settings.limits;
         let processes = settings.workers.processes.unwrap_or(1);
         // Changed versions start beside the present one.
-        let engine = isolation.engine(1, 2 * processes + 4, limits.memory, None)?;
+        let engine = isolation.engine(1, sources.len() * (2 * processes + 4), limits.memory, None)?;
         let (checked, _) = tokio::join!(isolation.check(&engine), registry.settled(FIRST_BUILD_TIMEOUT));
         if let Err(failure) = checked {
             registry.shutdown().await;
@@ -194,58 +229,88 @@ pub fn run(mut args: Args) -> Result<(), Failure> {
         let triggers = TriggerRoutes { handler: true, test_scheduled: args.test_scheduled };
         let outgoing = settings.workers.outgoing.into_iter().chain(args.outgoing);
         let client = Client::new(AllowList::new(outgoing));
-        let builder = ProjectBuilder {
-            engine,
-            registry: registry.clone(),
-            limits,
-            client,
-            caches: Caches::default(),
-            cache_bytes: settings.workers.cache.unwrap_or(DEFAULT_BYTES),
-            source,
-            processes,
-            triggers,
-            lines: Arc::new(RequestLines::default()),
-        };
+        let services = Arc::new(Services::default());
+        let is_one_of_several = sources.len() > 1;
+        let builders: Vec<ProjectBuilder> = sources
+            .into_iter()
+            .map(|source| ProjectBuilder {
+                engine: engine.clone(),
+                registry: registry.clone(),
+                limits: limits.clone(),
+                client: client.clone(),
+                caches: Caches::default(),
+                cache_bytes: settings.workers.cache.unwrap_or(DEFAULT_BYTES),
+                source,
+                processes,
+                triggers,
+                lines: Arc::new(RequestLines::default()),
+                services: services.clone(),
+                is_one_of_several,
+            })
+            .collect();
         let address = listener.address().unwrap_or(args.listen);
-        let mut printed = Printed::default();
-        let first = builder.build(&mut printed).await;
-        if let Err(failed) = &first {
-            printed.fail("", &failed.text);
-        }
-        if args.check {
-            registry.shutdown().await;
-            let built = first.map_err(|_| Failure::Worker)?;
-            stderr_line!("isolet: {} loads", built.name);
-            return Ok(());
-        }
-        let (version, crons, fingerprint) = match first {
-            Ok(BuiltProject { version, name, crons, fingerprint }) => {
-                stderr_line!("isolet serves {name} on http://{address}");
-                (version, crons, fingerprint)
+        let first = match build(&builders).await {
+            Ok(first) if args.check => {
+                registry.shutdown().await;
+                for (built, _) in first {
+                    let built = built.map_err(|_| Failure::Worker)?;
+                    stderr_line!("isolet: {} loads", built.name);
+                }
+                return Ok(());
             }
-            // Its author mends it next, and finds isolet there.
-            Err(FailedBuild { text, fingerprint: Some(fingerprint) }) => {
-                stderr_line!("isolet serves this error until a change mends it, on http://{address}");
-                (WorkerVersion::failed(text), Vec::new(), fingerprint)
-            }
-            Err(FailedBuild { fingerprint: None, .. }) => {
+            Ok(first) => first,
+            Err(error) => {
+                stderr_text!("isolet: {}\n", error.trim_end());
                 registry.shutdown().await;
                 return Err(Failure::Worker);
             }
         };
-        let served = ServedWorker::new(version, builder.lines.clone());
+        let mut following = Vec::new();
+        let mut main: Option<Arc<ServedWorker>> = None;
+        let mut cron = None;
+        for (builder, (built, printed)) in builders.iter().zip(first) {
+            let is_main = main.is_none();
+            let (version, name, fingerprint) = match built {
+                Ok(BuiltProject { version, name, crons, fingerprint }) => {
+                    match is_main {
+                        true => stderr_line!("isolet serves {name} on http://{address}"),
+                        false => stderr_line!("isolet serves {name} to service bindings"),
+                    }
+                    cron = cron.or_else(|| crons.first().cloned().filter(|_| is_main));
+                    (version, Some(name), fingerprint)
+                }
+                // Its author mends it next, and finds isolet there.
+                Err(FailedBuild { text, fingerprint: Some(fingerprint) }) => {
+                    if is_main {
+                        stderr_line!("isolet serves this error until a change mends it, on http://{address}");
+                    }
+                    (WorkerVersion::failed(text), None, fingerprint)
+                }
+                Err(FailedBuild { fingerprint: None, .. }) => {
+                    registry.shutdown().await;
+                    return Err(Failure::Worker);
+                }
+            };
+            let served = ServedWorker::new(version, builder.lines.clone());
+            if let Some(name) = &name {
+                services.add(name, served.clone());
+            }
+            main.get_or_insert_with(|| served.clone());
+            following.push(async move { builder.follow(&served, name, fingerprint, printed).await });
+        }
+        let Some(served) = main else { return Ok(()) };
         let names = ServerNames::new(address, &args.allow_host, args.allow_origin, SiteKind::Development);
-        if let Some(cron) = crons.first() {
-            let address = triggers::address_of(address, cron);
+        if let Some(cron) = cron {
+            let address = triggers::address_of(address, &cron);
             stderr_line!(
                 "isolet: cron triggers do not run by themselves; to call `scheduled`: curl '{address}'"
             );
         }
-        let site = Site::of_one(names, served.clone());
+        let site = Site::of_one(names, served);
         let stop = async { _ = signals.stop().await };
         tokio::select! {
             () = server::serve(listener, site, stop, DRAIN_TIMEOUT) => {}
-            () = builder.follow(&served, fingerprint, &mut printed) => {}
+            _ = futures_util::future::join_all(following) => {}
         }
         registry.shutdown().await;
         Ok(())
@@ -259,18 +324,16 @@ mod tests {
     #[test]
     fn the_name_of_a_file_tells_whose_configuration_it_is() {
         let of = |files: &[&str]| Configurations::of(&files.iter().map(PathBuf::from).collect::<Vec<_>>());
-        let found = of(&["a/wrangler.prod.toml", "a/limits.toml"]).unwrap();
-        assert_eq!(found.project, Some("a/wrangler.prod.toml".into()));
+        let found = of(&["a/wrangler.prod.toml", "a/limits.toml", "b/wrangler.jsonc"]).unwrap();
+        assert_eq!(
+            found.projects,
+            [PathBuf::from("a/wrangler.prod.toml"), PathBuf::from("b/wrangler.jsonc")]
+        );
         assert_eq!(found.settings, Some("a/limits.toml".into()));
         for project in ["wrangler.jsonc", "other.json", "wrangler.toml"] {
-            assert_eq!(
-                of(&[project]).unwrap(),
-                Configurations { project: Some(project.into()), settings: None }
-            );
+            let projects = vec![PathBuf::from(project)];
+            assert_eq!(of(&[project]).unwrap(), Configurations { projects, settings: None });
         }
-        assert!(
-            matches!(of(&["a.json", "b.json"]), Err(Failure::Usage(message)) if message.contains("several Workers"))
-        );
         assert!(of(&["a.toml", "b.toml"]).is_err());
     }
 }

@@ -16,6 +16,7 @@ use crate::workers::caches::Caches;
 use crate::workers::outgoing::{Advice, Client, FetchMetrics, FetchNotes, Outgoing};
 use crate::workers::prepared::{PreparedWorker, Scale, WorkerNetwork};
 use crate::workers::project_source::{ProjectSource, UnreadableProject};
+use crate::workers::services::Services;
 use crate::workers::site::ServedWorker;
 use crate::workers::triggers::TriggerRoutes;
 use crate::workers::version::WorkerVersion;
@@ -46,6 +47,10 @@ pub struct ProjectBuilder {
     pub triggers: TriggerRoutes,
     /// Prints what happens to requests.
     pub lines: Arc<RequestLines>,
+    /// The Workers of this session.
+    pub services: Arc<Services>,
+    /// `true` if there are several, so that lines about requests name theirs.
+    pub is_one_of_several: bool,
 }
 
 /// A Worker, with the state of the files from which it was built.
@@ -160,7 +165,11 @@ impl ProjectBuilder {
         let (environment, _) = self.registry.environment(None, caller).map_err(|error| error.to_string())?;
         let isolation = WorkerIsolation::Isolate;
         let scale = Scale { processes: self.processes, isolation, idle_timeout: None };
-        let started = prepared.start(&self.engine, environment, scale, self.lines.clone(), network).await;
+        if self.is_one_of_several {
+            self.lines.show_name(&prepared.name);
+        }
+        let log = self.lines.clone();
+        let started = prepared.start(&self.engine, environment, &self.services, scale, log, network).await;
         let mut version = started.map_err(|text| format!("{text}{}", files.excerpt(&text)))?;
         version.triggers = self.triggers;
         self.lines.show_lines_of(files);
@@ -168,8 +177,15 @@ impl ProjectBuilder {
     }
 
     /// Rebuilds the Worker after each change, beginning with the state of `fingerprint`. Replaces
-    /// `served`, or prints the error and leaves a version that works as it is.
-    pub async fn follow(&self, served: &ServedWorker, mut fingerprint: Fingerprint, printed: &mut Printed) {
+    /// `served`, or prints the error and leaves a version that works as it is. `name` is the one
+    /// under which others call it, if it has been built.
+    pub async fn follow(
+        &self,
+        served: &Arc<ServedWorker>,
+        mut name: Option<String>,
+        mut fingerprint: Fingerprint,
+        mut printed: Printed,
+    ) {
         let mut events = FileEvents::new();
         events.watch(&fingerprint.files());
         loop {
@@ -180,12 +196,19 @@ impl ProjectBuilder {
             }
             // Folders may have been renamed too.
             events.watch(&fingerprint.files());
-            match self.build(printed).await {
+            match self.build(&mut printed).await {
                 Ok(built) => {
                     stderr_line!("isolet: reloaded {}", built.name);
                     served.replace(built.version);
+                    if name.as_ref() != Some(&built.name) {
+                        if let Some(before) = &name {
+                            self.services.remove(before);
+                        }
+                        self.services.add(&built.name, served.clone());
+                        name = Some(built.name);
+                    }
                     fingerprint = built.fingerprint;
-                    *printed = Printed { error: String::new(), ..std::mem::take(printed) };
+                    printed.error.clear();
                 }
                 Err(failed) => {
                     if served.current().failure.is_some() {

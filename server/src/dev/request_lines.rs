@@ -12,6 +12,8 @@ use crate::workers::request_log::{OpenRequest, RequestEnd, RequestLog};
 /// Prints a line about each request when it is over, and the errors in between.
 #[derive(Default)]
 pub struct RequestLines {
+    /// The name of the Worker, where there are several.
+    worker: RwLock<Option<String>>,
     /// The files of the present version.
     files: RwLock<SourceFiles>,
 }
@@ -21,6 +23,16 @@ impl RequestLines {
     pub fn show_lines_of(&self, files: SourceFiles) {
         *self.files.write() = files;
     }
+
+    /// Begins lines with the name of the Worker from now on.
+    pub fn show_name(&self, name: &str) {
+        *self.worker.write() = Some(text::line(name).into_owned());
+    }
+
+    /// Returns the beginning of a line that names the Worker.
+    fn prefix(&self) -> String {
+        self.worker.read().as_ref().map(|name| format!("{name}: ")).unwrap_or_default()
+    }
 }
 
 impl RequestLog for RequestLines {
@@ -28,7 +40,7 @@ impl RequestLog for RequestLines {
         let block = diagnostic::render(error, "the Worker");
         let block = format!("{block}{}", self.files.read().excerpt(&block));
         let OpenRequest { id, method, path, .. } = request;
-        stderr_text!("isolet: [{id}] {method} {path} failed\n{block}");
+        stderr_text!("isolet: [{id}] {}{method} {path} failed\n{block}", self.prefix());
         block
     }
 
@@ -41,7 +53,7 @@ impl RequestLog for RequestLines {
     fn broke_off(&self, request: &OpenRequest, reason: &str) {
         let OpenRequest { id, method, path, .. } = request;
         let reason = text::line(reason);
-        stderr_line!("isolet: [{id}] {method} {path}: the response broke off: {reason}");
+        stderr_line!("isolet: [{id}] {}{method} {path}: the response broke off: {reason}", self.prefix());
     }
 
     fn ended(&self, request: &OpenRequest) {
@@ -54,7 +66,7 @@ impl RequestLog for RequestLines {
             RequestEnd::Unread => ", not read to its end",
             RequestEnd::BrokeOff => ", broke off",
         };
-        stderr_line!("[{id}] {method} {path} {status} {ms:.1} ms{end}");
+        stderr_line!("[{id}] {}{method} {path} {status} {ms:.1} ms{end}", self.prefix());
     }
 
     fn line(&self, request: u32, line: &LogLine) {

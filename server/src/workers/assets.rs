@@ -197,8 +197,8 @@ impl AnsweredAsset {
         response
     }
 
-    /// Returns the answer for the Worker.
-    fn fetched(self) -> FetchedResponse {
+    /// Returns the answer for a Worker.
+    pub fn fetched(self) -> FetchedResponse {
         let Self { answer, content } = self;
         let length = answer.file.as_ref().map_or(0, |file| file.length);
         // Values are bytes as Latin-1 text.

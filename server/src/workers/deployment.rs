@@ -4,7 +4,7 @@ use std::collections::HashMap;
 
 use isolet_bindings::text;
 use isolet_runtime::{Limits, WorkerIsolation};
-use isolet_wrangler_compat::ProjectRoute;
+use isolet_wrangler_compat::{ProjectRoute, ProjectService};
 
 use super::prepared::PreparedWorker;
 use super::project_source::ProjectSource;
@@ -128,9 +128,31 @@ impl Deployment {
         }
         let mut deployment = Self { workers };
         deployment.give(given).map_err(|error| vec![error])?;
+        deployment.check_services()?;
         deployment.routes()?;
         deployment.local_workers()?;
         Ok(deployment)
+    }
+
+    /// Checks that each Worker that another one calls is there.
+    fn check_services(&self) -> Result<(), Vec<String>> {
+        let names: Vec<&str> = self.workers.iter().map(|worker| worker.name.as_str()).collect();
+        let missing = |worker: &DeployedWorker| {
+            let unknown =
+                worker.prepared.services.iter().filter(|wanted| !names.contains(&wanted.service.as_str()));
+            let describe = |wanted: &ProjectService| {
+                let ProjectService { binding, service, location, .. } = wanted;
+                let (name, service) = (&worker.name, text::line(service));
+                format!(
+                    "the Worker \"{name}\" calls \"{service}\" through its binding {binding} ({location}), and there is no such \
+                     Worker, but: {}; serve it with --worker DIR or [[workers.worker]], or correct `services`",
+                    names.join(", ")
+                )
+            };
+            unknown.map(describe).collect::<Vec<_>>()
+        };
+        let errors: Vec<String> = self.workers.iter().flat_map(missing).collect();
+        if errors.is_empty() { Ok(()) } else { Err(errors) }
     }
 
     /// Gives Workers what the command line has for them.

@@ -1,5 +1,5 @@
-//! Serves wrangler projects over HTTP. `isolet serve` has any number of them behind one listener,
-//! `isolet dev` ([`dev`](crate::dev)) has one.
+//! Serves wrangler projects over HTTP. `isolet serve` has any number of them behind one listener;
+//! in `isolet dev` ([`dev`](crate::dev)) HTTP reaches one, and that one the others.
 //!
 //! ```text
 //!   ProjectSource ── read ──► Project ──► PreparedWorker ── start ──► WorkerVersion
@@ -25,6 +25,7 @@
 //! | [`assets`] | static files as answers, and for the Worker's own fetches |
 //! | [`outgoing`] | what a Worker fetches from other servers |
 //! | [`caches`] | `caches` of Workers, in memory |
+//! | [`services`] | what Workers fetch from each other |
 //! | [`triggers`] | addresses that call `scheduled` |
 //! | [`heads`] | the heads of requests and responses |
 //! | [`responses`] | responses of isolet's own |
@@ -47,6 +48,7 @@ pub mod responses;
 pub mod route_pattern;
 pub mod routes;
 pub mod server;
+pub mod services;
 pub mod serving;
 pub mod site;
 pub mod sockets;

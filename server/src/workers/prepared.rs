@@ -8,13 +8,14 @@ use isolet_runtime::{
     Engine, Environment, FetchBindings, GLOBAL_FETCH, Limits, Module, NodeFeatures, WebSocketFeatures,
     WorkerIsolation, WorkerJob,
 };
-use isolet_wrangler_compat::{Project, ProjectRoute};
+use isolet_wrangler_compat::{Project, ProjectRoute, ProjectService};
 
 use super::assets::AssetServer;
 use super::caches::WorkerCaches;
 use super::limits;
 use super::outgoing::Outgoing;
 use super::request_log::RequestLog;
+use super::services::Services;
 use super::version::WorkerVersion;
 use super::worker_module::runtime_module;
 use crate::output::diagnostic;
@@ -27,6 +28,8 @@ pub struct PreparedWorker {
     pub routes: Vec<ProjectRoute>,
     /// The cron expressions.
     pub crons: Vec<String>,
+    /// The bindings of other Workers.
+    pub services: Vec<ProjectService>,
     /// The parts of it that are ignored.
     pub warnings: Vec<String>,
     /// `None` for a project of static assets only.
@@ -81,6 +84,7 @@ impl PreparedWorker {
             name: project.name,
             routes: project.routes,
             crons: project.crons,
+            services: project.services,
             warnings,
             main,
             is_service_worker: project.is_service_worker,
@@ -104,8 +108,8 @@ impl PreparedWorker {
         })
     }
 
-    /// Starts the Worker with the servers of `environment`, and waits until its modules were
-    /// evaluated.
+    /// Starts the Worker with the servers of `environment` and bindings of `services`, and waits
+    /// until its modules were evaluated.
     ///
     /// # Errors
     /// Returns the error of its start, as text for a terminal.
@@ -113,6 +117,7 @@ impl PreparedWorker {
         &self,
         engine: &Engine,
         environment: Environment,
+        services: &Arc<Services>,
         scale: Scale,
         log: Arc<dyn RequestLog>,
         network: WorkerNetwork,
@@ -125,6 +130,7 @@ impl PreparedWorker {
         }
         fetchers.add(GLOBAL_FETCH, Arc::new(network.outgoing));
         network.caches.add_to(&mut fetchers);
+        services.bind(&self.services, &mut fetchers);
         let job = WorkerJob {
             main: main.clone(),
             modules: self.modules.clone(),

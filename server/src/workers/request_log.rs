@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 use std::sync::Arc;
 use std::time::Instant;
 
-use isolet_runtime::{ErrorCode, LogLine, RunError, Worker};
+use isolet_runtime::{ErrorCode, LogLine, RequestHead, RunError, Worker};
 
 use super::sockets::connection::SocketEnd;
 use crate::web::problem::Problem;
@@ -93,10 +93,21 @@ pub struct OpenRequest {
 impl OpenRequest {
     /// Returns a request that has just arrived.
     pub fn new(head: &http::request::Parts, log: Arc<dyn RequestLog>) -> Self {
+        Self::open(head.method.as_str(), head.uri.path(), log)
+    }
+
+    /// Returns a request that another Worker has just made.
+    pub fn of_fetch(head: &RequestHead, log: Arc<dyn RequestLog>) -> Self {
+        let path = head.url.splitn(4, '/').nth(3).unwrap_or_default();
+        let end = path.find(['?', '#']).unwrap_or(path.len());
+        Self::open(&head.method, &format!("/{}", &path[..end]), log)
+    }
+
+    fn open(method: &str, path: &str, log: Arc<dyn RequestLog>) -> Self {
         Self {
             id: Worker::next_id(),
-            method: printable(head.method.as_str(), MAX_METHOD_BYTES),
-            path: printable(head.uri.path(), MAX_PATH_BYTES),
+            method: printable(method, MAX_METHOD_BYTES),
+            path: printable(path, MAX_PATH_BYTES),
             began: Instant::now(),
             status: None,
             end: RequestEnd::Disconnected,

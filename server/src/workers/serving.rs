@@ -15,6 +15,7 @@ use super::metrics::WorkersMetrics;
 use super::outgoing::{Advice, AllowList, Client, FetchNotes, Outgoing};
 use super::prepared::{Scale, WorkerNetwork};
 use super::request_events::RequestEvents;
+use super::services::Services;
 use super::site::{ServedWorker, Site};
 use super::{LOG_TARGET, server};
 use crate::registry::{Registry, SERVER_START_TIMEOUT, Selection};
@@ -50,6 +51,8 @@ pub struct WorkerHost {
     pub idle_timeout: Duration,
     /// The caches of the Workers.
     pub caches: Caches,
+    /// Has the Workers that others call.
+    pub services: Arc<Services>,
 }
 
 /// A Worker that was started.
@@ -82,6 +85,7 @@ impl WorkerHost {
             () = stop.cancelled() => return Ok(()),
         };
         for worker in &started {
+            self.services.add(&worker.deployed.name, worker.served.clone());
             self.metrics.show_processes(&worker.deployed.name, worker.served.clone());
         }
         let (address, local) = (listener.address(), deployment.local_workers()?);
@@ -150,10 +154,12 @@ impl WorkerHost {
         let network = WorkerNetwork { outgoing, caches };
         let registry = self.registry.clone();
         let events = Arc::new(RequestEvents { worker: name.clone(), caller, registry, metrics });
+        let (scale, services) = (self.scale(deployed), &self.services);
         let worker = deployed.prepared.start(
             &self.engine,
             environment,
-            self.scale(deployed),
+            services,
+            scale,
             events.clone(),
             network.clone(),
         );
@@ -196,10 +202,12 @@ impl WorkerHost {
                 continue;
             }
             let now = environment.catalogue.clone();
+            let (scale, services) = (self.scale(deployed), &self.services);
             let started = deployed.prepared.start(
                 &self.engine,
                 environment,
-                self.scale(deployed),
+                services,
+                scale,
                 events.clone(),
                 network.clone(),
             );

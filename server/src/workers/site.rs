@@ -11,7 +11,7 @@ use std::sync::Arc;
 use http::{Request, Response, header};
 use hyper::body::Incoming;
 use parking_lot::RwLock;
-use tokio::sync::Semaphore;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use super::exchange::{self, Client, WorkerBody};
 use super::request_log::{OpenRequest, RequestEnd, RequestLog};
@@ -65,13 +65,23 @@ impl ServedWorker {
         &self.sockets
     }
 
+    /// Returns the receiver of the notes on its requests.
+    pub fn log(&self) -> Arc<dyn RequestLog> {
+        self.log.clone()
+    }
+
+    /// Returns the permit of one more request, if it may have one.
+    pub fn permit(&self) -> Option<OwnedSemaphorePermit> {
+        self.requests.clone().try_acquire_owned().ok()
+    }
+
     async fn answer(
         &self,
         peer: Option<SocketAddr>,
         client: ClientSocket,
         request: Request<Incoming>,
     ) -> Response<WorkerBody> {
-        let Ok(permit) = self.requests.clone().try_acquire_owned() else {
+        let Some(permit) = self.permit() else {
             let mut open = OpenRequest::new(&request.into_parts().0, self.log.clone());
             open.end(503, RequestEnd::Refused);
             return responses::try_again("The Worker has as many requests as it may have.\n".to_owned());

@@ -1,5 +1,6 @@
 //! The value of `assets`.
 
+use super::bindings::is_binding_name;
 use super::{ConfigReader, Field};
 use crate::assets::{AssetOptions, HtmlHandling, NotFoundHandling, WorkerFirst};
 use crate::config_tree::{ConfigNode, NodeData};
@@ -37,14 +38,8 @@ impl ConfigReader<'_> {
     /// Reads the name of a binding, which JavaScript reads as a property of `env`.
     fn binding(&self, field: &Field<'_>) -> Result<Option<String>, ProjectError> {
         let name = self.string(field)?;
-        let is_name = |name: &str| {
-            let is_letter = |letter: char| letter.is_ascii_alphanumeric() || matches!(letter, '_' | '$');
-            name.chars().all(is_letter)
-                && name.starts_with(|letter: char| !letter.is_ascii_digit())
-                && name != "__proto__"
-        };
         match (field.node, name) {
-            (Some(node), Some(name)) if !is_name(&name) => {
+            (Some(node), Some(name)) if !is_binding_name(&name) => {
                 let message = format!("must be a name such as ASSETS, but is {name:?}");
                 Err(self.assets_error(node, field.path.clone(), message))
             }

@@ -131,7 +131,12 @@ impl ConfigReader<'_> {
         entries.iter().map(pair).collect()
     }
 
-    fn check_entries(&self, node: &ConfigNode, path: &str, found: usize) -> Result<(), ProjectError> {
+    pub(super) fn check_entries(
+        &self,
+        node: &ConfigNode,
+        path: &str,
+        found: usize,
+    ) -> Result<(), ProjectError> {
         if found <= MAX_TABLE_ENTRIES {
             return Ok(());
         }

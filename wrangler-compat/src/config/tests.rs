@@ -269,3 +269,46 @@ fn routes_are_patterns_or_objects_with_one() {
     let named = error(&[("wrangler.jsonc", r#"{ "main": "a.js", "routes": "a/*" }"#)], None);
     assert!(named.contains("`routes` must be an array of routes"), "{named}");
 }
+
+#[test]
+fn services_are_bindings_of_other_workers() {
+    let text = r#"{ "main": "a.js", "services": [
+  { "binding": "API", "service": "api" },
+  { "binding": "ADMIN", "service": "api", "entrypoint": "Admin", "props": { "a": [1] }, "remote": true, "other": 1 }],
+  "env": { "staging": { } } }"#;
+    let (found, warnings) = config(&[("wrangler.jsonc", text)], None);
+    let services = found.unwrap().services;
+    assert_eq!((services[0].binding.as_str(), services[0].service.as_str()), ("API", "api"));
+    assert_eq!((&services[0].entrypoint, &services[0].props), (&None, &None));
+    assert_eq!(services[1].entrypoint.as_deref(), Some("Admin"));
+    assert_eq!((&services[1].props, services[1].location.line), (&Some(json!({ "a": [1] })), Some(3)));
+    assert!(
+        warnings[0].contains("`services[1].remote` is not supported by isolet: the Worker of this isolet"),
+        "{warnings:?}"
+    );
+    assert!(warnings[1].contains("`services[1].other`"), "{warnings:?}");
+    let staging = config(&[("wrangler.jsonc", text)], Some("staging")).0.unwrap();
+    assert!(staging.services.is_empty(), "not inherited");
+    for (wrong, expected) in [
+        (json!({ "services": {} }), "`services` must be an array of objects"),
+        (json!({ "services": ["a"] }), "`services` must be an array of objects"),
+        (json!({ "services": [{ "service": "a" }] }), "`services[0].binding` must be the name in `env`"),
+        (json!({ "services": [{ "binding": "a b", "service": "a" }] }), "but is \"a b\""),
+        (json!({ "services": [{ "binding": "A" }] }), "`services[0].service` is missing"),
+        (
+            json!({ "services": [{ "binding": "A", "service": "a" }, { "binding": "A", "service": "b" }] }),
+            "`services[1]` has the name of another one: A",
+        ),
+        (
+            json!({ "services": [{ "binding": "A", "service": "a", "props": 5 }] }),
+            "`services[0].props` must be an object",
+        ),
+        (
+            json!({ "services": [{ "binding": "A", "service": "a", "props": { "a": "x".repeat(70_000) } }] }),
+            "`services[0].props` has more than 65536 bytes",
+        ),
+    ] {
+        let message = error(&[("wrangler.json", &wrong.to_string())], None);
+        assert!(message.contains(expected), "{message}");
+    }
+}

@@ -298,6 +298,7 @@ pub fn run(args: Args) -> Result<(), Failure> {
             metrics: of_workers,
             idle_timeout,
             caches: Caches::default(),
+            services: Arc::default(),
         };
         let serving_workers = serve_workers(&host, &service, workers, &stop);
         let mcp = Arc::new(HttpEndpoint::new(&service, options));

@@ -1,0 +1,152 @@
+//! Service bindings: what a Worker fetches from another Worker of the same isolet.
+//!
+//! Such a request is one of the callee: its limits, its `env`, its servers and the rules for them
+//! apply, and its log and metrics have it. Nothing goes over a socket.
+
+use std::collections::HashMap;
+use std::future::ready;
+use std::sync::{Arc, Weak};
+
+use futures_util::StreamExt as _;
+use isolet_runtime::{
+    Destination, Entrypoint, FetchBindings, FetchError, FetchFuture, FetchHost, FetchRequest, FetchedResponse,
+    HttpRequest, RequestBody, RequestOrigin, ResponseHead,
+};
+use isolet_wrangler_compat::ProjectService;
+use parking_lot::RwLock;
+use tokio::sync::OwnedSemaphorePermit;
+
+use super::assets::AnsweredAsset;
+use super::request_log::{OpenRequest, RequestEnd};
+use super::site::ServedWorker;
+
+/// The Workers of one isolet, by name.
+#[derive(Default)]
+pub struct Services(RwLock<HashMap<String, Arc<ServedWorker>>>);
+
+impl Services {
+    /// Adds a Worker. One of the same name is replaced.
+    pub fn add(&self, name: &str, worker: Arc<ServedWorker>) {
+        self.0.write().insert(name.to_owned(), worker);
+    }
+
+    /// Removes a Worker.
+    pub fn remove(&self, name: &str) {
+        self.0.write().remove(name);
+    }
+
+    /// Adds the service bindings of a project.
+    pub fn bind(self: &Arc<Self>, services: &[ProjectService], bindings: &mut FetchBindings) {
+        for ProjectService { binding, service, entrypoint, props, .. } in services {
+            let name = entrypoint.as_deref().filter(|name| *name != "default").unwrap_or_default();
+            let props = props.as_ref().map(ToString::to_string).unwrap_or_default();
+            let entrypoint = Entrypoint { name: name.to_owned(), props };
+            // Weak, as the Workers own their bindings.
+            let services = Arc::downgrade(self);
+            bindings
+                .add(binding, Arc::new(ServiceBinding { services, service: service.clone(), entrypoint }));
+        }
+    }
+
+    fn find(&self, name: &str) -> Option<Arc<ServedWorker>> {
+        self.0.read().get(name).cloned()
+    }
+}
+
+/// A binding of another Worker, or of the same one.
+struct ServiceBinding {
+    services: Weak<Services>,
+    service: String,
+    entrypoint: Entrypoint,
+}
+
+impl FetchHost for ServiceBinding {
+    fn destination(&self) -> Option<Destination> {
+        let worker = self.services.upgrade()?.find(&self.service)?.current().worker.clone()?;
+        Some(Destination { worker, entrypoint: self.entrypoint.clone() })
+    }
+
+    fn fetch(&self, request: FetchRequest) -> FetchFuture {
+        // The newest version counts, and it may have been added after the one that calls it.
+        let found = self.services.upgrade().and_then(|services| services.find(&self.service));
+        match found {
+            Some(worker) => Box::pin(call(worker, self.entrypoint.clone(), request)),
+            None => Box::pin(ready(Ok(not_found(&self.service)))),
+        }
+    }
+}
+
+/// Returns the answer of a Worker that is not there, which is the one of `wrangler dev`.
+fn not_found(service: &str) -> FetchedResponse {
+    let text = format!("Worker \"{service}\" not found. Make sure it is running locally.");
+    text_response(503, "Service Unavailable", text)
+}
+
+fn text_response(status: u16, phrase: &str, text: String) -> FetchedResponse {
+    let headers = vec![("content-type".to_owned(), "text/plain;charset=UTF-8".to_owned())];
+    let head = ResponseHead { status, status_text: phrase.to_owned(), headers, encoded: false };
+    FetchedResponse { head, body: RequestBody::Whole(text.into()) }
+}
+
+/// Gives a request to an entrypoint of a Worker, or to its static assets, which stand before the
+/// default one as they do for requests over HTTP.
+async fn call(
+    worker: Arc<ServedWorker>,
+    entrypoint: Entrypoint,
+    request: FetchRequest,
+) -> Result<FetchedResponse, FetchError> {
+    let FetchRequest { head, body, chain } = request;
+    chain.enter()?;
+    let mut open = OpenRequest::of_fetch(&head, worker.log());
+    let Some(permit) = worker.permit() else {
+        open.end(503, RequestEnd::Refused);
+        return Err("The Worker that is called has as many requests as it may have.".into());
+    };
+    let version = worker.current();
+    if let Some(failure) = &version.failure {
+        open.end(500, RequestEnd::Refused);
+        return Err(FetchError { name: "Error".to_owned(), message: failure.clone() });
+    }
+    if entrypoint.name.is_empty()
+        && let Some(assets) = &version.assets
+        && let Some(answered) = assets.answer(&head, version.worker.is_some()).await
+    {
+        let fetched = AnsweredAsset::fetched(answered);
+        open.end(fetched.head.status, RequestEnd::Complete);
+        return Ok(fetched);
+    }
+    let Some(callee) = &version.worker else {
+        open.end(404, RequestEnd::Complete);
+        return Ok(text_response(404, "Not Found", "The project has no Worker.".to_owned()));
+    };
+    let origin = RequestOrigin { entrypoint, chain: Some(chain) };
+    match callee.fetch(HttpRequest { id: open.id, head, body, origin }).await {
+        Ok(answered) => Ok(noted(answered.into_fetched(), open, permit)),
+        Err(error) => {
+            open.failed(&error);
+            open.end(500, RequestEnd::Failed(error.code));
+            Err(error.into())
+        }
+    }
+}
+
+/// Notes how the body of an answer ends.
+fn noted(fetched: FetchedResponse, mut open: OpenRequest, permit: OwnedSemaphorePermit) -> FetchedResponse {
+    let FetchedResponse { head, body } = fetched;
+    let RequestBody::Stream(stream) = body else {
+        open.end(head.status, RequestEnd::Complete);
+        return FetchedResponse { head, body };
+    };
+    open.end(head.status, RequestEnd::Unread);
+    let pieces =
+        futures_util::stream::unfold((stream, open, permit), |(mut stream, mut open, permit)| async {
+            let piece = stream.next().await;
+            match &piece {
+                Some(Ok(_)) => {}
+                Some(Err(reason)) => open.broke_off(reason),
+                None => open.end = RequestEnd::Complete,
+            }
+            piece.map(|piece| (piece, (stream, open, permit)))
+        });
+    FetchedResponse { head, body: RequestBody::Stream(pieces.boxed()) }
+}
