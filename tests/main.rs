@@ -33,6 +33,7 @@
 //! | [`jail`] | machines that refuse a layer of the jail |
 //! | [`libraries`] | packages of npm that scripts import |
 //! | [`limits`] | limits fire whatever a script does |
+//! | [`loaders`] | Workers whose code another Worker gives |
 //! | [`lock`] | `isolet lock` |
 //! | [`mcp`] | `isolet mcp`, from hand-made clients |
 //! | [`mcp_clients`] | isolet as an MCP server, from the official SDKs |
@@ -90,6 +91,7 @@ mod install;
 mod jail;
 mod libraries;
 mod limits;
+mod loaders;
 mod lock;
 mod mcp;
 mod mcp_clients;

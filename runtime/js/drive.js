@@ -71,7 +71,7 @@ isolet.hasProcessEnv = false;
 isolet.hasExports = false;
 isolet.hasNetwork = false;
 isolet.hasCaches = false;
-isolet.open = (fetchersText, node, processEnv, isServiceWorker, hasExports, blobs, reasonLimit, automaticClose) => {
+isolet.open = (bindingsText, node, processEnv, isServiceWorker, hasExports, blobs, reasonLimit, automaticClose) => {
   // Libraries choose what they do by these names, which other Workers do not have.
   ReflectDeleteProperty(globalThis, "XMLHttpRequest");
   if (!node) {
@@ -79,13 +79,14 @@ isolet.open = (fetchersText, node, processEnv, isServiceWorker, hasExports, blob
     ReflectDeleteProperty(globalThis, "clearImmediate");
   }
   if (webAssembly !== undefined) isolet.expose({ WebAssembly: webAssembly });
-  const names = JSONParse(fetchersText);
+  const { 0: names, 1: loaders } = JSONParse(bindingsText);
   for (let i = 0; i < names.length; i++) {
     // These are globals: fetch has no name.
     if (names[i] === "") isolet.hasNetwork = true;
     else if (names[i] === ":caches") isolet.hasCaches = true;
     else isolet.bind(names[i], isolet.fetchers.make(names[i]));
   }
+  for (let i = 0; i < loaders.length; i++) isolet.bind(loaders[i], isolet.loaders.make());
   isolet.openWebSockets(blobs, reasonLimit, automaticClose);
   isolet.hasProcessEnv = processEnv;
   isolet.hasExports = hasExports;

@@ -377,6 +377,8 @@ isolet.lazy([], ["fetchers"], (host) => {
       return isolet.services.wrap(new Fetcher(token, target, `env.${name}`), target);
     },
     ofExport,
+    to: (target, name) => isolet.services.wrap(new Fetcher(token, target, name), target),
+    targetOf: (value) => host.services?.targetOf(value),
     event(kind, call, value, text) {
       const f = live[call];
       if (f !== undefined) events[kind](f, value, text);

@@ -7,8 +7,9 @@ const { FunctionPrototypeApply, ObjectSetPrototypeOf, Proxy, WeakMap, WeakMapPro
 isolet.lazy([], ["services"], (host) => {
   const { isObject } = isolet.idl;
 
-  // How to call the Workers behind bindings, by the proxies that are in `env`.
+  // How to call the Workers behind bindings, and their targets, by the proxies that are in `env`.
   const invokers = new WeakMap();
+  const targets = new WeakMap();
 
   class Traps {
     constructor(invoke) {
@@ -45,8 +46,10 @@ isolet.lazy([], ["services"], (host) => {
       const made = new Proxy(fetcher, traps);
       traps.proxy = made;
       WeakMapPrototypeSet(invokers, made, invoke);
+      WeakMapPrototypeSet(targets, made, target);
       return made;
     },
+    targetOf: (value) => (isObject(value) ? WeakMapPrototypeGet(targets, value) : undefined),
     invokerOf: (value) => (isObject(value) ? WeakMapPrototypeGet(invokers, value) : undefined),
   };
 });

@@ -1,6 +1,7 @@
-// WorkerEntrypoint, the base class of Workers that are classes. `cloudflare:workers` exports it.
+// The base classes of Workers that are classes. `cloudflare:workers` exports them. Nothing makes an
+// instance of a DurableObject: packages that have both only define such classes.
 
-isolet.lazy([], ["WorkerEntrypoint"], (host) => {
+isolet.lazy([], ["WorkerEntrypoint", "DurableObject"], (host) => {
   class WorkerEntrypoint {
     constructor(ctx, env) {
       this.ctx = ctx;
@@ -8,5 +9,13 @@ isolet.lazy([], ["WorkerEntrypoint"], (host) => {
     }
   }
 
+  class DurableObject {
+    constructor(ctx, env) {
+      this.ctx = ctx;
+      this.env = env;
+    }
+  }
+
   host.WorkerEntrypoint = WorkerEntrypoint;
+  host.DurableObject = DurableObject;
 });

@@ -100,6 +100,7 @@ impl WorkerJob {
             node: self.node,
             web_sockets: self.web_sockets,
             fetchers: self.fetchers.names(),
+            loaders: self.fetchers.loader().map(|(names, _)| names.to_vec()).unwrap_or_default(),
             is_service_worker: self.is_service_worker,
             has_exports: self.has_exports,
             allows_eval_at_start: self.allows_eval_at_start,
@@ -116,6 +117,8 @@ pub(crate) struct WorkerFeatures {
     pub(crate) web_sockets: WebSocketFeatures,
     /// The names in `env` through which it fetches.
     pub(crate) fetchers: Vec<String>,
+    /// The names in `env` through which it loads Workers.
+    pub(crate) loaders: Vec<String>,
     /// Set for an entry without a default export.
     pub(crate) is_service_worker: bool,
     /// Set if `ctx.exports` has its entrypoints.

@@ -8,7 +8,7 @@
 use v8::MapFnTo;
 
 use crate::natives::{
-    calls, clock, codecs, crypto, fetches, html, kind, logs, node, outcome, rpc, sockets, text, url,
+    calls, clock, codecs, crypto, fetches, html, kind, loaders, logs, node, outcome, rpc, sockets, text, url,
     url_pattern, values, worker,
 };
 

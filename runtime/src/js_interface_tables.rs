@@ -27,6 +27,10 @@ natives! {
     "fetch" => fetches::fetch,
     "sendFetchBody" => fetches::send_fetch_body,
     "endFetchBody" => fetches::end_fetch_body,
+    "beginLoad" => loaders::begin_load,
+    "sendCode" => loaders::send_code,
+    "failCode" => loaders::fail_code,
+    "unload" => loaders::unload,
     "confirmFetch" => fetches::confirm_fetch,
     "endFetch" => fetches::end_fetch,
     "refuseAtStart" => worker::refuse_at_start,
@@ -156,6 +160,9 @@ shared_enums! {
     /// The events of calls between Workers: the three ends of a call, and that nobody needs the
     /// result of one, or an object, any more.
     RpcEvent { Returned, Threw, Failed, ResultReleased, ObjectReleased }
+
+    /// The kind of a module of a loaded Worker.
+    CodeKind { EsModule, CommonJs, Text, Data, Json, Wasm }
 
     /// The kind of a value, by its internal slots.
     ValueKind {

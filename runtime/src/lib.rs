@@ -127,6 +127,7 @@ pub use utf8_stream::Utf8Stream;
 pub use worker::{
     BrokenBody, CACHES, CDN_LOOP, CLOSE_CODE_LOST, CallChain, Destination, Entrypoint, FetchBindings,
     FetchError, FetchFuture, FetchHost, FetchRequest, FetchedResponse, GLOBAL_FETCH, HttpRequest,
-    HttpResponse, MAX_CLOSE_REASON_BYTES, RefusedPiece, RequestBody, RequestHead, RequestOrigin,
-    ResponseBody, ResponseHead, SocketOutput, SocketPiece, Worker, WorkerSocket, WorkerStream,
+    HttpResponse, LoadedCode, MAX_CLOSE_REASON_BYTES, MAX_LOADED_WORKERS, RefusedPiece, RequestBody,
+    RequestHead, RequestOrigin, ResponseBody, ResponseHead, SocketOutput, SocketPiece, Worker, WorkerLoader,
+    WorkerSocket, WorkerStream,
 };

@@ -24,6 +24,7 @@
 //! | `requests` | isolate | the requests that have not ended |
 //! | `compression` | isolate | bodies that a Worker declares as gzip |
 //! | `load` | isolate | the evaluation of the project's modules |
+//! | `loaded` | owner | Workers that a Worker loads |
 
 pub(crate) mod bindings;
 mod body;
@@ -37,6 +38,7 @@ pub(crate) mod instance;
 mod instances;
 pub(crate) mod link;
 pub(crate) mod load;
+pub(crate) mod loaded;
 pub(crate) mod protocol;
 pub(crate) mod requests;
 pub(crate) mod rpc;
@@ -48,6 +50,9 @@ pub(crate) mod turns;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 
+use futures_util::FutureExt as _;
+use futures_util::future::{BoxFuture, Shared};
+
 pub use self::body::{BrokenBody, WorkerStream};
 pub use self::call_chain::{CDN_LOOP, CallChain};
 pub use self::fetch_host::{
@@ -58,6 +63,7 @@ pub use self::http::{HttpRequest, HttpResponse, RequestBody, RequestOrigin, Resp
 use self::instance::Instance;
 use self::instances::Instances;
 pub(crate) use self::instances::WorkerBackend;
+pub use self::loaded::{LoadedCode, MAX_LOADED_WORKERS, WorkerLoader};
 pub use self::protocol::{
     CLOSE_CODE_LOST, Entrypoint, FetchError, MAX_CLOSE_REASON_BYTES, RequestHead, ResponseHead, SocketPiece,
 };
@@ -68,15 +74,41 @@ use crate::{ErrorCode, RunError, error};
 
 /// A Worker. When its last clone is dropped, its instances end with their last requests.
 #[derive(Clone)]
-pub struct Worker {
-    instances: Arc<Instances>,
+pub struct Worker(Source);
+
+/// The instances of a Worker, or those that a start will give.
+#[derive(Clone)]
+enum Source {
+    Started(Arc<Instances>),
+    Starting(Shared<BoxFuture<'static, Result<Worker, RunError>>>),
 }
 
 impl Worker {
     pub(crate) async fn start(backend: WorkerBackend, job: WorkerJob) -> Result<Self, RunError> {
         let instances = Instances::new(backend, job);
         instances.load().await?;
-        Ok(Self { instances })
+        Ok(Self::of(instances))
+    }
+
+    fn of(instances: Arc<Instances>) -> Self {
+        Self(Source::Started(instances))
+    }
+
+    /// Returns a Worker that starts with its first request. If it does not start, all requests fail
+    /// with the error of the start.
+    pub(crate) fn later(start: BoxFuture<'static, Result<Self, RunError>>) -> Self {
+        Self(Source::Starting(start.shared()))
+    }
+
+    /// Returns the instances, when it has started.
+    async fn started(&self) -> Result<Arc<Instances>, RunError> {
+        let mut worker = self.clone();
+        loop {
+            match worker.0 {
+                Source::Started(instances) => return Ok(instances),
+                Source::Starting(start) => worker = start.await?,
+            }
+        }
     }
 
     /// Returns a number for a request. No two requests of this process have the same one within
@@ -89,13 +121,19 @@ impl Worker {
 
     /// Returns the number of processes, or threads, that take requests.
     pub fn instances(&self) -> usize {
-        self.instances.count()
+        match &self.0 {
+            Source::Started(instances) => instances.count(),
+            Source::Starting(_) => 0,
+        }
     }
 
     /// Returns the number of requests that have not ended, of which some may have been answered and
     /// go on in `ctx.waitUntil`.
     pub async fn requests(&self) -> usize {
-        self.instances.requests().await
+        match &self.0 {
+            Source::Started(instances) => instances.requests().await,
+            Source::Starting(_) => 0,
+        }
     }
 
     /// Sends one request through the Worker's `fetch`. Dropping the future cancels the request: the
@@ -139,19 +177,20 @@ impl Worker {
 
     /// Returns an instance for a call.
     pub(crate) async fn place(&self) -> Result<Arc<dyn Instance>, RunError> {
-        self.instances.place().await
+        self.started().await?.place().await
     }
 
     async fn ask(&self, id: u32, mut event: Event) -> Result<HttpResponse, RunError> {
+        let instances = self.started().await?;
         let mut pending = loop {
-            let instance = self.instances.place().await?;
+            let instance = instances.place().await?;
             let exchanges = instance.exchanges().clone();
             match exchanges.begin(id, event, instance) {
                 Ok(pending) => break pending,
                 Err(back) => event = back,
             }
         };
-        let limits = self.instances.limits();
+        let limits = instances.limits();
         match tokio::time::timeout(limits.wall, pending.answer()).await {
             Ok(answer) => answer,
             // The request is cancelled when `pending` is dropped.

@@ -8,6 +8,8 @@ mod worker;
 mod worker_exports;
 #[path = "web/worker_fetches.rs"]
 mod worker_fetches;
+#[path = "web/worker_loaders.rs"]
+mod worker_loaders;
 #[path = "web/worker_rpc.rs"]
 mod worker_rpc;
 #[path = "web/worker_streams.rs"]

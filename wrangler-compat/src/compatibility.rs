@@ -1,7 +1,43 @@
 //! The meaning of dates and flags of compatibility, beside Node.js.
 
+use crate::node_compat::NodeCompat;
+use crate::web_socket_compat::WebSocketCompat;
+
 /// The date from which `ctx.exports` has the Worker's entrypoints.
 const EXPORTS: &str = "2025-11-17";
+
+/// The effect of a date and of flags.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Compatibility {
+    /// The parts of Node.js.
+    pub node: NodeCompat,
+    /// `true` if `ctx.exports` has the Worker's entrypoints.
+    pub has_exports: bool,
+    /// The behaviour of WebSockets.
+    pub web_sockets: WebSocketCompat,
+}
+
+impl Compatibility {
+    /// Reads a date and flags that a program wrote.
+    ///
+    /// # Errors
+    /// Returns the reason for which the date is not one.
+    pub fn of(date: &str, flags: &[String]) -> Result<Self, String> {
+        let is_date = date.len() == 10
+            && date.bytes().enumerate().all(|(at, byte)| match at {
+                4 | 7 => byte == b'-',
+                _ => byte.is_ascii_digit(),
+            });
+        if !is_date {
+            return Err("the compatibility date must have the form 2026-01-31".to_owned());
+        }
+        Ok(Self {
+            node: NodeCompat::of(Some(date), flags),
+            has_exports: has_exports(Some(date), flags),
+            web_sockets: WebSocketCompat::of(Some(date), flags),
+        })
+    }
+}
 
 /// Returns `true` if `ctx.exports` has the Worker's entrypoints. A project without a date has what
 /// the newest one has.
@@ -37,6 +73,16 @@ mod tests {
             (Some("2026-01-01"), "disallow_eval_during_startup", false),
         ] {
             assert_eq!(allows_eval_at_start(date, &[flag.to_owned()]), expected, "{date:?} {flag}");
+        }
+    }
+
+    #[test]
+    fn a_date_of_a_program_is_checked() {
+        let of = |date| Compatibility::of(date, &["nodejs_compat".to_owned()]);
+        let found = of("2025-12-01").unwrap();
+        assert!(found.has_exports && found.node.modules);
+        for wrong in ["", "2025-1-1", "2025-12-011", "2025_12_01", "today's day"] {
+            assert!(of(wrong).is_err(), "{wrong}");
         }
     }
 

@@ -56,6 +56,8 @@ pub(crate) struct Config {
     pub(crate) crons: Vec<String>,
     pub(crate) routes: Vec<ProjectRoute>,
     pub(crate) services: Vec<ProjectService>,
+    /// The names of bindings that load Workers.
+    pub(crate) loaders: Vec<String>,
 }
 
 /// A binding of another Worker, or of the same one.
@@ -223,6 +225,7 @@ impl ConfigReader<'_> {
             no_bundle: self.boolean(&field("no_bundle"))?.unwrap_or(false),
             find_additional_modules: self.boolean(&field("find_additional_modules"))?,
             assets: self.assets(&field("assets"))?,
+            loaders: self.loaders(&field("worker_loaders"))?,
             services: self.services(&field("services"))?,
             routes: self.routes(&field("route"), &field("routes"))?,
             crons: self.crons(&field("triggers"))?,

@@ -68,6 +68,7 @@ pub(crate) const KEYS: &[Key] = &[
     key("tsconfig",                  Read(Inherited, "the `tsconfig.json` of the project's modules")),
     key("triggers",                  Read(Inherited, "`crons`, which are checked; requests call `scheduled` (above)")),
     key("vars",                      Read(NotInherited, "variables in `env`; `.dev.vars` overrides them")),
+    key("worker_loaders",            Read(NotInherited, "bindings that load Workers from code (above)")),
     key("$schema",                   NoEffect),
     key("account_id",                NoEffect),
     key("compliance_region",         NoEffect),

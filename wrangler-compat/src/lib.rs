@@ -87,6 +87,7 @@ mod watched_files;
 mod web_socket_compat;
 
 pub use assets::{AssetAnswer, AssetFile, AssetRequest, Assets};
+pub use compatibility::Compatibility;
 pub use config::{ProjectLimits, ProjectRoute, ProjectService};
 pub use error::{ProjectError, ProjectProblem, ProjectWarning, SourceLocation};
 pub use libraries::{Libraries, Library, load_libraries};

@@ -89,6 +89,8 @@ pub struct Project {
     pub limits: ProjectLimits,
     /// The bindings of other Workers.
     pub services: Vec<ProjectService>,
+    /// The names of bindings that load Workers.
+    pub loaders: Vec<String>,
     /// The values of `route` and `routes`.
     pub routes: Vec<ProjectRoute>,
     /// The parts of Node.js.
@@ -280,6 +282,7 @@ fn load_configured(
         assets,
         limits: config.limits,
         services: config.services,
+        loaders: config.loaders,
         routes: config.routes,
         node,
         web_sockets,

@@ -129,7 +129,7 @@ interface Internals {
    * `node` is set. Called by Rust.
    */
   open(
-    fetchersText: string,
+    bindingsText: string,
     node: boolean,
     processEnv: boolean,
     isServiceWorker: boolean,
@@ -383,9 +383,19 @@ interface LazyInternals {
     make(name: string): object;
     /** Returns the value in `ctx.exports` of an entrypoint. */
     ofExport(name: string): object;
+    /** Returns an object that fetches from a `FetchTarget`, given as JSON text. */
+    to(target: string, name: string): object;
+    /** Returns the JSON text of the target of such an object, or undefined for other values. */
+    targetOf(value: ScriptValue): string | undefined;
     event: Internals["fetched"];
     /** Drops the fetches of a request that ends. */
     end(request: number): void;
+  } & Bare;
+
+  // loaders.js
+  loaders: {
+    /** Returns the object in `env` of a Worker loader. */
+    make(): object;
   } & Bare;
 
   // web-socket-state.js
@@ -430,6 +440,10 @@ interface LazyInternals {
 
   // worker-entrypoint.js
   WorkerEntrypoint: new (
+    ctx: object,
+    env: object,
+  ) => { ctx: object; env: object };
+  DurableObject: new (
     ctx: object,
     env: object,
   ) => { ctx: object; env: object };

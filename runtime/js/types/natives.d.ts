@@ -64,6 +64,14 @@ interface Natives {
   sendFetchBody(call: number, bytes: Bytes, length: number): boolean;
   /** Completes the body of a fetch. */
   endFetchBody(call: number): void;
+  /** Announces a Worker to load. Returns its number, or the text of an error. */
+  beginLoad(endsWithRequest: boolean): number | string;
+  /** Gives a Worker its code. */
+  sendCode(worker: number, headText: string, contents: (string | Bytes)[]): void;
+  /** Declares that a Worker will have no code. */
+  failCode(worker: number, name: string, message: string): void;
+  /** Forgets a Worker. It ends with its last request. */
+  unload(worker: number): void;
   /** Confirms that bytes of a fetched body were read. */
   confirmFetch(call: number, bytes: number): void;
   /** Declares that nobody waits for a fetch any more. */
@@ -312,6 +320,16 @@ declare const enum RpcEvent {
   Failed,
   ResultReleased,
   ObjectReleased,
+}
+
+/** The kind of a module of a loaded Worker. */
+declare const enum CodeKind {
+  EsModule,
+  CommonJs,
+  Text,
+  Data,
+  Json,
+  Wasm,
 }
 
 /** The kind of a value, by its internal slots. */

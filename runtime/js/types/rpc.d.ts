@@ -94,6 +94,8 @@ interface RpcStubs extends Bare {
 interface ServiceOperations extends Bare {
   /** Returns the binding for a target of `natives.fetch`. `fetcher` has its own members. */
   wrap(fetcher: object, target: string): any;
+  /** Returns the target of a binding as JSON text, or undefined for other values. */
+  targetOf(value: ScriptValue): string | undefined;
   /** Returns how to call the Worker behind a binding, or undefined for other values. */
   invokerOf(value: ScriptValue): RpcInvoke | undefined;
 }

@@ -15,8 +15,8 @@ const BUILT_IN: &[(&str, &[&str])] = &[
     ("isolet:env", &["env"]),
 ];
 
-const CLOUDFLARE_WORKERS: [&str; 6] =
-    ["env", "WorkerEntrypoint", "RpcTarget", "RpcStub", "RpcPromise", "RpcProperty"];
+const CLOUDFLARE_WORKERS: [&str; 7] =
+    ["env", "WorkerEntrypoint", "DurableObject", "RpcTarget", "RpcStub", "RpcPromise", "RpcProperty"];
 
 /// Returns the names of the modules that isolet provides, those of Node.js (`node:buffer`) among
 /// them.

@@ -133,9 +133,10 @@ impl ModuleMap {
     }
 }
 
-/// Returns the path that a relative specifier names in a module, if it stays in the project.
+/// Returns the path that a relative specifier names in a module, if it stays in the project. A
+/// plain name is relative too, as in workerd, after all other ways to find it.
 fn relative(referrer: &str, specifier: &str) -> Option<String> {
-    if !(specifier.starts_with("./") || specifier.starts_with("../")) {
+    if specifier.starts_with('/') || specifier.contains(':') {
         return None;
     }
     let mut parts: Vec<&str> = referrer.split('/').collect();

@@ -13,6 +13,7 @@
 //! | `fetches` | fetches of a Worker through its bindings |
 //! | `rpc` | calls between Workers |
 //! | `values` | values as bytes |
+//! | `loaders` | Workers that a Worker loads |
 //! | `logs` | log lines, warnings |
 //! | `clock` | the time, the next timer |
 //! | `kind` | the kind of a value |
@@ -35,6 +36,7 @@ pub(crate) mod fetches;
 pub(crate) mod host_objects;
 pub(crate) mod html;
 pub(crate) mod kind;
+pub(crate) mod loaders;
 pub(crate) mod logs;
 pub(crate) mod node;
 pub(crate) mod outcome;

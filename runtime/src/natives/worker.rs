@@ -187,11 +187,16 @@ pub(crate) fn end_request(scope: &mut PinScope, arguments: Arguments, mut result
     set_text(scope, &mut result, &text);
 }
 
-/// Copies at most `length` bytes of a view.
+/// Copies at most `length` bytes of a view, the argument at `index`.
 pub(super) fn bytes(arguments: &Arguments, index: i32, length: usize) -> Vec<u8> {
-    let Ok(view) = v8::Local::<v8::ArrayBufferView>::try_from(arguments.get(index)) else {
-        return Vec::new();
-    };
+    match v8::Local::<v8::ArrayBufferView>::try_from(arguments.get(index)) {
+        Ok(view) => view_bytes(view, length),
+        Err(_) => Vec::new(),
+    }
+}
+
+/// Copies at most `length` bytes of a view.
+pub(super) fn view_bytes(view: v8::Local<v8::ArrayBufferView>, length: usize) -> Vec<u8> {
     let mut storage = [0; v8::TYPED_ARRAY_MAX_SIZE_IN_HEAP];
     // A slice of V8's memory. No JavaScript runs below, so that it cannot be detached or shrunk.
     let bytes = view.get_contents(&mut storage);

@@ -100,6 +100,7 @@ impl RunState {
                 FetchTarget::Binding(name) if name == CACHES => "caches".to_owned(),
                 FetchTarget::Binding(name) => format!("env.{name}.fetch()"),
                 FetchTarget::Export(Entrypoint { name, .. }) => format!("ctx.exports.{name}.fetch()"),
+                FetchTarget::Loaded { .. } => "fetch() of a loaded Worker".to_owned(),
             };
             return Err(format!("{what} can be used only while a request is served."));
         }

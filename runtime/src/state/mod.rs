@@ -4,6 +4,7 @@
 //! |---|---|
 //! | `calls` | the calls in flight and those that wait |
 //! | `fetches` | the fetches of a Worker through its bindings |
+//! | `loaders` | the Workers that a Worker loads |
 //! | `logs` | log lines, and their limit |
 //! | `sockets` | the WebSockets of a Worker |
 //! | `requests` | the requests of a Worker: what its code says of each |
@@ -11,6 +12,7 @@
 
 mod calls;
 mod fetches;
+mod loaders;
 mod logs;
 mod requests;
 mod rpc;
@@ -84,6 +86,8 @@ pub(crate) struct RunState {
     fetches: fetches::Fetches,
     /// The calls of a Worker to others.
     rpc: rpc::Calls,
+    /// The Workers that a Worker has loaded.
+    loaded: loaders::LoadedWorkers,
     /// The warnings in order. They are sent at the end, with their positions in the caller's text.
     pub(crate) warnings: Vec<Warning>,
     /// Set if the result is `undefined`.
@@ -134,6 +138,7 @@ impl RunState {
             waiting: VecDeque::new(),
             fetches: fetches::Fetches::default(),
             rpc: rpc::Calls::default(),
+            loaded: loaders::LoadedWorkers::default(),
             warnings: Vec::new(),
             undefined: false,
             last_answered: None,

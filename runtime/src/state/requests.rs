@@ -116,6 +116,7 @@ impl RunState {
         let cancelled = self.cancel_calls_of(id);
         self.end_fetches(id);
         self.end_calls(id);
+        self.end_loaded(id);
         // Its owner cancels the calls too, before it counts those that have waited for them.
         self.channel.worker(FromWorker::Ended { id, queued_us });
         self.send_waiting();

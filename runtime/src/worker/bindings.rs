@@ -14,9 +14,11 @@ use tokio::sync::Semaphore;
 
 use self::upload::Upload;
 use super::call_chain::CallChain;
-use super::fetch_host::{Destination, FetchBindings, FetchFuture, FetchRequest, FetchedResponse};
+use super::exports::WorkerBinding;
+use super::fetch_host::{Destination, FetchBindings, FetchFuture, FetchHost, FetchRequest, FetchedResponse};
 use super::http::RequestBody;
 use super::link::WorkerLink;
+use super::loaded::{CodeResult, LoadedWorkers};
 use super::protocol::{
     BodyStart, Entrypoint, FetchTarget, MAX_ENTRYPOINT_BYTES, MAX_PROPS_BYTES, RequestHead, ToWorker,
     WINDOW_BYTES,
@@ -33,6 +35,8 @@ pub(crate) struct Fetches {
     bindings: FetchBindings,
     tokio: tokio::runtime::Handle,
     live: Arc<Mutex<HashMap<u32, Fetch>>>,
+    /// The Workers that it has loaded, if it may load any.
+    loaded: Option<LoadedWorkers>,
 }
 
 /// A fetch whose end the isolate has not confirmed.
@@ -53,7 +57,8 @@ impl Fetches {
     }
 
     pub(super) fn new(bindings: FetchBindings, tokio: tokio::runtime::Handle) -> Self {
-        Self { bindings, tokio, live: Arc::default() }
+        let loaded = bindings.loader().map(|(_, loader)| LoadedWorkers::new(loader.clone()));
+        Self { bindings, tokio, live: Arc::default(), loaded }
     }
 
     /// Starts a task on the engine's runtime.
@@ -67,7 +72,8 @@ impl Fetches {
     /// The Worker does not have the target.
     pub(super) fn destination(&self, target: FetchTarget) -> Result<Option<Destination>, &'static str> {
         check(&target)?;
-        self.bindings.destination(target).ok_or("a call through a binding that it does not have")
+        let host = self.host(&target).ok_or("a call through a binding that it does not have")?;
+        Ok(host.destination())
     }
 
     /// Starts a fetch for a request that has not ended and may make it.
@@ -84,9 +90,7 @@ impl Fetches {
         chain: CallChain,
     ) -> Result<(), &'static str> {
         check(&target)?;
-        let Some(answer) = self.bindings.answerer(target) else {
-            return Err("a fetch through a binding that it does not have");
-        };
+        let host = self.host(&target).ok_or("a fetch through a binding that it does not have")?;
         if matches!(&body, BodyStart::Whole(Blob(bytes)) if bytes.len() > WINDOW_BYTES) {
             return Err("a whole body of a fetch longer than whole bodies are");
         }
@@ -112,7 +116,7 @@ impl Fetches {
             live.insert(call, fetch);
         }
         // Without the lock, which the body takes if the host drops it.
-        let answer = answer(FetchRequest { head, body, chain });
+        let answer = host.fetch(FetchRequest { head, body, chain });
         let task = self.tokio.spawn(send(link.clone(), call, answer, credit));
         let task = AbortOnDrop(task.abort_handle());
         if let Some(fetch) = self.live.lock().get_mut(&call) {
@@ -170,13 +174,46 @@ impl Fetches {
         ended.map(drop).ok_or("the end of a fetch that it does not have")
     }
 
-    /// Forgets the fetches of a request.
+    /// Returns the answerer of a target, if the Worker has it.
+    fn host(&self, target: &FetchTarget) -> Option<Arc<dyn FetchHost>> {
+        match target {
+            FetchTarget::Loaded { worker, entrypoint } => {
+                let worker = self.loaded.as_ref()?.worker(*worker)?;
+                Some(Arc::new(WorkerBinding { worker, entrypoint: entrypoint.clone() }))
+            }
+            target => self.bindings.host(target),
+        }
+    }
+
+    /// Returns the Workers that it has loaded.
+    ///
+    /// # Errors
+    /// It has no binding for that.
+    pub(super) fn loaded(&self) -> Result<&LoadedWorkers, &'static str> {
+        self.loaded.as_ref().ok_or("a message about loaded Workers, for which it has no binding")
+    }
+
+    /// Gives a loaded Worker its code.
+    ///
+    /// # Errors
+    /// Returns the rule that the code breaks.
+    pub(super) fn give_code(&self, worker: u32, code: CodeResult) -> Result<(), &'static str> {
+        self.loaded()?.give(worker, code, &self.bindings)
+    }
+
+    /// Forgets the fetches of a request, and the Workers that it has loaded.
     pub(super) fn end_request(&self, request: u32) {
+        if let Some(loaded) = &self.loaded {
+            loaded.end_request(request);
+        }
         self.live.lock().retain(|_, fetch| fetch.request != request);
     }
 
     /// Forgets all fetches.
     pub(super) fn close(&self) {
+        if let Some(loaded) = &self.loaded {
+            loaded.close();
+        }
         self.live.lock().clear();
     }
 }
@@ -185,6 +222,7 @@ impl Fetches {
 fn check(target: &FetchTarget) -> Result<(), &'static str> {
     match target {
         FetchTarget::Export(Entrypoint { name, props })
+        | FetchTarget::Loaded { entrypoint: Entrypoint { name, props }, .. }
             if name.len() > MAX_ENTRYPOINT_BYTES || props.len() > MAX_PROPS_BYTES =>
         {
             Err("an entrypoint with a longer name or more properties than they have")
@@ -229,7 +267,6 @@ mod tests {
 
     use super::*;
     use crate::worker::body::MAX_UNREAD_BYTES;
-    use crate::worker::fetch_host::FetchHost;
 
     /// A host that never answers, and keeps the bodies.
     #[derive(Default)]

@@ -1,9 +1,11 @@
-//! The fetches of a Worker from its own entrypoints, through `ctx.exports`.
+//! Workers as answerers of fetches: the Worker itself, through `ctx.exports`, and those that it has
+//! loaded.
 
-use std::sync::Weak;
+use std::future::ready;
+use std::sync::{Arc, Weak};
 
 use super::Worker;
-use super::fetch_host::{ExportHost, FetchFuture, FetchRequest};
+use super::fetch_host::{Destination, ExportHost, FetchFuture, FetchHost, FetchRequest};
 use super::http::{HttpRequest, RequestOrigin};
 use super::instances::Instances;
 use super::protocol::{Entrypoint, FetchError};
@@ -19,19 +21,58 @@ impl Loopback {
 
 impl ExportHost for Loopback {
     fn worker(&self) -> Option<Worker> {
-        self.0.upgrade().map(|instances| Worker { instances })
+        self.0.upgrade().map(Worker::of)
     }
 
     fn fetch(&self, entrypoint: Entrypoint, request: FetchRequest) -> FetchFuture {
-        let instances = self.0.upgrade();
-        Box::pin(async move {
-            let instances = instances.ok_or("The Worker ends.")?;
-            let FetchRequest { head, body, chain } = request;
-            chain.enter()?;
-            let origin = RequestOrigin { entrypoint, chain: Some(chain) };
-            let request = HttpRequest { id: Worker::next_id(), head, body, origin };
-            let answered = Worker { instances }.fetch(request).await;
-            answered.map_err(FetchError::from)?.into_fetched()
-        })
+        match self.0.upgrade() {
+            Some(instances) => call(Worker::of(instances), entrypoint, request),
+            None => Box::pin(ready(Err("The Worker ends.".into()))),
+        }
     }
+}
+
+/// An entrypoint of a Worker.
+pub(super) struct WorkerBinding {
+    pub(super) worker: Worker,
+    pub(super) entrypoint: Entrypoint,
+}
+
+impl FetchHost for WorkerBinding {
+    fn destination(&self) -> Option<Destination> {
+        Some(Destination { worker: self.worker.clone(), entrypoint: self.entrypoint.clone() })
+    }
+
+    fn fetch(&self, request: FetchRequest) -> FetchFuture {
+        call(self.worker.clone(), self.entrypoint.clone(), request)
+    }
+}
+
+/// An entrypoint of a Worker that answers for itself.
+pub(super) struct ExportBinding {
+    pub(super) exports: Arc<dyn ExportHost>,
+    pub(super) entrypoint: Entrypoint,
+}
+
+impl FetchHost for ExportBinding {
+    fn destination(&self) -> Option<Destination> {
+        let worker = self.exports.worker()?;
+        Some(Destination { worker, entrypoint: self.entrypoint.clone() })
+    }
+
+    fn fetch(&self, request: FetchRequest) -> FetchFuture {
+        self.exports.fetch(self.entrypoint.clone(), request)
+    }
+}
+
+/// Gives a fetch to an entrypoint of a Worker.
+fn call(worker: Worker, entrypoint: Entrypoint, request: FetchRequest) -> FetchFuture {
+    Box::pin(async move {
+        let FetchRequest { head, body, chain } = request;
+        chain.enter()?;
+        let origin = RequestOrigin { entrypoint, chain: Some(chain) };
+        let request = HttpRequest { id: Worker::next_id(), head, body, origin };
+        let answered = worker.fetch(request).await;
+        answered.map_err(FetchError::from)?.into_fetched()
+    })
 }

@@ -7,7 +7,9 @@ use std::sync::Arc;
 
 use super::Worker;
 use super::call_chain::CallChain;
+use super::exports::ExportBinding;
 use super::http::RequestBody;
+use super::loaded::WorkerLoader;
 use super::protocol::{Entrypoint, FetchError, FetchTarget, RequestHead, ResponseHead};
 
 /// The name of the binding that is the global function `fetch`. No binding in `env` has it.
@@ -74,6 +76,8 @@ pub struct FetchBindings {
     bindings: BTreeMap<String, Arc<dyn FetchHost>>,
     /// The Worker itself.
     exports: Option<Arc<dyn ExportHost>>,
+    /// The names of loaders, and the starter of what they load.
+    loader: Option<(Vec<String>, Arc<dyn WorkerLoader>)>,
 }
 
 impl FetchBindings {
@@ -92,33 +96,31 @@ impl FetchBindings {
         self.bindings.keys().cloned().collect()
     }
 
-    /// Returns the Worker behind a target: `None` if the Worker does not have the target, and
-    /// `Some(None)` if nobody's methods can be called there.
-    pub(crate) fn destination(&self, target: FetchTarget) -> Option<Option<Destination>> {
-        match target {
-            FetchTarget::Binding(name) => Some(self.bindings.get(&name)?.destination()),
-            FetchTarget::Export(entrypoint) => {
-                let worker = self.exports.as_ref()?.worker();
-                Some(worker.map(|worker| Destination { worker, entrypoint }))
-            }
-        }
+    /// Sets the starter of Workers that the Worker loads through bindings of these names.
+    pub fn set_loader(&mut self, names: Vec<String>, loader: Arc<dyn WorkerLoader>) {
+        self.loader = Some((names, loader));
+    }
+
+    /// Returns the names of the bindings through which it loads Workers, and their starter.
+    pub(crate) fn loader(&self) -> Option<(&[String], &Arc<dyn WorkerLoader>)> {
+        self.loader.as_ref().map(|(names, loader)| (names.as_slice(), loader))
+    }
+
+    /// Returns the answerer of a binding.
+    pub(crate) fn get(&self, name: &str) -> Option<Arc<dyn FetchHost>> {
+        self.bindings.get(name).cloned()
     }
 
     /// Returns the answerer of what is fetched from a target, or `None` if the Worker does not have
-    /// it.
-    pub(crate) fn answerer(
-        &self,
-        target: FetchTarget,
-    ) -> Option<Box<dyn FnOnce(FetchRequest) -> FetchFuture + Send>> {
+    /// it. Workers that an instance has loaded are known to the instance only.
+    pub(crate) fn host(&self, target: &FetchTarget) -> Option<Arc<dyn FetchHost>> {
         match target {
-            FetchTarget::Binding(name) => {
-                let host = self.bindings.get(&name)?.clone();
-                Some(Box::new(move |request| host.fetch(request)))
-            }
+            FetchTarget::Binding(name) => self.get(name),
             FetchTarget::Export(entrypoint) => {
-                let exports = self.exports.clone()?;
-                Some(Box::new(move |request| exports.fetch(entrypoint, request)))
+                let (exports, entrypoint) = (self.exports.clone()?, entrypoint.clone());
+                Some(Arc::new(ExportBinding { exports, entrypoint }))
             }
+            FetchTarget::Loaded { .. } => None,
         }
     }
 }

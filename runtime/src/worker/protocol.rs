@@ -8,6 +8,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::loaded::CodeResult;
 use super::rpc::{CallEnd, Callee, GivenValue, Path, Receiver, SentValue};
 use crate::blob::Blob;
 use crate::{LogLine, RunError};
@@ -99,6 +100,8 @@ pub(crate) enum FetchTarget {
     Binding(String),
     /// An entrypoint of the Worker itself.
     Export(Entrypoint),
+    /// An entrypoint of a Worker that it has loaded, by the number that it chose.
+    Loaded { worker: u32, entrypoint: Entrypoint },
 }
 
 /// The head of a request to a Worker.
@@ -281,6 +284,17 @@ pub(crate) enum FromWorker {
     Returned { id: u32, threw: bool, value: SentValue },
     /// The Worker has dropped a stub.
     StubReleased { stub: u32 },
+    /// The Worker loads another one, for a request. It chooses the number `worker`.
+    Loading {
+        id: u32,
+        worker: u32,
+        /// `true` if it is forgotten when the request ends.
+        ends_with_request: bool,
+    },
+    /// The code of a Worker that is loaded, or the error of the function that was to give it.
+    Code { worker: u32, code: CodeResult },
+    /// A loaded Worker is not called any more.
+    Unloaded { worker: u32 },
     /// The Worker logged a line. `request` is 0 outside of requests.
     Log { request: u32, line: LogLine },
     /// The request and everything that it started have ended.

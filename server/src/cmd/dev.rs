@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use isolet_bindings::text;
+use isolet_runtime::MAX_LOADED_WORKERS;
 
 use super::Signals;
 use crate::dev::reload::{BuiltProject, FailedBuild, Printed, ProjectBuilder};
@@ -220,7 +221,8 @@ pub fn run(mut args: Args) -> Result<(), Failure> {
         let limits = settings.limits;
         let processes = settings.workers.processes.unwrap_or(1);
         // Changed versions start beside the present one.
-        let engine = isolation.engine(1, sources.len() * (2 * processes + 4), limits.memory, None)?;
+        let live = sources.len() * (2 * processes + 4 + MAX_LOADED_WORKERS);
+        let engine = isolation.engine(1, live, limits.memory, None)?;
         let (checked, _) = tokio::join!(isolation.check(&engine), registry.settled(FIRST_BUILD_TIMEOUT));
         if let Err(failure) = checked {
             registry.shutdown().await;

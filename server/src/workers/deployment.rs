@@ -246,7 +246,9 @@ impl Deployment {
     /// its present version, processes are started before others have gone, or before a request
     /// comes.
     pub fn max_processes(&self) -> usize {
-        self.workers.iter().map(|worker| 2 * worker.processes + 5).sum()
+        let of =
+            |worker: &DeployedWorker| 2 * worker.processes * (1 + worker.prepared.loaded_processes()) + 5;
+        self.workers.iter().map(of).sum()
     }
 
     /// Describes where each Worker answers, on a server with this address or socket.

@@ -13,6 +13,7 @@
 //! | [`project_source`] | the place of a project: reads its files |
 //! | [`prepared`] | a project that can be started |
 //! | `worker_module` | modules of a project as modules of a Worker |
+//! | [`loaders`] | Workers whose code another Worker gives |
 //! | [`limits`] | the limits of a request: the operator's, lowered by the project |
 //! | [`deployment`] | the Workers of `isolet serve`: read, named, routed |
 //! | [`serving`] | starts a deployment, and serves it until the server stops |
@@ -38,6 +39,7 @@ pub mod deployment;
 pub mod exchange;
 pub mod heads;
 pub mod limits;
+pub mod loaders;
 pub mod metrics;
 pub mod outgoing;
 pub mod prepared;

@@ -5,14 +5,15 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use isolet_runtime::{
-    Engine, Environment, FetchBindings, GLOBAL_FETCH, Limits, Module, NodeFeatures, WebSocketFeatures,
-    WorkerIsolation, WorkerJob,
+    Engine, Environment, FetchBindings, GLOBAL_FETCH, Limits, MAX_LOADED_WORKERS, Module, NodeFeatures,
+    WebSocketFeatures, WorkerIsolation, WorkerJob,
 };
 use isolet_wrangler_compat::{Project, ProjectRoute, ProjectService};
 
 use super::assets::AssetServer;
 use super::caches::WorkerCaches;
 use super::limits;
+use super::loaders::Loader;
 use super::outgoing::Outgoing;
 use super::request_log::RequestLog;
 use super::services::Services;
@@ -30,6 +31,8 @@ pub struct PreparedWorker {
     pub crons: Vec<String>,
     /// The bindings of other Workers.
     pub services: Vec<ProjectService>,
+    /// The names of bindings that load Workers.
+    pub loaders: Vec<String>,
     /// The parts of it that are ignored.
     pub warnings: Vec<String>,
     /// `None` for a project of static assets only.
@@ -85,6 +88,7 @@ impl PreparedWorker {
             routes: project.routes,
             crons: project.crons,
             services: project.services,
+            loaders: project.loaders,
             warnings,
             main,
             is_service_worker: project.is_service_worker,
@@ -131,6 +135,15 @@ impl PreparedWorker {
         fetchers.add(GLOBAL_FETCH, Arc::new(network.outgoing));
         network.caches.add_to(&mut fetchers);
         services.bind(&self.services, &mut fetchers);
+        if !self.loaders.is_empty() {
+            let loader = Loader {
+                engine: engine.clone(),
+                start_limits: self.start_limits.clone(),
+                limits: self.limits.clone(),
+                log: log.clone(),
+            };
+            fetchers.set_loader(self.loaders.clone(), Arc::new(loader));
+        }
         let job = WorkerJob {
             main: main.clone(),
             modules: self.modules.clone(),
@@ -150,6 +163,11 @@ impl PreparedWorker {
         };
         let worker = engine.worker(job).await.map_err(|error| diagnostic::render(&error, main))?;
         Ok(WorkerVersion::new(Some(worker), assets))
+    }
+
+    /// The bound on the processes of the Workers that each of its processes loads.
+    pub fn loaded_processes(&self) -> usize {
+        if self.loaders.is_empty() { 0 } else { MAX_LOADED_WORKERS }
     }
 
     /// The number of modules.

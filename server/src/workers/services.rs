@@ -9,8 +9,8 @@ use std::sync::{Arc, Weak};
 
 use futures_util::StreamExt as _;
 use isolet_runtime::{
-    Destination, Entrypoint, FetchBindings, FetchError, FetchFuture, FetchHost, FetchRequest, FetchedResponse,
-    HttpRequest, RequestBody, RequestOrigin, ResponseHead,
+    Destination, Entrypoint, FetchBindings, FetchError, FetchFuture, FetchHost, FetchRequest,
+    FetchedResponse, HttpRequest, RequestBody, RequestOrigin, ResponseHead,
 };
 use isolet_wrangler_compat::ProjectService;
 use parking_lot::RwLock;
@@ -121,7 +121,13 @@ async fn call(
     };
     let origin = RequestOrigin { entrypoint, chain: Some(chain) };
     match callee.fetch(HttpRequest { id: open.id, head, body, origin }).await {
-        Ok(answered) => Ok(noted(answered.into_fetched(), open, permit)),
+        Ok(answered) => match answered.into_fetched() {
+            Ok(fetched) => Ok(noted(fetched, open, permit)),
+            Err(error) => {
+                open.end(500, RequestEnd::Refused);
+                Err(error)
+            }
+        },
         Err(error) => {
             open.failed(&error);
             open.end(500, RequestEnd::Failed(error.code));

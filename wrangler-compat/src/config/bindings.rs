@@ -1,4 +1,4 @@
-//! Bindings of other Workers: `services`.
+//! Bindings of other Workers: `services` and `worker_loaders`.
 
 use serde_json::Value;
 
@@ -65,6 +65,23 @@ impl ConfigReader<'_> {
             });
         }
         Ok(services)
+    }
+
+    /// Reads `worker_loaders`. Returns the names of the bindings.
+    pub(super) fn loaders(&mut self, field: &Field<'_>) -> Result<Vec<String>, ProjectError> {
+        let mut names: Vec<String> = Vec::new();
+        for (node, path) in self.objects(field)? {
+            for entry in node.entries().unwrap_or_default().iter().filter(|entry| entry.key != "binding") {
+                self.warn_of_key(entry, &format!("{path}.{}", entry.key), keys::UNKNOWN_KEY);
+            }
+            let part = Field { node: node.get("binding"), path: format!("{path}.binding") };
+            let name = self.binding_name(node, &part)?;
+            if names.contains(&name) {
+                return Err(self.binding_error(node, &path, format!("has the name of another one: {name}")));
+            }
+            names.push(name);
+        }
+        Ok(names)
     }
 
     /// Reads `props`, an object.

@@ -312,3 +312,20 @@ fn services_are_bindings_of_other_workers() {
         assert!(message.contains(expected), "{message}");
     }
 }
+
+#[test]
+fn worker_loaders_are_names() {
+    let text =
+        r#"{ "main": "a.js", "worker_loaders": [{ "binding": "LOADER" }, { "binding": "B", "id": 1 }] }"#;
+    let (found, warnings) = config(&[("wrangler.json", text)], None);
+    assert_eq!(found.unwrap().loaders, ["LOADER", "B"]);
+    assert!(warnings[0].contains("`worker_loaders[1].id`"), "{warnings:?}");
+    for (wrong, expected) in [
+        (json!([{}]), "`worker_loaders[0].binding` must be the name in `env`"),
+        (json!([{ "binding": "A" }, { "binding": "A" }]), "has the name of another one: A"),
+        (json!(["A"]), "`worker_loaders` must be an array of objects"),
+    ] {
+        let message = error(&[("wrangler.json", &json!({ "worker_loaders": wrong }).to_string())], None);
+        assert!(message.contains(expected), "{message}");
+    }
+}

@@ -100,6 +100,13 @@ impl Exchanges {
             FromWorker::FetchBody { call, bytes: Blob(bytes) } => self.fetches()?.push(call, bytes),
             FromWorker::FetchBodyEnd { call } => self.fetches()?.end_body(call),
             FromWorker::FetchCredit { call, bytes } => self.fetches()?.confirm(call, bytes),
+            FromWorker::Loading { id, worker, ends_with_request } => {
+                self.table().known(id)?;
+                self.count_call(id)?;
+                self.fetches()?.loaded()?.begin(if ends_with_request { id } else { 0 }, worker)
+            }
+            FromWorker::Code { worker, code } => self.fetches()?.give_code(worker, code),
+            FromWorker::Unloaded { worker } => self.fetches()?.loaded()?.end(worker),
             FromWorker::FetchEnded { call } => self.fetches()?.end(call),
             FromWorker::Call { id, call, callee, path, arguments } => {
                 self.begin_call((id, call), callee, path, arguments)

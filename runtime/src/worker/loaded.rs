@@ -1,0 +1,396 @@
+//! The Workers that a Worker loads, from their owner's side.
+//!
+//! ```text
+//!  Loading ──► there is a Worker: calls of it wait ── Code ──► it starts with the first call
+//!                   │                                             │
+//!                   └── Unloaded, or the end of the request that loaded it ──► removed
+//! ```
+//!
+//! The code is hostile, as that of every Worker. It has the rights that the Worker which loads it
+//! gives it, and this side compares each of them with what that one has itself.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use futures_util::FutureExt as _;
+use futures_util::future::BoxFuture;
+use parking_lot::Mutex;
+use serde::{Deserialize, Serialize};
+use tokio::sync::oneshot;
+
+use super::Worker;
+use super::exports::WorkerBinding;
+use super::fetch_host::{FetchBindings, FetchHost, GLOBAL_FETCH};
+use super::protocol::{FetchError, FetchTarget};
+use crate::blob::Blob;
+use crate::{ErrorCode, Module, ModuleKind, RunError};
+
+/// The number of Workers that one instance has loaded at once. `MAX_KEPT` in js/loaders.js is
+/// lower.
+pub const MAX_LOADED_WORKERS: usize = 32;
+
+/// The bound on the code of one loaded Worker with all it is given, in bytes. `MAX_CODE` in
+/// js/loaders.js is the same number.
+pub(crate) const MAX_CODE_BYTES: usize = 8 << 20;
+
+/// The bounds on the parts of the code.
+const MAX_MODULES: usize = 1000;
+const MAX_FLAGS: usize = 100;
+const MAX_BINDINGS: usize = 100;
+
+/// The starter of loaded Workers.
+pub trait WorkerLoader: Send + Sync + 'static {
+    /// Starts a Worker with at most the rights of the one that loads it.
+    fn load(&self, code: LoadedCode) -> BoxFuture<'static, Result<Worker, RunError>>;
+}
+
+/// The code of a loaded Worker, and what it is given.
+pub struct LoadedCode {
+    /// The name of the entry module.
+    pub main: String,
+    /// All modules. Their imports are resolved when they are asked for.
+    pub modules: Vec<Module>,
+    /// The compatibility date.
+    pub compatibility_date: String,
+    /// The compatibility flags.
+    pub compatibility_flags: Vec<String>,
+    /// The variables in its `env`.
+    pub vars: serde_json::Map<String, serde_json::Value>,
+    /// The bindings, of those that the Worker which loads it has. The global `fetch` is one of
+    /// them.
+    pub bindings: FetchBindings,
+    /// The CPU time of a request in milliseconds, if it is to be lower.
+    pub cpu_ms: Option<u32>,
+    /// The number of calls of a request, if it is to be lower.
+    pub subrequests: Option<u32>,
+}
+
+/// The code of a loaded Worker, as its process sends it.
+#[derive(Debug, Serialize, Deserialize)]
+pub(crate) struct CodeFrame {
+    pub(crate) main: String,
+    #[serde(deserialize_with = "crate::bounded::list::<MAX_MODULES, _, _>")]
+    pub(crate) modules: Vec<CodeModule>,
+    pub(crate) date: String,
+    #[serde(deserialize_with = "crate::bounded::list::<MAX_FLAGS, _, _>")]
+    pub(crate) flags: Vec<String>,
+    /// A JSON object.
+    pub(crate) vars: String,
+    #[serde(deserialize_with = "crate::bounded::list::<MAX_BINDINGS, _, _>")]
+    pub(crate) bindings: Vec<(String, FetchTarget)>,
+    pub(crate) outbound: Outbound,
+    pub(crate) cpu_ms: Option<u32>,
+    pub(crate) subrequests: Option<u32>,
+}
+
+/// A module of a loaded Worker.
+#[derive(Debug, Serialize, Deserialize)]
+pub(crate) struct CodeModule {
+    pub(crate) name: String,
+    pub(crate) kind: ModuleKind,
+    pub(crate) content: Blob,
+}
+
+/// The answerer of the global `fetch` of a loaded Worker.
+#[derive(Debug, Serialize, Deserialize)]
+pub(crate) enum Outbound {
+    /// That of the Worker which loads it.
+    Inherited,
+    /// None: it has no network.
+    None,
+    /// A binding.
+    To(FetchTarget),
+}
+
+/// The code, or the error of the Worker that was to give it.
+pub(crate) type CodeResult = Result<Box<CodeFrame>, FetchError>;
+
+/// The Workers that one instance has loaded.
+pub(super) struct LoadedWorkers {
+    loader: Arc<dyn WorkerLoader>,
+    live: Mutex<HashMap<u32, Loaded>>,
+}
+
+struct Loaded {
+    /// The request with which it ends, or 0.
+    request: u32,
+    worker: Worker,
+    /// Taken when the code comes.
+    code: Option<oneshot::Sender<Result<LoadedCode, FetchError>>>,
+}
+
+impl LoadedWorkers {
+    pub(super) fn new(loader: Arc<dyn WorkerLoader>) -> Self {
+        Self { loader, live: Mutex::default() }
+    }
+
+    /// Adds a Worker whose code will come.
+    ///
+    /// # Errors
+    /// Returns the rule that this breaks.
+    pub(super) fn begin(&self, request: u32, number: u32) -> Result<(), &'static str> {
+        let (code, receiver) = oneshot::channel();
+        let loader = self.loader.clone();
+        let started = async move {
+            match receiver.await {
+                Ok(Ok(code)) => loader.load(code).await,
+                Ok(Err(FetchError { name, message })) => {
+                    Err(RunError::new(ErrorCode::Exception, name, message))
+                }
+                Err(_) => {
+                    let text = "The Worker that was to be loaded is not wanted any more.";
+                    Err(RunError::new(ErrorCode::Exception, "Error", text))
+                }
+            }
+        };
+        let mut live = self.live.lock();
+        if live.len() >= MAX_LOADED_WORKERS {
+            return Err("more loaded Workers at once than the limit");
+        }
+        if live.contains_key(&number) {
+            return Err("the number of a loaded Worker twice");
+        }
+        let worker = Worker::later(started.boxed());
+        live.insert(number, Loaded { request, worker, code: Some(code) });
+        Ok(())
+    }
+
+    /// Gives a Worker its code. `bindings` are those of the Worker which loads it.
+    ///
+    /// # Errors
+    /// Returns the rule that the code breaks.
+    pub(super) fn give(
+        &self,
+        number: u32,
+        code: CodeResult,
+        bindings: &FetchBindings,
+    ) -> Result<(), &'static str> {
+        let code = match code {
+            Ok(frame) => Ok(self.code(*frame, bindings)?),
+            Err(error) if error.name.len() + error.message.len() > MAX_CODE_BYTES => {
+                return Err("an error of a loaded Worker longer than errors are");
+            }
+            Err(error) => Err(error),
+        };
+        let mut live = self.live.lock();
+        let loaded = live.get_mut(&number).ok_or("code for a Worker that it does not load")?;
+        let sender = loaded.code.take().ok_or("the code of a loaded Worker twice")?;
+        // The receiver lives as long as the Worker.
+        let _ = sender.send(code);
+        Ok(())
+    }
+
+    fn code(&self, frame: CodeFrame, bindings: &FetchBindings) -> Result<LoadedCode, &'static str> {
+        let CodeFrame { main, modules, date, flags, vars, bindings: wanted, outbound, .. } = &frame;
+        let names = modules.iter().map(|module| module.name.len() + module.content.0.len());
+        let texts = flags.iter().chain(wanted.iter().map(|(name, _)| name)).map(String::len);
+        let rest = main.len() + date.len() + vars.len();
+        if names.chain(texts).sum::<usize>().saturating_add(rest) > MAX_CODE_BYTES {
+            return Err("a loaded Worker with more code than they have");
+        }
+        let serde_json::Value::Object(vars) =
+            serde_json::from_str(vars).map_err(|_| "variables of a loaded Worker that are not JSON")?
+        else {
+            return Err("variables of a loaded Worker that are not an object");
+        };
+        let missing = "a loaded Worker with a binding that it does not have itself";
+        let mut given = FetchBindings::default();
+        for (name, target) in wanted {
+            if name.is_empty() || name.starts_with(':') {
+                return Err("a binding of a loaded Worker without a name");
+            }
+            given.add(name, self.host(target, bindings).ok_or(missing)?);
+        }
+        let network = match outbound {
+            Outbound::None => None,
+            Outbound::Inherited => bindings.get(GLOBAL_FETCH),
+            Outbound::To(target) => Some(self.host(target, bindings).ok_or(missing)?),
+        };
+        if let Some(network) = network {
+            given.add(GLOBAL_FETCH, network);
+        }
+        let module = |CodeModule { name, kind, content }: CodeModule| Module {
+            name,
+            kind,
+            content: content.0,
+            exports: Vec::new(),
+            whole_default: true,
+            imports: Vec::new(),
+            positions: Vec::new(),
+        };
+        Ok(LoadedCode {
+            main: frame.main,
+            modules: frame.modules.into_iter().map(module).collect(),
+            compatibility_date: frame.date,
+            compatibility_flags: frame.flags,
+            vars,
+            bindings: given,
+            cpu_ms: frame.cpu_ms,
+            subrequests: frame.subrequests,
+        })
+    }
+
+    /// Returns the answerer of a target, as the Worker which loads has it.
+    fn host(&self, target: &FetchTarget, bindings: &FetchBindings) -> Option<Arc<dyn FetchHost>> {
+        match target {
+            FetchTarget::Loaded { worker, entrypoint } => {
+                let (worker, entrypoint) = (self.worker(*worker)?, entrypoint.clone());
+                Some(Arc::new(WorkerBinding { worker, entrypoint }))
+            }
+            target => bindings.host(target),
+        }
+    }
+
+    /// Returns a loaded Worker.
+    pub(super) fn worker(&self, number: u32) -> Option<Worker> {
+        self.live.lock().get(&number).map(|loaded| loaded.worker.clone())
+    }
+
+    /// Forgets a Worker. It ends with its last request.
+    ///
+    /// # Errors
+    /// There is no such Worker.
+    pub(super) fn end(&self, number: u32) -> Result<(), &'static str> {
+        let ended = self.live.lock().remove(&number);
+        ended.map(drop).ok_or("the end of a loaded Worker that it does not have")
+    }
+
+    /// Forgets the Workers that were loaded for a request.
+    pub(super) fn end_request(&self, request: u32) {
+        let ended: Vec<_> = self.live.lock().extract_if(|_, loaded| loaded.request == request).collect();
+        drop(ended);
+    }
+
+    /// Forgets all Workers.
+    pub(super) fn close(&self) {
+        let all = std::mem::take(&mut *self.live.lock());
+        drop(all);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::worker::fetch_host::{FetchFuture, FetchRequest};
+
+    /// A loader that keeps what it is given.
+    #[derive(Default)]
+    struct Kept(Mutex<Vec<LoadedCode>>);
+
+    impl WorkerLoader for Kept {
+        fn load(&self, code: LoadedCode) -> BoxFuture<'static, Result<Worker, RunError>> {
+            self.0.lock().push(code);
+            Box::pin(async { Err(RunError::new(ErrorCode::Exception, "Error", "kept")) })
+        }
+    }
+
+    struct Silent;
+
+    impl FetchHost for Silent {
+        fn fetch(&self, _: FetchRequest) -> FetchFuture {
+            Box::pin(std::future::pending())
+        }
+    }
+
+    fn setup() -> (Arc<Kept>, LoadedWorkers, FetchBindings) {
+        let kept = Arc::new(Kept::default());
+        let mut bindings = FetchBindings::default();
+        bindings.add("API", Arc::new(Silent));
+        bindings.add(GLOBAL_FETCH, Arc::new(Silent));
+        (kept.clone(), LoadedWorkers::new(kept), bindings)
+    }
+
+    fn frame(change: impl FnOnce(&mut CodeFrame)) -> CodeResult {
+        let content = Blob(b"export default {}".to_vec());
+        let mut frame = CodeFrame {
+            main: "main.js".into(),
+            modules: vec![CodeModule { name: "main.js".into(), kind: ModuleKind::EsModule, content }],
+            date: "2026-01-01".into(),
+            flags: Vec::new(),
+            vars: "{}".into(),
+            bindings: Vec::new(),
+            outbound: Outbound::None,
+            cpu_ms: None,
+            subrequests: None,
+        };
+        change(&mut frame);
+        Ok(Box::new(frame))
+    }
+
+    fn api() -> FetchTarget {
+        FetchTarget::Binding("API".into())
+    }
+
+    #[test]
+    fn a_worker_that_breaks_the_rules_of_loading_is_noticed() {
+        let (_, loaded, bindings) = setup();
+        let give = |number, code| loaded.give(number, code, &bindings).is_ok();
+        assert!(!give(1, frame(|_| ())), "code for no Worker");
+        assert!(loaded.begin(7, 1).is_ok() && loaded.begin(7, 1).is_err(), "a number twice");
+        let secret = FetchTarget::Binding("SECRET".into());
+        let other =
+            FetchTarget::Loaded { worker: 9, entrypoint: crate::worker::protocol::Entrypoint::default() };
+        for (case, code) in [
+            (
+                "a binding that it does not have",
+                frame(|code| code.bindings.push(("A".into(), secret.clone()))),
+            ),
+            ("a Worker that it has not loaded", frame(|code| code.bindings.push(("A".into(), other)))),
+            ("a network that it does not have", frame(|code| code.outbound = Outbound::To(secret))),
+            ("a network by another way", frame(|code| code.bindings.push((GLOBAL_FETCH.into(), api())))),
+            ("a name of isolet's own", frame(|code| code.bindings.push((":caches".into(), api())))),
+            ("variables that are not JSON", frame(|code| code.vars = "{".into())),
+            ("variables that are not an object", frame(|code| code.vars = "[]".into())),
+            ("too much code", frame(|code| code.modules[0].content = Blob(vec![b' '; MAX_CODE_BYTES]))),
+            (
+                "too many variables",
+                frame(|code| code.vars = format!("{{\"a\":\"{}\"}}", " ".repeat(MAX_CODE_BYTES))),
+            ),
+            ("a long error", Err(FetchError::from(" ".repeat(MAX_CODE_BYTES + 1)))),
+        ] {
+            assert!(!give(1, code), "{case}");
+        }
+        assert!(give(1, frame(|_| ())) && !give(1, frame(|_| ())), "code twice");
+        assert!(loaded.end(1).is_ok() && loaded.end(1).is_err(), "an end twice");
+        for number in 2..2 + MAX_LOADED_WORKERS as u32 {
+            assert!(loaded.begin(7, number).is_ok());
+        }
+        assert!(loaded.begin(7, 1000).is_err(), "too many at once");
+        loaded.end_request(7);
+        assert!(loaded.live.lock().is_empty());
+    }
+
+    #[tokio::test]
+    async fn a_loaded_worker_has_what_it_was_given_and_no_more() {
+        let (kept, loaded, bindings) = setup();
+        for (number, outbound) in [(1, Outbound::None), (2, Outbound::Inherited), (3, Outbound::To(api()))] {
+            loaded.begin(0, number).unwrap();
+            let code = frame(|code| {
+                code.outbound = outbound;
+                code.bindings = vec![("OTHER".into(), api())];
+                code.vars = "{\"A\":1}".into();
+            });
+            loaded.give(number, code, &bindings).unwrap();
+            let worker = loaded.worker(number).unwrap();
+            let error = worker.scheduled(1, String::new(), 0.0).await.unwrap_err();
+            assert_eq!(error.message, "kept", "it starts with its first request");
+        }
+        let names: Vec<_> = kept.0.lock().iter().map(|code| code.bindings.names()).collect();
+        assert_eq!(names, [vec!["OTHER"], vec!["", "OTHER"], vec!["", "OTHER"]]);
+        assert_eq!(kept.0.lock()[0].vars["A"], 1);
+
+        loaded.begin(0, 4).unwrap();
+        let worker = loaded.worker(4).unwrap();
+        loaded
+            .give(4, Err(FetchError { name: "RangeError".into(), message: "no code".into() }), &bindings)
+            .unwrap();
+        assert_eq!(
+            worker.scheduled(1, String::new(), 0.0).await.unwrap_err().to_string(),
+            "RangeError: no code"
+        );
+        loaded.begin(0, 5).unwrap();
+        let worker = loaded.worker(5).unwrap();
+        loaded.close();
+        assert!(worker.scheduled(1, String::new(), 0.0).await.unwrap_err().message.contains("not wanted"));
+    }
+}
