@@ -25,8 +25,8 @@ const FRAMEWORKS: [&str; 15] = [
 
 /// The projects of libraries.
 #[rustfmt::skip]
-const LIBRARIES: [&str; 12] = [
-    "binary", "cheerio", "dates", "formats", "images", "keys", "libraries", "node-packages", "query-builders", "rxjs",
+const LIBRARIES: [&str; 13] = [
+    "binary", "cheerio", "codemode", "dates", "formats", "images", "keys", "libraries", "node-packages", "query-builders", "rxjs",
     "templates", "validation",
 ];
 
