@@ -13,6 +13,8 @@ pub struct Compatibility {
     pub node: NodeCompat,
     /// `true` if `ctx.exports` has the Worker's entrypoints.
     pub has_exports: bool,
+    /// `true` if `eval` and `new Function` work while the modules are evaluated.
+    pub allows_eval_at_start: bool,
     /// The behaviour of WebSockets.
     pub web_sockets: WebSocketCompat,
 }
@@ -34,6 +36,7 @@ impl Compatibility {
         Ok(Self {
             node: NodeCompat::of(Some(date), flags),
             has_exports: has_exports(Some(date), flags),
+            allows_eval_at_start: allows_eval_at_start(Some(date), flags),
             web_sockets: WebSocketCompat::of(Some(date), flags),
         })
     }

@@ -443,10 +443,7 @@ interface LazyInternals {
     ctx: object,
     env: object,
   ) => { ctx: object; env: object };
-  DurableObject: new (
-    ctx: object,
-    env: object,
-  ) => { ctx: object; env: object };
+  DurableObject: new (ctx: object, env: object) => { ctx: object; env: object };
 
   // services.js, rpc-objects.js, rpc-values.js, rpc-streams.js, rpc-stubs.js, rpc-calls.js,
   // rpc-server.js

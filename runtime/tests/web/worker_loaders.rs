@@ -19,6 +19,7 @@ impl WorkerLoader for Loader {
         let Environment { host, .. } = environment();
         let cpu = Duration::from_millis(code.cpu_ms.unwrap_or(500).into());
         let job = WorkerJob {
+            allows_eval_at_start: false,
             main: code.main,
             modules: code.modules.into(),
             node: NodeFeatures::default(),

@@ -44,7 +44,7 @@ impl WorkerLoader for Loader {
         let start_limits = self.start_limits.clone();
         async move {
             let read = Compatibility::of(&code.compatibility_date, &code.compatibility_flags);
-            let Compatibility { node, has_exports, web_sockets } =
+            let Compatibility { node, has_exports, allows_eval_at_start, web_sockets } =
                 read.map_err(|message| RunError::new(ErrorCode::Exception, "TypeError", message))?;
             let job = WorkerJob {
                 main: code.main,
@@ -72,6 +72,7 @@ impl WorkerLoader for Loader {
                 fetchers: code.bindings,
                 is_service_worker: false,
                 has_exports,
+                allows_eval_at_start,
                 log: Arc::new(move |request, line| log.line(request, &line)),
             };
             engine.worker(job).await
