@@ -57,7 +57,7 @@ pub(crate) const KEYS: &[Key] = &[
     key("find_additional_modules",   Read(Inherited, "files that match `rules` are modules also if no literal names them")),
     key("jsx_factory",               Read(Inherited, "the function of JSX, if `tsconfig.json` names none")),
     key("jsx_fragment",              Read(Inherited, "the component of JSX fragments, if `tsconfig.json` names none")),
-    key("limits",                    Read(Inherited, "`cpu_ms`, the CPU time of a request, and `subrequests`, its tool calls; they lower the limits of isolet")),
+    key("limits",                    Read(Inherited, "`cpu_ms`, the CPU time of a request, and `subrequests`, its calls and fetches; they lower the limits of isolet")),
     key("main",                      Read(Inherited, "the entry module")),
     key("name",                      Read(Inherited, "the Worker's name, with `-NAME` for an environment without its own")),
     key("no_bundle",                 Read(Inherited, "as `find_additional_modules`; modules are never bundled")),
