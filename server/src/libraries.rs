@@ -15,7 +15,7 @@ use crate::workers::worker_module::runtime_module;
 #[derive(clap::Args, Clone, Debug, Default)]
 pub struct LibraryOptions {
     /// A package that scripts may import, such as zod or date-fns/format; may be repeated. In place
-    /// of `names` in [libraries] of isolet.toml
+    /// of `names` in `[libraries]` of isolet.toml
     #[arg(long = "library", id = "library", value_name = "NAME", value_delimiter = ',')]
     names: Vec<String>,
     /// The folder whose node_modules has the libraries; by default the current one

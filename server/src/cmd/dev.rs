@@ -79,7 +79,7 @@ pub struct Args {
     /// Accept requests for this host name too, beside those of this machine; may be repeated
     #[arg(long, value_name = "NAME", value_parser = parse_host)]
     allow_host: Vec<String>,
-    /// Let web pages of this origin use the Worker, such as https://app.example, beside those of
+    /// Let web pages of this origin use the Worker, such as `https://app.example`, beside those of
     /// this machine; may be repeated
     #[arg(long, value_name = "ORIGIN", value_parser = WebOrigin::parse)]
     allow_origin: Vec<WebOrigin>,
@@ -89,7 +89,7 @@ pub struct Args {
     mcp_config: Option<PathBuf>,
     /// A host that the Worker may fetch from, such as api.example.com, '*.example.com:8443',
     /// http://localhost:9000, or '*' for every public one; may be repeated. Without it, and without
-    /// `outgoing` in [workers] of isolet.toml, it reaches none
+    /// `outgoing` in `[workers]` of isolet.toml, it reaches none
     #[arg(long, value_name = "HOST", value_parser = OutgoingEntry::parse)]
     outgoing: Vec<OutgoingEntry>,
     /// Put the built-in demo servers into `env`
