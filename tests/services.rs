@@ -87,7 +87,7 @@ fn dev(folder: &Folder, args: &[&str]) -> Daemon {
 async fn two_workers_of_one_session_call_each_other() {
     let folder = site_and_api();
     let site = dev(&folder, &[]);
-    assert_says(&site.stderr(), &["isolet serves site on http://", "isolet serves api to service bindings"]);
+    site.wait_for_stderr(&["isolet serves site on http://", "isolet serves api to service bindings"]);
     let found = site.get("/").await.expect(200).json();
     let expected = json!({
         "plain": [200, r#"["api","POST","http://x.example/plain?q","1","hé"]"#],
