@@ -397,6 +397,9 @@ mod tests {
         assert_eq!(relative("src/index.ts", "./a.ts").as_deref(), Some("src/a.ts"));
         assert_eq!(relative("src/deep/x.ts", "../a.ts").as_deref(), Some("src/a.ts"));
         assert_eq!(relative("src/index.ts", "../../etc/passwd"), None);
-        assert_eq!(relative("index.ts", "lodash"), None);
+        assert_eq!(relative("src/index.ts", "a.ts").as_deref(), Some("src/a.ts"));
+        for elsewhere in ["/etc/passwd", "node:fs", "file:///etc/passwd"] {
+            assert_eq!(relative("index.ts", elsewhere), None);
+        }
     }
 }
