@@ -45,7 +45,7 @@ pub fn cases() -> Vec<Case> {
         gives("a server's method with another this", "3", "const { add } = env.demo; return (await add.call(null, { a: 1, b: 2 })).sum"),
         fails("a tool as a constructor", EXCEPTION, "return new env.demo.add({ a: 1, b: 2 })"),
         gives("import.meta", "[]", "export default Object.keys(import.meta)"),
-        gives("import of the environment", "[true,[\"WorkerEntrypoint\",\"env\"]]", "const m = await import('cloudflare:workers'); return [m.env === env, Object.keys(m)]"),
+        gives("import of the environment", "[true,[\"DurableObject\",\"RpcPromise\",\"RpcProperty\",\"RpcStub\",\"RpcTarget\",\"WorkerEntrypoint\",\"env\"]]", "const m = await import('cloudflare:workers'); return [m.env === env, Object.keys(m)]"),
         gives("a namespace that is written to", "[false,false]", "const m = await import('cloudflare:workers'); return [Reflect.set(m, 'env', 1), Reflect.defineProperty(m, 'x', { value: 1 })]"),
         gives("a module that imports itself", "\"object\"", "export default typeof await import('./script.ts')").or(EXCEPTION),
         gives("a module that imports itself while it runs", "1", "import('./script.ts').catch(() => { }); export default 1").or(EXCEPTION),
