@@ -55,6 +55,7 @@ isolet.lazy(["Crypto", "crypto"], ["randomBytes"], (host) => {
       if (length > QUOTA)
         throw error("QuotaExceededError", `getRandomValues gives at most ${QUOTA} bytes at once, not ${length}.`);
       if (length === 0) return array;
+      isolet.onlyInRuns("crypto.getRandomValues");
       // A view of a small array would move it out of V8's heap.
       const bytes = tag === "Uint8Array" ? array : view(array);
       if (length > SHORT) {

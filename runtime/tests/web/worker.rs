@@ -447,20 +447,3 @@ fn a_head_over_its_bound_is_an_error_of_its_request() {
         assert!(error.hint.is_some(), "{error:?}");
     }
 }
-
-#[test]
-fn lines_outside_of_requests_are_bounded_too() {
-    let (sender, lines) = std::sync::mpsc::channel();
-    let log: LogSink = Arc::new(move |_, line| drop(sender.send(line.text)));
-    let code = "let n = 0; setInterval(() => { n++; throw new Error('x'.repeat(1000)) }, 1);
-        export default { fetch: () => new Response(`${n}`) }";
-    let worker = start(code, Limits { logs: 5000, ..limits() }, log).expect("it starts");
-    let until = std::time::Instant::now() + Duration::from_secs(20);
-    while get(&worker, "http://a/").parse::<u32>().unwrap() < 100 {
-        assert!(std::time::Instant::now() < until);
-        std::thread::sleep(Duration::from_millis(200));
-    }
-    drop(worker);
-    let dropped = lines.iter().filter(|line| line.contains("further lines are dropped")).count();
-    assert!(dropped > 0, "no line was dropped");
-}
