@@ -57,9 +57,7 @@ impl RunState {
         if request != 0 && !self.requests.is_live(request) {
             return Err(suggestions::request_has_ended());
         }
-        let counts = self.counts(request);
-        counts.calls += 1;
-        let over_limit = counts.calls > self.limits.calls;
+        let over_limit = !self.count_call(request);
         self.next_id += 1;
         let id = self.next_id;
         if over_limit && self.is_worker {

@@ -110,12 +110,7 @@ impl RunState {
                 "The URL and the headers of this fetch have {size} bytes with 32 for each header: at most {MAX_HEAD_BYTES} can be sent."
             ));
         }
-        let most = self.limits.calls;
-        let counts = self.counts(request);
-        counts.calls += 1;
-        if counts.calls > most {
-            return Err(format!("The request started more than {most} calls and fetches."));
-        }
+        self.begin_call(request)?;
         let mut memory = Vec::new();
         let is_outgoing = matches!(&target, FetchTarget::Binding(name) if name == GLOBAL_FETCH);
         if let BodyStart::Whole(Blob(bytes)) = &body

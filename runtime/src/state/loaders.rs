@@ -25,12 +25,7 @@ impl RunState {
                 "There are {MAX_LOADED_WORKERS} loaded Workers, and no more can be at once."
             ));
         }
-        let most = self.limits.calls;
-        let counts = self.counts(request);
-        counts.calls += 1;
-        if counts.calls > most {
-            return Err(format!("The request started more than {most} calls and fetches."));
-        }
+        self.begin_call(request)?;
         self.next_id += 1;
         let worker = self.next_id;
         self.loaded.0.insert(worker, if ends_with_request { request } else { 0 });

@@ -1,4 +1,4 @@
-//! The log lines of a run, and their limit.
+//! The counts of a run and of requests: calls and log lines, and their limits.
 
 use super::RunState;
 use crate::counts::{Counts, LOG_LINE_OVERHEAD_BYTES};
@@ -18,6 +18,25 @@ impl RunState {
     /// Returns the counts of a request, or those of the run if there is none.
     pub(super) fn counts(&mut self, request: u32) -> &mut Counts {
         self.requests.get(request).map_or(&mut self.counts, |request| &mut request.counts)
+    }
+
+    /// Counts a call of any kind. Returns `false` if it is over the limit.
+    pub(super) fn count_call(&mut self, request: u32) -> bool {
+        let most = self.limits.calls;
+        let counts = self.counts(request);
+        counts.calls += 1;
+        counts.calls <= most
+    }
+
+    /// Counts a fetch, or what counts as one.
+    ///
+    /// # Errors
+    /// Returns the reason if the request has made as many as it may.
+    pub(super) fn begin_call(&mut self, request: u32) -> Result<(), String> {
+        if self.count_call(request) {
+            return Ok(());
+        }
+        Err(format!("The request started more than {} calls and fetches.", self.limits.calls))
     }
 
     /// Charges a log line. A request of a Worker that has logged too much loses its further lines;

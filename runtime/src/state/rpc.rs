@@ -42,12 +42,7 @@ impl RunState {
         if self.rpc.live.len() >= MAX_CALLS {
             return Err(format!("The Worker waits for {MAX_CALLS} calls of other Workers already."));
         }
-        let most = self.limits.calls;
-        let counts = self.counts(request);
-        counts.calls += 1;
-        if counts.calls > most {
-            return Err(format!("The request started more than {most} calls and fetches."));
-        }
+        self.begin_call(request)?;
         self.next_id += 1;
         let call = self.next_id;
         self.rpc.live.insert(call, LiveCall { request, context });
