@@ -87,7 +87,7 @@ isolet.lazy([], ["bodies"], (host) => {
     const compressed = streamOf(body);
     if (isolet.streams.state(compressed).disturbed) return;
     const { readable, writable } = isolet.codecs.decompress(encoding);
-    isolet.pipes.through(compressed, writable);
+    isolet.pipes.through(isolet.streams.state(compressed), isolet.writables.state(writable));
     body.stream = readable;
   }
 

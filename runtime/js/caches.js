@@ -48,7 +48,8 @@ isolet.lazy([], ["workerCaches"], (host) => {
     if (!isPlain || (encoding !== "gzip" && encoding !== "x-gzip")) return content;
     const { readable, writable } = isolet.codecs.compress("gzip");
     const bytes = typeof content === "string" ? isolet.utf8.encode(content) : content;
-    isolet.pipes.through(isolet.outgoing.isBytes(bytes) ? isolet.pipes.ofBytes(bytes) : bytes, writable);
+    const stream = isolet.outgoing.isBytes(bytes) ? isolet.pipes.ofBytes(bytes) : bytes;
+    isolet.pipes.through(isolet.streams.state(stream), isolet.writables.state(writable));
     return readable;
   }
 

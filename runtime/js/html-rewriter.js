@@ -8,7 +8,6 @@ const {
   ArrayPrototypePush,
   JSONParse,
   JSONStringify,
-  PromisePrototypeThen,
   ReflectApply,
   RegExpPrototypeExec,
   TypeError,
@@ -20,7 +19,6 @@ const {
 isolet.lazy(["HTMLRewriter"], [], () => {
   const { bodies, headers: Heads, htmlTokens, natives, pipes, responses, streams, transforms, utf8 } = isolet;
   const { copy, define, isObject, list, need, promiseResolve, string } = isolet.idl;
-  const { nothing } = isolet.streaming;
 
   // A call of the host cannot be interrupted, so it is given no more than this at once.
   const PIECE_BYTES = 16384;
@@ -214,15 +212,8 @@ isolet.lazy(["HTMLRewriter"], [], () => {
         writableSize: undefined,
       });
       transforms.begin(t, undefined);
-      const options = {
-        __proto__: null,
-        preventAbort: false,
-        preventCancel: false,
-        preventClose: false,
-        signal: undefined,
-      };
       // What fails is the error of the readable side.
-      PromisePrototypeThen(pipes.pipe(streams.state(source), t.writable, options), undefined, nothing);
+      pipes.through(streams.state(source), t.writable);
       const init = { __proto__: null, cf, encodeBody, headers, status, statusText };
       return new isolet.Response(streams.wrap(t.readable), init);
     }

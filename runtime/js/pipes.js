@@ -330,7 +330,7 @@ isolet.lazy([], ["pipes"], (host) => {
       next();
     });
 
-  // Pipes one into the other; an error goes on in both.
+  // Pipes one into the other, and forgets it; an error goes on in both.
   /** @type {Pipes["through"]} */
   const through = (from, into) => {
     const options = {
@@ -340,7 +340,7 @@ isolet.lazy([], ["pipes"], (host) => {
       preventClose: false,
       signal: undefined,
     };
-    PromisePrototypeThen(pipe(streams.state(from), writables.state(into), options), undefined, nothing);
+    PromisePrototypeThen(pipe(from, into, options), undefined, nothing);
   };
 
   host.pipes = { __proto__: null, fromIterable, ofBytes, pipe, readAll, tee, through };

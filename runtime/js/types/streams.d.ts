@@ -345,7 +345,7 @@ interface Pipes extends Bare {
   /** Makes a byte stream of bytes that are there already. */
   ofBytes(bytes: Bytes): ReadableStream;
   /** Pipes a stream into another one, and forgets it. Errors go on in both. */
-  through(from: ReadableStream, into: WritableStream): void;
+  through(from: ReadableState, into: WritableState): void;
   /** Reads all bytes of a stream of bytes. */
   readAll(stream: ReadableStream): Promise<Bytes>;
 }
