@@ -17,6 +17,7 @@ use super::prepared::{Scale, WorkerNetwork};
 use super::request_events::RequestEvents;
 use super::services::Services;
 use super::site::{ServedWorker, Site};
+use super::version::WorkerVersion;
 use super::{LOG_TARGET, server};
 use crate::registry::{Registry, SERVER_START_TIMEOUT, Selection};
 use crate::service::LoadingPart;
@@ -154,23 +155,24 @@ impl WorkerHost {
         let network = WorkerNetwork { outgoing, caches };
         let registry = self.registry.clone();
         let events = Arc::new(RequestEvents { worker: name.clone(), caller, registry, metrics });
-        let (scale, services) = (self.scale(deployed), &self.services);
-        let worker = deployed.prepared.start(
-            &self.engine,
-            environment,
-            services,
-            scale,
-            events.clone(),
-            network.clone(),
-        );
+        let worker = self.start_version(deployed, environment, &events, &network);
         let worker = worker.await.map_err(|error| format!("the Worker \"{name}\" does not load: {error}"))?;
         let served = ServedWorker::new(worker, events.clone());
         Ok(StartedWorker { deployed, served, events, network, catalogue })
     }
 
-    fn scale(&self, deployed: &DeployedWorker) -> Scale {
-        let &DeployedWorker { processes, isolation, .. } = deployed;
-        Scale { processes, isolation, idle_timeout: Some(self.idle_timeout) }
+    /// Starts a Worker from the files as they were read.
+    async fn start_version(
+        &self,
+        deployed: &DeployedWorker,
+        environment: Environment,
+        events: &Arc<RequestEvents>,
+        network: &WorkerNetwork,
+    ) -> Result<WorkerVersion, String> {
+        let &DeployedWorker { ref prepared, processes, isolation, .. } = deployed;
+        let scale = Scale { processes, isolation, idle_timeout: Some(self.idle_timeout) };
+        let (services, events, network) = (&self.services, events.clone(), network.clone());
+        prepared.start(&self.engine, environment, services, scale, events, network).await
     }
 
     fn environment(&self, deployed: &DeployedWorker, caller: &Caller) -> Result<Environment, String> {
@@ -202,16 +204,7 @@ impl WorkerHost {
                 continue;
             }
             let now = environment.catalogue.clone();
-            let (scale, services) = (self.scale(deployed), &self.services);
-            let started = deployed.prepared.start(
-                &self.engine,
-                environment,
-                services,
-                scale,
-                events.clone(),
-                network.clone(),
-            );
-            match started.await {
+            match self.start_version(deployed, environment, events, network).await {
                 Ok(started) => {
                     served.replace(started);
                     *catalogue = now;
