@@ -1,5 +1,7 @@
 //! The meaning of dates and flags of compatibility, beside Node.js.
 
+use chrono::NaiveDate;
+
 use crate::node_compat::NodeCompat;
 use crate::web_socket_compat::WebSocketCompat;
 
@@ -25,26 +27,31 @@ impl Compatibility {
     /// # Errors
     /// Returns the reason for which the date is not one.
     pub fn of(date: &str, flags: &[String]) -> Result<Self, String> {
-        let is_date = date.len() == 10
-            && date.bytes().enumerate().all(|(at, byte)| match at {
-                4 | 7 => byte == b'-',
-                _ => byte.is_ascii_digit(),
-            });
-        if !is_date {
-            return Err("the compatibility date must have the form 2026-01-31".to_owned());
+        match day(date) {
+            Some(_) => Ok(Self::since(Some(date), flags)),
+            None => Err("the compatibility date must have the form 2026-01-31".to_owned()),
         }
-        Ok(Self {
-            node: NodeCompat::of(Some(date), flags),
-            has_exports: has_exports(Some(date), flags),
-            allows_eval_at_start: allows_eval_at_start(Some(date), flags),
-            web_sockets: WebSocketCompat::of(Some(date), flags),
-        })
+    }
+
+    /// Returns the effect of a date that was checked. A project without a date has what the newest
+    /// one has.
+    pub(crate) fn since(date: Option<&str>, flags: &[String]) -> Self {
+        Self {
+            node: NodeCompat::of(date, flags),
+            has_exports: has_exports(date, flags),
+            allows_eval_at_start: allows_eval_at_start(date, flags),
+            web_sockets: WebSocketCompat::of(date, flags),
+        }
     }
 }
 
-/// Returns `true` if `ctx.exports` has the Worker's entrypoints. A project without a date has what
-/// the newest one has.
-pub(crate) fn has_exports(date: Option<&str>, flags: &[String]) -> bool {
+/// Returns the day of a date such as `2026-01-31`, if it is one.
+pub(crate) fn day(text: &str) -> Option<NaiveDate> {
+    NaiveDate::parse_from_str(text, "%Y-%m-%d").ok().filter(|_| text.len() == 10)
+}
+
+/// Returns `true` if `ctx.exports` has the Worker's entrypoints.
+fn has_exports(date: Option<&str>, flags: &[String]) -> bool {
     let has = |flag: &str| flags.iter().any(|known| known == flag);
     // Dates of this format are in the order of their texts.
     let is_default = date.is_none_or(|date| date >= EXPORTS);
@@ -56,7 +63,7 @@ const EVAL_AT_START: &str = "2025-06-01";
 
 /// Returns `true` if `eval` and `new Function` work while the modules are evaluated: libraries make
 /// functions of templates and schemas there.
-pub(crate) fn allows_eval_at_start(date: Option<&str>, flags: &[String]) -> bool {
+fn allows_eval_at_start(date: Option<&str>, flags: &[String]) -> bool {
     let has = |flag: &str| flags.iter().any(|known| known == flag);
     let is_default = date.is_none_or(|date| date >= EVAL_AT_START);
     (is_default || has("allow_eval_during_startup")) && !has("disallow_eval_during_startup")
@@ -84,7 +91,7 @@ mod tests {
         let of = |date| Compatibility::of(date, &["nodejs_compat".to_owned()]);
         let found = of("2025-12-01").unwrap();
         assert!(found.has_exports && found.node.modules);
-        for wrong in ["", "2025-1-1", "2025-12-011", "2025_12_01", "today's day"] {
+        for wrong in ["", "2026-99-99", "2025-1-1", "2025-12-011", "2025_12_01", "today's day"] {
             assert!(of(wrong).is_err(), "{wrong}");
         }
     }

@@ -3,10 +3,11 @@
 use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
-use chrono::{DateTime, NaiveDate, Utc};
+use chrono::{DateTime, Utc};
 use serde_json::{Map, Value};
 
 use crate::assets::AssetOptions;
+use crate::compatibility;
 use crate::compatibility_flags;
 use crate::config_tree::{self, ConfigEntry, ConfigNode, NodeData};
 use crate::error::{ProjectError, ProjectProblem, SourceLocation, shortened};
@@ -91,7 +92,7 @@ pub struct ProjectRoute {
 pub struct ProjectLimits {
     /// The value of `limits.cpu_ms`: the CPU time in milliseconds.
     pub cpu_ms: Option<u64>,
-    /// The value of `limits.subrequests`: the number of tool calls.
+    /// The value of `limits.subrequests`: the number of calls and fetches.
     pub subrequests: Option<u64>,
 }
 
@@ -309,15 +310,14 @@ impl ConfigReader<'_> {
     /// Reads a date. One in the future gets a warning: nothing is known of what it will change.
     fn date(&mut self, field: &Field<'_>) -> Result<Option<String>, ProjectError> {
         let (Some(node), Some(text)) = (field.node, self.text(field)?) else { return Ok(None) };
-        let date = NaiveDate::parse_from_str(&text, "%Y-%m-%d").ok().filter(|_| text.len() == 10);
-        let Some(date) = date else {
+        let Some(date) = compatibility::day(&text) else {
             let problem = ProjectProblem::Date { field: field.path.clone(), found: text };
             return Err(ProjectError::new(self.location(node), problem));
         };
         let today = DateTime::<Utc>::from(SystemTime::now()).date_naive();
         if date > today {
             let message = format!(
-                "`{}` is {text}, which is in the future: it has the effect of today's date, {today}",
+                "`{}` is {text}, which is in the future: it has the effect of all changes that are known today, {today}",
                 field.path
             );
             self.warn(node.offset, message);

@@ -50,7 +50,7 @@ pub(crate) const KEYS: &[Key] = &[
     key("alias",                     Read(Inherited, "packages and names that stand for others")),
     key("assets",                    Read(Inherited, "the static files (above)")),
     key("base_dir",                  Read(Inherited, "the folder of `find_additional_modules`, inside the project's; else that of `main`")),
-    key("compatibility_date",        Read(Inherited, "the date; it decides whether there are modules of Node.js and `ctx.exports`, from 2025-06-01 on `eval` works at the start, and from 2025-04-01 on navigations prefer assets to the Worker")),
+    key("compatibility_date",        Read(Inherited, "the date; it decides whether there are modules of Node.js and `ctx.exports`, whether `process.env` has the variables and how WebSockets behave, from 2025-06-01 on `eval` works at the start, and from 2025-04-01 on navigations prefer assets to the Worker")),
     key("compatibility_flags",       Read(Inherited, "the flags, of which those about Node.js, WebSockets, `ctx.exports`, `assets_navigation_…` and `…_eval_during_startup` have an effect")),
     key("define",                    Read(NotInherited, "names that are replaced by constants in the source")),
     key("env",                       Read(TopLevelOnly, "the environments, of which `--env` chooses one")),

@@ -81,7 +81,9 @@ pub(crate) fn collect(
         graph.enqueue(file, false, None, None)?;
     }
     graph.read_all()?;
-    let exports = graph.drafts.first().and_then(|draft| draft.scan.as_ref()).map(|scan| &scan.exports.names);
+    // Modules of isolet's own, such as the helper of decorators, may stand before the entry.
+    let entry_draft = graph.drafts.iter().find(|draft| draft.module.name == main);
+    let exports = entry_draft.and_then(|draft| draft.scan.as_ref()).map(|scan| &scan.exports.names);
     let is_service_worker = exports.is_some_and(|names| !names.iter().any(|name| name == "default"));
     let modules = link::link(graph.drafts)
         .map_err(|problem| ProjectError::new(SourceLocation::file(entry.path()), problem))?;

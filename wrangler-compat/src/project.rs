@@ -7,7 +7,7 @@ use serde_json::{Map, Value};
 
 use crate::additional_modules;
 use crate::assets::{AssetOptions, Assets, WorkerFirst};
-use crate::compatibility;
+use crate::compatibility::Compatibility;
 use crate::config::{self, Config, ProjectLimits, ProjectRoute, ProjectService};
 use crate::define::Definitions;
 use crate::error::{ProjectError, ProjectErrors, ProjectProblem, ProjectWarning, SourceLocation};
@@ -238,9 +238,8 @@ fn load_configured(
         }
         None => None,
     };
-    let compatibility = (config.compatibility_date.as_deref(), &config.compatibility_flags[..]);
-    let node = NodeCompat::of(compatibility.0, compatibility.1);
-    let web_sockets = WebSocketCompat::of(compatibility.0, compatibility.1);
+    let Compatibility { node, has_exports, allows_eval_at_start, web_sockets } =
+        Compatibility::since(config.compatibility_date.as_deref(), &config.compatibility_flags);
     let (mut main, mut modules, mut is_service_worker) = (None, Vec::new(), false);
     if let Some(entry) = entry {
         let base = match &config.base_dir {
@@ -250,7 +249,8 @@ fn load_configured(
                 name.parent().unwrap_or(name).to_owned()
             }
         };
-        rules.set_base(&base);
+        // Files are named from the project's folder; those outside of it match by whole patterns.
+        rules.set_base(folder.root().join(&base).strip_prefix(folder.root()).unwrap_or(Path::new("")));
         let additional =
             if finds_more { additional_modules::find(&folder, &base, &rules)? } else { Vec::new() };
         let graph = GraphOptions {
@@ -274,10 +274,7 @@ fn load_configured(
         modules,
         vars,
         is_service_worker,
-        has_exports: compatibility::has_exports(
-            config.compatibility_date.as_deref(),
-            &config.compatibility_flags,
-        ),
+        has_exports,
         crons: config.crons,
         assets,
         limits: config.limits,
@@ -286,10 +283,7 @@ fn load_configured(
         routes: config.routes,
         node,
         web_sockets,
-        allows_eval_at_start: compatibility::allows_eval_at_start(
-            config.compatibility_date.as_deref(),
-            &config.compatibility_flags,
-        ),
+        allows_eval_at_start,
         compatibility_date: config.compatibility_date,
         compatibility_flags: config.compatibility_flags,
         config: config_file,

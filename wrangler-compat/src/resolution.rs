@@ -4,9 +4,10 @@
 //! `package.json`, `paths` of `tsconfig.json`, links. It sees the files that may be read and no
 //! others ([`ReadableFiles`]).
 
+use std::collections::HashSet;
 use std::fs;
 use std::path::{Component, Path, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use oxc_resolver::{
     AliasValue, ModuleType, ResolveContext, ResolveError, ResolveOptions, ResolverGeneric, TsConfig,
@@ -51,6 +52,8 @@ pub(crate) struct Resolver {
     jsx_factory: Option<String>,
     jsx_fragment: Option<String>,
     folder: ProjectFolder,
+    /// The dependencies in the project's `package.json`, read for the first missing package.
+    declared: OnceLock<HashSet<String>>,
     refused: RefusedFile,
 }
 
@@ -153,6 +156,7 @@ impl Resolver {
             jsx_factory: None,
             jsx_fragment: None,
             folder: folder.clone(),
+            declared: OnceLock::new(),
             refused,
         })
     }
@@ -245,12 +249,20 @@ impl Resolver {
 
     /// Returns `true` if the project's `package.json` has a package among its dependencies.
     fn declares(&self, package: &str) -> bool {
-        let Ok(Some(file)) = self.folder.find("package.json".as_ref()) else { return false };
-        let Ok(text) = self.folder.read(&file, MAX_DESCRIPTION_BYTES) else { return false };
-        let Ok(described) = serde_json::from_str::<serde_json::Value>(&text) else { return false };
+        self.declared.get_or_init(|| self.read_declared()).contains(package)
+    }
+
+    /// Reads the names of the dependencies in the project's `package.json`.
+    fn read_declared(&self) -> HashSet<String> {
+        let none = HashSet::new;
+        let Ok(Some(file)) = self.folder.find("package.json".as_ref()) else { return none() };
+        let Ok(text) = self.folder.read(&file, MAX_DESCRIPTION_BYTES) else { return none() };
+        let Ok(described) = serde_json::from_str::<serde_json::Value>(&text) else { return none() };
         ["dependencies", "devDependencies", "optionalDependencies", "peerDependencies"]
             .into_iter()
-            .any(|kind| described.get(kind).is_some_and(|packages| packages.get(package).is_some()))
+            .filter_map(|kind| described.get(kind)?.as_object())
+            .flat_map(|packages| packages.keys().cloned())
+            .collect()
     }
 
     /// Explains why a specifier names no file.

@@ -406,6 +406,19 @@ fn additional_modules_are_found_by_rules() {
 }
 
 #[test]
+fn patterns_of_rules_are_relative_to_the_base_folder() {
+    let files = TestProject::new(&[
+        ("src/lib/main.js", "import a from '../nested/a.txt'; export default a;"),
+        ("src/nested/a.txt", "text"),
+    ]);
+    let rules = json!([{ "type": "Data", "globs": ["nested/*.txt"] }]);
+    let project = files.load_with("src/lib/main.js", json!({ "base_dir": "src", "rules": rules })).unwrap();
+    let kind =
+        project.modules.iter().find(|module| module.name == "src/nested/a.txt").map(|module| module.kind);
+    assert_eq!(kind, Some(ModuleKind::Data));
+}
+
+#[test]
 fn the_entry_and_the_configuration_are_found() {
     let files = TestProject::new(&[("src/index.ts", ""), ("src/other.ts", "")]);
     let load_from = |folder: &str, options: LoadOptions| load(&files.folder().join(folder), &options);
