@@ -13,6 +13,7 @@ import pathlib
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 
 PORT = 18942
@@ -53,6 +54,8 @@ def main(isolet, project, count, seconds="3"):
             for line in server.stderr:
                 if "isolet serves " in line:
                     break
+            # Unread lines would fill the pipe and stop the server.
+            threading.Thread(target=server.stderr.read, daemon=True).start()
             for n in range(count):
                 connection = http.client.HTTPConnection("127.0.0.1", PORT)
                 connection.request("GET", "/", headers={"Host": f"w{n}.example"})

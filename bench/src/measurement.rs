@@ -236,10 +236,17 @@ pub fn cpus() -> usize {
     std::thread::available_parallelism().map_or(0, usize::from)
 }
 
-/// Returns a port that is free now.
-pub fn free_port() -> Result<u16, BenchError> {
-    let listener = std::net::TcpListener::bind("127.0.0.1:0").map_err(BenchError::Runtime)?;
-    listener.local_addr().map(|address| address.port()).map_err(BenchError::Runtime)
+/// Returns some ports that are free now.
+pub fn free_ports<const N: usize>() -> Result<[u16; N], BenchError> {
+    // All listen at once, so that no port is given twice.
+    let mut listeners = Vec::new();
+    let mut ports = [0; N];
+    for port in &mut ports {
+        let listener = std::net::TcpListener::bind("127.0.0.1:0").map_err(BenchError::Runtime)?;
+        *port = listener.local_addr().map_err(BenchError::Runtime)?.port();
+        listeners.push(listener);
+    }
+    Ok(ports)
 }
 
 /// Returns the seconds since 1970.

@@ -10,6 +10,12 @@ use crate::load::generator::PhaseCounters;
 
 const INTERVAL: Duration = Duration::from_millis(500);
 
+/// Prints a line on standard error.
+pub fn say(text: &str) {
+    // A measurement goes on if the reader has left.
+    let _ = writeln!(std::io::stderr(), "isolet-bench: {text}");
+}
+
 /// The progress of one phase.
 pub struct Progress {
     name: String,

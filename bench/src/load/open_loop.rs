@@ -42,7 +42,7 @@ pub(super) async fn send(
 ) -> io::Result<Instant> {
     let mut turns = Turns::new(&thread.mix);
     let connections = std::mem::take(&mut thread.connections);
-    let opened_before: u64 = connections.iter().map(Connection::opened).sum();
+    let reconnects_before = reconnects(&connections);
     let shared = Arc::new(Shared {
         mix: thread.mix.clone(),
         permits: Semaphore::new(connections.len()),
@@ -72,11 +72,13 @@ pub(super) async fn send(
         last = answered.unwrap_or(last).max(last);
     }
     thread.connections = std::mem::take(&mut *shared.idle.lock());
-    let opened: u64 = thread.connections.iter().map(Connection::opened).sum();
-    if opened_before > 0 {
-        tallies.lock()[0].reconnects += opened - opened_before;
-    }
+    tallies.lock()[0].reconnects += reconnects(&thread.connections) - reconnects_before;
     Ok(last)
+}
+
+/// Returns how often connections were opened again.
+fn reconnects(connections: &[Connection]) -> u64 {
+    connections.iter().map(|connection| connection.opened().saturating_sub(1)).sum()
 }
 
 /// Makes one request that should start at `due`. Returns the time of its answer.

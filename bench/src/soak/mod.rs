@@ -14,7 +14,6 @@ mod holdings;
 mod traffic;
 
 use std::fmt::Write as _;
-use std::io::Write as _;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -30,6 +29,7 @@ use crate::load::request::RequestPlan;
 use crate::load::tally::{Failures, Latency, Tally};
 use crate::measurement;
 use crate::processes::target::Target;
+use crate::progress;
 use crate::report::suite::Machine;
 
 /// The longest time of one round of load. A short soak has at least ten rounds.
@@ -75,7 +75,7 @@ pub async fn run(args: &SoakArgs) -> Result<SoakReport, BenchError> {
     let servers = json!({ "mcpServers": { "demo": server, "other": server } });
     std::fs::write(&config, servers.to_string())
         .map_err(|source| BenchError::File { path: config.clone(), source })?;
-    let port = measurement::free_port()?;
+    let [port] = measurement::free_ports()?;
     let base = format!("http://127.0.0.1:{port}");
     let isolet = isolet.display().to_string();
     let listen = format!("127.0.0.1:{port}");
@@ -116,7 +116,11 @@ pub async fn run(args: &SoakArgs) -> Result<SoakReport, BenchError> {
         tallies.iter_mut().zip(&phase.tallies).for_each(|(tally, part)| tally.merge(part));
         tokio::time::sleep(REST).await;
         let now = Holdings::of(pid)?;
-        say(&format!("round {}: {now}, {} requests, {kills}", holdings.len() + 1, count(&phase.tallies)));
+        progress::say(&format!(
+            "round {}: {now}, {} requests, {kills}",
+            holdings.len() + 1,
+            count(&phase.tallies)
+        ));
         holdings.push(now);
     }
     let ended_when_asked = target.end().await;
@@ -141,10 +145,6 @@ pub async fn run(args: &SoakArgs) -> Result<SoakReport, BenchError> {
         holdings,
         ended_when_asked,
     })
-}
-
-fn say(text: &str) {
-    let _ = writeln!(std::io::stderr(), "isolet-bench: {text}");
 }
 
 fn count(tallies: &[Tally]) -> u64 {

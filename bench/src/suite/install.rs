@@ -2,9 +2,12 @@
 
 use std::fs;
 use std::io::Read as _;
+use std::os::unix::process::CommandExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
+
+use rustix::process::{Pid, Signal, kill_process_group};
 
 use super::Places;
 use super::placeholders::Placeholders;
@@ -72,6 +75,8 @@ pub fn install(
         return Ok(());
     }
     fs::create_dir_all(folder).map_err(|error| format!("{}: {error}", folder.display()))?;
+    // What fails half way must not be taken for the installation before.
+    let _ = fs::remove_file(&stamp);
     for (name, text) in &files {
         let path = folder.join(name);
         fs::write(&path, text).map_err(|error| format!("{}: {error}", path.display()))?;
@@ -113,6 +118,8 @@ fn run(command: &[String], folder: &Path, limit: Duration) -> Result<String, Str
     let mut child = Command::new(command.first().map_or("", String::as_str))
         .args(command.get(1..).unwrap_or_default())
         .current_dir(folder)
+        // A group of its own: npm starts others, which must not go on after it.
+        .process_group(0)
         .stdin(Stdio::null())
         .stdout(stdout)
         .stderr(stderr)
@@ -137,7 +144,7 @@ fn run(command: &[String], folder: &Path, limit: Duration) -> Result<String, Str
     }
 }
 
-/// Waits for a child for a time, and kills it after that.
+/// Waits for a child for a time, and kills its group after that.
 fn wait(child: &mut Child, limit: Duration) -> std::io::Result<Option<std::process::ExitStatus>> {
     let started = Instant::now();
     while started.elapsed() < limit {
@@ -146,7 +153,10 @@ fn wait(child: &mut Child, limit: Duration) -> std::io::Result<Option<std::proce
         }
         std::thread::sleep(Duration::from_millis(10));
     }
-    child.kill()?;
+    if let Some(group) = i32::try_from(child.id()).ok().and_then(Pid::from_raw) {
+        // Fails only if the group is empty already.
+        let _ = kill_process_group(group, Signal::KILL);
+    }
     child.wait()?;
     Ok(None)
 }

@@ -26,6 +26,7 @@ use self::target::Target;
 use crate::cli::SuiteArgs;
 use crate::error::BenchError;
 use crate::measurement;
+use crate::progress::say;
 use crate::report::suite::{Machine, SuiteReport, TargetInfo};
 
 /// The programs and folders of a suite.
@@ -80,7 +81,7 @@ pub async fn run(args: &SuiteArgs) -> Result<Option<SuiteReport>, BenchError> {
                 (Some(version), None)
             }
             Err(reason) => {
-                eprintln!("isolet-bench: {name} is not measured: {reason}");
+                say(&format!("{name} is not measured: {reason}"));
                 (None, Some(reason))
             }
         };

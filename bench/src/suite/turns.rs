@@ -3,8 +3,6 @@
 //! another one.
 
 use std::collections::BTreeMap;
-use std::io::Write as _;
-use std::net::TcpListener;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
@@ -20,7 +18,8 @@ use crate::cli::{RequestArgs, ShapeArgs, SuiteArgs};
 use crate::error::BenchError;
 use crate::load::mix::{Mix, MixPart};
 use crate::load::request::RequestPlan;
-use crate::measurement::{Measurement, Server};
+use crate::measurement::{Measurement, Server, free_ports};
+use crate::progress::say;
 use crate::report::LoadReport;
 use crate::report::suite::{Case, TargetRounds};
 
@@ -88,10 +87,6 @@ pub(super) async fn measure(
     Ok(cases)
 }
 
-fn say(text: &str) {
-    let _ = writeln!(std::io::stderr(), "isolet-bench: {text}");
-}
-
 /// Returns the folder in which the Worker of a scenario is installed.
 fn worker_folder(places: &Places, worker: &WorkerTable) -> PathBuf {
     places.install_folder.join("workers").join(&worker.folder)
@@ -115,7 +110,7 @@ impl Round<'_> {
     async fn run(self, installed: &InstalledTarget) -> Result<LoadReport, BenchError> {
         // The files of the round: the MCP servers, a body.
         let files = tempfile::tempdir().map_err(BenchError::Runtime)?;
-        let (port, port2) = free_ports()?;
+        let [port, port2] = free_ports()?;
         let mut placeholders = installed
             .placeholders
             .clone()
@@ -261,12 +256,4 @@ fn worker_request(worker: &WorkerTable, base: &str, folder: &Path) -> Result<Req
 
 fn write(path: &Path, text: &str) -> Result<(), BenchError> {
     std::fs::write(path, text).map_err(|source| BenchError::File { path: path.to_owned(), source })
-}
-
-/// Returns two ports that are free now.
-fn free_ports() -> Result<(u16, u16), BenchError> {
-    let listener = || TcpListener::bind("127.0.0.1:0");
-    let (one, other) = (listener().map_err(BenchError::Runtime)?, listener().map_err(BenchError::Runtime)?);
-    let port = |listener: TcpListener| listener.local_addr().map(|address| address.port());
-    Ok((port(one).map_err(BenchError::Runtime)?, port(other).map_err(BenchError::Runtime)?))
 }
