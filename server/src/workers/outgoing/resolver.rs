@@ -14,7 +14,8 @@ use super::addresses::special_purpose;
 use super::allow_list::{AllowList, is_localhost};
 use super::failure::ForbiddenAddress;
 
-/// The lookups of one Worker at once. Each takes a thread.
+/// The lookups of one Worker at once. Each takes a thread, also after its fetch was given up: the
+/// system's lookup cannot be cancelled.
 const MAX_LOOKUPS: usize = 16;
 
 /// A function that looks up the addresses of a name.
@@ -49,8 +50,15 @@ impl Resolve for Resolver {
                 let here = [IpAddr::from(Ipv4Addr::LOCALHOST), Ipv6Addr::LOCALHOST.into()];
                 here.map(|address| SocketAddr::new(address, 0)).into()
             } else {
-                let _turn = lookups.acquire_owned().await?;
-                lookup(full.to_owned()).await?
+                let turn = lookups.acquire_owned().await?;
+                let looked_up = lookup(full.to_owned());
+                // A task of its own, so that the turn ends with the lookup, and not with the fetch.
+                tokio::spawn(async move {
+                    let found = looked_up.await;
+                    drop(turn);
+                    found
+                })
+                .await??
             };
             Ok(allowed(&list, host, found)?)
         })
@@ -75,6 +83,8 @@ fn allowed(list: &AllowList, host: &str, found: Vec<SocketAddr>) -> Result<Addrs
 
 #[cfg(test)]
 mod tests {
+    use std::sync::atomic::{AtomicUsize, Ordering};
+
     use super::*;
     use crate::settings::outgoing::OutgoingEntry;
 
@@ -94,6 +104,23 @@ mod tests {
         let error = allowed(&names, "a.example", addresses(&["169.254.169.254"])).err().unwrap();
         assert_eq!(error.to_string(), "the address 169.254.169.254 is not public (link-local)");
         assert!(allowed(&list(&["169.254.0.0/16"]), "a.example", addresses(&["169.254.169.254"])).is_ok());
+    }
+
+    /// A lookup that was given up goes on, and keeps its place among the bounded ones.
+    #[tokio::test]
+    async fn lookups_of_fetches_that_were_given_up_count() {
+        static LOOKUPS: AtomicUsize = AtomicUsize::new(0);
+        let endless: Lookup = |_| {
+            LOOKUPS.fetch_add(1, Ordering::Relaxed);
+            std::future::pending().boxed()
+        };
+        let resolver = Resolver::new(Arc::new(list(&["a.example"])), endless);
+        for _ in 0..100 {
+            let mut fetch = resolver.resolve("a.example".parse().unwrap());
+            assert!(futures_util::poll!(&mut fetch).is_pending());
+            drop(fetch);
+        }
+        assert_eq!(LOOKUPS.load(Ordering::Relaxed), MAX_LOOKUPS);
     }
 
     #[tokio::test]
