@@ -229,8 +229,7 @@ pub fn run(mut args: Args) -> Result<(), Failure> {
             return Err(failure);
         }
         let triggers = TriggerRoutes { handler: true, test_scheduled: args.test_scheduled };
-        let outgoing = settings.workers.outgoing.into_iter().chain(args.outgoing);
-        let client = Client::new(AllowList::new(outgoing));
+        let outgoing = [settings.workers.outgoing, args.outgoing].concat();
         let services = Arc::new(Services::default());
         let is_one_of_several = sources.len() > 1;
         let builders: Vec<ProjectBuilder> = sources
@@ -239,7 +238,7 @@ pub fn run(mut args: Args) -> Result<(), Failure> {
                 engine: engine.clone(),
                 registry: registry.clone(),
                 limits: limits.clone(),
-                client: client.clone(),
+                client: Client::new(AllowList::new(outgoing.iter().cloned())),
                 caches: Caches::default(),
                 cache_bytes: settings.workers.cache.unwrap_or(DEFAULT_BYTES),
                 source,

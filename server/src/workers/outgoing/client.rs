@@ -7,8 +7,10 @@ use std::collections::HashMap;
 use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
 
-use isolet_runtime::{FetchRequest, FetchedResponse};
+use futures_util::{StreamExt as _, stream};
+use isolet_runtime::{FetchRequest, FetchedResponse, RequestBody};
 use parking_lot::Mutex;
+use tokio::sync::{AcquireError, OwnedSemaphorePermit, Semaphore};
 use url::Url;
 
 use super::allow_list::AllowList;
@@ -28,6 +30,10 @@ const POOL_IDLE_TIMEOUT: Duration = Duration::from_secs(60);
 /// The unused connections to one origin that are kept, and the origins of which they are kept.
 const MAX_IDLE_CONNECTIONS: usize = 16;
 const MAX_POOLED_ORIGINS: usize = 64;
+
+/// The fetches of one Worker at once, in all its processes and with those whose bodies are being
+/// read. It is far below the number of slots of the audit log, of which each takes one.
+pub const MAX_FETCHES: usize = 256;
 
 /// The number of headers of a response.
 const MAX_HEADERS: usize = 512;
@@ -50,6 +56,7 @@ pub struct Client {
     unpooled: OnceLock<reqwest::Client>,
     /// The origins of which connections are kept, with the times of their last requests.
     origins: Mutex<HashMap<String, Instant>>,
+    fetches: Arc<Semaphore>,
 }
 
 impl Client {
@@ -59,11 +66,21 @@ impl Client {
 
     fn with_lookup(list: AllowList, lookup: Lookup) -> Arc<Self> {
         let (pooled, unpooled, origins) = Default::default();
-        Arc::new(Self { list: Arc::new(list), lookup, pooled, unpooled, origins })
+        let fetches = Arc::new(Semaphore::new(MAX_FETCHES));
+        Arc::new(Self { list: Arc::new(list), lookup, pooled, unpooled, origins, fetches })
     }
 
     pub fn allow_list(&self) -> &AllowList {
         &self.list
+    }
+
+    /// Waits until the Worker may make one more fetch. The permit is held until the body of the
+    /// answer has been read.
+    ///
+    /// # Errors
+    /// None: the semaphore is not closed.
+    pub async fn permit(&self) -> Result<OwnedSemaphorePermit, AcquireError> {
+        self.fetches.clone().acquire_owned().await
     }
 
     /// Returns the client for a URL.
@@ -129,10 +146,20 @@ impl Client {
     }
 }
 
+/// Keeps a permit until the body of an answer has ended.
+pub fn holding(answer: FetchedResponse, permit: OwnedSemaphorePermit) -> FetchedResponse {
+    let FetchedResponse { head, body } = answer;
+    let RequestBody::Stream(pieces) = body else { return FetchedResponse { head, body } };
+    let pieces = stream::unfold((pieces, permit), |(mut pieces, permit)| async {
+        pieces.next().await.map(|piece| (piece, (pieces, permit)))
+    });
+    FetchedResponse { head, body: RequestBody::Stream(pieces.boxed()) }
+}
+
 #[cfg(test)]
 mod tests {
     use futures_util::FutureExt as _;
-    use isolet_runtime::{CallChain, RequestBody, RequestHead};
+    use isolet_runtime::{CallChain, RequestHead};
     use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
     use tokio::net::TcpListener;
 

@@ -92,6 +92,8 @@ impl Inner {
         if Scheme::of(&url).is_none() {
             return Err(format!("Fetch API cannot load `{}:` URLs, but http: and https:.", url.scheme()));
         }
+        // Before the note, which takes one of the slots that all calls of this isolet share.
+        let permit = self.client.permit().await.map_err(|closed| closed.to_string())?;
         let note = self.notes.begin(&request.head.method, &url).await?;
         let answered = match self.client.allow_list().has_url(&url) {
             true => self.client.send(self.notes.worker(), request, &url).await,
@@ -100,7 +102,7 @@ impl Inner {
         match answered {
             Ok(answer) => {
                 note.answered(answer.head.status);
-                Ok(answer)
+                Ok(client::holding(answer, permit))
             }
             Err(failure) => {
                 note.failed(&failure);
@@ -115,9 +117,52 @@ mod tests {
     use isolet_bindings::Caller;
     use isolet_runtime::{CallChain, RequestBody, RequestHead};
     use prometheus_client::registry::Registry;
+    use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+    use tokio::net::TcpListener;
 
+    use super::client::MAX_FETCHES;
     use super::*;
     use crate::settings::outgoing::OutgoingEntry;
+
+    fn request(method: &str, url: &str) -> FetchRequest {
+        let head =
+            RequestHead { method: method.into(), url: url.into(), headers: Vec::new(), cf: String::new() };
+        FetchRequest { head, body: RequestBody::Empty, chain: CallChain::default() }
+    }
+
+    /// All fetches of a Worker have a bound, also those whose bodies are not read: each takes a
+    /// slot of the audit log, which calls of others need too, or a connection.
+    #[tokio::test]
+    async fn a_fetch_waits_for_the_bodies_of_others() {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let port = listener.local_addr().unwrap().port();
+        let client =
+            Client::new(AllowList::new([OutgoingEntry::parse(&format!("http://localhost:{port}")).unwrap()]));
+        let notes = FetchNotes::new(Caller::run(None).of_worker("shop"), None, &FetchMetrics::default());
+        let outgoing = Outgoing::new(client.clone(), Advice::Development, notes);
+        let serving = tokio::spawn(async move {
+            let (mut socket, _) = listener.accept().await.unwrap();
+            assert!(socket.read(&mut [0; 1024]).await.unwrap() > 0);
+            socket.write_all(b"HTTP/1.1 200 OK\r\ncontent-length: 3\r\n\r\nhi").await.unwrap();
+            socket
+        });
+        let mut others = Vec::new();
+        for _ in 1..MAX_FETCHES {
+            others.push(client.permit().await.unwrap());
+        }
+        let answer = outgoing.fetch(request("GET", &format!("http://localhost:{port}/"))).await.unwrap();
+        let _socket = serving.await.unwrap();
+        // It would be refused at once.
+        let mut waiting = outgoing.fetch(request("GET", "http://b.example/"));
+        assert!(futures_util::poll!(&mut waiting).is_pending());
+        drop(answer);
+        let refused = waiting.await.err().unwrap().message;
+        assert!(refused.contains("may not fetch from http://b.example"), "{refused}");
+        assert!(
+            outgoing.fetch(request("GET", "http://b.example/")).await.is_err(),
+            "a refused one keeps no permit"
+        );
+    }
 
     /// The broker judges each request of a Worker's process, whatever its own side has checked.
     #[tokio::test]
@@ -129,14 +174,7 @@ mod tests {
         let notes = FetchNotes::new(Caller::run(None).of_worker("shop"), None, &metrics);
         let outgoing = Outgoing::new(client, Advice::Served("shop".into()), notes);
         let fetch = async |method: &str, url: &str| {
-            let head = RequestHead {
-                method: method.into(),
-                url: url.into(),
-                headers: Vec::new(),
-                cf: String::new(),
-            };
-            let request = FetchRequest { head, body: RequestBody::Empty, chain: CallChain::default() };
-            outgoing.fetch(request).await.err().map(|error| error.message).unwrap_or_default()
+            outgoing.fetch(request(method, url)).await.err().map(|error| error.message).unwrap_or_default()
         };
         for (url, reason) in [
             ("https://b.example/secret", "--worker-outgoing 'shop=b.example'"),
