@@ -281,11 +281,11 @@ pub fn run(mut args: Args) -> Result<(), Failure> {
                     (version, Some(name), fingerprint)
                 }
                 // Its author mends it next, and finds isolet there.
-                Err(FailedBuild { text, fingerprint: Some(fingerprint) }) => {
+                Err(FailedBuild { answer, fingerprint: Some(fingerprint), .. }) => {
                     if is_main {
                         stderr_line!("isolet serves this error until a change mends it, on http://{address}");
                     }
-                    (WorkerVersion::failed(text), None, fingerprint)
+                    (WorkerVersion::failed(answer), None, fingerprint)
                 }
                 Err(FailedBuild { fingerprint: None, .. }) => {
                     registry.shutdown().await;

@@ -94,6 +94,8 @@ impl Fingerprint {
 
 /// A build that has failed.
 pub struct FailedBuild {
+    /// The errors, as an answer to clients.
+    pub answer: String,
     /// The errors, as text for a terminal.
     pub text: String,
     /// The state of the files of which a change may mend the project. `None` if its configuration
@@ -133,17 +135,17 @@ impl ProjectBuilder {
         let generation = self.registry.snapshot().generation();
         let project = match self.source.read().await {
             Ok(project) => project,
-            Err(UnreadableProject { text, warnings, files }) => {
+            Err(UnreadableProject { text, answer, warnings, files }) => {
                 printed.warn(warnings);
                 let fingerprint = (!files.is_empty()).then(|| Fingerprint::of(&files, generation));
-                return Err(FailedBuild { text, fingerprint });
+                return Err(FailedBuild { text, answer, fingerprint });
             }
         };
         // Before the compilation, so that a change during it is noticed afterwards.
         let fingerprint = Fingerprint::of(&project.files_read, generation);
         match self.start(project, printed).await {
             Ok((version, name, crons)) => Ok(BuiltProject { version, name, crons, fingerprint }),
-            Err(text) => Err(FailedBuild { text, fingerprint: Some(fingerprint) }),
+            Err(text) => Err(FailedBuild { answer: text.clone(), text, fingerprint: Some(fingerprint) }),
         }
     }
 
@@ -153,7 +155,7 @@ impl ProjectBuilder {
         project: Project,
         printed: &mut Printed,
     ) -> Result<(WorkerVersion, String, Vec<String>), String> {
-        let files = SourceFiles(project.files_read.clone());
+        let files = SourceFiles::new(&project.files_read);
         let prepared = PreparedWorker::new(project, &self.limits)?;
         printed.warn(prepared.warnings.clone());
         let caller = Caller::run(None).of_worker(&prepared.name);
@@ -213,7 +215,7 @@ impl ProjectBuilder {
                 Err(failed) => {
                     if served.current().failure.is_some() {
                         printed.fail("", &failed.text);
-                        served.replace(WorkerVersion::failed(failed.text));
+                        served.replace(WorkerVersion::failed(failed.answer));
                     } else {
                         printed.fail("reload failed; still serving the previous version\n", &failed.text);
                     }

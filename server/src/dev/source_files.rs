@@ -4,18 +4,25 @@ use std::path::{Path, PathBuf};
 
 use crate::output::excerpt;
 
-/// The files that a Worker was built from. The names in its errors are its own word, so that no
-/// other file is shown.
+/// The files of code that a Worker was built from. The names in its errors are its own word, and
+/// clients get the errors, so that no other file is shown.
 #[derive(Debug, Clone, Default)]
-pub struct SourceFiles(pub Vec<PathBuf>);
+pub struct SourceFiles(Vec<PathBuf>);
 
 impl SourceFiles {
+    /// Returns those of these files that are code.
+    pub fn new(files: &[PathBuf]) -> Self {
+        Self(files.iter().filter(|file| excerpt::is_code(file)).cloned().collect())
+    }
+
     /// Returns the line that a text names on its first line, `(at f (src/a.ts:3:12))`, with a
     /// caret. Returns the empty string if it names none of the files.
     pub fn excerpt(&self, text: &str) -> String {
         let first = text.lines().next().unwrap_or_default();
         let shown = place(first).and_then(|(name, line, column)| {
-            let file = self.0.iter().find(|file| file.ends_with(Path::new(name)))?;
+            // Every path ends with the empty one.
+            let named = Some(Path::new(name)).filter(|path| path.file_name().is_some())?;
+            let file = self.0.iter().find(|file| file.ends_with(named))?;
             Some(excerpt::of_file(file, line, column))
         });
         shown.unwrap_or_default()
@@ -70,9 +77,17 @@ mod tests {
         std::fs::write(&file, "let a;\nb();").unwrap();
         let other = folder.path().join("secret");
         std::fs::write(&other, "secret").unwrap();
-        let files = SourceFiles(vec![file]);
+        let read = |name: &str| {
+            std::fs::write(folder.path().join(name), "secret").unwrap();
+            folder.path().join(name)
+        };
+        let watched = [".dev.vars", ".env", ".env.js.local", "wrangler.jsonc", "text.txt"].map(read);
+        let files = SourceFiles::new(&[&watched[..], &[file]].concat());
         assert_eq!(files.excerpt("Error: x (at a.ts:2:1)\nat b.ts:1:1"), "\n    2 | b();\n      | ^\n\n");
-        for name in ["secret".to_owned(), "../secret".to_owned(), other.display().to_string()] {
+        let elsewhere =
+            ["secret", "../secret", &other.display().to_string(), "", ".", "/"].map(str::to_owned);
+        let names = watched.iter().filter_map(|file| Some(file.file_name()?.to_str()?.to_owned()));
+        for name in elsewhere.into_iter().chain(names) {
             assert_eq!(files.excerpt(&format!("Error: x (at {name}:1:1)")), "", "{name}");
         }
     }

@@ -10,6 +10,16 @@ use isolet_runtime::source_frame;
 /// The bytes of a file that are searched for the line. Modules of code have no more.
 const MAX_FILE_BYTES: u64 = 4 << 20;
 
+/// The extensions of modules of code.
+const CODE_EXTENSIONS: [&str; 8] = ["js", "mjs", "cjs", "jsx", "ts", "mts", "cts", "tsx"];
+
+/// Returns `true` if the file is one of code. Others may have secrets, such as `.dev.vars`, and
+/// their lines are for the terminal only.
+pub fn is_code(file: &Path) -> bool {
+    let extension = file.extension().and_then(|extension| extension.to_str());
+    extension.is_some_and(|extension| CODE_EXTENSIONS.contains(&extension))
+}
+
 /// Returns the line of a file and a caret, each indented, between blank lines. Returns the empty
 /// string if the file cannot be read or has no such line.
 pub fn of_file(file: &Path, line: u32, column: u32) -> String {

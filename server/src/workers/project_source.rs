@@ -39,6 +39,9 @@ pub enum Purpose {
 pub struct UnreadableProject {
     /// The errors, as text for a terminal.
     pub text: String,
+    /// The errors, as an answer to clients: without lines of files that are not code, which may
+    /// have secrets.
+    pub answer: String,
     /// The parts of it that are ignored.
     pub warnings: Vec<String>,
     /// The files of which a change may mend it. Empty if the configuration cannot be used.
@@ -47,17 +50,22 @@ pub struct UnreadableProject {
 
 impl From<LoadFailure> for UnreadableProject {
     fn from(failure: LoadFailure) -> Self {
-        let mut shown = String::new();
+        let (mut text, mut answer) = (String::new(), String::new());
         for error in &failure.errors {
-            shown.push_str(&text::line(&error.to_string()));
-            shown.push('\n');
+            let line = text::line(&error.to_string()).into_owned() + "\n";
+            text += &line;
+            answer += &line;
             let location = &error.location;
             if let (Some(line), Some(column)) = (location.line, location.column) {
-                shown.push_str(&excerpt::of_file(&location.file, line, column));
+                let excerpt = excerpt::of_file(&location.file, line, column);
+                text += &excerpt;
+                if excerpt::is_code(&location.file) {
+                    answer += &excerpt;
+                }
             }
         }
         let warnings = failure.warnings.iter().map(ToString::to_string).collect();
-        Self { text: shown, warnings, files: failure.files_read }
+        Self { text, answer, warnings, files: failure.files_read }
     }
 }
 
@@ -79,11 +87,11 @@ impl ProjectSource {
         let source = self.clone();
         match tokio::task::spawn_blocking(move || source.load()).await {
             Ok(loaded) => loaded,
-            Err(broken) => Err(UnreadableProject {
-                text: format!("loading the project failed: {broken}"),
-                warnings: Vec::new(),
-                files: Vec::new(),
-            }),
+            Err(broken) => {
+                let text = format!("loading the project failed: {broken}");
+                let (warnings, files) = Default::default();
+                Err(UnreadableProject { answer: text.clone(), text, warnings, files })
+            }
         }
     }
 
@@ -111,5 +119,26 @@ impl ProjectSource {
             local_values,
         };
         load(&self.folder, &options).map_err(UnreadableProject::from)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn clients_get_lines_of_code_only() {
+        let folder = tempfile::tempdir().unwrap();
+        let write = |name: &str, text: &str| std::fs::write(folder.path().join(name), text).unwrap();
+        let load = || ProjectSource::at(folder.path().to_owned(), Purpose::Development).load().unwrap_err();
+        write("wrangler.json", r#"{ "vars": { "KEY": "hunter2" }, "main": 3 }"#);
+        let UnreadableProject { text, answer, .. } = load();
+        assert!(text.contains("hunter2"), "{text}");
+        assert!(answer.contains("wrangler.json:1:") && !answer.contains("hunter2"), "{answer}");
+        write("wrangler.json", r#"{ "main": "a.js" }"#);
+        write("a.js", "import './gone.js';");
+        let UnreadableProject { text, answer, .. } = load();
+        assert!(answer.contains("1 | import './gone.js';"), "{answer}");
+        assert_eq!(text, answer);
     }
 }
