@@ -55,8 +55,8 @@ impl Failure {
         Self::Broken(format!("{what}: {}", shortened(&cause.to_string(), MAX_CAUSE_BYTES)))
     }
 
-    /// Returns the text for the Worker. It has no path, which may contain a secret, and no address,
-    /// which would tell a Worker about the operator's network.
+    /// Returns the text for the Worker. It has no path, which may contain a secret, and neither an
+    /// address nor its purpose, which would tell a Worker about the operator's network.
     pub fn text(&self, url: &Url, advice: &Advice) -> String {
         let origin = url.origin().ascii_serialization();
         match self {
@@ -64,8 +64,8 @@ impl Failure {
                 "This Worker may not fetch from {origin}: the operator has not allowed it. To allow it, {}.",
                 advice.to_add(&entry_for(url))
             ),
-            Self::AddressNotAllowed(ForbiddenAddress { purpose, .. }) => format!(
-                "This Worker may not fetch from {origin}: the name leads to an address that is not public ({purpose}). If \
+            Self::AddressNotAllowed(_) => format!(
+                "This Worker may not fetch from {origin}: the name leads to an address that is not public. If \
                  that is meant, add its network, which the log of isolet names, to `outgoing`."
             ),
             Self::Invalid(reason) => format!("The fetch from {origin} is not valid: {reason}."),
@@ -73,6 +73,22 @@ impl Failure {
                 format!("The fetch from {origin} failed: no answer within {} s.", limit.as_secs())
             }
             Self::Broken(reason) => format!("The fetch from {origin} failed: {reason}."),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_worker_does_not_learn_about_the_operators_network() {
+        let forbidden = ForbiddenAddress { address: [10, 1, 2, 3].into(), purpose: "private" };
+        let url = Url::parse("http://a.example/secret").unwrap();
+        let text = Failure::AddressNotAllowed(forbidden).text(&url, &Advice::Development);
+        assert!(text.contains("http://a.example: the name leads to"), "{text}");
+        for told in ["10.1.2.3", "private", "secret"] {
+            assert!(!text.contains(told), "{text}");
         }
     }
 }
