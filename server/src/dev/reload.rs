@@ -204,7 +204,7 @@ impl ProjectBuilder {
                     served.replace(built.version);
                     if name.as_ref() != Some(&built.name) {
                         if let Some(before) = &name {
-                            self.services.remove(before);
+                            self.services.remove(before, served);
                         }
                         self.services.add(&built.name, served.clone());
                         name = Some(built.name);

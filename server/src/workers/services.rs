@@ -30,9 +30,12 @@ impl Services {
         self.0.write().insert(name.to_owned(), worker);
     }
 
-    /// Removes a Worker.
-    pub fn remove(&self, name: &str) {
-        self.0.write().remove(name);
+    /// Removes a Worker, unless another one has taken its name.
+    pub fn remove(&self, name: &str, worker: &Arc<ServedWorker>) {
+        let mut workers = self.0.write();
+        if workers.get(name).is_some_and(|found| Arc::ptr_eq(found, worker)) {
+            workers.remove(name);
+        }
     }
 
     /// Adds the service bindings of a project.
@@ -155,4 +158,44 @@ fn noted(fetched: FetchedResponse, mut open: OpenRequest, permit: OwnedSemaphore
             piece.map(|piece| (piece, (stream, open, permit)))
         });
     FetchedResponse { head, body: RequestBody::Stream(pieces.boxed()) }
+}
+
+#[cfg(test)]
+mod tests {
+    use isolet_runtime::{LogLine, RunError};
+
+    use super::*;
+    use crate::web::problem::Problem;
+    use crate::workers::request_log::RequestLog;
+    use crate::workers::version::WorkerVersion;
+
+    struct NoLog;
+
+    impl RequestLog for NoLog {
+        fn failed(&self, _: &OpenRequest, _: &RunError) -> String {
+            String::new()
+        }
+
+        fn refused(&self, _: &OpenRequest, _: &Problem) {}
+
+        fn broke_off(&self, _: &OpenRequest, _: &str) {}
+
+        fn ended(&self, _: &OpenRequest) {}
+
+        fn line(&self, _: u32, _: &LogLine) {}
+    }
+
+    /// Two projects of a session may have had the same name for a while.
+    #[test]
+    fn a_worker_is_removed_under_its_own_name_only() {
+        let worker = || ServedWorker::new(WorkerVersion::new(None, None), Arc::new(NoLog));
+        let (first, second) = (worker(), worker());
+        let services = Services::default();
+        services.add("shop", first.clone());
+        services.add("shop", second.clone());
+        services.remove("shop", &first);
+        assert!(services.find("shop").is_some_and(|found| Arc::ptr_eq(&found, &second)));
+        services.remove("shop", &second);
+        assert!(services.find("shop").is_none());
+    }
 }
