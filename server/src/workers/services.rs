@@ -2,6 +2,9 @@
 //!
 //! Such a request is one of the callee: its limits, its `env`, its servers and the rules for them
 //! apply, and its log and metrics have it. Nothing goes over a socket.
+//!
+//! RPC does not pass through this module: its events have the callee's limits, and their lines are
+//! in its log, but metrics and the bound on requests count fetches only.
 
 use std::collections::HashMap;
 use std::future::ready;
@@ -64,6 +67,7 @@ struct ServiceBinding {
 }
 
 impl FetchHost for ServiceBinding {
+    /// Returns the Worker that RPC calls. Its events take no permit and are not counted.
     fn destination(&self) -> Option<Destination> {
         let worker = self.services.upgrade()?.find(&self.service)?.current().worker.clone()?;
         Some(Destination { worker, entrypoint: self.entrypoint.clone() })
