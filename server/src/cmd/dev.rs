@@ -24,6 +24,7 @@ use crate::web::listener::Listener;
 use crate::web::server_names::{ServerNames, SiteKind};
 use crate::workers::caches::{Caches, DEFAULT_BYTES};
 use crate::workers::outgoing::{AllowList, Client};
+use crate::workers::prepared::max_processes;
 use crate::workers::project_source::{ProjectSource, Purpose};
 use crate::workers::server;
 use crate::workers::services::Services;
@@ -220,8 +221,8 @@ pub fn run(mut args: Args) -> Result<(), Failure> {
         let registry = Registry::start(servers, rules);
         let limits = settings.limits;
         let processes = settings.workers.processes.unwrap_or(1);
-        // Changed versions start beside the present one.
-        let live = sources.len() * (2 * processes + 4 + MAX_LOADED_WORKERS);
+        // A change may give a project loaders.
+        let live = sources.len() * max_processes(processes, MAX_LOADED_WORKERS);
         let engine = isolation.engine(1, live, limits.memory, None)?;
         let (checked, _) = tokio::join!(isolation.check(&engine), registry.settled(FIRST_BUILD_TIMEOUT));
         if let Err(failure) = checked {

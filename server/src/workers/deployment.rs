@@ -6,7 +6,7 @@ use isolet_bindings::text;
 use isolet_runtime::{Limits, WorkerIsolation};
 use isolet_wrangler_compat::{ProjectRoute, ProjectService};
 
-use super::prepared::PreparedWorker;
+use super::prepared::{PreparedWorker, max_processes};
 use super::project_source::ProjectSource;
 use super::route_pattern::RoutePattern;
 use super::routes::Routes;
@@ -242,12 +242,10 @@ impl Deployment {
         Ok(LocalWorkers::Named(names))
     }
 
-    /// Returns the bound on the processes of all Workers together: each may be loaded again beside
-    /// its present version, processes are started before others have gone, or before a request
-    /// comes.
+    /// Returns the bound on the processes of all Workers together.
     pub fn max_processes(&self) -> usize {
         let of =
-            |worker: &DeployedWorker| 2 * worker.processes * (1 + worker.prepared.loaded_processes()) + 5;
+            |worker: &DeployedWorker| max_processes(worker.processes, worker.prepared.loaded_processes());
         self.workers.iter().map(of).sum()
     }
 

@@ -58,6 +58,13 @@ pub struct WorkerNetwork {
     pub caches: WorkerCaches,
 }
 
+/// Returns the bound on the processes of a Worker with this bound on its own, each of which loads
+/// at most `loaded` Workers: it may be loaded again beside its present version, and processes are
+/// started before others have gone, or before a request comes.
+pub fn max_processes(processes: usize, loaded: usize) -> usize {
+    2 * processes * (1 + loaded) + 5
+}
+
 /// The number of a Worker's processes.
 #[derive(Debug, Clone, Copy)]
 pub struct Scale {
