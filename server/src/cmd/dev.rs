@@ -22,7 +22,7 @@ use crate::trust::Search;
 use crate::web::access::{self, UnsafeListenError};
 use crate::web::listener::Listener;
 use crate::web::server_names::{ServerNames, SiteKind};
-use crate::workers::caches::{Caches, DEFAULT_BYTES};
+use crate::workers::caches::{DEFAULT_BYTES, WorkerCaches};
 use crate::workers::outgoing::{AllowList, Client};
 use crate::workers::prepared::max_processes;
 use crate::workers::project_source::{ProjectSource, Purpose};
@@ -240,8 +240,7 @@ pub fn run(mut args: Args) -> Result<(), Failure> {
                 registry: registry.clone(),
                 limits: limits.clone(),
                 client: Client::new(AllowList::new(outgoing.iter().cloned())),
-                caches: Caches::default(),
-                cache_bytes: settings.workers.cache.unwrap_or(DEFAULT_BYTES),
+                caches: WorkerCaches::new(settings.workers.cache.unwrap_or(DEFAULT_BYTES)),
                 source,
                 processes,
                 triggers,

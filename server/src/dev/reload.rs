@@ -12,7 +12,7 @@ use super::file_events::FileEvents;
 use super::request_lines::RequestLines;
 use super::source_files::SourceFiles;
 use crate::registry::Registry;
-use crate::workers::caches::Caches;
+use crate::workers::caches::WorkerCaches;
 use crate::workers::outgoing::{Advice, Client, FetchMetrics, FetchNotes, Outgoing};
 use crate::workers::prepared::{PreparedWorker, Scale, WorkerNetwork};
 use crate::workers::project_source::{ProjectSource, UnreadableProject};
@@ -35,10 +35,8 @@ pub struct ProjectBuilder {
     pub limits: Limits,
     /// The client for what the Worker fetches, with the hosts that it may fetch from.
     pub client: Arc<Client>,
-    /// The caches of the Worker, which a reload keeps.
-    pub caches: Caches,
-    /// The bound on it, in bytes.
-    pub cache_bytes: usize,
+    /// The caches of the Worker, which a reload keeps, also one with another name.
+    pub caches: WorkerCaches,
     /// The project.
     pub source: ProjectSource,
     /// The bound on the Worker's processes.
@@ -94,10 +92,10 @@ impl Fingerprint {
 
 /// A build that has failed.
 pub struct FailedBuild {
-    /// The errors, as an answer to clients.
-    pub answer: String,
     /// The errors, as text for a terminal.
     pub text: String,
+    /// The errors, as an answer to clients.
+    pub answer: String,
     /// The state of the files of which a change may mend the project. `None` if its configuration
     /// cannot be used.
     pub fingerprint: Option<Fingerprint>,
@@ -162,8 +160,7 @@ impl ProjectBuilder {
         let audit = self.registry.gate().audit().cloned();
         let notes = FetchNotes::new(caller.clone(), audit, &FetchMetrics::default());
         let outgoing = Outgoing::new(self.client.clone(), Advice::Development, notes);
-        let caches = self.caches.of_worker(&prepared.name, self.cache_bytes);
-        let network = WorkerNetwork { outgoing, caches };
+        let network = WorkerNetwork { outgoing, caches: self.caches.clone() };
         let (environment, _) = self.registry.environment(None, caller).map_err(|error| error.to_string())?;
         let isolation = WorkerIsolation::Isolate;
         let scale = Scale { processes: self.processes, isolation, idle_timeout: None };

@@ -44,14 +44,13 @@ const IS_AUTHORIZED: &str = ":authorized";
 
 /// The caches of all Workers, by the names of the Workers.
 #[derive(Default)]
-pub struct Caches(Mutex<HashMap<String, Arc<Store>>>);
+pub struct Caches(Mutex<HashMap<String, WorkerCaches>>);
 
 impl Caches {
     /// Returns the caches of a Worker, which have this bound in bytes when it first asks.
     pub fn of_worker(&self, name: &str, bytes: usize) -> WorkerCaches {
         let mut workers = self.0.lock();
-        let store = workers.entry(name.to_owned()).or_insert_with(|| Arc::new(Store::new(bytes)));
-        WorkerCaches(store.clone())
+        workers.entry(name.to_owned()).or_insert_with(|| WorkerCaches::new(bytes)).clone()
     }
 }
 
@@ -60,6 +59,11 @@ impl Caches {
 pub struct WorkerCaches(Arc<Store>);
 
 impl WorkerCaches {
+    /// Returns empty caches with this bound in bytes.
+    pub fn new(bytes: usize) -> Self {
+        Self(Arc::new(Store::new(bytes)))
+    }
+
     /// Adds the binding through which the Worker uses them.
     pub fn add_to(&self, bindings: &mut FetchBindings) {
         bindings.add(CACHES, Arc::new(self.clone()));
