@@ -1,7 +1,5 @@
 //! Service bindings: Workers that call each other, under `isolet dev` and `isolet serve`.
 
-use std::time::Duration;
-
 use crate::harness::http::{Answer, Connection, Request};
 use crate::harness::*;
 use tokio::io::AsyncWriteExt as _;
@@ -53,6 +51,7 @@ export default { async fetch(request, env) {
     if (pathname === '/spin') for (;;) {}
     if (pathname === '/slow') {
         request.signal.addEventListener('abort', () => console.log('the callee knows'));
+        console.log('the callee has it');
         await scheduler.wait(60000);
     }
     if (pathname === '/count') return new Response(`${globalThis.count = (globalThis.count ?? 0) + 1}`);
@@ -140,7 +139,7 @@ async fn a_client_that_goes_is_noticed_by_the_callee() {
     let site = dev(&folder, &[]);
     let mut client = TcpStream::connect(site.address()).await.unwrap();
     client.write_all(b"GET /slow HTTP/1.1\r\nHost: localhost\r\n\r\n").await.unwrap();
-    tokio::time::sleep(Duration::from_millis(300)).await;
+    site.wait_for_stderr(&["the callee has it"]);
     drop(client);
     site.wait_for_stderr(&["the callee knows"]);
 }
