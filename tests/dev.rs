@@ -322,7 +322,11 @@ fn errors_of_a_project_name_the_place() {
         &said,
         &["did you mean `kv_namespaces`", "src/a.ts:2:5", "    2 | let 1 = 2;", "src/index.ts:2:8"],
     );
-    let fine = isolet(["dev", project("wrangler.jsonc", JSONC, HELLO).text(), "--check"]).output().exits(0);
+    // The address may be that of an isolet that serves the project.
+    let taken = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = taken.local_addr().unwrap().to_string();
+    let fine = project("wrangler.jsonc", JSONC, HELLO);
+    let fine = isolet(["dev", fine.text(), "--check", "--listen", &address]).output().exits(0);
     assert_says(&fine.stderr, &["hello loads"]);
 }
 

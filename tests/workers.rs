@@ -737,7 +737,7 @@ async fn the_command_line_chooses_entry_configuration_and_environment() {
     let other = path("other.json");
     let worker = Daemon::dev(&path("src/index.ts"), &["-c", other.to_str().expect("UTF-8")]);
     assert_eq!(worker.get("/").await.expect(200).json(), all("other", "env"));
-    let twice = ["dev", "-c", "wrangler.json", "-c", "other.json"];
+    let twice = ["dev", "--port", "0", "-c", "wrangler.json", "-c", "other.json"];
     assert_says(&isolet(twice).within(project.path()).output().exits(3).stderr, &["two Workers are called"]);
     // The built-in servers are not in `env` unless they are asked for.
     let worker = Daemon::dev(project.path(), &["--demo"]);

@@ -214,9 +214,14 @@ pub fn run(mut args: Args) -> Result<(), Failure> {
     let rules = settings.rules(StdoutUse::Free)?;
     let isolation = args.isolation.or(&settings.runtime);
     super::on_runtime(None, async move {
-        let listener = Listener::bind(&ListenAddress::Tcp(args.listen))
-            .await
-            .map_err(|error| super::cannot_listen(&args.listen, &error))?;
+        // A check needs no address, which an isolet that serves the project may have.
+        let listener = match args.check {
+            true => None,
+            false => {
+                let bound = Listener::bind(&ListenAddress::Tcp(args.listen)).await;
+                Some(bound.map_err(|error| super::cannot_listen(&args.listen, &error))?)
+            }
+        };
         let mut signals = Signals::listen()?;
         let registry = Registry::start(servers, rules);
         let limits = settings.limits;
@@ -249,16 +254,7 @@ pub fn run(mut args: Args) -> Result<(), Failure> {
                 is_one_of_several,
             })
             .collect();
-        let address = listener.address().unwrap_or(args.listen);
         let first = match build(&builders).await {
-            Ok(first) if args.check => {
-                registry.shutdown().await;
-                for (built, _) in first {
-                    let built = built.map_err(|_| Failure::Worker)?;
-                    stderr_line!("isolet: {} loads", built.name);
-                }
-                return Ok(());
-            }
             Ok(first) => first,
             Err(error) => {
                 stderr_text!("isolet: {}\n", error.trim_end());
@@ -266,6 +262,15 @@ pub fn run(mut args: Args) -> Result<(), Failure> {
                 return Err(Failure::Worker);
             }
         };
+        let Some(listener) = listener else {
+            registry.shutdown().await;
+            for (built, _) in first {
+                let built = built.map_err(|_| Failure::Worker)?;
+                stderr_line!("isolet: {} loads", built.name);
+            }
+            return Ok(());
+        };
+        let address = listener.address().unwrap_or(args.listen);
         let mut following = Vec::new();
         let mut main: Option<Arc<ServedWorker>> = None;
         let mut cron = None;
