@@ -11,7 +11,7 @@ use std::sync::Arc;
 use std::sync::mpsc::Sender;
 use std::time::Duration;
 
-use v8::{Local, PinScope};
+use v8::Local;
 
 use crate::isolate::FreshIsolate;
 use crate::messages::Inbound;
@@ -66,7 +66,7 @@ pub(crate) fn listed(libraries: &[Library]) -> String {
 }
 
 /// Evaluates the libraries in the context that a run will get. `begin` gets the index of each
-/// library before it is evaluated.
+/// library before it is evaluated. [`end`] has to be called once nothing more runs before the run.
 ///
 /// # Errors
 /// Returns the reason, with the name of the library.
@@ -97,11 +97,8 @@ fn evaluate_all(
     let context = Local::new(scope, &*context);
     let scope = &mut v8::ContextScope::new(scope, context);
     event_loop::prepare(scope, entries, None, true).map_err(|error| error.message)?;
-    let flag = |scope: &mut PinScope, evaluating: bool| {
-        let evaluating = v8::Boolean::new(scope, evaluating).into();
-        event_loop::enter(scope, entries, &entries.libraries, &[evaluating]);
-    };
-    flag(scope, true);
+    let begins = v8::Boolean::new(scope, true).into();
+    event_loop::enter(scope, entries, &entries.libraries, &[begins]);
     scope.set_slot(ModuleMap::of_libraries(libraries));
     for (index, library) in libraries.libraries.iter().enumerate() {
         begin(index);
@@ -117,9 +114,21 @@ fn evaluate_all(
         }
         opened.map_err(|error| failure(library, &error))?;
     }
-    flag(scope, false);
     modules::forget_texts(scope);
     Ok(())
+}
+
+/// Ends the evaluation: from now on the code of libraries may do what only runs may do. Until then
+/// also isolet's own code, such as a warm-up, could call it, where a library has replaced a
+/// function of the language.
+pub(crate) fn end(fresh: &mut FreshIsolate) {
+    let FreshIsolate { isolate, context, entries, .. } = fresh;
+    v8::scope!(let scope, isolate);
+    let context = Local::new(scope, &*context);
+    let scope = &mut v8::ContextScope::new(scope, context);
+    event_loop::microtasks(scope);
+    let begins = v8::Boolean::new(scope, false).into();
+    event_loop::enter(scope, entries, &entries.libraries, &[begins]);
 }
 
 fn failure(library: &Library, error: &RunError) -> String {

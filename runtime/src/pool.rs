@@ -176,7 +176,8 @@ impl ThreadPool {
         let until = Instant::now() + EVALUATION_TIMEOUT;
         let watch = self.watch_this_thread(&fresh.control, EVALUATION_TIMEOUT, until);
         let limits = Limits { wall: EVALUATION_TIMEOUT, ..limits };
-        let evaluated = libraries::evaluate(&mut fresh, libraries, limits, |_| ());
+        let evaluated =
+            libraries::evaluate(&mut fresh, libraries, limits, |_| ()).map(|()| libraries::end(&mut fresh));
         drop(watch);
         let first = self.state.lock().evaluated.get_or_insert_with(|| evaluated.clone()).is_err();
         self.arrived.notify_all();

@@ -232,6 +232,35 @@ fn a_library_that_cannot_be_used_ends_the_start_with_its_reason() {
     }
 }
 
+/// isolet runs code of its own after the libraries, in the zygote, and it logs.
+#[test]
+fn what_a_library_replaces_leaves_nothing_for_all_runs() {
+    let replaced = |text: &str| {
+        let text = format!("const log = console.log; console.log = (...all) => {{ {text}; log(...all); }};");
+        let (runtime, engine) = engine_with(one(ModuleKind::EsModule, &text));
+        let ready = runtime.block_on(engine.ready(Duration::from_secs(20)));
+        (runtime, engine, ready)
+    };
+    let (runtime, engine, ready) = replaced("globalThis.drawn = Math.random()");
+    assert!(ready, "{:?}", engine.start_failure());
+    let value = |code: &str| runtime.block_on(engine.run(job(code, limits())).report()).result.unwrap();
+    let draws: std::collections::HashSet<String> = (0..6).map(|_| value("Math.random()")).collect();
+    assert_eq!(draws.len(), 6);
+    for text in ["setTimeout(() => {}, 60_000)", "globalThis.id = crypto.randomUUID()"] {
+        let (runtime, engine, ready) = replaced(text);
+        if ready {
+            let code = "console.log(1); await new Promise((done) => setTimeout(done, 1)); return 1";
+            let report = runtime.block_on(engine.run(job(code, limits())).report());
+            assert_eq!(report.result.unwrap(), "1", "{text}");
+        }
+        let is_refused = engine.start_failure().is_some_and(|failure| {
+            failure.contains("after the libraries") && failure.contains("not available while a library")
+        });
+        let has_zygotes = matches!(super::super::isolation(), Isolation::Process(_));
+        assert_eq!((ready, is_refused), (!has_zygotes, has_zygotes), "{text}: {:?}", engine.start_failure());
+    }
+}
+
 #[test]
 fn a_library_that_loops_ends_the_start_when_its_time_is_over() {
     let (runtime, engine) = engine_with(one(ModuleKind::EsModule, "for (;;);"));

@@ -57,6 +57,7 @@ pub(super) fn receive(
             io::Error::other(format!("no script can run after the libraries have been evaluated: {error}"))
         })?;
     }
+    libraries::end(fresh);
     // All runners would draw the same random bytes from what is left of those that were used.
     crate::entropy::forget();
     Ok(())
