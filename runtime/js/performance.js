@@ -104,6 +104,11 @@ isolet.lazy(
 
     // Marks and measures in the order of their start.
     let entries = list();
+    // Those of libraries have times before the run.
+    isolet.whenLibrariesEnd(() => {
+      origin = undefined;
+      entries = list();
+    });
     function add(entry) {
       let at = entries.length;
       while (at > 0 && entries[at - 1].startTime > entry.startTime) at--;

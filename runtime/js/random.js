@@ -20,9 +20,21 @@ isolet.onlyInRuns = (what) => {
     );
 };
 
+// Calls what was given to `whenLibrariesEnd`.
+let forget = () => {};
+isolet.whenLibrariesEnd = (then) => {
+  if (!evaluating) return;
+  const earlier = forget;
+  forget = () => {
+    earlier();
+    then();
+  };
+};
+
 // Begins or ends the evaluation of libraries. Called by Rust.
 isolet.libraries = (begins) => {
   evaluating = begins;
+  if (!begins) forget();
   // Each copy draws numbers of its own.
   counter = undefined;
 };

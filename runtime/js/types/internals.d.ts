@@ -80,6 +80,8 @@ interface Internals {
   // random.js
   /** Throws while libraries are evaluated. `what` is the name of what is not available then. */
   onlyInRuns(what: string): void;
+  /** Calls `then` when the evaluation of libraries ends, if they are being evaluated. */
+  whenLibrariesEnd(then: () => void): void;
   /** Begins or ends the evaluation of libraries. Called by Rust. */
   libraries(begins: boolean): void;
 

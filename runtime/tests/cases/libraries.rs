@@ -53,6 +53,8 @@ export function fail(text) {
 export const drawn = Math.random();
 export const draw = () => Math.random();
 export const said = [];
+export const origin = performance.timeOrigin;
+performance.mark("library");
 const attempts = {
   randomUUID: () => crypto.randomUUID(), bytes: () => crypto.getRandomValues(new Uint8Array(4)),
   timer: () => setTimeout(() => {}, 1),
@@ -197,6 +199,16 @@ fn nothing_secret_or_later_is_evaluated_once_for_all_runs() {
         value("import { uuid } from 'shop'; await new Promise((done) => setTimeout(done, 1)); uuid().length"),
         36
     );
+}
+
+#[test]
+fn a_run_has_its_own_clock_and_marks() {
+    // The libraries are evaluated before the wait.
+    assert_eq!(value("import 'shop'; 1"), 1);
+    std::thread::sleep(Duration::from_secs(1));
+    let off = value("import 'shop'; Math.abs(performance.timeOrigin + performance.now() - Date.now())");
+    assert!(off.as_f64().unwrap() < 500.0, "{off}");
+    assert_eq!(value("import 'shop'; performance.getEntries()"), json!([]));
 }
 
 #[test]
