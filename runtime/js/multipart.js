@@ -1,7 +1,6 @@
 // FormData to multipart/form-data and back (RFC 7578, as browsers write it).
 
 const {
-  ArrayBuffer,
   ArrayPrototypePush,
   MathMax,
   NumberPrototypeToString,
@@ -14,7 +13,6 @@ const {
   StringPrototypeTrim,
   TypeError,
   TypedArrayPrototypeSubarray,
-  Uint8Array,
 } = isolet.primordials;
 
 isolet.lazy([], ["multipart"], (host) => {
@@ -39,9 +37,8 @@ isolet.lazy([], ["multipart"], (host) => {
   const unescaped = (text) => replace(replace(replace(text, "%22", '"'), "%0D", "\r"), "%0A", "\n");
 
   function boundary() {
-    const buffer = new ArrayBuffer(16);
-    natives.random(buffer);
-    const bytes = new Uint8Array(buffer);
+    isolet.onlyInRuns("A FormData as a body");
+    const bytes = isolet.randomBytes(16);
     let text = "----isolet";
     for (let i = 0; i < 16; i++) text += StringPrototypePadStart(NumberPrototypeToString(bytes[i], 16), 2, "0");
     return text;

@@ -248,6 +248,7 @@ isolet.lazy(["SubtleCrypto"], ["subtle"], (host) => {
     if (k.kind === KeyKind.Rsa) {
       if (k.type !== (encrypt ? "public" : "private"))
         throw error("InvalidAccessError", "RSA-OAEP encrypts with a public key, and decrypts with a private one.");
+      if (encrypt) isolet.onlyInRuns("Encryption with RSA-OAEP");
       const label = algorithm.label === undefined ? nothing : copy(algorithm.label, "`label`");
       const made = keys.written(room + 2048, (out) => natives.oaep(encrypt, k.hash.id, label, k.bytes, bytes, out));
       if (made === undefined) throw failed(what);
@@ -381,6 +382,9 @@ isolet.lazy(["SubtleCrypto"], ["subtle"], (host) => {
       need(arguments.length, 3, "crypto.subtle.sign");
       const { k, entry, id, salt } = signature(algorithm, key, "sign");
       if (entry.group === "hmac") return hmac(k, data);
+      // Ed25519 and RSASSA-PKCS1-v1_5 draw nothing.
+      if (entry.name === "ECDSA" || entry.name === "RSA-PSS")
+        isolet.onlyInRuns(`crypto.subtle.sign with ${entry.name}`);
       const bytes = copy(data, "The data");
       const made = keys.written(2100, (out) => natives.sign(k.kind, entry.scheme, id, salt, k.bytes, bytes, out));
       if (made === undefined) throw failed("The signature");

@@ -53,15 +53,27 @@ export function fail(text) {
 export const drawn = Math.random();
 export const draw = () => Math.random();
 export const said = [];
+// The keys of RFC 7515, appendix A.3, and RFC 7517, appendix A.1.
+const ecKey = await crypto.subtle.importKey("jwk", { kty: "EC", crv: "P-256",
+  x: "f83OJ3D2xF1Bg8vub9tLe1gHMzV76e8Tus9uPHvRVEU", y: "x_FEzRu9m36HLN_tue659LNpXW6pCyStikYjKIWI5a0",
+  d: "jpsQnnGQmL-YBIffH1136cspYG6-0iY7X1fCE9-E9LI" }, { name: "ECDSA", namedCurve: "P-256" }, false, ["sign"]);
+const rsaKey = await crypto.subtle.importKey("jwk", { kty: "RSA", e: "AQAB", n: "0vx7agoebGcQSuuPiLJXZptN9nndrQmbXEps\
+2aiAFbWhM78LhWx4cbbfAAtVT86zwu1RK7aPFFxuhDR1L6tSoc_BJECPebWKRXjBZCiFV4n3oknjhMstn64tZ_2W-5JsGY4Hc5n9yBXArwl93lqt7_RN\
+5w6Cf0h4QyQ5v-65YGjQR0_FDW2QvzqY368QQMicAtaSqzs8KJZgnYb9c7d0zgdAZHzu6qMQvRL5hajrn1n91CbOpbISD08qNLyrdkt-bFTWhAI4vMQF\
+h6WeZu0fM4lFd2NcRwr3XPksINHaQ-G_xBniIqbw0Ls1jF44-csFCur-kEgU8awapJzKnqDKgw" },
+  { name: "RSA-OAEP", hash: "SHA-256" }, false, ["encrypt"]);
 export const origin = performance.timeOrigin;
 performance.mark("library");
 const attempts = {
   randomUUID: () => crypto.randomUUID(), bytes: () => crypto.getRandomValues(new Uint8Array(4)),
   timer: () => setTimeout(() => {}, 1),
+  form: () => new Response(new FormData()),
+  sign: () => crypto.subtle.sign({ name: "ECDSA", hash: "SHA-256" }, ecKey, new Uint8Array(1)),
+  oaep: () => crypto.subtle.encrypt("RSA-OAEP", rsaKey, new Uint8Array(1)),
   call: () => env.demo.add({ a: 1, b: 2 }),
 };
 for (const [name, attempt] of Object.entries(attempts)) {
-  try { attempt(); said.push([name, "ok"]); } catch (error) { said.push([name, error.message]); }
+  try { await attempt(); said.push([name, "ok"]); } catch (error) { said.push([name, error.message]); }
 }
 Array.prototype.last = function () { return this[this.length - 1]; };
 export const later = () => import("./rate.js");
