@@ -215,6 +215,16 @@ async fn copies_go_on_when_their_app_zygote_has_ended() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_worker_does_not_wait_for_a_zygote_that_has_stopped() {
+    let engine = engine().await;
+    let zygote = rustix::process::Pid::from_raw(engine.zygotes()[0].pid as i32).unwrap();
+    rustix::process::kill_process(zygote, rustix::process::Signal::STOP).unwrap();
+    let code = "export default { fetch: () => new Response('fine') };";
+    let worker = worker(&engine, WorkerIsolation::Isolate, code).await.unwrap();
+    assert_eq!(ask(&worker).await.unwrap(), "fine");
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn copies_keep_their_limits_and_leave_no_process() {
     let engine = engine().await;
     let code = "const kept = []; export default { async fetch() {

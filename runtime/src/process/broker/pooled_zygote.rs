@@ -99,9 +99,11 @@ impl PooledZygote {
         self.replace.is_none()
     }
 
-    /// Has another zygote started in its place. Its idle runners are returned; its runs go on.
+    /// Has another zygote started in its place. Its idle runners are returned; its runs go on, and
+    /// the Workers that wait for an app zygote ask another one.
     pub(super) fn replace(&mut self) -> Vec<RunnerHandle> {
         self.pending_since = None;
+        self.waiting_workers.clear();
         let _ = self.replace.take().map(|replace| replace.send(()));
         std::mem::take(&mut self.idle_runners)
     }

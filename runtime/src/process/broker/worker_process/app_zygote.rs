@@ -30,6 +30,9 @@ const COPY_TIMEOUT: Duration = Duration::from_secs(10);
 /// The CPU time that an app zygote may use for a copy, in microseconds.
 const COPY_CPU_US: u64 = 50_000;
 
+/// The interval at which a Worker that waits for a process has its zygote checked.
+const CHECK_INTERVAL: Duration = Duration::from_secs(1);
+
 /// The pause between two looks for room among the processes that there may be.
 const ROOM_PAUSE: Duration = Duration::from_millis(5);
 
@@ -62,17 +65,33 @@ impl AppZygote {
                 drop(waited.map_err(|_| no_process())?.map_err(|_| no_process())?);
             }
             let Some((requested, supervisor)) = pool.request_app_zygote() else { return Ok(None) };
-            match tokio::time::timeout(RUNNER_TIMEOUT, requested).await {
-                Ok(Ok(runner)) => break (runner, supervisor),
-                // The zygote has ended, and another one takes its place.
-                _ if Instant::now() < until => {}
-                _ => return Err(no_process()),
+            match Self::arrival(pool, requested, until).await {
+                Some(runner) => break (runner, supervisor),
+                // The zygote was replaced, or there was no descriptor for the runner's socket.
+                None if Instant::now() < until => tokio::time::sleep(ROOM_PAUSE).await,
+                None => return Err(no_process()),
             }
         };
         let family = Arc::new(Mutex::new(HashSet::from([runner.process().pid()])));
         let process = WorkerProcess::evaluate(pool, job, runner, true).await?;
         let (pool, copying) = (pool.clone(), tokio::sync::Mutex::default());
         Ok(Some(Arc::new(Self { process, pool, supervisor, family, copying })))
+    }
+
+    /// Waits for a process that was requested, and has its zygote replaced if that stopped
+    /// responding. Returns `None` if the process was lost, or has not come until then.
+    async fn arrival(
+        pool: &RunnerPool,
+        mut requested: oneshot::Receiver<RunnerHandle>,
+        until: Instant,
+    ) -> Option<RunnerHandle> {
+        loop {
+            match tokio::time::timeout(CHECK_INTERVAL, &mut requested).await {
+                Ok(arrived) => return arrived.ok(),
+                Err(_) if Instant::now() < until => pool.request_missing_runners(),
+                Err(_) => return None,
+            }
+        }
     }
 
     /// Returns `true` if it can be copied.
