@@ -92,6 +92,13 @@ fn processes(engine: &Engine) -> Vec<(u32, u32)> {
     found
 }
 
+/// Sends a signal to the app zygote of the only Worker, and returns its process id.
+fn signal_app_zygote(engine: &Engine, signal: rustix::process::Signal) -> u32 {
+    let leader = processes(engine).into_iter().find(|(pid, group)| pid == group).expect("an app zygote").0;
+    rustix::process::kill_process(rustix::process::Pid::from_raw(leader as i32).unwrap(), signal).unwrap();
+    leader
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn copies_have_the_modules_and_no_randomness_in_common() {
     let engine = engine().await;
@@ -206,12 +213,42 @@ async fn copies_go_on_when_their_app_zygote_has_ended() {
     let code = "let requests = 0; export default { fetch: () => new Response(`${++requests}`) };";
     let worker = worker(&engine, WorkerIsolation::Isolate, code).await.unwrap();
     assert_eq!(ask(&worker).await.unwrap(), "1");
-    let leader = processes(&engine).into_iter().find(|(pid, group)| pid == group).expect("an app zygote").0;
-    let pid = rustix::process::Pid::from_raw(leader as i32).unwrap();
-    rustix::process::kill_process(pid, rustix::process::Signal::KILL).unwrap();
+    signal_app_zygote(&engine, rustix::process::Signal::KILL);
     for count in 2..6 {
         assert_eq!(ask(&worker).await.unwrap(), count.to_string(), "the same process answers");
     }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_app_zygote_that_does_not_fork_is_ended_without_its_copies() {
+    let engine = engine().await;
+    let code = "export default { async fetch() { await new Promise((done) => setTimeout(done, 20_000)); } };";
+    let worker = Arc::new(worker(&engine, WorkerIsolation::Request, code).await.unwrap());
+    let request = || {
+        let worker = worker.clone();
+        tokio::spawn(async move { ask(&worker).await })
+    };
+    let first = request();
+    let leader = signal_app_zygote(&engine, rustix::process::Signal::CONT);
+    let family = || processes(&engine).into_iter().filter(|(_, group)| *group == leader).collect::<Vec<_>>();
+    let until = Instant::now() + Duration::from_secs(30);
+    // Itself, the copy that has the request, and one ahead of the next.
+    while family().len() < 3 {
+        assert!(Instant::now() < until, "{:?}", family());
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+    signal_app_zygote(&engine, rustix::process::Signal::STOP);
+    // The copy ahead of a third one is not made.
+    let second = request();
+    let mut copies = family();
+    copies.retain(|(pid, _)| *pid != leader);
+    while family().iter().any(|(pid, _)| *pid == leader) {
+        assert!(Instant::now() < until, "{:?}", family());
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    tokio::time::sleep(Duration::from_millis(500)).await;
+    assert_eq!(family(), copies);
+    [first, second].iter().for_each(tokio::task::JoinHandle::abort);
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -33,6 +33,9 @@ const MAX_REFUSED: usize = 64;
 /// The living processes of an app zygote and its copies.
 pub(super) type Family = Arc<Mutex<HashSet<u32>>>;
 
+/// The process id and pidfd of a copy.
+pub(super) type Copied = (u32, OwnedFd);
+
 /// A copy that was asked for.
 pub(super) struct ExpectedCopy {
     /// The random number with which the copy asks for its socket.
@@ -40,9 +43,8 @@ pub(super) struct ExpectedCopy {
     pub(super) family: Family,
     /// The copy's end of its socket.
     pub(super) socket: OwnedFd,
-    /// The receiver of the copy's process id and pidfd. Dropping the sender says that something
-    /// else has happened.
-    pub(super) reply: oneshot::Sender<(u32, OwnedFd)>,
+    /// The sender for the copy. Dropping it says that something else has happened.
+    pub(super) reply: oneshot::Sender<Copied>,
 }
 
 /// The broker's end of the supervision of one zygote's runners.
@@ -89,9 +91,11 @@ impl CopySupervisor {
         self.state.lock().expected.insert(app_zygote, (copy, false));
     }
 
-    /// Expects no fork of this app zygote any more.
-    pub(super) fn expect_none(&self, app_zygote: u32) {
-        self.state.lock().expected.remove(&app_zygote);
+    /// Expects no fork of this app zygote any more. Returns `true` if it was expected until now and
+    /// was not allowed: then no process exists that the broker does not know.
+    pub(super) fn expect_none(&self, app_zygote: u32) -> bool {
+        let expected = self.state.lock().expected.remove(&app_zygote);
+        expected.is_some_and(|(_, is_allowed)| !is_allowed)
     }
 
     /// Returns `true` if a call of this process was refused, and forgets it.
@@ -320,6 +324,21 @@ mod tests {
             (&[fork(EARLIER_COPY)], "-", true),
         ] {
             assert_eq!(answers(calls), (expected.to_owned(), is_expected_still));
+        }
+    }
+
+    #[test]
+    fn a_fork_that_was_not_allowed_has_made_no_process() {
+        for (calls, expected) in [
+            (&[][..], true),
+            (&[fork(NEW)], true),
+            (&[fork(APP_ZYGOTE)], false),
+            (&[fork(APP_ZYGOTE), socket(NEW, KEY)], false),
+            (&[socket(NEW, KEY)], false),
+        ] {
+            let (supervisor, _copied) = expecting();
+            calls.iter().for_each(|call| _ = supervisor.judge(call));
+            assert_eq!(supervisor.expect_none(APP_ZYGOTE), expected);
         }
     }
 

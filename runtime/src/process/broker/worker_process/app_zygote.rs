@@ -4,7 +4,7 @@
 //! run the Worker's code, and the broker trusts nothing that it sends.
 
 use std::collections::HashSet;
-use std::os::fd::OwnedFd;
+use std::io;
 use std::os::unix::net::UnixStream;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -16,7 +16,7 @@ use tokio::sync::oneshot;
 use super::{RUNNER_TIMEOUT, WorkerProcess, no_process};
 use crate::RunError;
 use crate::job::WorkerJob;
-use crate::process::broker::copies::{self, CopySupervisor, ExpectedCopy, Family};
+use crate::process::broker::copies::{self, Copied, CopySupervisor, ExpectedCopy, Family};
 use crate::process::broker::runner_handle::{RunnerHandle, RunnerOwner as _};
 use crate::process::broker::runner_pool::RunnerPool;
 use crate::process::broker::runner_process::RunnerProcess;
@@ -102,9 +102,10 @@ impl AppZygote {
     /// Makes a copy, which serves requests.
     ///
     /// # Errors
-    /// Returns an error if there is no room for another process for long, or if the app zygote
-    /// has ended, was taken over, or does not respond: the app zygote and all copies are ended
-    /// then.
+    /// Returns an error if there is no room for another process for long, or no descriptor for its
+    /// socket. Also if the app zygote has ended or does not respond: it is ended then. Also if it
+    /// has forked and the copy has not asked for its socket, or it was taken over: the app zygote
+    /// and all copies are ended then.
     pub(crate) async fn copy(self: &Arc<Self>, job: &Arc<WorkerJob>) -> Result<WorkerProcess, RunError> {
         let (zygote, job) = (self.clone(), job.clone());
         // In a task of its own: a fork that was allowed has to be followed to its end.
@@ -125,41 +126,64 @@ impl AppZygote {
             }
             tokio::time::sleep(ROOM_PAUSE).await;
         }
-        match self.expect_copy().await {
-            Some((pid, pidfd, socket)) => {
-                let process = RunnerProcess::new(pidfd, pid);
-                Ok(runner.of_copy(process, socket, self.family.clone()))
-            }
-            None => {
+        let (broker_end, expected, copied) = match self.prepare_copy() {
+            Ok(prepared) => prepared,
+            Err(error) => {
                 self.pool.runner_ended(runner.zygote());
-                self.supervisor.expect_none(runner.process().pid());
-                tracing::warn!(
-                    pid = runner.process().pid(),
-                    "the process that has evaluated a Worker's modules made no copy; it and its copies are ended"
-                );
-                copies::end_family(runner.process().pidfd());
-                self.process.link.closed.store(true, Ordering::Relaxed);
-                Err(ended())
+                tracing::warn!(%error, "another process for a Worker could not be connected");
+                return Err(no_process());
             }
+        };
+        if let Some((pid, pidfd)) = self.request_copy(expected, copied).await {
+            let process = RunnerProcess::new(pidfd, pid);
+            return Ok(runner.of_copy(process, broker_end, self.family.clone()));
         }
+        self.pool.runner_ended(runner.zygote());
+        let pid = runner.process().pid();
+        if self.supervisor.expect_none(pid) {
+            tracing::warn!(
+                pid,
+                "the process that has evaluated a Worker's modules made no copy in time; it is ended"
+            );
+            runner.process().kill();
+        } else {
+            tracing::warn!(
+                pid,
+                "the process that has evaluated a Worker's modules made a copy that is not known; it and its copies are ended"
+            );
+            copies::end_family(runner.process().pidfd());
+        }
+        self.process.link.closed.store(true, Ordering::Relaxed);
+        Err(ended())
+    }
+
+    /// Makes what a copy needs: the broker's end of its socket, and what the supervisor has to know
+    /// of it. Nothing has happened to the app zygote if that fails.
+    fn prepare_copy(&self) -> io::Result<(tokio::net::UnixStream, ExpectedCopy, oneshot::Receiver<Copied>)> {
+        let (broker_end, socket) = UnixStream::pair()?;
+        broker_end.set_nonblocking(true)?;
+        let broker_end = tokio::net::UnixStream::from_std(broker_end)?;
+        let mut key = [0; 8];
+        getrandom::fill(&mut key).map_err(|error| io::Error::other(error.to_string()))?;
+        let (reply, copied) = oneshot::channel();
+        let key = u64::from_ne_bytes(key);
+        let expected = ExpectedCopy { key, family: self.family.clone(), socket: socket.into(), reply };
+        Ok((broker_end, expected, copied))
     }
 
     /// Waits for the one process that the app zygote may fork now.
-    async fn expect_copy(&self) -> Option<(u32, OwnedFd, tokio::net::UnixStream)> {
+    async fn request_copy(
+        &self,
+        expected: ExpectedCopy,
+        copied: oneshot::Receiver<Copied>,
+    ) -> Option<Copied> {
         let link = &self.process.link;
-        let (broker_end, socket) = UnixStream::pair().ok()?;
-        broker_end.set_nonblocking(true).ok()?;
-        let mut key = [0; 8];
-        getrandom::fill(&mut key).ok()?;
-        let key = u64::from_ne_bytes(key);
-        let (reply, copied) = oneshot::channel();
-        let expected = ExpectedCopy { key, family: self.family.clone(), socket: socket.into(), reply };
+        let key = expected.key;
         self.supervisor.expect(link.runner.process().pid(), expected);
         link.total_cpu.fetch_add(COPY_CPU_US, Ordering::Relaxed);
         link.send_message(&ToRunner::Copy { key });
-        let (pid, pidfd) = tokio::time::timeout(COPY_TIMEOUT, copied).await.ok()?.ok()?;
+        let copied = tokio::time::timeout(COPY_TIMEOUT, copied).await.ok()?.ok()?;
         link.active.store(true, Ordering::Relaxed);
-        let stream = tokio::net::UnixStream::from_std(broker_end).ok()?;
-        Some((pid, pidfd, stream))
+        Some(copied)
     }
 }
