@@ -33,6 +33,15 @@ async fn engine() -> Engine {
 }
 
 async fn worker(engine: &Engine, isolation: WorkerIsolation, code: &str) -> Result<Worker, RunError> {
+    idle_worker(engine, isolation, code, None).await
+}
+
+async fn idle_worker(
+    engine: &Engine,
+    isolation: WorkerIsolation,
+    code: &str,
+    idle_timeout: Option<Duration>,
+) -> Result<Worker, RunError> {
     let limits =
         Limits { wall: Duration::from_secs(30), cpu: Duration::from_millis(500), ..Limits::default() };
     let job = WorkerJob {
@@ -50,7 +59,7 @@ async fn worker(engine: &Engine, isolation: WorkerIsolation, code: &str) -> Resu
         limits,
         log: Arc::new(|_, _| ()),
         instances: 4,
-        idle_timeout: None,
+        idle_timeout,
         isolation,
         fetchers: isolet_runtime::FetchBindings::default(),
         is_service_worker: false,
@@ -259,6 +268,21 @@ async fn a_worker_does_not_wait_for_a_zygote_that_has_stopped() {
     let code = "export default { fetch: () => new Response('fine') };";
     let worker = worker(&engine, WorkerIsolation::Isolate, code).await.unwrap();
     assert_eq!(ask(&worker).await.unwrap(), "fine");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_app_zygote_is_given_up_also_when_its_last_copy_was_ended() {
+    let engine = engine().await;
+    let spins = "export default { fetch() { for (;;); } };";
+    let idle_timeout = Some(Duration::from_secs(2));
+    let worker = idle_worker(&engine, WorkerIsolation::Isolate, spins, idle_timeout).await.unwrap();
+    assert_eq!(ask(&worker).await.unwrap_err().code, ErrorCode::CpuLimit);
+    let until = Instant::now() + Duration::from_secs(20);
+    while processes(&engine).iter().any(|(pid, group)| pid == group) {
+        assert!(Instant::now() < until, "{:?}", processes(&engine));
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    drop(worker);
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -162,8 +162,9 @@ impl Instances {
                     idle_since = Some(last.used_at);
                     list.clear();
                 }
-                idle_since = idle_since.filter(|_| list.is_empty());
-                if idle_since.is_some_and(|since| now > since + timeout) {
+                // The last one may also have ended in another way.
+                idle_since = if list.is_empty() { idle_since.or(Some(now)) } else { None };
+                if idle_since.take_if(|since| now > *since + timeout).is_some() {
                     instances.backend.rest().await;
                 }
             }
