@@ -44,8 +44,7 @@ impl RunnerPool {
     pub(super) fn add_app_zygote(&self, mut runner: RunnerHandle) {
         let mut state = self.state();
         let Some(zygote) = state.zygote(runner.zygote()) else { return };
-        zygote.spawn_answered();
-        zygote.live_runners += 1;
+        zygote.runner_arrived(runner.process().pid());
         runner.set_inherited_bytes(zygote.private_bytes.unwrap_or_default());
         let waiting = zygote.waiting_workers.pop_front();
         self.refill(&mut state);

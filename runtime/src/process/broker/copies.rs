@@ -98,7 +98,8 @@ impl CopySupervisor {
         expected.is_some_and(|(_, is_allowed)| !is_allowed)
     }
 
-    /// Returns `true` if a call of this process was refused, and forgets it.
+    /// Returns `true` if a call of this process was refused, and forgets it. So a new process is
+    /// not taken for an earlier one that had its id.
     pub(super) fn take_refused(&self, pid: u32) -> bool {
         let refused = &mut self.state.lock().refused;
         let before = refused.len();
@@ -163,7 +164,7 @@ impl CopySupervisor {
     /// Decides about a call. A call that does not belong to the copy that was expected ends the
     /// expectation, and so the family.
     fn judge(&self, call: &libc::seccomp_notif) -> Answer {
-        let expected = &mut self.state.lock().expected;
+        let State { expected, refused } = &mut *self.state.lock();
         let pid = call.pid;
         if i64::from(call.data.nr) == libc::SYS_clone {
             return match expected.get_mut(&pid) {
@@ -184,7 +185,12 @@ impl CopySupervisor {
         };
         // The new process, and not one that exists in its place.
         let is_new = !copy.family.lock().contains(&pid);
-        if is_allowed && is_new { Answer::HandOver(copy) } else { Answer::Refuse }
+        if !is_allowed || !is_new {
+            return Answer::Refuse;
+        }
+        // Another process had the id before.
+        refused.retain(|known| *known != pid);
+        Answer::HandOver(copy)
     }
 
     fn receive(&self) -> io::Result<libc::seccomp_notif> {
@@ -347,6 +353,10 @@ mod tests {
         let (supervisor, _copied) = expecting();
         supervisor.answer(&fork(NEW));
         assert!(supervisor.take_refused(NEW) && !supervisor.take_refused(NEW));
+        supervisor.answer(&fork(NEW));
+        // A copy gets the id.
+        [fork(APP_ZYGOTE), socket(NEW, KEY)].iter().for_each(|call| _ = supervisor.judge(call));
+        assert!(!supervisor.take_refused(NEW));
         for pid in 1000..1000 + 2 * MAX_REFUSED as u32 {
             supervisor.answer(&fork(pid));
         }

@@ -132,6 +132,14 @@ impl PooledZygote {
         self.suspected_since = None;
     }
 
+    /// Counts a requested runner that has arrived.
+    pub(super) fn runner_arrived(&mut self, pid: u32) {
+        self.spawn_answered();
+        self.live_runners += 1;
+        // An earlier process may have had the id.
+        let _ = self.supervisor.as_ref().map(|supervisor| supervisor.take_refused(pid));
+    }
+
     /// Returns `true` if it has not sent a requested runner for [`SPAWN_TIMEOUT`], and a call at
     /// least [`SUSPICION_PERIOD`] before has found the same.
     pub(super) fn is_unresponsive(&mut self, now: Instant) -> bool {

@@ -236,8 +236,7 @@ impl RunnerPool {
         let state = &mut *state;
         let id = runner.zygote();
         let Some(zygote) = state.zygotes.iter_mut().find(|zygote| zygote.id == id) else { return };
-        zygote.spawn_answered();
-        zygote.live_runners += 1;
+        zygote.runner_arrived(runner.process().pid());
         runner.set_inherited_bytes(zygote.private_bytes.unwrap_or_default());
         if !zygote.makes_runners() {
             // Another zygote has taken its place. The runner is dropped after the lock is released.
