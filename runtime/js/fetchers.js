@@ -75,7 +75,7 @@ isolet.lazy([], ["fetchers"], (host) => {
 
   function ofExport(name) {
     const label = `ctx.exports.${name === "" ? "default" : name}`;
-    const target = (propsText) => `{"Export":{"name":${JSONStringify(name)},"props":${JSONStringify(propsText)}}}`;
+    const target = (propsText) => `{"Export":{"name":${JSONStringify(isolet.idl.usv(name))},"props":${JSONStringify(propsText)}}}`;
     const stub = (options) => {
       const { props } = isolet.idl.dictionary(isolet.idl.isObject(options) ? options : refuse(label), label);
       if (props === undefined) return wrapped(target(""));

@@ -18,7 +18,7 @@ const {
 
 isolet.lazy([], ["loaders"], (host) => {
   const { natives } = isolet;
-  const { define, dictionary, integer, isObject, list, need, string, view } = isolet.idl;
+  const { define, dictionary, integer, isObject, list, need, string, usv, view } = isolet.idl;
 
   const token = {};
   // The number of Workers that are kept by their ids. `MAX_LOADED_WORKERS` in
@@ -136,7 +136,7 @@ isolet.lazy([], ["loaders"], (host) => {
       const { props } = dictionary(options, "The second argument of getEntrypoint");
       if (props !== undefined && !isObject(props)) throw new TypeError("`props` of getEntrypoint() must be an object.");
       const propsText = props === undefined ? "" : isolet.toJSONText(props, "`props` of getEntrypoint()");
-      const entrypoint = name === undefined || name === null || name === "default" ? "" : string(name);
+      const entrypoint = name === undefined || name === null || name === "default" ? "" : usv(name);
       return isolet.fetchers.to(
         `{"Loaded":{"worker":${number},"entrypoint":{"name":${JSONStringify(entrypoint)},"props":${JSONStringify(propsText)}}}}`,
         "The entrypoint of a loaded Worker",

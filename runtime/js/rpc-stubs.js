@@ -13,6 +13,7 @@ const {
   PromisePrototypeThen,
   Proxy,
   RegExpPrototypeExec,
+  StringPrototypeToWellFormed,
   SymbolDispose,
   TypeError,
   WeakMap,
@@ -186,10 +187,11 @@ isolet.lazy([], ["rpcStubs", "RpcTarget", "RpcStub", "RpcPromise", "RpcProperty"
     return made;
   }
 
+  // The host has no lone surrogates.
   function propertyOf(invokePath, path, name) {
     const longer = list();
     for (let i = 0; i < path.length; i++) ArrayPrototypePush(longer, path[i]);
-    ArrayPrototypePush(longer, name);
+    ArrayPrototypePush(longer, StringPrototypeToWellFormed(name));
     return proxy("property", invokePath, longer);
   }
 

@@ -21,10 +21,13 @@ pub(crate) fn call_method(scope: &mut PinScope, arguments: Arguments, mut result
             Callee::Target(target)
         }
     };
-    let path = Path(serde_json::from_str(&text(scope, &arguments, 4)).unwrap_or_default());
+    // An empty path would call the callee itself.
+    let Ok(path) = serde_json::from_str(&text(scope, &arguments, 4)) else {
+        return set_text(scope, &mut result, "The path of the call is not valid.");
+    };
     let sent = arguments.get(5).is_array_buffer().then(|| value(scope, &arguments, 5));
     let Some(state) = state(scope) else { return };
-    match state.call_method((request, context), callee, path, sent) {
+    match state.call_method((request, context), callee, Path(path), sent) {
         Ok(call) => result.set_uint32(call),
         Err(error) => set_text(scope, &mut result, &error),
     }

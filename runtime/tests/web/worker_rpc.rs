@@ -248,3 +248,16 @@ fn scripts_have_stubs_of_their_own_objects() {
         export default async () => [await new RpcStub(new Target()).add(1), await new RpcStub((x) => x * 2)(4)];";
     assert_eq!(super::value(code), json!([2, 8]));
 }
+
+#[test]
+fn a_name_with_a_lone_surrogate_is_a_name() {
+    let found = returned(
+        "const called = await SERVICE.echo(() => 'called');
+         return [await called(), await read(() => called['\\ud800']()), await read(() => SERVICE['\\ud800'](1))];",
+    );
+    assert_eq!(found[0], "called");
+    for index in [1, 2] {
+        let text = found[index].as_str().unwrap();
+        assert!(text.contains("does not implement the method \"\u{fffd}\""), "{text}");
+    }
+}
