@@ -163,8 +163,10 @@ isolet.lazy([], ["rpcValues"], (host) => {
     }
 
     #response(value) {
-      const { status, statusText, headers, body } = isolet.responses.fields(value);
-      const item = { __proto__: null, kind: "response", status, statusText, pairs: pairsOf(headers) };
+      const { status, statusText, headers, body, encodeBody } = isolet.responses.fields(value);
+      const encoded = body?.encoding !== undefined;
+      const pairs = pairsOf(headers);
+      const item = { __proto__: null, kind: "response", status, statusText, pairs, encodeBody, encoded };
       this.#body(item, body, "response");
       return this.#placeholder(item);
     }
@@ -270,13 +272,16 @@ isolet.lazy([], ["rpcValues"], (host) => {
     stub: (item, given) => given.stub(item.at),
     stream: (item, given) => isolet.rpcStreams.receive(given.take(item.at)),
     headers: (item) => headersOf(item.pairs),
-    response: (item, given) =>
-      new isolet.Response(bodyOf(item, given), {
-        __proto__: null,
-        status: item.status,
-        statusText: item.statusText,
-        headers: headersOf(item.pairs),
-      }),
+    response(item, given) {
+      const { status, statusText, pairs, encodeBody, encoded } = item;
+      const init = { __proto__: null, status, statusText, headers: headersOf(pairs), encodeBody };
+      const made = new isolet.Response(bodyOf(item, given), init);
+      if (encoded === true) {
+        const { body, headers } = isolet.responses.fields(made);
+        isolet.bodies.encoded(body, headers);
+      }
+      return made;
+    },
     request: (item, given) =>
       new isolet.Request(item.url, {
         __proto__: null,

@@ -69,6 +69,7 @@ impl Pair {
         let code = format!(
             "import {{ RpcStub, RpcTarget }} from 'cloudflare:workers';
              const read = async (call) => {{ try {{ return await call() }} catch (error) {{ return `${{error}}` }} }};
+             export const zipped = {{ fetch: () => new Response('plain', {{ headers: {{ 'content-encoding': 'gzip' }} }}) }};
              export default {{ async fetch(request, {{ SERVICE }}, ctx) {{ {code} }} }}"
         );
         let of_caller = Limits { wall, ..super::limits() };
@@ -259,5 +260,24 @@ fn a_name_with_a_lone_surrogate_is_a_name() {
     for index in [1, 2] {
         let text = found[index].as_str().unwrap();
         assert!(text.contains("does not implement the method \"\u{fffd}\""), "{text}");
+    }
+}
+
+#[test]
+fn responses_keep_their_content_encoding() {
+    let found = returned(
+        "const headers = { 'content-encoding': 'gzip' };
+         const manual = await SERVICE.echo(new Response('as it is', { headers, encodeBody: 'manual' }));
+         const again = await SERVICE.echo(await SERVICE.echo(await ctx.exports.zipped.fetch('http://a/')));
+         return [await manual.text(), await again.text(), again.headers.get('content-encoding')];",
+    );
+    assert_eq!(found, json!(["as it is", "plain", "gzip"]));
+    for (value, starts) in [
+        ("new Response('as it is', { headers: { 'content-encoding': 'gzip' }, encodeBody: 'manual' })", "as it is"),
+        ("await ctx.exports.zipped.fetch('http://a/')", "\u{1f}"),
+    ] {
+        let pair = Pair::new(&format!("return SERVICE.echo({value});"));
+        let body = get(&pair.caller, "https://x.example/");
+        assert!(body.starts_with(starts) && body.len() < 60, "{body:?}");
     }
 }
