@@ -31,10 +31,11 @@ isolet.lazy([], ["rpcStreams"], (host) => {
       do {
         const chunk = await this.#next();
         if (chunk === null) break;
-        ArrayPrototypePush(chunks, chunk);
-        size += TypedArrayPrototypeGetByteLength(chunk);
-      } while (size < MAX_READ && this.#reader.stream.queue.size > 0);
-      return chunks.length === 0 ? null : concatenate(chunks);
+        const length = TypedArrayPrototypeGetByteLength(chunk);
+        if (length > 0) ArrayPrototypePush(chunks, chunk);
+        size += length;
+      } while (size === 0 || (size < MAX_READ && this.#reader.stream.queue.size > 0));
+      return size === 0 ? null : concatenate(chunks);
     }
 
     #next() {
@@ -100,6 +101,7 @@ isolet.lazy([], ["rpcStreams"], (host) => {
           return;
         }
         done();
+        if (chunk !== null) throw new TypeError("The Worker that sends this stream gave a chunk that is not bytes.");
         if (streams.canEnqueue(s)) streams.requestClose(s);
       },
       async cancel() {

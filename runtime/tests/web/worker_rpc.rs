@@ -281,3 +281,20 @@ fn responses_keep_their_content_encoding() {
         assert!(body.starts_with(starts) && body.len() < 60, "{body:?}");
     }
 }
+
+#[test]
+fn an_empty_chunk_does_not_end_a_stream() {
+    let found = returned(
+        "const stream = new ReadableStream({ start(c) {
+             for (const text of ['', 'a', '', '', 'b', '']) c.enqueue(new TextEncoder().encode(text));
+             c.close(); } });
+         let step = 0;
+         const slow = new ReadableStream({ async pull(c) {
+             await scheduler.wait(1);
+             c.enqueue(new Uint8Array(step++ % 2));
+             if (step === 4) c.close(); } });
+         const length = async (stream) => (await new Response(await SERVICE.echo(stream)).bytes()).length;
+         return [await length(stream), await length(slow)];",
+    );
+    assert_eq!(found, json!([2, 2]));
+}
