@@ -3,7 +3,8 @@
 // A call is an event with a number, as a request is. The one that makes an object is the context of
 // the object: calls of the object belong to it, and it does not end as long as others have stubs.
 
-const { ArrayPrototypePush, FunctionPrototypeApply, JSONParse, ObjectGetPrototypeOf, TypeError } = isolet.primordials;
+const { ArrayIsArray, ArrayPrototypePush, FunctionPrototypeApply, JSONParse, ObjectGetPrototypeOf, TypeError } =
+  isolet.primordials;
 
 isolet.lazy([], ["rpcServer"], (host) => {
   const { natives, rpcObjects, RpcTarget, rpcStubs, rpcValues, workers, WorkerEntrypoint } = isolet;
@@ -21,6 +22,9 @@ isolet.lazy([], ["rpcServer"], (host) => {
     webSocketClose: true,
     webSocketError: true,
   };
+
+  // More than V8 applies a function to.
+  const MAX_ARGUMENTS = 131072;
 
   const missing = (name) => new TypeError(`The RPC receiver does not implement the method "${name}".`);
 
@@ -53,6 +57,9 @@ isolet.lazy([], ["rpcServer"], (host) => {
   // (value, env, ctx).
   /** @param {any} from @param {string[]} path @param {any[] | undefined} args @param {boolean} [isEntrypoint] @param {any} [handler] */
   async function perform(from, path, args, isEntrypoint = false, handler = undefined) {
+    // The arguments may come from a Worker that isolet did not stop from writing anything.
+    if (args !== undefined && (!ArrayIsArray(args) || args.length > MAX_ARGUMENTS))
+      throw new TypeError(`The arguments of a call must be a list of at most ${MAX_ARGUMENTS}.`);
     let self;
     let value = await from;
     let name = "(this)";

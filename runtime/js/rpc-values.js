@@ -374,7 +374,9 @@ isolet.lazy([], ["rpcValues"], (host) => {
       if (root === undefined || !ArrayIsArray(root[0])) throw notCloned("The value could not be read.");
       const errors = root[0][1];
       for (let i = 0; ArrayIsArray(errors) && i + 1 < errors.length; i += 2) {
-        const keys = isObject(errors[i]) && isObject(errors[i + 1]) ? ReflectOwnKeys(errors[i + 1]) : [];
+        // A sparse list of a hostile peer has four thousand million entries.
+        if (!isObject(errors[i]) || !isObject(errors[i + 1])) throw notCloned("The value has an unknown error.");
+        const keys = ReflectOwnKeys(errors[i + 1]);
         for (let j = 0; j < keys.length; j++) put(errors[i], keys[j], errors[i + 1][keys[j]]);
       }
       given.value = root[0][0];
