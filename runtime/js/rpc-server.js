@@ -26,6 +26,7 @@ isolet.lazy([], ["rpcServer"], (host) => {
   // More than V8 applies a function to.
   const MAX_ARGUMENTS = 131072;
 
+  const reservedName = (name) => new TypeError(`'${name}' is a reserved method and cannot be called over RPC.`);
   const missing = (name) => new TypeError(`The RPC receiver does not implement the method "${name}".`);
 
   /** @type {RpcServer["isTarget"]} */
@@ -40,8 +41,7 @@ isolet.lazy([], ["rpcServer"], (host) => {
   function member(value, name, isEntrypoint) {
     if (!isObject(value)) throw missing(name);
     if (isEntrypoint || value instanceof RpcTarget || value instanceof WorkerEntrypoint) {
-      if (reserved[name] || (!(value instanceof RpcTarget) && reservedOfEntrypoint[name]))
-        throw new TypeError(`'${name}' is a reserved method and cannot be called over RPC.`);
+      if (reserved[name] || (!(value instanceof RpcTarget) && reservedOfEntrypoint[name])) throw reservedName(name);
       if (own(value, name) !== undefined) throw missing(name);
       for (let of = ObjectGetPrototypeOf(value); of !== null && of !== ObjectPrototype; of = ObjectGetPrototypeOf(of))
         if (own(of, name) !== undefined) return value[name];
@@ -60,6 +60,12 @@ isolet.lazy([], ["rpcServer"], (host) => {
     // The arguments may come from a Worker that isolet did not stop from writing anything.
     if (args !== undefined && (!ArrayIsArray(args) || args.length > MAX_ARGUMENTS))
       throw new TypeError(`The arguments of a call must be a list of at most ${MAX_ARGUMENTS}.`);
+    if (handler !== undefined) {
+      const first = path[0];
+      // A stub of the entrypoint would have all of its functions.
+      if (first === undefined && args === undefined) throw missing("(this)");
+      if (first !== undefined && (reserved[first] || reservedOfEntrypoint[first])) throw reservedName(first);
+    }
     let self;
     let value = await from;
     let name = "(this)";

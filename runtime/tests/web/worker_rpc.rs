@@ -298,3 +298,18 @@ fn an_empty_chunk_does_not_end_a_stream() {
     );
     assert_eq!(found, json!([2, 2]));
 }
+
+/// The bindings of a caller leave `fetch` out, but the calls of its runtime need not.
+#[test]
+fn reserved_names_of_plain_entrypoints_cannot_be_called() {
+    let callee = "export default { fetch: () => new Response('fetched'), alarm: () => 'alarm', plain: (x) => x };";
+    let callee = start_with(callee, FetchBindings::default()).unwrap();
+    let mut bindings = FetchBindings::default();
+    bindings.add("SERVICE", Arc::new(Service { worker: callee, entrypoint: "" }));
+    let code = "const read = async (call) => { try { return await call() } catch (error) { return error.message } };
+        export default { async fetch(request, { SERVICE }) {
+            return Response.json([await read(() => SERVICE.plain(1)), await read(() => SERVICE.alarm(1)),
+                await read(() => SERVICE.alarm)]) } };";
+    let refused = "'alarm' is a reserved method and cannot be called over RPC.";
+    assert_eq!(json_of(&start_with(code, bindings).unwrap()), json!([1, refused, refused]));
+}
