@@ -22,6 +22,7 @@ const {
   StringPrototypeSlice,
   StringPrototypeToLowerCase,
   SymbolDispose,
+  SymbolIterator,
   TypeError,
   TypedArrayPrototypeGetByteLength,
 } = isolet.primordials;
@@ -37,6 +38,16 @@ isolet.lazy([], ["rpcValues"], (host) => {
   const MAX_NAME = 100;
 
   const classes = { __proto__: null, AggregateError, ...cloner.errors };
+
+  // The errors of an AggregateError are copied with its properties. An array would be read by what
+  // the script put on Array.prototype.
+  /** @type {any} */
+  const noErrors = {
+    __proto__: null,
+    [SymbolIterator]: () => ({ __proto__: null, next: () => ({ __proto__: null, done: true }) }),
+  };
+  const makeError = (Class, message) =>
+    Class === AggregateError ? new AggregateError(noErrors, message) : new Class(message);
 
   const notCloned = (text) => new isolet.DOMException(text, "DataCloneError");
   const tooLong = (size) =>
@@ -257,7 +268,7 @@ isolet.lazy([], ["rpcValues"], (host) => {
     } catch {
       const { name, message } = isolet.describe(thrown);
       const Class = classes[name];
-      return encode(Class === undefined ? new Error(`${name}: ${message}`) : new Class(message), true);
+      return encode(Class === undefined ? new Error(`${name}: ${message}`) : makeError(Class, message), true);
     }
   }
 
@@ -292,8 +303,7 @@ isolet.lazy([], ["rpcValues"], (host) => {
       }),
     error(item) {
       const { name, message } = item;
-      const Class = classes[name] ?? Error;
-      return withStack(Class === AggregateError ? new AggregateError([], message) : new Class(message), name, message);
+      return withStack(makeError(classes[name] ?? Error, message), name, message);
     },
     exception: (item) => withStack(new isolet.DOMException(item.message, item.name), item.name, item.message),
   };

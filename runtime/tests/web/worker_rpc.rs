@@ -313,3 +313,20 @@ fn reserved_names_of_plain_entrypoints_cannot_be_called() {
     let refused = "'alarm' is a reserved method and cannot be called over RPC.";
     assert_eq!(json_of(&start_with(code, bindings).unwrap()), json!([1, refused, refused]));
 }
+
+#[test]
+fn an_aggregate_error_that_cannot_be_copied_keeps_its_class_and_message() {
+    let found = returned(
+        "let asked = 0;
+         const { [Symbol.iterator]: iterator } = Array.prototype;
+         Array.prototype[Symbol.iterator] = function () { asked++; return iterator.call(this); };
+         const thrown = async (make) => { try { await new RpcStub(() => { throw make(); })(); } catch (error) {
+             return [error instanceof AggregateError, error.message, error.errors.length]; } };
+         const plain = new AggregateError(new Set([1]), 'plain');
+         const symbols = Object.assign(new AggregateError(new Set([1]), 'symbols'), { symbol: Symbol() });
+         asked = 0;
+         const found = [await thrown(() => plain), await thrown(() => symbols)];
+         return [found[0], found[1], asked];",
+    );
+    assert_eq!(found, json!([[true, "plain", 1], [true, "symbols (1)", 0], 0]));
+}
