@@ -53,10 +53,13 @@ isolet.lazy([], ["outgoing"], (host) => {
   }
 
   function sendRest(o) {
-    const length = TypedArrayPrototypeGetByteLength(o.rest);
+    const bytes = o.rest;
+    const length = TypedArrayPrototypeGetByteLength(bytes);
     const part = length < o.window ? length : o.window;
-    o.window -= o.handlers.send(o.rest, part);
-    o.rest = part < length ? isolet.idl.tail(o.rest, part) : undefined;
+    o.window -= o.handlers.send(bytes, part);
+    // The handler may have stopped it.
+    if (o.done) return;
+    o.rest = part < length ? isolet.idl.tail(bytes, part) : undefined;
     if (o.rest === undefined && o.reader === undefined) close(o);
     o.again = true;
   }
