@@ -75,7 +75,8 @@ isolet.lazy([], ["fetchers"], (host) => {
 
   function ofExport(name) {
     const label = `ctx.exports.${name === "" ? "default" : name}`;
-    const target = (propsText) => `{"Export":{"name":${JSONStringify(isolet.idl.usv(name))},"props":${JSONStringify(propsText)}}}`;
+    const target = (propsText) =>
+      `{"Export":{"name":${JSONStringify(isolet.idl.usv(name))},"props":${JSONStringify(propsText)}}}`;
     const stub = (options) => {
       const { props } = isolet.idl.dictionary(isolet.idl.isObject(options) ? options : refuse(label), label);
       if (props === undefined) return wrapped(target(""));
@@ -122,6 +123,8 @@ isolet.lazy([], ["fetchers"], (host) => {
       const { headers, status, body } = responses.fields(response);
       const to = redirect !== "manual" && isRedirect(status) ? Heads.get(headers, "location") : null;
       if (to === null) return response;
+      // Nobody reads the body of a redirect.
+      if (body?.stream !== undefined) isolet.streams.cancel(isolet.streams.state(body.stream), undefined);
       if (redirect === "error") throw new TypeError(`${url} redirects, and the request has redirect: "error".`);
       if (count === MAX_REDIRECTS) throw new TypeError(`${url}: more than ${MAX_REDIRECTS} redirects.`);
       const next = isolet.urls.parsed(to, url);
@@ -135,8 +138,6 @@ isolet.lazy([], ["fetchers"], (host) => {
         status === 303
           ? method !== "GET" && method !== "HEAD"
           : (status === 301 || status === 302) && method === "POST";
-      // Nobody reads the body of a redirect.
-      if (body?.stream !== undefined) isolet.streams.cancel(isolet.streams.state(body.stream), undefined);
       if (becomesGet) {
         method = "GET";
         content = undefined;
