@@ -106,20 +106,41 @@ isolet.lazy([], ["loaders"], (host) => {
     return new WorkerStub(token, number);
   }
 
+  // The Workers whose code is asked for, by number: the request that asks, and what to do without
+  // the code.
+  const asked = { __proto__: null };
+
   // Asks for the code of a Worker, and gives it.
   function give(number, callback, failed) {
+    asked[number] = { __proto__: null, request: natives.request(), failed };
     PromisePrototypeThen(
       PromisePrototypeThen(new Promise((resolve) => resolve(callback())), (code) => {
+        if (asked[number] === undefined) return;
         const parts = partsOf(code);
         natives.sendCode(number, parts.head, parts.contents);
+        delete asked[number];
       }),
       undefined,
       (thrown) => {
         const { name, message } = isolet.describe(thrown);
-        natives.failCode(number, name, message);
-        failed();
+        fail(number, name, message);
       },
     );
+  }
+
+  function fail(number, name, message) {
+    const entry = asked[number];
+    if (entry === undefined) return;
+    delete asked[number];
+    natives.failCode(number, name, message);
+    entry.failed();
+  }
+
+  // What a request waits for ends with it, so that its callbacks may never give the code.
+  function end(request) {
+    for (const number in asked)
+      if (asked[number].request === request)
+        fail(number, "Error", "The request that was to give the code of this Worker has ended.");
   }
 
   class WorkerStub {
@@ -275,5 +296,5 @@ isolet.lazy([], ["loaders"], (host) => {
     return `{"To":${target}}`;
   }
 
-  host.loaders = { __proto__: null, make: () => new WorkerLoader(token) };
+  host.loaders = { __proto__: null, make: () => new WorkerLoader(token), end };
 });

@@ -384,6 +384,7 @@ isolet.lazy([], ["workers"], (host) => {
     if (r.wire !== undefined) isolet.socketWires.end(r.wire);
     isolet.dropTimers(r.id);
     host.fetchers?.end(r.id);
+    host.loaders?.end(r.id);
     host.rpcCalls?.end(r);
     const calls = natives.endRequest(r.id);
     if (calls !== "") isolet.forgetCalls(JSONParse(calls));

@@ -398,6 +398,8 @@ interface LazyInternals {
   loaders: {
     /** Returns the object in `env` of a Worker loader. */
     make(): object;
+    /** Gives up the code that a request that ends was asked for. */
+    end(request: number): void;
   } & Bare;
 
   // web-socket-state.js

@@ -41,6 +41,10 @@ impl WorkerLoader for Loader {
 
 /// Runs code of a Worker that has a loader. `tried` gives a response's text, and an error as text.
 fn run(code: &str) -> Value {
+    serde_json::from_str(&get(&start(code), "http://a/")).unwrap()
+}
+
+fn start(code: &str) -> Worker {
     let code = format!(
         "import {{ WorkerEntrypoint }} from 'cloudflare:workers';
          const tried = async (call) => {{ try {{ const value = await call();
@@ -57,8 +61,7 @@ fn run(code: &str) -> Value {
     );
     let mut bindings = FetchBindings::default();
     bindings.set_loader(vec!["LOADER".into()], Arc::new(Loader));
-    let worker = start_with(&code, bindings).unwrap();
-    serde_json::from_str(&get(&worker, "http://a/")).unwrap()
+    start_with(&code, bindings).unwrap()
 }
 
 #[test]
@@ -137,6 +140,19 @@ fn workers_are_kept_by_their_ids() {
     assert_eq!(found[3], "RangeError: no code");
     assert!(found[4].as_str().unwrap().contains("`mainModule` must be the name"), "{}", found[4]);
     assert_eq!((&found[5], &found[6], &found[7]), (&json!("b3"), &json!("a3"), &json!(25)));
+}
+
+#[test]
+fn a_worker_whose_code_did_not_come_with_its_request_is_loaded_again() {
+    let worker = start(
+        "if (request.url.endsWith('/first')) {
+             env.LOADER.get('a', async () => { await scheduler.wait(60000); return hello('first') });
+             return new Response('responded');
+         }
+         return new Response(await ask(env.LOADER.get('a', () => hello('second'))));",
+    );
+    assert_eq!(get(&worker, "http://a/first"), "responded");
+    assert_eq!(get(&worker, "http://a/"), "second");
 }
 
 #[test]
