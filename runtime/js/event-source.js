@@ -133,7 +133,11 @@ isolet.lazy([], ["EventSource"], (host) => {
             PromisePrototypeThen(isolet.streaming.promiseResolve(undefined), next);
           },
           close: ended,
-          error: (reason) => this.#close(isolet.describe(reason).message),
+          // Not at once: a stream may fail while its request ends, when no listener can run.
+          error: (reason) =>
+            PromisePrototypeThen(isolet.streaming.promiseResolve(undefined), () =>
+              this.#close(isolet.describe(reason).message),
+            ),
         });
       };
       // Listeners are added after EventSource.from returns.
