@@ -1,11 +1,10 @@
 // AbortController and AbortSignal.
 
-const { ArrayPrototypePush, FunctionPrototypeCall, TypeError } = isolet.primordials;
+const { ArrayPrototypePush, TypeError } = isolet.primordials;
 
 isolet.lazy(["AbortController", "AbortSignal"], ["signals"], (host) => {
   const { define, integer, iterate, list, need } = isolet.idl;
-  const { Event, EventTarget, setTimeout } = isolet;
-  const { dispatchEvent } = EventTarget.prototype;
+  const { Event, EventTarget, eventTargets, setTimeout } = isolet;
 
   // The constructor's key: scripts cannot create signals.
   const token = {};
@@ -80,7 +79,7 @@ isolet.lazy(["AbortController", "AbortSignal"], ["signals"], (host) => {
       const followers = this.#followers;
       this.#followers = list();
       for (let i = 0; i < followers.length; i++) followers[i]();
-      FunctionPrototypeCall(dispatchEvent, this, new Event("abort"));
+      eventTargets.fire(this, new Event("abort"));
     }
 
     static {

@@ -4,7 +4,6 @@
 
 const {
   Error,
-  FunctionPrototypeCall,
   MathMax,
   MathMin,
   ObjectDefineProperty,
@@ -17,9 +16,7 @@ const {
 isolet.lazy([], ["EventSource"], (host) => {
   const { bodies, headers: Heads, responses, signals } = isolet;
   const { define, dictionary, isObject, need, usv } = isolet.idl;
-  const { ErrorEvent, Event, EventTarget, MessageEvent, TextDecoder } = isolet;
-  const { dispatchEvent } = EventTarget.prototype;
-  const { decode } = TextDecoder.prototype;
+  const { decodeWith, ErrorEvent, Event, EventTarget, eventTargets, MessageEvent, TextDecoder } = isolet;
 
   const CONNECTING = 0;
   const OPEN = 1;
@@ -127,7 +124,7 @@ isolet.lazy([], ["EventSource"], (host) => {
         isolet.streams.read(reader, {
           __proto__: null,
           chunk: (value) => {
-            if (isolet.idl.isBuffer(value)) take(FunctionPrototypeCall(decode, decoder, value, more));
+            if (isolet.idl.isBuffer(value)) take(decodeWith(decoder, value, more));
             else if (typeof value === "string") take(value);
             // Not at once: a stream that is there already would be read in one turn of recursion.
             PromisePrototypeThen(isolet.streaming.promiseResolve(undefined), next);
@@ -167,7 +164,7 @@ isolet.lazy([], ["EventSource"], (host) => {
     }
 
     #dispatch(event) {
-      FunctionPrototypeCall(dispatchEvent, this, event);
+      eventTargets.fire(this, event);
     }
 
     get url() {

@@ -315,10 +315,10 @@ isolet.lazy(
     }
 
     // `onabort` and the like: one listener that a script sets and replaces by assignment.
+    const { addEventListener } = EventTarget.prototype;
     /** @type {LazyInternals["handler"]} */
     function handler(Class, type, changed = undefined) {
       const handlers = new WeakMap();
-      const { addEventListener } = EventTarget.prototype;
       ObjectDefineProperty(Class.prototype, `on${type}`, {
         __proto__: null,
         enumerable: true,

@@ -3,10 +3,9 @@
 const { FunctionPrototypeCall, SymbolIterator, TypeError } = isolet.primordials;
 
 isolet.lazy(["MessageChannel", "MessagePort"], [], () => {
-  const { EventTarget, MessageEvent, setTimeout } = isolet;
+  const { EventTarget, eventTargets, MessageEvent, setTimeout } = isolet;
   const { define, dictionary, isObject, list, need } = isolet.idl;
   const { clear, push, queue, shift } = isolet.streaming;
-  const { dispatchEvent } = EventTarget.prototype;
 
   const token = {};
   let entangle;
@@ -47,7 +46,7 @@ isolet.lazy(["MessageChannel", "MessagePort"], [], () => {
       this.#other = undefined;
       if (other === undefined) return;
       other.#other = undefined;
-      setTimeout(() => FunctionPrototypeCall(dispatchEvent, other, new isolet.Event("close")), 0);
+      setTimeout(() => eventTargets.fire(other, new isolet.Event("close")), 0);
     }
 
     // Each message in a task of its own.
@@ -59,11 +58,7 @@ isolet.lazy(["MessageChannel", "MessagePort"], [], () => {
         if (this.#closed) return;
         const data = shift(this.#waiting);
         this.#schedule();
-        FunctionPrototypeCall(
-          dispatchEvent,
-          this,
-          new MessageEvent("message", { __proto__: null, data, ports: list() }),
-        );
+        eventTargets.fire(this, new MessageEvent("message", { __proto__: null, data, ports: list() }));
       }, 0);
     }
 

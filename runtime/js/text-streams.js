@@ -1,11 +1,10 @@
 // TextEncoderStream and TextDecoderStream.
 
-const { FunctionPrototypeCall, StringPrototypeCharCodeAt, StringPrototypeSlice } = isolet.primordials;
+const { StringPrototypeCharCodeAt, StringPrototypeSlice } = isolet.primordials;
 
 isolet.lazy(["TextEncoderStream", "TextDecoderStream"], [], () => {
-  const { TextDecoder, transforms, utf8 } = isolet;
+  const { decodeWith, TextDecoder, transforms, utf8 } = isolet;
   const { checkBrand, define, string } = isolet.idl;
-  const { decode } = TextDecoder.prototype;
 
   class TextEncoderStream {
     #pair;
@@ -51,11 +50,11 @@ isolet.lazy(["TextEncoderStream", "TextDecoderStream"], [], () => {
       this.#decoder = decoder;
       this.#pair = transforms.make(
         (chunk, enqueue) => {
-          const text = FunctionPrototypeCall(decode, decoder, chunk, more);
+          const text = decodeWith(decoder, chunk, more);
           if (text !== "") enqueue(text);
         },
         (enqueue) => {
-          const text = FunctionPrototypeCall(decode, decoder);
+          const text = decodeWith(decoder);
           if (text !== "") enqueue(text);
         },
       );

@@ -164,6 +164,26 @@ fn replaced_functions_are_not_called() {
     assert!(failures.is_empty(), "{failures:#?}");
 }
 
+/// The classes below are loaded after the script has replaced methods of those that they use.
+#[test]
+fn classes_that_are_loaded_late_use_no_replaced_methods() {
+    let code = r#"
+        const asked = [];
+        for (const [of, name] of [[EventTarget, "dispatchEvent"], [EventTarget, "addEventListener"], [TextDecoder, "decode"]])
+            of.prototype[name] = () => { asked.push(name); };
+        const heard = [];
+        const controller = new AbortController();
+        controller.signal.onabort = (event) => heard.push(event.type);
+        controller.abort();
+        const { port1, port2 } = new MessageChannel();
+        const message = new Promise((resolve) => { port2.onmessage = (event) => resolve(event.data); });
+        port1.postMessage("message");
+        heard.push(await message);
+        for await (const text of new Blob(["text"]).stream().pipeThrough(new TextDecoderStream())) heard.push(text);
+        return [heard, asked];"#;
+    assert_eq!(value(code), json!([["abort", "message", "text"], []]));
+}
+
 #[test]
 fn a_global_object_that_cannot_change_keeps_its_apis() {
     for change in [

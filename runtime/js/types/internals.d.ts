@@ -249,6 +249,8 @@ interface LazyInternals {
   /** Returns the text, or throws a RangeError if it is too long for a string. */
   toBase64(bytes: Bytes): string;
   TextDecoder: new (label?: string, options?: object) => TextDecoder;
+  /** Calls `decode` of a TextDecoder. */
+  decodeWith(decoder: TextDecoder, input?: ScriptValue, options?: object): string;
 
   // events.js
   events: EventOperations;

@@ -49,7 +49,7 @@ interface EventTargetOperations extends Bare {
    * Calls the listeners of a target, and `failed` with what they throw. Returns `false` if there
    * are none.
    */
-  fire(target: EventTarget, event: Event, failed: (error: any) => void): boolean;
+  fire(target: EventTarget, event: Event, failed?: (error: any) => void): boolean;
 }
 
 /** A listener of an EventTarget. */
