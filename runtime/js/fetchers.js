@@ -83,6 +83,11 @@ isolet.lazy([], ["fetchers"], (host) => {
       if (!isolet.idl.isObject(props)) throw new TypeError(`\`props\` of ${label}({ props }) must be an object.`);
       return wrapped(target(/** @type {string} */ (isolet.toJSONText(props, `\`props\` of ${label}`))));
     };
+    // Any name but those of its class is a method.
+    // @ts-expect-error These two can be deleted.
+    delete stub.name;
+    // @ts-expect-error
+    delete stub.length;
     const wrapped = (to) => isolet.services.wrap(new Fetcher(token, to, label), to);
     return isolet.services.wrap(new LoopbackServiceStub(token, target(""), label, stub), target(""));
   }

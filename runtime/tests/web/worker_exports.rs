@@ -174,3 +174,15 @@ fn a_worker_reads_plain_bytes_of_a_response_that_goes_out_compressed() {
     let (bytes, _) = engine().0.block_on(whole(answered.body));
     assert_eq!(bytes[..2], [0x1f, 0x8b], "gzip");
 }
+
+#[test]
+fn methods_of_exports_may_have_the_names_of_a_functions_properties() {
+    let worker = worker(
+        "import { WorkerEntrypoint } from 'cloudflare:workers';
+         export class Named extends WorkerEntrypoint { name(x) { return `name ${x}` } length() { return 7 } }
+         export default { fetch: async (request, env, { exports: { Named } }) =>
+             Response.json([await Named.name(1), await Named.length(), await Named({ props: {} }).name(2)]) };",
+    )
+    .unwrap();
+    assert_eq!(get(&worker, "http://a/"), r#"["name 1",7,"name 2"]"#);
+}
