@@ -108,15 +108,12 @@ isolet.lazy([], ["rpcServer"], (host) => {
   // copied, as between two isolates.
   /** @type {RpcServer["local"]} */
   function local(from, path, args) {
-    let encoded;
-    if (args !== undefined) {
-      try {
-        encoded = rpcValues.encode(args);
-      } catch (thrown) {
-        return rpcStubs.failed(thrown);
-      }
+    let given;
+    try {
+      if (args !== undefined) given = copied(rpcValues.encode(args));
+    } catch (thrown) {
+      return rpcStubs.failed(thrown);
     }
-    const given = encoded === undefined ? undefined : copied(encoded);
     const result = perform(from, path, given?.value);
     const promise = outcome(result, given);
     return {
