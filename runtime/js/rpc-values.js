@@ -281,7 +281,7 @@ isolet.lazy([], ["rpcValues"], (host) => {
   const makers = {
     __proto__: null,
     stub: (item, given) => given.stub(item.at),
-    stream: (item, given) => isolet.rpcStreams.receive(given.take(item.at)),
+    stream: (item, given) => given.stream(item.at),
     headers: (item) => headersOf(item.pairs),
     response(item, given) {
       const { status, statusText, pairs, encodeBody, encoded } = item;
@@ -330,7 +330,7 @@ isolet.lazy([], ["rpcValues"], (host) => {
   const headerValue = /^[\t\x20-\x7e\x80-\xff]*$/;
 
   function bodyOf(item, given) {
-    if (item.at !== undefined) return isolet.rpcStreams.receive(given.take(item.at));
+    if (item.at !== undefined) return given.stream(item.at);
     return item.content;
   }
 
@@ -340,6 +340,8 @@ isolet.lazy([], ["rpcValues"], (host) => {
     value;
     #references;
     #stubs = list();
+    // The references that streams have taken.
+    #ofStreams = list();
 
     constructor(references) {
       this.#references = references;
@@ -354,6 +356,17 @@ isolet.lazy([], ["rpcValues"], (host) => {
       const stub = isolet.rpcStubs.make(this.take(at));
       ArrayPrototypePush(this.#stubs, stub);
       return stub;
+    }
+    stream(at) {
+      const reference = this.take(at);
+      ArrayPrototypePush(this.#ofStreams, reference);
+      return isolet.rpcStreams.receive(reference);
+    }
+    // Gives up everything, while the script has none of it.
+    abandon() {
+      this.release();
+      this.releaseUnused();
+      releaseAll(this.#ofStreams);
     }
     // Disposes of the stubs in the value.
     release() {
@@ -393,8 +406,7 @@ isolet.lazy([], ["rpcValues"], (host) => {
       given.releaseUnused();
       return given;
     } catch (thrown) {
-      given.release();
-      given.releaseUnused();
+      given.abandon();
       throw thrown;
     }
   }
