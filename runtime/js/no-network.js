@@ -4,7 +4,7 @@
 
 const { JSONParse, Promise, TypeError } = isolet.primordials;
 
-isolet.lazy(["fetch", "WebSocket", "EventSource", "XMLHttpRequest"], [], (host) => {
+isolet.lazy(["fetch", "WebSocket", "XMLHttpRequest"], ["refusing"], (host) => {
   const { natives } = isolet;
   const { define, dictionary } = isolet.idl;
 
@@ -49,13 +49,18 @@ isolet.lazy(["fetch", "WebSocket", "EventSource", "XMLHttpRequest"], [], (host) 
     },
   };
 
+  host.refusing = refusing;
   return {
     fetch: isolet.hasNetwork ? isolet.fetchers.fetch : fetch,
     WebSocket: refusing("WebSocket"),
-    EventSource: isolet.hasNetwork ? isolet.EventSource : refusing("EventSource"),
     XMLHttpRequest: refusing("XMLHttpRequest"),
   };
 });
+
+// By itself: who fetches needs none.
+isolet.lazy(["EventSource"], [], () => ({
+  EventSource: isolet.hasNetwork ? isolet.EventSource : isolet.refusing("EventSource"),
+}));
 
 isolet.lazy(["Cache", "CacheStorage", "caches"], [], () => {
   if (isolet.hasCaches) return isolet.workerCaches;

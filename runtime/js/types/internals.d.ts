@@ -369,6 +369,10 @@ interface LazyInternals {
   // event-source.js
   EventSource: Function;
 
+  // no-network.js
+  /** Returns a class that scripts cannot construct. */
+  refusing(name: string): Function;
+
   // caches.js
   workerCaches: { Cache: Function; CacheStorage: Function; caches: object } & Bare;
 
