@@ -8,7 +8,7 @@ const { ArrayPrototypePush, PromisePrototypeThen, SymbolDispose, TypeError, Type
   isolet.primordials;
 
 isolet.lazy([], ["rpcStreams"], (host) => {
-  const { rpcObjects, RpcTarget, rpcStubs, streams } = isolet;
+  const { natives, rpcObjects, RpcTarget, rpcStubs, streams } = isolet;
   const { concatenate, isBuffer, list, view } = isolet.idl;
   const { deferred, nothing } = isolet.streaming;
 
@@ -17,6 +17,7 @@ isolet.lazy([], ["rpcStreams"], (host) => {
 
   class StreamSource extends RpcTarget {
     #reader;
+    #request = natives.request();
     #ended = false;
 
     constructor(stream) {
@@ -41,6 +42,9 @@ isolet.lazy([], ["rpcStreams"], (host) => {
     #next() {
       if (this.#ended) return null;
       const { promise, resolve, reject } = deferred();
+      // What the stream's source begins, such as a timer, outlasts the call that reads.
+      const caller = natives.request();
+      if (this.#request > 0) natives.enterRequest(this.#request);
       streams.read(this.#reader, {
         __proto__: null,
         chunk: (value) => {
@@ -63,6 +67,7 @@ isolet.lazy([], ["rpcStreams"], (host) => {
           reject(reason);
         },
       });
+      if (caller > 0) natives.enterRequest(caller);
       return promise;
     }
 
