@@ -273,7 +273,10 @@ fn responses_keep_their_content_encoding() {
     );
     assert_eq!(found, json!(["as it is", "plain", "gzip"]));
     for (value, starts) in [
-        ("new Response('as it is', { headers: { 'content-encoding': 'gzip' }, encodeBody: 'manual' })", "as it is"),
+        (
+            "new Response('as it is', { headers: { 'content-encoding': 'gzip' }, encodeBody: 'manual' })",
+            "as it is",
+        ),
         ("await ctx.exports.zipped.fetch('http://a/')", "\u{1f}"),
     ] {
         let pair = Pair::new(&format!("return SERVICE.echo({value});"));
@@ -302,11 +305,13 @@ fn an_empty_chunk_does_not_end_a_stream() {
 /// The bindings of a caller leave `fetch` out, but the calls of its runtime need not.
 #[test]
 fn reserved_names_of_plain_entrypoints_cannot_be_called() {
-    let callee = "export default { fetch: () => new Response('fetched'), alarm: () => 'alarm', plain: (x) => x };";
+    let callee =
+        "export default { fetch: () => new Response('fetched'), alarm: () => 'alarm', plain: (x) => x };";
     let callee = start_with(callee, FetchBindings::default()).unwrap();
     let mut bindings = FetchBindings::default();
     bindings.add("SERVICE", Arc::new(Service { worker: callee, entrypoint: "" }));
-    let code = "const read = async (call) => { try { return await call() } catch (error) { return error.message } };
+    let code =
+        "const read = async (call) => { try { return await call() } catch (error) { return error.message } };
         export default { async fetch(request, { SERVICE }) {
             return Response.json([await read(() => SERVICE.plain(1)), await read(() => SERVICE.alarm(1)),
                 await read(() => SERVICE.alarm)]) } };";
