@@ -84,8 +84,8 @@ isolet.lazy(
       #name;
       #fatal;
       #ignoreBOM;
-      // Between two calls with { stream: true }: bytes that begin a character, and whether the start
-      // is behind us.
+      // Between two calls with { stream: true }: bytes that begin a character, and whether the
+      // start is behind us.
       #held;
       #started = false;
       #isPlain;
@@ -145,7 +145,7 @@ isolet.lazy(
           text = StringPrototypeSlice(text, 1);
           this.#started = true;
         }
-        // A byte order mark counts only at the very start, and the start may come in several chunks.
+        // A byte order mark counts only at the very start, which may come in several chunks.
         this.#started = stream && (this.#started || text !== "");
         return text;
       }
