@@ -17,7 +17,7 @@
 //! the broker does not know. What decides about a call is in its registers, which nobody can change
 //! while a process of one thread waits.
 
-use std::collections::{HashMap, HashSet, VecDeque};
+use std::collections::{HashMap, VecDeque};
 use std::io;
 use std::os::fd::{AsRawFd, OwnedFd};
 use std::sync::Arc;
@@ -27,14 +27,13 @@ use rustix::event::{PollFd, PollFlags, poll};
 use rustix::process::{Pid, PidfdFlags, Signal, pidfd_open, pidfd_send_signal};
 use tokio::sync::oneshot;
 
+use super::runner_process::RunnerProcess;
+
 /// The bound on the number of ids of refused processes that are kept.
 const MAX_REFUSED: usize = 64;
 
-/// The living processes of an app zygote and its copies.
-pub(super) type Family = Arc<Mutex<HashSet<u32>>>;
-
-/// The process id and pidfd of a copy.
-pub(super) type Copied = (u32, OwnedFd);
+/// An app zygote and its copies by their process ids: all that live, and some that have ended.
+pub(super) type Family = Arc<Mutex<HashMap<u32, Arc<RunnerProcess>>>>;
 
 /// A copy that was asked for.
 pub(super) struct ExpectedCopy {
@@ -44,7 +43,7 @@ pub(super) struct ExpectedCopy {
     /// The copy's end of its socket.
     pub(super) socket: OwnedFd,
     /// The sender for the copy. Dropping it says that something else has happened.
-    pub(super) reply: oneshot::Sender<Copied>,
+    pub(super) reply: oneshot::Sender<Arc<RunnerProcess>>,
 }
 
 /// The broker's end of the supervision of one zygote's runners.
@@ -133,10 +132,11 @@ impl CopySupervisor {
                 if let Some(pidfd) = self.open_process(call)
                     && self.replace_socket(call, &copy.socket).is_ok()
                 {
-                    copy.family.lock().insert(call.pid);
+                    let process = Arc::new(RunnerProcess::new(pidfd, call.pid));
+                    copy.family.lock().insert(call.pid, process.clone());
                     // Nobody may wait any more: then the copy ends with its socket.
-                    if let Err((_, pidfd)) = copy.reply.send((call.pid, pidfd)) {
-                        let _ = pidfd_send_signal(&pidfd, Signal::KILL);
+                    if let Err(process) = copy.reply.send(process) {
+                        process.kill();
                     }
                     self.respond(call, 0, 0);
                 }
@@ -184,7 +184,7 @@ impl CopySupervisor {
             return Answer::Refuse;
         };
         // The new process, and not one that exists in its place.
-        let is_new = !copy.family.lock().contains(&pid);
+        let is_new = copy.family.lock().get(&pid).is_none_or(|known| known.has_ended());
         if !is_allowed || !is_new {
             return Answer::Refuse;
         }
@@ -237,6 +237,12 @@ impl CopySupervisor {
     }
 }
 
+/// Forgets processes that have ended and have no handle any more. One that was killed may live for
+/// a moment, and must not be taken for a new copy meanwhile.
+pub(super) fn forget_ended(family: &Family) {
+    family.lock().retain(|_, process| Arc::strong_count(process) > 1 || !process.has_ended());
+}
+
 /// Sends to the process group of a pidfd's process. Neither `libc` nor `rustix` has it.
 const PIDFD_SIGNAL_PROCESS_GROUP: libc::c_uint = 1 << 2;
 
@@ -266,123 +272,4 @@ fn signal_group(leader: &OwnedFd, signal: libc::c_int) -> io::Result<()> {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    const APP_ZYGOTE: u32 = 100;
-    const EARLIER_COPY: u32 = 101;
-    const NEW: u32 = 102;
-    const KEY: u64 = 0x1234_5678_9abc_def0;
-
-    fn call(pid: u32, number: libc::c_long, key: u64) -> libc::seccomp_notif {
-        // SAFETY: the structure consists of integers, for which zero is a valid value.
-        let mut call: libc::seccomp_notif = unsafe { std::mem::zeroed() };
-        call.pid = pid;
-        call.data.nr = number as i32;
-        call.data.args[3] = key;
-        call
-    }
-
-    fn fork(pid: u32) -> libc::seccomp_notif {
-        call(pid, libc::SYS_clone, 0)
-    }
-
-    fn socket(pid: u32, key: u64) -> libc::seccomp_notif {
-        call(pid, libc::SYS_dup3, key)
-    }
-
-    /// A supervisor that expects a copy, and the receiver of the copy.
-    fn expecting() -> (CopySupervisor, oneshot::Receiver<(u32, OwnedFd)>) {
-        let file = || OwnedFd::from(std::fs::File::open("/dev/null").unwrap());
-        let supervisor = CopySupervisor { listener: file(), state: Mutex::default() };
-        let family: Family = Arc::new(Mutex::new(HashSet::from([APP_ZYGOTE, EARLIER_COPY])));
-        let (reply, copied) = oneshot::channel();
-        supervisor.expect(APP_ZYGOTE, ExpectedCopy { key: KEY, family, socket: file(), reply });
-        (supervisor, copied)
-    }
-
-    /// Returns the letters of the answers: a fork that is allowed, a socket that is handed over, or
-    /// a refusal.
-    fn answers(calls: &[libc::seccomp_notif]) -> (String, bool) {
-        let (supervisor, mut copied) = expecting();
-        let answers = calls.iter().map(|call| match supervisor.judge(call) {
-            Answer::Allow => 'f',
-            Answer::HandOver(_) => 's',
-            Answer::Refuse => '-',
-        });
-        let answers = answers.collect();
-        (answers, matches!(copied.try_recv(), Err(oneshot::error::TryRecvError::Empty)))
-    }
-
-    #[test]
-    fn only_the_expected_copy_gets_the_socket() {
-        for (calls, expected, is_expected_still) in [
-            (&[fork(APP_ZYGOTE), socket(NEW, KEY)][..], "fs", false),
-            // Twice, or without a fork.
-            (&[fork(APP_ZYGOTE), socket(NEW, KEY), socket(NEW, KEY)], "fs-", false),
-            (&[fork(APP_ZYGOTE), fork(APP_ZYGOTE)], "f-", false),
-            (&[socket(NEW, KEY)], "-", false),
-            // A process that exists already, with the key.
-            (&[fork(APP_ZYGOTE), socket(APP_ZYGOTE, KEY)], "f-", false),
-            (&[fork(APP_ZYGOTE), socket(EARLIER_COPY, KEY)], "f-", false),
-            // Others do not disturb the copy that is expected.
-            (&[fork(NEW), fork(APP_ZYGOTE), socket(NEW, KEY ^ 1)], "-f-", true),
-            (&[fork(EARLIER_COPY)], "-", true),
-        ] {
-            assert_eq!(answers(calls), (expected.to_owned(), is_expected_still));
-        }
-    }
-
-    #[test]
-    fn a_fork_that_was_not_allowed_has_made_no_process() {
-        for (calls, expected) in [
-            (&[][..], true),
-            (&[fork(NEW)], true),
-            (&[fork(APP_ZYGOTE)], false),
-            (&[fork(APP_ZYGOTE), socket(NEW, KEY)], false),
-            (&[socket(NEW, KEY)], false),
-        ] {
-            let (supervisor, _copied) = expecting();
-            calls.iter().for_each(|call| _ = supervisor.judge(call));
-            assert_eq!(supervisor.expect_none(APP_ZYGOTE), expected);
-        }
-    }
-
-    #[test]
-    fn refused_processes_are_remembered_once_and_within_a_bound() {
-        let (supervisor, _copied) = expecting();
-        supervisor.answer(&fork(NEW));
-        assert!(supervisor.take_refused(NEW) && !supervisor.take_refused(NEW));
-        supervisor.answer(&fork(NEW));
-        // A copy gets the id.
-        [fork(APP_ZYGOTE), socket(NEW, KEY)].iter().for_each(|call| _ = supervisor.judge(call));
-        assert!(!supervisor.take_refused(NEW));
-        for pid in 1000..1000 + 2 * MAX_REFUSED as u32 {
-            supervisor.answer(&fork(pid));
-        }
-        assert_eq!(supervisor.state.lock().refused.len(), MAX_REFUSED);
-    }
-
-    #[test]
-    fn a_process_group_is_ended_with_those_that_its_leader_has_left() {
-        use std::io::BufRead as _;
-        use std::os::unix::process::CommandExt as _;
-
-        // The leader ends at once, and leaves a child in its group.
-        let mut command = std::process::Command::new("/bin/sh");
-        let shell = command.args(["-c", "sleep 60 & echo $!"]).process_group(0);
-        let mut leader = shell.stdout(std::process::Stdio::piped()).spawn().unwrap();
-        let pid = Pid::from_child(&leader);
-        let pidfd = pidfd_open(pid, PidfdFlags::empty()).unwrap();
-        let mut line = String::new();
-        io::BufReader::new(leader.stdout.take().unwrap()).read_line(&mut line).unwrap();
-        leader.wait().unwrap();
-        let left = Pid::from_raw(line.trim().parse().unwrap()).unwrap();
-        let left = pidfd_open(left, PidfdFlags::empty()).unwrap();
-        assert!(can_end_families());
-        end_family(&pidfd);
-        let mut ended = [PollFd::new(&left, PollFlags::IN)];
-        let timeout = rustix::event::Timespec { tv_sec: 20, tv_nsec: 0 };
-        assert_eq!(poll(&mut ended, Some(&timeout)).unwrap(), 1, "it has ended");
-    }
-}
+mod tests;

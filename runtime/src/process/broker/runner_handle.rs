@@ -4,7 +4,7 @@ use std::sync::{Arc, Weak};
 
 use tokio::net::UnixStream;
 
-use super::copies::Family;
+use super::copies::{self, Family};
 use super::runner_process::RunnerProcess;
 
 /// The owner of runners, which counts those of each zygote.
@@ -44,9 +44,9 @@ impl RunnerHandle {
     }
 
     /// Creates a handle on a copy of this app zygote.
-    pub(super) fn of_copy(&self, process: RunnerProcess, stream: UnixStream, family: Family) -> Self {
+    pub(super) fn of_copy(&self, process: Arc<RunnerProcess>, stream: UnixStream, family: Family) -> Self {
         Self {
-            process: Arc::new(process),
+            process,
             stream,
             catalogues: self.catalogues.clone(),
             zygote: self.zygote,
@@ -101,7 +101,7 @@ impl Drop for RunnerHandle {
         // A script that has taken over its process might not end it.
         self.process.kill();
         if let Some(family) = &self.family {
-            family.lock().remove(&self.process.pid());
+            copies::forget_ended(family);
         }
         if let Some(owner) = self.owner.upgrade() {
             owner.runner_ended(self.zygote);
@@ -109,5 +109,42 @@ impl Drop for RunnerHandle {
                 owner.copy_ended(self.zygote);
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::process::{Child, Command};
+
+    use rustix::process::{Pid, PidfdFlags, pidfd_open};
+
+    use super::*;
+
+    #[tokio::test]
+    async fn a_family_has_a_process_until_it_has_ended() {
+        let family = Family::default();
+        let stream = || UnixStream::pair().unwrap().0;
+        let start = || {
+            let child = Command::new("sleep").arg("60").spawn().unwrap();
+            let pidfd = pidfd_open(Pid::from_child(&child), PidfdFlags::empty()).unwrap();
+            (Arc::new(RunnerProcess::new(pidfd, child.id())), child)
+        };
+        let (process, mut leader) = start();
+        let app_zygote = RunnerHandle::without_zygote(process, stream());
+        let copy = || -> (RunnerHandle, Child) {
+            let (process, child) = start();
+            family.lock().insert(child.id(), process.clone());
+            (app_zygote.of_copy(process, stream(), family.clone()), child)
+        };
+        let ((first, mut first_child), (second, mut second_child)) = (copy(), copy());
+        drop(first);
+        assert!(family.lock().contains_key(&first_child.id()), "it may live still");
+        first_child.wait().unwrap();
+        drop(second);
+        let left: Vec<u32> = family.lock().keys().copied().collect();
+        assert_eq!(left, [second_child.id()]);
+        second_child.wait().unwrap();
+        drop(app_zygote);
+        leader.wait().unwrap();
     }
 }

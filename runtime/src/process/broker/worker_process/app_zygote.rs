@@ -3,7 +3,7 @@
 //! It is a Worker's process without requests. Its limits and rules are those of any other: it has
 //! run the Worker's code, and the broker trusts nothing that it sends.
 
-use std::collections::HashSet;
+use std::collections::HashMap;
 use std::io;
 use std::os::unix::net::UnixStream;
 use std::sync::Arc;
@@ -16,7 +16,7 @@ use tokio::sync::oneshot;
 use super::{RUNNER_TIMEOUT, WorkerProcess, no_process};
 use crate::RunError;
 use crate::job::WorkerJob;
-use crate::process::broker::copies::{self, Copied, CopySupervisor, ExpectedCopy, Family};
+use crate::process::broker::copies::{self, CopySupervisor, ExpectedCopy, Family};
 use crate::process::broker::runner_handle::{RunnerHandle, RunnerOwner as _};
 use crate::process::broker::runner_pool::RunnerPool;
 use crate::process::broker::runner_process::RunnerProcess;
@@ -72,7 +72,8 @@ impl AppZygote {
                 None => return Err(no_process()),
             }
         };
-        let family = Arc::new(Mutex::new(HashSet::from([runner.process().pid()])));
+        let family =
+            Arc::new(Mutex::new(HashMap::from([(runner.process().pid(), runner.process().clone())])));
         let process = WorkerProcess::evaluate(pool, job, runner, true).await?;
         let (pool, copying) = (pool.clone(), tokio::sync::Mutex::default());
         Ok(Some(Arc::new(Self { process, pool, supervisor, family, copying })))
@@ -134,8 +135,7 @@ impl AppZygote {
                 return Err(no_process());
             }
         };
-        if let Some((pid, pidfd)) = self.request_copy(expected, copied).await {
-            let process = RunnerProcess::new(pidfd, pid);
+        if let Some(process) = self.request_copy(expected, copied).await {
             return Ok(runner.of_copy(process, broker_end, self.family.clone()));
         }
         self.pool.runner_ended(runner.zygote());
@@ -159,7 +159,9 @@ impl AppZygote {
 
     /// Makes what a copy needs: the broker's end of its socket, and what the supervisor has to know
     /// of it. Nothing has happened to the app zygote if that fails.
-    fn prepare_copy(&self) -> io::Result<(tokio::net::UnixStream, ExpectedCopy, oneshot::Receiver<Copied>)> {
+    fn prepare_copy(
+        &self,
+    ) -> io::Result<(tokio::net::UnixStream, ExpectedCopy, oneshot::Receiver<Arc<RunnerProcess>>)> {
         let (broker_end, socket) = UnixStream::pair()?;
         broker_end.set_nonblocking(true)?;
         let broker_end = tokio::net::UnixStream::from_std(broker_end)?;
@@ -175,8 +177,8 @@ impl AppZygote {
     async fn request_copy(
         &self,
         expected: ExpectedCopy,
-        copied: oneshot::Receiver<Copied>,
-    ) -> Option<Copied> {
+        copied: oneshot::Receiver<Arc<RunnerProcess>>,
+    ) -> Option<Arc<RunnerProcess>> {
         let link = &self.process.link;
         let key = expected.key;
         self.supervisor.expect(link.runner.process().pid(), expected);
