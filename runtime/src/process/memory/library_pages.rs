@@ -23,6 +23,11 @@ const FILE_BYTES: usize = 256 << 20;
 /// Shorter pieces of memory stay: a mapping costs a fork as much as a dozen pages.
 const MIN_PIECE_BYTES: usize = 64 << 10;
 
+/// The bound on the number of pieces of memory that are noted. The allocator has a list of this
+/// size in its heap. A longer one would get a mapping of its own, which would be listed too, and
+/// would have moved or gone when the pieces are replaced.
+const MAX_PIECES: usize = 4096;
+
 /// The file and the kernel's list of memory, opened before the jail.
 pub(crate) struct LibraryPages {
     mappings: Mappings,
@@ -58,18 +63,19 @@ impl LibraryPages {
     /// Notes the memory that there is.
     ///
     /// # Errors
-    /// Returns the kernel's error.
+    /// Returns the kernel's error, or says that the memory is in too many pieces.
     pub(crate) fn before(&self) -> io::Result<MemoryBefore> {
-        Ok(MemoryBefore(writable(&self.mappings.read()?)))
+        Ok(MemoryBefore(writable(&self.mappings)?))
     }
 
     /// Moves memory that is new into the file. Afterwards the process has neither the file nor the
     /// list of its memory.
     ///
     /// # Errors
-    /// Returns the kernel's error. Memory that was not moved stays as it was.
+    /// Returns the kernel's error, or says that the memory is in too many pieces. Memory that was
+    /// not moved stays as it was.
     pub(crate) fn take_over(self, before: &MemoryBefore) -> io::Result<()> {
-        let pieces = new_pieces(&writable(&self.mappings.read()?), &before.0);
+        let pieces = new_pieces(&writable(&self.mappings)?, &before.0);
         let mut used = 0;
         for piece in pieces {
             if FILE_BYTES - used < piece.len() {
@@ -123,11 +129,26 @@ impl Drop for LibraryPages {
 
 /// Returns writable private memory without a file and without a name, such as V8's heap. The stack
 /// and the allocator's heap have names.
-fn writable(mappings: &[Mapping]) -> Vec<Range<usize>> {
-    let is_ours = |mapping: &&Mapping| {
+///
+/// # Errors
+/// Returns the kernel's error, or says that there are more than [`MAX_PIECES`].
+fn writable(mappings: &Mappings) -> io::Result<Vec<Range<usize>>> {
+    let is_ours = |mapping: &Mapping| {
         mapping.rights == *b"rw-p" && mapping.file.is_none() && !mapping.named && mapping.anonymous > 0
     };
-    mappings.iter().filter(is_ours).map(|mapping| mapping.range.clone()).collect()
+    let (mut found, mut count) = (Vec::with_capacity(MAX_PIECES), 0_usize);
+    mappings.read_each(|mapping| {
+        if is_ours(&mapping) {
+            count += 1;
+            if count <= MAX_PIECES {
+                found.push(mapping.range);
+            }
+        }
+    })?;
+    if count > MAX_PIECES {
+        return Err(io::Error::other(format!("it is in {count} pieces")));
+    }
+    Ok(found)
 }
 
 /// Returns the parts of `after` that are not in `before`. Both are in the order of their addresses.
@@ -156,6 +177,28 @@ mod tests {
         let after = [kib(0, 100), kib(200, 500), kib(500, 520), kib(600, 1000)];
         assert_eq!(new_pieces(&after, &before), [kib(200, 300), kib(400, 500), kib(700, 1000)]);
         assert!(new_pieces(&before, &before).is_empty());
+    }
+
+    #[test]
+    fn memory_in_too_many_pieces_is_not_noted() {
+        let pages = LibraryPages::open().unwrap();
+        assert_eq!(pages.before().unwrap().0.capacity(), MAX_PIECES);
+        let length = 2 * (MAX_PIECES + 1) * PAGE_BYTES;
+        let (rights, flags) = (libc::PROT_READ | libc::PROT_WRITE, libc::MAP_PRIVATE | libc::MAP_ANONYMOUS);
+        // SAFETY: a new mapping of this test's own.
+        let memory = unsafe { libc::mmap(std::ptr::null_mut(), length, rights, flags, -1, 0) };
+        assert_ne!(memory, libc::MAP_FAILED);
+        for at in (0..length).step_by(2 * PAGE_BYTES) {
+            // SAFETY: both pages are within that mapping. The second one is not used any more.
+            unsafe {
+                memory.byte_add(at).cast::<u8>().write(1);
+                assert_eq!(libc::mprotect(memory.byte_add(at + PAGE_BYTES), PAGE_BYTES, libc::PROT_NONE), 0);
+            }
+        }
+        let noted = pages.before();
+        // SAFETY: the mapping is this test's own.
+        unsafe { libc::munmap(memory, length) };
+        assert!(noted.is_err_and(|error| error.to_string().contains("pieces")));
     }
 
     #[test]

@@ -47,10 +47,20 @@ impl Mappings {
     /// # Errors
     /// Returns the kernel's error.
     pub(crate) fn read(&self) -> io::Result<Vec<Mapping>> {
+        let mut found = Vec::new();
+        self.read_each(|mapping| found.push(mapping))?;
+        Ok(found)
+    }
+
+    /// Calls `each` with the present mappings, in the order of their addresses.
+    ///
+    /// # Errors
+    /// Returns the kernel's error.
+    pub(crate) fn read_each(&self, each: impl FnMut(Mapping)) -> io::Result<()> {
         let mut list = &self.list;
         list.rewind()?;
         // Read line by line: a buffer of 100 KB would be 25 more pages that each fork copies.
-        parse(BufReader::with_capacity(PAGE_BYTES, list))
+        parse(BufReader::with_capacity(PAGE_BYTES, list), each)
     }
 
     /// Reads for each page of `range` whether it is in this process's page table.
@@ -68,24 +78,29 @@ impl Mappings {
 }
 
 /// Parses the text of `/proc/self/smaps`. Lines that are not understood are skipped.
-fn parse(mut smaps: impl BufRead) -> io::Result<Vec<Mapping>> {
-    let mut found: Vec<Mapping> = Vec::new();
+fn parse(mut smaps: impl BufRead, mut each: impl FnMut(Mapping)) -> io::Result<()> {
+    let mut last: Option<Mapping> = None;
     let mut line = String::new();
     while smaps.read_line(&mut line)? > 0 {
         let mut words = line.split_ascii_whitespace();
         match words.next() {
             Some("Anonymous:") => {
-                store_bytes(found.last_mut().map(|mapping| &mut mapping.anonymous), words.next())
+                store_bytes(last.as_mut().map(|mapping| &mut mapping.anonymous), words.next())
             }
             Some("AnonHugePages:") => {
-                store_bytes(found.last_mut().map(|mapping| &mut mapping.huge), words.next())
+                store_bytes(last.as_mut().map(|mapping| &mut mapping.huge), words.next())
             }
-            Some(first) if !first.ends_with(':') => found.extend(mapping(first, words)),
+            Some(first) if !first.ends_with(':') => {
+                if let Some(next) = mapping(first, words) {
+                    last.replace(next).into_iter().for_each(&mut each);
+                }
+            }
             _ => {}
         }
         line.clear();
     }
-    Ok(found)
+    last.into_iter().for_each(each);
+    Ok(())
 }
 
 /// Stores a number of kilobytes as bytes.
@@ -127,7 +142,8 @@ nonsense
 12-zz r--p 0 0 0
 9000-8000 r--p 0 0 0
 ";
-        let found = parse(smaps.as_bytes()).unwrap();
+        let mut found = Vec::new();
+        parse(smaps.as_bytes(), |mapping| found.push(mapping)).unwrap();
         let plain = Mapping {
             range: 0x1000..0x3000,
             rights: *b"r--p",
