@@ -20,7 +20,7 @@ pub(super) mod carried;
 pub(super) mod objects;
 mod placed;
 
-use std::collections::HashMap;
+use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
 use std::sync::atomic::AtomicUsize;
 use std::time::Duration;
@@ -77,6 +77,24 @@ struct WaitingCall {
     call: u32,
     origin: Origin,
     request: CallRequest,
+}
+
+/// A call whose receiver is known.
+struct StartingCall {
+    call: u32,
+    receiver: Receiver,
+    /// The request of the receiver's instance that made the receiver.
+    of: u32,
+    origin: Origin,
+    request: CallRequest,
+}
+
+impl WaitingCall {
+    /// Returns the call of the result of `event`.
+    fn of(self, event: u32) -> StartingCall {
+        let Self { call, origin, request } = self;
+        StartingCall { call, receiver: Receiver::Result(event), of: event, origin, request }
+    }
 }
 
 /// The call of a receiver, or the read of a property of it.
@@ -176,8 +194,8 @@ impl Exchanges {
                 self.calls.live.lock().insert(call, live);
                 match object.owner() {
                     Some(owner) => {
-                        let receiver = Receiver::Object(object.number());
-                        self.start(call, &owner, receiver, object.context(), origin, request);
+                        let (receiver, of) = (Receiver::Object(object.number()), object.context());
+                        self.start(&owner, [StartingCall { call, receiver, of, origin, request }]);
                     }
                     None => self.end_placing(call, gone()),
                 }
@@ -185,21 +203,20 @@ impl Exchanges {
             Callee::Result(of) => {
                 let mut live = self.calls.live.lock();
                 let earlier = live.get_mut(&of).ok_or("the result of a call that it does not have")?;
+                let next = WaitingCall { call, origin, request };
                 let next = match &mut earlier.place {
                     Place::Placing(waiting) => {
-                        waiting.push(WaitingCall { call, origin, request });
+                        waiting.push(next);
                         None
                     }
-                    Place::At(placed) => Some(Ok((placed.callee().clone(), placed.event(), origin, request))),
+                    Place::At(placed) => Some(Ok((placed.callee().clone(), next.of(placed.event())))),
                     Place::Failed(text) => Some(Err(text.clone())),
                 };
                 live.insert(call, LiveCall { context, place: Place::Placing(Vec::new()), task: None });
                 drop(live);
                 match next {
                     None => {}
-                    Some(Ok((callee, event, origin, request))) => {
-                        self.start(call, &callee, Receiver::Result(event), event, origin, request);
-                    }
+                    Some(Ok((callee, next))) => self.start(&callee, [next]),
                     Some(Err(text)) => self.end_placing(call, text),
                 }
             }
@@ -250,56 +267,54 @@ impl Exchanges {
         let receiver = Receiver::Entrypoint { name: entrypoint.name, props: entrypoint.props };
         match callee.begin_event(receiver, Made::Now(instance), origin, request) {
             Ok((event, answer)) => {
-                self.placed(call, &callee, event);
+                self.start(&callee, self.placed(call, &callee, event));
                 self.deliver(call, context, callee.calls.wall, answer).await;
             }
             Err(text) => self.end_placing(call, text),
         }
     }
 
-    /// Gives a call to an instance that has the receiver, in the order of the caller's messages.
-    fn start(
-        self: &Arc<Self>,
-        call: u32,
-        callee: &Arc<Self>,
-        receiver: Receiver,
-        of: u32,
-        origin: Origin,
-        request: CallRequest,
-    ) {
-        let context = match self.calls.live.lock().get(&call) {
-            Some(live) => live.context,
-            None => return,
-        };
-        match callee.begin_event(receiver, Made::Before(of), origin, request) {
-            Ok((event, answer)) => {
-                let delivery = self.clone().deliver(call, context, callee.calls.wall, answer);
-                let task = self.fetches.as_ref().map(|fetches| fetches.spawn(delivery));
-                if let Some(live) = self.calls.live.lock().get_mut(&call) {
-                    live.task = task;
+    /// Gives calls to an instance that has their receivers, in the order of the caller's messages,
+    /// and then those that have waited for them. The caller chooses how long a chain of these is.
+    fn start(self: &Arc<Self>, callee: &Arc<Self>, calls: impl IntoIterator<Item = StartingCall>) {
+        let mut starting: VecDeque<_> = calls.into_iter().collect();
+        while let Some(StartingCall { call, receiver, of, origin, request }) = starting.pop_front() {
+            let context = match self.calls.live.lock().get(&call) {
+                Some(live) => live.context,
+                None => continue,
+            };
+            match callee.begin_event(receiver, Made::Before(of), origin, request) {
+                Ok((event, answer)) => {
+                    let delivery = self.clone().deliver(call, context, callee.calls.wall, answer);
+                    let task = self.fetches.as_ref().map(|fetches| fetches.spawn(delivery));
+                    if let Some(live) = self.calls.live.lock().get_mut(&call) {
+                        live.task = task;
+                    }
+                    starting.extend(self.placed(call, callee, event));
                 }
-                self.placed(call, callee, event);
+                Err(text) => self.end_placing(call, text),
             }
-            Err(text) => self.end_placing(call, text),
         }
     }
 
-    /// Notes the instance of a call, and gives it the calls that have waited for it.
-    fn placed(self: &Arc<Self>, call: u32, callee: &Arc<Self>, event: u32) {
+    /// Notes the instance of a call. Returns the calls that have waited for it.
+    fn placed(
+        &self,
+        call: u32,
+        callee: &Arc<Self>,
+        event: u32,
+    ) -> impl Iterator<Item = StartingCall> + use<> {
         let placed = Place::At(PlacedCall::new(callee.clone(), event));
         let before = match self.calls.live.lock().get_mut(&call) {
             Some(live) => std::mem::replace(&mut live.place, placed),
             None => placed,
         };
-        if let Place::Placing(waiting) = before {
-            for WaitingCall { call, origin, request } in waiting {
-                self.start(call, callee, Receiver::Result(event), event, origin, request);
-            }
-        }
+        let waiting = if let Place::Placing(waiting) = before { waiting } else { Vec::new() };
+        waiting.into_iter().map(move |waiting| waiting.of(event))
     }
 
     /// Ends a call that gets no instance, with those that have waited for it.
-    fn end_placing(self: &Arc<Self>, call: u32, text: String) {
+    fn end_placing(&self, call: u32, text: String) {
         let mut failing = vec![call];
         while let Some(call) = failing.pop() {
             let before = match self.calls.live.lock().get_mut(&call) {
@@ -342,4 +357,18 @@ impl Exchanges {
 /// Returns the reason for which the object of a stub cannot be called.
 fn gone() -> String {
     "The Worker that has the object of this RPC stub has ended.".to_owned()
+}
+
+#[cfg(test)]
+impl Exchanges {
+    /// Adds a call for which an instance is sought.
+    pub(super) fn add_placing(&self, context: u32, call: u32) {
+        let place = Place::Placing(Vec::new());
+        self.calls.live.lock().insert(call, LiveCall { context, place, task: None });
+    }
+
+    /// Places a call as an event of an instance.
+    pub(super) fn place_at(self: &Arc<Self>, call: u32, callee: &Arc<Self>, event: u32) {
+        self.start(callee, self.placed(call, callee, event));
+    }
 }
