@@ -51,7 +51,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 
 use futures_util::FutureExt as _;
-use futures_util::future::{BoxFuture, Shared};
+use futures_util::future::{BoxFuture, Shared, WeakShared};
 
 pub use self::body::{BrokenBody, WorkerStream};
 pub use self::call_chain::{CDN_LOOP, CallChain};
@@ -80,7 +80,19 @@ pub struct Worker(Source);
 #[derive(Clone)]
 enum Source {
     Started(Arc<Instances>),
-    Starting(Shared<BoxFuture<'static, Result<Worker, RunError>>>),
+    Starting(Shared<Start>),
+}
+
+/// The start of a Worker.
+type Start = BoxFuture<'static, Result<Worker, RunError>>;
+
+/// A Worker of [`Worker::later`] that ends when its last clone is dropped.
+struct WeakWorker(WeakShared<Start>);
+
+impl WeakWorker {
+    fn upgrade(&self) -> Option<Worker> {
+        self.0.upgrade().map(|start| Worker(Source::Starting(start)))
+    }
 }
 
 impl Worker {
@@ -96,8 +108,16 @@ impl Worker {
 
     /// Returns a Worker that starts with its first request. If it does not start, all requests fail
     /// with the error of the start.
-    pub(crate) fn later(start: BoxFuture<'static, Result<Self, RunError>>) -> Self {
+    pub(crate) fn later(start: Start) -> Self {
         Self(Source::Starting(start.shared()))
+    }
+
+    /// Returns a reference that does not keep the Worker, if this is one of [`Self::later`].
+    fn downgrade(&self) -> Option<WeakWorker> {
+        match &self.0 {
+            Source::Started(_) => None,
+            Source::Starting(start) => start.downgrade().map(WeakWorker),
+        }
     }
 
     /// Returns the instances, when it has started.

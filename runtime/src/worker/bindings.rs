@@ -14,7 +14,6 @@ use tokio::sync::Semaphore;
 
 use self::upload::Upload;
 use super::call_chain::CallChain;
-use super::exports::WorkerBinding;
 use super::fetch_host::{Destination, FetchBindings, FetchFuture, FetchHost, FetchRequest, FetchedResponse};
 use super::http::RequestBody;
 use super::link::WorkerLink;
@@ -176,12 +175,9 @@ impl Fetches {
 
     /// Returns the answerer of a target, if the Worker has it.
     fn host(&self, target: &FetchTarget) -> Option<Arc<dyn FetchHost>> {
-        match target {
-            FetchTarget::Loaded { worker, entrypoint } => {
-                let worker = self.loaded.as_ref()?.worker(*worker)?;
-                Some(Arc::new(WorkerBinding { worker, entrypoint: entrypoint.clone() }))
-            }
-            target => self.bindings.host(target),
+        match &self.loaded {
+            Some(loaded) => loaded.host(target, &self.bindings),
+            None => self.bindings.host(target),
         }
     }
 

@@ -4,11 +4,11 @@
 use std::future::ready;
 use std::sync::{Arc, Weak};
 
-use super::Worker;
 use super::fetch_host::{Destination, ExportHost, FetchFuture, FetchHost, FetchRequest};
 use super::http::{HttpRequest, RequestOrigin};
 use super::instances::Instances;
 use super::protocol::{Entrypoint, FetchError};
+use super::{WeakWorker, Worker};
 
 /// The Worker as its own callee. Such a call has limits of its own, like any request.
 pub(super) struct Loopback(Weak<Instances>);
@@ -45,6 +45,26 @@ impl FetchHost for WorkerBinding {
 
     fn fetch(&self, request: FetchRequest) -> FetchFuture {
         call(self.worker.clone(), self.entrypoint.clone(), request)
+    }
+}
+
+/// An entrypoint of a Worker that others keep.
+pub(super) struct WeakBinding {
+    pub(super) worker: WeakWorker,
+    pub(super) entrypoint: Entrypoint,
+}
+
+impl FetchHost for WeakBinding {
+    fn destination(&self) -> Option<Destination> {
+        let worker = self.worker.upgrade()?;
+        Some(Destination { worker, entrypoint: self.entrypoint.clone() })
+    }
+
+    fn fetch(&self, request: FetchRequest) -> FetchFuture {
+        match self.worker.upgrade() {
+            Some(worker) => call(worker, self.entrypoint.clone(), request),
+            None => Box::pin(ready(Err("The Worker is not loaded any more.".into()))),
+        }
     }
 }
 

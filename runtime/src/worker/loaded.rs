@@ -19,7 +19,7 @@ use serde::{Deserialize, Serialize};
 use tokio::sync::oneshot;
 
 use super::Worker;
-use super::exports::WorkerBinding;
+use super::exports::{WeakBinding, WorkerBinding};
 use super::fetch_host::{FetchBindings, FetchHost, GLOBAL_FETCH};
 use super::protocol::{FetchError, FetchTarget};
 use crate::blob::Blob;
@@ -230,19 +230,21 @@ impl LoadedWorkers {
         })
     }
 
-    /// Returns the answerer of a target, as the Worker which loads has it.
-    fn host(&self, target: &FetchTarget, bindings: &FetchBindings) -> Option<Arc<dyn FetchHost>> {
-        match target {
-            FetchTarget::Loaded { worker, entrypoint } => {
-                let (worker, entrypoint) = (self.worker(*worker)?, entrypoint.clone());
-                Some(Arc::new(WorkerBinding { worker, entrypoint }))
-            }
-            target => bindings.host(target),
-        }
+    /// Returns the answerer of a target, as the Worker which loads has it. It keeps only a Worker
+    /// that has its code: so a Worker with a binding does not keep another one that is given code
+    /// later, nor itself, directly or through others.
+    pub(super) fn host(&self, target: &FetchTarget, bindings: &FetchBindings) -> Option<Arc<dyn FetchHost>> {
+        let FetchTarget::Loaded { worker, entrypoint } = target else { return bindings.host(target) };
+        let (live, entrypoint) = (self.live.lock(), entrypoint.clone());
+        let Loaded { worker, code, .. } = live.get(worker)?;
+        Some(match code {
+            None => Arc::new(WorkerBinding { worker: worker.clone(), entrypoint }),
+            Some(_) => Arc::new(WeakBinding { worker: worker.downgrade()?, entrypoint }),
+        })
     }
 
-    /// Returns a loaded Worker.
-    pub(super) fn worker(&self, number: u32) -> Option<Worker> {
+    #[cfg(test)]
+    fn worker(&self, number: u32) -> Option<Worker> {
         self.live.lock().get(&number).map(|loaded| loaded.worker.clone())
     }
 
@@ -392,5 +394,54 @@ mod tests {
         let worker = loaded.worker(5).unwrap();
         loaded.close();
         assert!(worker.scheduled(1, String::new(), 0.0).await.unwrap_err().message.contains("not wanted"));
+    }
+
+    /// A loader whose Workers keep what they are given, as those that have started do.
+    struct Keeping;
+
+    impl WorkerLoader for Keeping {
+        fn load(&self, code: LoadedCode) -> BoxFuture<'static, Result<Worker, RunError>> {
+            let start = async move {
+                let _code = code;
+                std::future::pending().await
+            };
+            Box::pin(std::future::ready(Ok(Worker::later(start.boxed()))))
+        }
+    }
+
+    #[tokio::test]
+    async fn workers_that_have_bindings_to_each_other_end() {
+        let of = |worker| FetchTarget::Loaded { worker, entrypoint: Default::default() };
+        for starts in [false, true] {
+            let (host, loaded) = (Arc::new(Silent), LoadedWorkers::new(Arc::new(Keeping)));
+            let given = Arc::downgrade(&host);
+            let mut bindings = FetchBindings::default();
+            bindings.add("API", host);
+            loaded.begin(0, 1).unwrap();
+            loaded.begin(0, 2).unwrap();
+            let early = loaded.host(&of(2), &bindings).unwrap();
+            for number in [1, 2] {
+                let code = frame(|code| {
+                    let targets = [("API", api()), ("ONE", of(1)), ("TWO", of(2))];
+                    code.bindings = targets.map(|(name, target)| (name.into(), target)).into();
+                });
+                loaded.give(number, code, &bindings).unwrap();
+            }
+            if starts {
+                for worker in [1, 2].map(|number| loaded.worker(number).unwrap()) {
+                    let start = tokio::time::timeout(std::time::Duration::from_millis(10), worker.started());
+                    assert!(start.await.is_err(), "it starts, and is not ready");
+                }
+            }
+            drop(bindings);
+            assert!(given.upgrade().is_some() && early.destination().is_some());
+            loaded.end(1).unwrap();
+            loaded.end(2).unwrap();
+            assert!(given.upgrade().is_none(), "{starts}");
+            let (head, chain) = Default::default();
+            let request = FetchRequest { head, body: crate::worker::RequestBody::Empty, chain };
+            let error = early.fetch(request).await.err().unwrap();
+            assert_eq!(error.message, "The Worker is not loaded any more.");
+        }
     }
 }
