@@ -107,7 +107,7 @@ impl RunState {
         let size = head.size();
         if size > MAX_HEAD_BYTES {
             return Err(format!(
-                "The URL and the headers of this fetch have {size} bytes with 32 for each header: at most {MAX_HEAD_BYTES} can be sent."
+                "The URL, the headers and `cf` of this fetch have {size} bytes with 32 for each header: at most {MAX_HEAD_BYTES} can be sent."
             ));
         }
         self.begin_call(request)?;

@@ -133,9 +133,10 @@ pub struct ResponseHead {
 }
 
 impl RequestHead {
-    /// Returns the size of the head in bytes on the wire, with an overhead for each header.
+    /// Returns the size of the head with `cf` in bytes on the wire, with an overhead for each
+    /// header.
     pub(crate) fn size(&self) -> usize {
-        self.method.len() + self.url.len() + size_of_headers(&self.headers)
+        self.method.len() + self.url.len() + size_of_headers(&self.headers) + self.cf.len()
     }
 }
 

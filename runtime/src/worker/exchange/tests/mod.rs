@@ -212,8 +212,7 @@ fn fetches_count_as_calls_of_their_request() {
         let link = Arc::new(SentMessages::default());
         let exchanges = Exchanges::new(link, Arc::new(|_, _| ()), &limits(), &limits(), Some(fetches));
         let _pending = (begin(&exchanges, 1, RequestBody::Empty), begin(&exchanges, 2, RequestBody::Empty));
-        let fetch = |id, call, length: usize| {
-            let head = RequestHead { url: "x".repeat(length), ..RequestHead::default() };
+        let fetch_head = |id, call, head| {
             exchanges.receive(FromWorker::Fetch {
                 id,
                 call,
@@ -222,11 +221,16 @@ fn fetches_count_as_calls_of_their_request() {
                 body: BodyStart::Empty,
             })
         };
+        let fetch = |id, call, length: usize| {
+            fetch_head(id, call, RequestHead { url: "x".repeat(length), ..RequestHead::default() })
+        };
         exchanges.count_call(1).unwrap();
         fetch(1, 1, 10).unwrap();
         fetch(1, 2, MAX_HEAD_BYTES).unwrap();
         assert!(fetch(1, 3, 10).is_err(), "more than the limit of the request");
         assert!(fetch(2, 4, MAX_HEAD_BYTES + 1).is_err(), "a long head");
+        let head = RequestHead { cf: "x".repeat(MAX_HEAD_BYTES + 1), ..RequestHead::default() };
+        assert!(fetch_head(2, 4, head).is_err(), "a long `cf`");
         assert!(fetch(9, 5, 10).is_err() && fetch(0, 6, 10).is_err(), "no such request");
         exchanges.receive(ended_message(1)).unwrap();
         assert!(exchanges.receive(FromWorker::FetchEnded { call: 1 }).is_err(), "it ended with its request");
