@@ -215,7 +215,10 @@ impl Fetches {
 }
 
 /// Checks the bounds of a target.
-fn check(target: &FetchTarget) -> Result<(), &'static str> {
+///
+/// # Errors
+/// Returns the rule that it breaks.
+pub(crate) fn check(target: &FetchTarget) -> Result<(), &'static str> {
     match target {
         FetchTarget::Export(Entrypoint { name, props })
         | FetchTarget::Loaded { entrypoint: Entrypoint { name, props }, .. }

@@ -19,9 +19,10 @@ use serde::{Deserialize, Serialize};
 use tokio::sync::oneshot;
 
 use super::Worker;
+use super::bindings::check;
 use super::exports::{WeakBinding, WorkerBinding};
 use super::fetch_host::{FetchBindings, FetchHost, GLOBAL_FETCH};
-use super::protocol::{FetchError, FetchTarget};
+use super::protocol::{Entrypoint, FetchError, FetchTarget};
 use crate::blob::Blob;
 use crate::{ErrorCode, Module, ModuleKind, RunError};
 
@@ -29,8 +30,8 @@ use crate::{ErrorCode, Module, ModuleKind, RunError};
 /// lower.
 pub const MAX_LOADED_WORKERS: usize = 32;
 
-/// The bound on the code of one loaded Worker with all it is given, in bytes. `MAX_CODE` in
-/// js/loaders.js is the same number.
+/// The bound on the code of one loaded Worker with all it is given, in bytes of UTF-8. `MAX_CODE`
+/// in js/loaders.js is the same number, of characters.
 pub(crate) const MAX_CODE_BYTES: usize = 8 << 20;
 
 /// The bounds on the parts of the code.
@@ -81,6 +82,37 @@ pub(crate) struct CodeFrame {
     pub(crate) outbound: Outbound,
     pub(crate) cpu_ms: Option<u32>,
     pub(crate) subrequests: Option<u32>,
+}
+
+impl CodeFrame {
+    /// Checks the bounds of the code and of all that it comes with.
+    ///
+    /// # Errors
+    /// Returns the rule that it breaks.
+    pub(crate) fn check(&self) -> Result<(), &'static str> {
+        let Self { main, modules, date, flags, vars, bindings, outbound, .. } = self;
+        let modules = modules.iter().map(|module| module.name.len() + module.content.0.len());
+        let texts = flags.iter().chain(bindings.iter().map(|(name, _)| name)).map(String::len);
+        let outbound = if let Outbound::To(target) = outbound { Some(target) } else { None };
+        let targets = bindings.iter().map(|(_, target)| target).chain(outbound);
+        let sizes = modules.chain(texts).chain(targets.clone().map(size_of_target));
+        if sizes.sum::<usize>().saturating_add(main.len() + date.len() + vars.len()) > MAX_CODE_BYTES {
+            return Err("a loaded Worker with more than 8388608 bytes of code and `env`");
+        }
+        if bindings.iter().any(|(name, _)| name.is_empty() || name.starts_with(':')) {
+            return Err("a binding of a loaded Worker without a name, or with one that begins with a colon");
+        }
+        targets.map(check).collect()
+    }
+}
+
+/// Returns the bytes that a target takes.
+fn size_of_target(target: &FetchTarget) -> usize {
+    match target {
+        FetchTarget::Binding(name) => name.len(),
+        FetchTarget::Export(Entrypoint { name, props })
+        | FetchTarget::Loaded { entrypoint: Entrypoint { name, props }, .. } => name.len() + props.len(),
+    }
 }
 
 /// A module of a loaded Worker.
@@ -181,13 +213,8 @@ impl LoadedWorkers {
     }
 
     fn code(&self, frame: CodeFrame, bindings: &FetchBindings) -> Result<LoadedCode, &'static str> {
-        let CodeFrame { main, modules, date, flags, vars, bindings: wanted, outbound, .. } = &frame;
-        let names = modules.iter().map(|module| module.name.len() + module.content.0.len());
-        let texts = flags.iter().chain(wanted.iter().map(|(name, _)| name)).map(String::len);
-        let rest = main.len() + date.len() + vars.len();
-        if names.chain(texts).sum::<usize>().saturating_add(rest) > MAX_CODE_BYTES {
-            return Err("a loaded Worker with more code than they have");
-        }
+        frame.check()?;
+        let CodeFrame { vars, bindings: wanted, outbound, .. } = &frame;
         let serde_json::Value::Object(vars) =
             serde_json::from_str(vars).map_err(|_| "variables of a loaded Worker that are not JSON")?
         else {
@@ -196,9 +223,6 @@ impl LoadedWorkers {
         let missing = "a loaded Worker with a binding that it does not have itself";
         let mut given = FetchBindings::default();
         for (name, target) in wanted {
-            if name.is_empty() || name.starts_with(':') {
-                return Err("a binding of a loaded Worker without a name");
-            }
             given.add(name, self.host(target, bindings).ok_or(missing)?);
         }
         let network = match outbound {
@@ -273,7 +297,8 @@ impl LoadedWorkers {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::worker::fetch_host::{FetchFuture, FetchRequest};
+    use crate::worker::fetch_host::{ExportHost, FetchFuture, FetchRequest};
+    use crate::worker::protocol::MAX_PROPS_BYTES;
 
     /// A loader that keeps what it is given.
     #[derive(Default)]
@@ -291,6 +316,18 @@ mod tests {
     impl FetchHost for Silent {
         fn fetch(&self, _: FetchRequest) -> FetchFuture {
             Box::pin(std::future::pending())
+        }
+    }
+
+    struct Exports;
+
+    impl ExportHost for Exports {
+        fn fetch(&self, _: Entrypoint, _: FetchRequest) -> FetchFuture {
+            Box::pin(std::future::pending())
+        }
+
+        fn worker(&self) -> Option<Worker> {
+            None
         }
     }
 
@@ -325,13 +362,15 @@ mod tests {
 
     #[test]
     fn a_worker_that_breaks_the_rules_of_loading_is_noticed() {
-        let (_, loaded, bindings) = setup();
+        let (_, loaded, mut bindings) = setup();
+        bindings.set_exports(Arc::new(Exports));
         let give = |number, code| loaded.give(number, code, &bindings).is_ok();
         assert!(!give(1, frame(|_| ())), "code for no Worker");
         assert!(loaded.begin(7, 1).is_ok() && loaded.begin(7, 1).is_err(), "a number twice");
+        let export =
+            |bytes| FetchTarget::Export(Entrypoint { name: String::new(), props: " ".repeat(bytes) });
         let secret = FetchTarget::Binding("SECRET".into());
-        let other =
-            FetchTarget::Loaded { worker: 9, entrypoint: crate::worker::protocol::Entrypoint::default() };
+        let other = FetchTarget::Loaded { worker: 9, entrypoint: Entrypoint::default() };
         for (case, code) in [
             (
                 "a binding that it does not have",
@@ -347,6 +386,18 @@ mod tests {
             (
                 "too many variables",
                 frame(|code| code.vars = format!("{{\"a\":\"{}\"}}", " ".repeat(MAX_CODE_BYTES))),
+            ),
+            (
+                "a binding with long properties",
+                frame(|code| code.bindings.push(("A".into(), export(MAX_PROPS_BYTES + 1)))),
+            ),
+            (
+                "a network with long properties",
+                frame(|code| code.outbound = Outbound::To(export(MAX_PROPS_BYTES + 1))),
+            ),
+            (
+                "too many properties together",
+                frame(|code| code.bindings = vec![("A".into(), export(MAX_PROPS_BYTES)); 8]),
             ),
             ("a long error", Err(FetchError::from(" ".repeat(MAX_CODE_BYTES + 1)))),
         ] {
