@@ -62,6 +62,8 @@ pub(crate) struct WorkerProcess {
 impl Drop for WorkerProcess {
     fn drop(&mut self) {
         self.link.runner.process().kill();
+        // The task that would do so ends with this.
+        self.exchanges.close(0, &ended());
     }
 }
 

@@ -145,7 +145,10 @@ impl Exchanges {
         let (context, depth, chain) = {
             let mut table = self.table();
             let request = table.known(id)?;
-            (request.context, request.depth, request.chain.clone())
+            let of = (request.context, request.depth, request.chain.clone());
+            // Nothing would end what a request that has ended is given.
+            table.known(of.0)?;
+            of
         };
         let fetches = self.fetches()?;
         self.count_call(id)?;

@@ -1,6 +1,7 @@
 //! Calls between two Workers, of which either may be taken over.
 
 use super::*;
+use crate::worker::Worker;
 use crate::worker::exchange::calls::carried::Carried;
 use crate::worker::rpc::{
     Callee, MAX_CALLS, MAX_DEPTH, MAX_OBJECTS, MAX_PATH_BYTES, MAX_VALUE_BYTES, Path, SentObject, SentValue,
@@ -66,6 +67,8 @@ const STUB: u32 = 1;
 
 impl Pair {
     fn new() -> Self {
+        // The numbers of events are other ones than those of the requests below.
+        while Worker::next_id() < 100 {}
         let (caller, callee) = (Side::new(), Side::new());
         let begin = |side: &Side, id| begin(&side.exchanges, id, RequestBody::Empty);
         let requests = [begin(&caller, 1), begin(&caller, 2), begin(&callee, 1)];
@@ -260,6 +263,19 @@ fn objects_end_with_the_request_that_made_them() {
         pair.caller.call(1, 1, STUB).unwrap();
         let sent = pair.caller.sent.0.lock().join("\n");
         assert!(sent.contains("The request that made the object of this RPC stub has ended."), "{sent}");
+    });
+}
+
+#[test]
+fn a_call_ends_with_the_request_that_made_the_object_which_calls() {
+    within(async {
+        let pair = Pair::new();
+        pair.caller.call(1, 1, STUB).unwrap();
+        let event = pair.callee.newest();
+        pair.callee.receive(ended_message(1)).unwrap();
+        let itself = FetchTarget::Export(Default::default());
+        let error = pair.callee.receive(call_message(event, 1, Callee::Target(itself), None)).unwrap_err();
+        assert!(error.contains("a request that it does not have"), "{error}");
     });
 }
 
