@@ -212,7 +212,10 @@ impl Exchanges {
                         waiting.push(next);
                         None
                     }
-                    Place::At(placed) => Some(Ok((placed.callee().clone(), next.of(placed.event())))),
+                    Place::At(placed) => match placed.callee() {
+                        Some(callee) => Some(Ok((callee, next.of(placed.event())))),
+                        None => Some(Err(gone())),
+                    },
                     Place::Failed(text) => Some(Err(text.clone())),
                 };
                 live.insert(call, LiveCall { context, place: Place::Placing(Vec::new()), task: None });
@@ -307,7 +310,7 @@ impl Exchanges {
         callee: &Arc<Self>,
         event: u32,
     ) -> impl Iterator<Item = StartingCall> + use<> {
-        let placed = Place::At(PlacedCall::new(callee.clone(), event));
+        let placed = Place::At(PlacedCall::new(callee, event));
         let before = match self.calls.live.lock().get_mut(&call) {
             Some(live) => std::mem::replace(&mut live.place, placed),
             None => placed,

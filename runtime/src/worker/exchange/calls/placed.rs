@@ -1,8 +1,8 @@
 //! A call that an instance has.
 
 use std::any::Any;
-use std::sync::Arc;
 use std::sync::atomic::Ordering;
+use std::sync::{Arc, Weak};
 use std::time::Instant;
 
 use tokio::sync::oneshot;
@@ -23,17 +23,18 @@ const MAX_QUEUED_BYTES: usize = 32 << 20;
 /// A call that an instance has. When its caller releases it, the instance is told: then nobody
 /// calls the result any more.
 pub(super) struct PlacedCall {
-    callee: Arc<Exchanges>,
+    /// Not kept: a caller that was taken over may never release its calls.
+    callee: Weak<Exchanges>,
     event: u32,
 }
 
 impl PlacedCall {
-    pub(super) fn new(callee: Arc<Exchanges>, event: u32) -> Self {
-        Self { callee, event }
+    pub(super) fn new(callee: &Arc<Exchanges>, event: u32) -> Self {
+        Self { callee: Arc::downgrade(callee), event }
     }
 
-    pub(super) fn callee(&self) -> &Arc<Exchanges> {
-        &self.callee
+    pub(super) fn callee(&self) -> Option<Arc<Exchanges>> {
+        self.callee.upgrade()
     }
 
     pub(super) fn event(&self) -> u32 {
@@ -43,7 +44,9 @@ impl PlacedCall {
 
 impl Drop for PlacedCall {
     fn drop(&mut self) {
-        self.callee.link.send(ToWorker::ResultReleased { id: self.event });
+        if let Some(callee) = self.callee.upgrade() {
+            callee.link.send(ToWorker::ResultReleased { id: self.event });
+        }
     }
 }
 

@@ -255,6 +255,24 @@ fn callers_get_an_error_if_the_callee_ends() {
 }
 
 #[test]
+fn calls_that_are_not_released_keep_no_callee() {
+    within(async {
+        let Pair { caller, callee, _requests: [first, second, third] } = Pair::new();
+        caller.call(1, 1, STUB).unwrap();
+        let weak = Arc::downgrade(&callee.exchanges);
+        callee.exchanges.close(0, &ended());
+        drop((callee, third));
+        while weak.upgrade().is_some() {
+            tokio::time::sleep(Duration::from_millis(1)).await;
+        }
+        caller.receive(call_message(1, 2, Callee::Result(1), None)).unwrap();
+        let sent = caller.sent.0.lock().join("\n");
+        assert!(sent.contains("The Worker that has the object of this RPC stub has ended."), "{sent}");
+        drop((first, second));
+    });
+}
+
+#[test]
 fn objects_end_with_the_request_that_made_them() {
     within(async {
         let pair = Pair::new();
