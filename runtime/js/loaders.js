@@ -13,7 +13,6 @@ const {
   StringPrototypeEndsWith,
   SymbolDispose,
   TypeError,
-  TypedArrayPrototypeGetByteLength,
 } = isolet.primordials;
 
 isolet.lazy([], ["loaders"], (host) => {
@@ -24,8 +23,6 @@ isolet.lazy([], ["loaders"], (host) => {
   // The number of Workers that are kept by their ids. `MAX_LOADED_WORKERS` in
   // src/worker/loaded.rs is more.
   const MAX_KEPT = 16;
-  // `MAX_CODE_BYTES` there is the same number.
-  const MAX_CODE = 8388608;
   const MOST = 4294967295;
 
   // The kinds of modules, by the property that has the content.
@@ -52,7 +49,14 @@ isolet.lazy([], ["loaders"], (host) => {
       const kept = this.#kept;
       need(arguments.length, 1, "load");
       const parts = partsOf(code);
-      return stubOf(kept, true, (number) => natives.sendCode(number, parts.head, parts.contents));
+      return stubOf(kept, true, (number) => {
+        try {
+          sendCode(number, parts);
+        } catch (refused) {
+          natives.unload(number);
+          throw refused;
+        }
+      });
     }
 
     /** @param {ScriptValue} id @param {ScriptValue} callback */
@@ -106,6 +110,11 @@ isolet.lazy([], ["loaders"], (host) => {
     return new WorkerStub(token, number);
   }
 
+  function sendCode(number, { head, contents }) {
+    const refused = natives.sendCode(number, head, contents);
+    if (refused !== undefined) throw new RangeError(refused);
+  }
+
   // The Workers whose code is asked for, by number: the request that asks, and what to do without
   // the code.
   const asked = { __proto__: null };
@@ -116,8 +125,7 @@ isolet.lazy([], ["loaders"], (host) => {
     PromisePrototypeThen(
       PromisePrototypeThen(new Promise((resolve) => resolve(callback())), (code) => {
         if (asked[number] === undefined) return;
-        const parts = partsOf(code);
-        natives.sendCode(number, parts.head, parts.contents);
+        sendCode(number, partsOf(code));
         delete asked[number];
       }),
       undefined,
@@ -188,7 +196,6 @@ isolet.lazy([], ["loaders"], (host) => {
     if (tails !== undefined && tails !== null && tails.length !== 0)
       throw new TypeError("isolet has no `tails`: read what the Worker returns, or pass it a binding to report to.");
     const contents = list();
-    let size = 0;
     let moduleText = "";
     const names = ReflectOwnKeys(modules);
     for (let i = 0; i < names.length; i++) {
@@ -196,7 +203,6 @@ isolet.lazy([], ["loaders"], (host) => {
       if (typeof name !== "string") continue;
       const { kind, content } = moduleOf(name, modules[name]);
       ArrayPrototypePush(contents, content);
-      size += typeof content === "string" ? content.length : TypedArrayPrototypeGetByteLength(content);
       moduleText += `${moduleText === "" ? "" : ","}[${JSONStringify(name)},${kind}]`;
     }
     if (!ObjectPrototypeHasOwnProperty(modules, mainModule))
@@ -204,9 +210,6 @@ isolet.lazy([], ["loaders"], (host) => {
         `\`mainModule\` is ${isolet.inspect(mainModule)}, and there is no such module in \`modules\`.`,
       );
     const { vars, bindings } = environmentOf(env);
-    size += vars.length + bindings.length + moduleText.length;
-    if (size > MAX_CODE)
-      throw new RangeError(`The code of the Worker with its \`env\` has more than ${MAX_CODE} bytes.`);
     const { cpuMs, subRequests } = dictionary(limits, "`limits`");
     const head =
       `{"main":${JSONStringify(mainModule)},"modules":[${moduleText}],"date":${JSONStringify(compatibilityDate)}` +

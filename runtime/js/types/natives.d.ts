@@ -66,8 +66,8 @@ interface Natives {
   endFetchBody(call: number): void;
   /** Announces a Worker to load. Returns its number, or the text of an error. */
   beginLoad(endsWithRequest: boolean): number | string;
-  /** Gives a Worker its code. */
-  sendCode(worker: number, headText: string, contents: (string | Bytes)[]): void;
+  /** Gives a Worker its code. Returns the text of an error if it cannot be sent. */
+  sendCode(worker: number, headText: string, contents: (string | Bytes)[]): string | undefined;
   /** Declares that a Worker will have no code. */
   failCode(worker: number, name: string, message: string): void;
   /** Forgets a Worker. It ends with its last request. */

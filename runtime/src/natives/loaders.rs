@@ -6,7 +6,7 @@ use super::*;
 use crate::ModuleKind;
 use crate::blob::Blob;
 use crate::shared_enums::CodeKind;
-use crate::worker::loaded::{CodeFrame, CodeModule, Outbound};
+use crate::worker::loaded::{CodeFrame, CodeModule, MAX_CODE_BYTES, Outbound};
 use crate::worker::protocol::{FetchError, FetchTarget};
 
 /// `beginLoad(endsWithRequest)` announces a Worker to load. Returns its number, or the text of an
@@ -37,13 +37,13 @@ struct CodeHead {
 }
 
 /// `sendCode(worker, headJSON, contents)` gives a Worker its code. `contents` is an array with the
-/// text or the bytes of each module.
-pub(crate) fn send_code(scope: &mut PinScope, arguments: Arguments, _: ReturnValue) {
+/// text or the bytes of each module. Returns the text of an error if it cannot be sent.
+pub(crate) fn send_code(scope: &mut PinScope, arguments: Arguments, mut result: ReturnValue) {
     let number = number(scope, &arguments, 0) as u32;
     // The text is that of the runtime's own JavaScript.
     let Ok(head) = serde_json::from_str::<CodeHead>(&text(scope, &arguments, 1)) else { return };
     let Ok(contents) = v8::Local::<v8::Array>::try_from(arguments.get(2)) else { return };
-    let mut modules = Vec::new();
+    let (mut modules, mut size) = (Vec::new(), 0);
     for (index, (name, kind)) in head.modules.into_iter().enumerate() {
         let Some(content) = contents.get_index(scope, index as u32) else { return };
         let content = match v8::Local::<v8::ArrayBufferView>::try_from(content) {
@@ -59,12 +59,18 @@ pub(crate) fn send_code(scope: &mut PinScope, arguments: Arguments, _: ReturnVal
             Some(CodeKind::Wasm) => ModuleKind::CompiledWasm,
             None => return,
         };
+        size += content.len();
         modules.push(CodeModule { name, kind, content: Blob(content) });
+        if size > MAX_CODE_BYTES {
+            // It is refused without the others.
+            break;
+        }
     }
     let CodeHead { main, date, flags, vars, bindings, outbound, cpu_ms, subrequests, .. } = head;
     let code = CodeFrame { main, modules, date, flags, vars, bindings, outbound, cpu_ms, subrequests };
-    if let Some(state) = state(scope) {
-        state.send_code(number, Ok(Box::new(code)));
+    let Some(state) = state(scope) else { return };
+    if let Err(error) = state.send_code(number, Ok(Box::new(code))) {
+        set_text(scope, &mut result, &error);
     }
 }
 
@@ -73,7 +79,8 @@ pub(crate) fn fail_code(scope: &mut PinScope, arguments: Arguments, _: ReturnVal
     let number = number(scope, &arguments, 0) as u32;
     let error = FetchError { name: text(scope, &arguments, 1), message: text(scope, &arguments, 2) };
     if let Some(state) = state(scope) {
-        state.send_code(number, Err(error));
+        // No error is refused.
+        let _ = state.send_code(number, Err(error));
     }
 }
 

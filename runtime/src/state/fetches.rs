@@ -104,6 +104,7 @@ impl RunState {
             };
             return Err(format!("{what} can be used only while a request is served."));
         }
+        self.check_target(&target)?;
         let size = head.size();
         if size > MAX_HEAD_BYTES {
             return Err(format!(

@@ -3,8 +3,9 @@
 use std::collections::HashMap;
 
 use super::RunState;
+use crate::worker::bindings;
 use crate::worker::loaded::{CodeResult, MAX_LOADED_WORKERS};
-use crate::worker::protocol::FromWorker;
+use crate::worker::protocol::{FetchTarget, FromWorker};
 
 /// The loaded Workers, and the request with which each ends, or 0.
 #[derive(Default)]
@@ -34,9 +35,31 @@ impl RunState {
     }
 
     /// Sends the code of a Worker, or the error of the function that was to give it.
-    pub(crate) fn send_code(&self, worker: u32, code: CodeResult) {
-        if self.loaded.0.contains_key(&worker) {
-            self.channel.worker(FromWorker::Code { worker, code });
+    ///
+    /// # Errors
+    /// Returns the reason for which the owner would not take it.
+    pub(crate) fn send_code(&self, worker: u32, code: CodeResult) -> Result<(), String> {
+        if !self.loaded.0.contains_key(&worker) {
+            return Ok(());
+        }
+        if let Ok(code) = &code {
+            code.check().map_err(refused)?;
+            code.targets().try_for_each(|target| self.check_target(target))?;
+        }
+        self.channel.worker(FromWorker::Code { worker, code });
+        Ok(())
+    }
+
+    /// Checks that the owner takes a target. One that was kept may be of a Worker that has ended.
+    ///
+    /// # Errors
+    /// Returns the reason for which it does not.
+    pub(super) fn check_target(&self, target: &FetchTarget) -> Result<(), String> {
+        match target {
+            FetchTarget::Loaded { worker, .. } if !self.loaded.0.contains_key(worker) => {
+                Err("The Worker is not loaded any more.".to_owned())
+            }
+            target => bindings::check(target).map_err(refused),
         }
     }
 
@@ -51,4 +74,9 @@ impl RunState {
     pub(super) fn end_loaded(&mut self, request: u32) {
         self.loaded.0.retain(|_, of| *of != request);
     }
+}
+
+/// Returns the error of a script that breaks a rule of the owner.
+fn refused(rule: &str) -> String {
+    format!("isolet does not take {rule}.")
 }

@@ -42,6 +42,9 @@ impl RunState {
         if self.rpc.live.len() >= MAX_CALLS {
             return Err(format!("The Worker waits for {MAX_CALLS} calls of other Workers already."));
         }
+        if let Callee::Target(target) = &callee {
+            self.check_target(target)?;
+        }
         self.begin_call(request)?;
         self.next_id += 1;
         let call = self.next_id;

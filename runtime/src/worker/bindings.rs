@@ -224,7 +224,7 @@ pub(crate) fn check(target: &FetchTarget) -> Result<(), &'static str> {
         | FetchTarget::Loaded { entrypoint: Entrypoint { name, props }, .. }
             if name.len() > MAX_ENTRYPOINT_BYTES || props.len() > MAX_PROPS_BYTES =>
         {
-            Err("an entrypoint with a longer name or more properties than they have")
+            Err("an entrypoint with a name of more than 1024 bytes or `props` of more than 1 MiB")
         }
         _ => Ok(()),
     }

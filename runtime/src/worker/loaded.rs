@@ -30,8 +30,7 @@ use crate::{ErrorCode, Module, ModuleKind, RunError};
 /// lower.
 pub const MAX_LOADED_WORKERS: usize = 32;
 
-/// The bound on the code of one loaded Worker with all it is given, in bytes of UTF-8. `MAX_CODE`
-/// in js/loaders.js is the same number, of characters.
+/// The bound on the code of one loaded Worker with all it is given, in bytes.
 pub(crate) const MAX_CODE_BYTES: usize = 8 << 20;
 
 /// The bounds on the parts of the code.
@@ -85,24 +84,31 @@ pub(crate) struct CodeFrame {
 }
 
 impl CodeFrame {
-    /// Checks the bounds of the code and of all that it comes with.
+    /// Checks the bounds of the code and of all that it comes with. Both sides do.
     ///
     /// # Errors
     /// Returns the rule that it breaks.
     pub(crate) fn check(&self) -> Result<(), &'static str> {
-        let Self { main, modules, date, flags, vars, bindings, outbound, .. } = self;
+        let Self { main, modules, date, flags, vars, bindings, .. } = self;
         let modules = modules.iter().map(|module| module.name.len() + module.content.0.len());
         let texts = flags.iter().chain(bindings.iter().map(|(name, _)| name)).map(String::len);
-        let outbound = if let Outbound::To(target) = outbound { Some(target) } else { None };
-        let targets = bindings.iter().map(|(_, target)| target).chain(outbound);
-        let sizes = modules.chain(texts).chain(targets.clone().map(size_of_target));
+        if modules.len() > MAX_MODULES || flags.len() > MAX_FLAGS || bindings.len() > MAX_BINDINGS {
+            return Err("a loaded Worker with more than 1000 modules, 100 flags or 100 bindings");
+        }
+        let sizes = modules.chain(texts).chain(self.targets().map(size_of_target));
         if sizes.sum::<usize>().saturating_add(main.len() + date.len() + vars.len()) > MAX_CODE_BYTES {
             return Err("a loaded Worker with more than 8388608 bytes of code and `env`");
         }
         if bindings.iter().any(|(name, _)| name.is_empty() || name.starts_with(':')) {
             return Err("a binding of a loaded Worker without a name, or with one that begins with a colon");
         }
-        targets.map(check).collect()
+        self.targets().try_for_each(check)
+    }
+
+    /// Returns what it is given bindings to.
+    pub(crate) fn targets(&self) -> impl Iterator<Item = &FetchTarget> {
+        let outbound = if let Outbound::To(target) = &self.outbound { Some(target) } else { None };
+        self.bindings.iter().map(|(_, target)| target).chain(outbound)
     }
 }
 

@@ -198,6 +198,47 @@ fn code_that_is_wrong_is_refused_with_the_reason() {
 }
 
 #[test]
+fn what_isolet_would_not_take_is_an_error_of_the_script() {
+    let found = run(
+        "const load = (code) => tried(() => env.LOADER.load(code));
+         const own = ctx.exports.Own({});
+         const entrypoint = (name, options) => env.LOADER.load(hello('x')).getEntrypoint(name, options);
+         const many = (count) => Object.fromEntries(Array.from({ length: count }, (_, i) => [`m${i}.js`, '']));
+         const old = env.LOADER.get('old', () => hello('old')).getEntrypoint();
+         const before = await tried(() => old.fetch('http://x/'));
+         for (let i = 0; i < 16; i++) env.LOADER.get(`new ${i}`, () => hello('new'));
+         return Response.json([
+             await load(one('é'.repeat(5 << 20))), await load({ ...date, mainModule: 'm0.js', modules: many(1001) }),
+             await load(one('', { compatibilityFlags: Array(101).fill('x') })), await load(one('', { env: { '': own } })),
+             await load(one('', { env: { ':x': own } })), await ask(env.LOADER.get(null, () => one('', { env: { '': own } }))),
+             await tried(() => entrypoint('x'.repeat(1025)).fetch('http://x/')), await tried(() => entrypoint('x'.repeat(1025)).f()),
+             await tried(() => entrypoint('x', { props: { long: 'x'.repeat(1 << 20) } }).fetch('http://x/')),
+             await tried(() => old.fetch('http://x/')), await tried(() => old.f()), await load(one('', { env: { OLD: old } })),
+             await load(one('', { globalOutbound: old })), before, await ask(env.LOADER.load(hello('fine')))]);",
+    );
+    let expected = [
+        "more than 8388608 bytes",
+        "1000 modules",
+        "100 flags",
+        "without a name",
+        "begins with a colon",
+        "without a name",
+        "1024 bytes",
+        "1024 bytes",
+        "1 MiB",
+        "is not loaded any more",
+        "is not loaded any more",
+        "is not loaded any more",
+        "is not loaded any more",
+        "old",
+        "fine",
+    ];
+    for (found, expected) in found.as_array().unwrap().iter().zip(expected) {
+        assert!(found.as_str().is_some_and(|text| text.contains(expected)), "{expected}: {found}");
+    }
+}
+
+#[test]
 fn the_number_of_loaded_workers_is_bounded() {
     let found = run("const stubs = [];
          let refused;
