@@ -33,6 +33,9 @@ pub const MAX_LOADED_WORKERS: usize = 32;
 /// The bound on the code of one loaded Worker with all it is given, in bytes.
 pub(crate) const MAX_CODE_BYTES: usize = 8 << 20;
 
+/// The bound on the variables as JSON, in bytes. In memory they take some sixteen times as much.
+const MAX_VARS_BYTES: usize = 1 << 20;
+
 /// The bounds on the parts of the code.
 const MAX_MODULES: usize = 1000;
 const MAX_FLAGS: usize = 100;
@@ -94,6 +97,9 @@ impl CodeFrame {
         let texts = flags.iter().chain(bindings.iter().map(|(name, _)| name)).map(String::len);
         if modules.len() > MAX_MODULES || flags.len() > MAX_FLAGS || bindings.len() > MAX_BINDINGS {
             return Err("a loaded Worker with more than 1000 modules, 100 flags or 100 bindings");
+        }
+        if vars.len() > MAX_VARS_BYTES {
+            return Err("a loaded Worker with more than 1 MiB of variables in `env`");
         }
         let sizes = modules.chain(texts).chain(self.targets().map(size_of_target));
         if sizes.sum::<usize>().saturating_add(main.len() + date.len() + vars.len()) > MAX_CODE_BYTES {
@@ -388,6 +394,10 @@ mod tests {
             ("a name of isolet's own", frame(|code| code.bindings.push((":caches".into(), api())))),
             ("variables that are not JSON", frame(|code| code.vars = "{".into())),
             ("variables that are not an object", frame(|code| code.vars = "[]".into())),
+            (
+                "more variables than they have",
+                frame(|code| code.vars = format!("{{\"a\":[{}0]}}", "0,".repeat(MAX_VARS_BYTES / 2))),
+            ),
             ("too much code", frame(|code| code.modules[0].content = Blob(vec![b' '; MAX_CODE_BYTES]))),
             (
                 "too many variables",
