@@ -153,7 +153,7 @@ impl AppZygote {
             );
             copies::end_family(runner.process().pidfd());
         }
-        self.process.link.closed.store(true, Ordering::Relaxed);
+        self.process.link.close();
         Err(ended())
     }
 

@@ -84,6 +84,14 @@ impl RunnerLink {
         }
     }
 
+    /// Notes that the process is ending: nothing more is sent, and nobody waits until it can be.
+    pub(super) fn close(&self) {
+        let mut queue = self.queue.lock();
+        self.closed.store(true, Ordering::Relaxed);
+        queue.clear();
+        self.has_room.notify_waiters();
+    }
+
     /// Gives each turn the CPU time of a request, after the start.
     pub(super) fn has_started(&self, limits: &Limits) {
         self.turn_cpu.store(micros(limits.cpu), Ordering::Relaxed);
@@ -102,7 +110,7 @@ impl RunnerLink {
 
     fn add(&self, add: impl FnOnce(&mut SendQueue)) {
         let mut queue = self.queue.lock();
-        if self.is_overfull.load(Ordering::Relaxed) {
+        if self.is_overfull.load(Ordering::Relaxed) || self.closed.load(Ordering::Relaxed) {
             return;
         }
         let is_first = queue.is_empty();
@@ -172,7 +180,7 @@ impl WorkerLink for RunnerLink {
         Box::pin(async {
             loop {
                 let has_room = self.has_room.notified();
-                if self.queued() < MAX_AHEAD_BYTES || self.is_overfull.load(Ordering::Relaxed) {
+                if self.queued() < MAX_AHEAD_BYTES {
                     return;
                 }
                 has_room.await;

@@ -62,6 +62,7 @@ pub(crate) struct WorkerProcess {
 impl Drop for WorkerProcess {
     fn drop(&mut self) {
         self.link.runner.process().kill();
+        self.link.close();
         // The task that would do so ends with this.
         self.exchanges.close(0, &ended());
     }
@@ -155,7 +156,7 @@ fn no_process() -> RunError {
 /// Serves the Worker until its process has ended or has to be ended, and closes its requests.
 async fn drive(mut driver: Driver, pool: Arc<RunnerPool>) {
     let end = driver.serve().await;
-    driver.link.closed.store(true, Ordering::Relaxed);
+    driver.link.close();
     let process = driver.link.runner.process();
     let pid = process.pid();
     let only = driver.exchanges.only_request();

@@ -359,6 +359,20 @@ fn frame() -> impl Strategy<Value = Vec<u8>> {
     ]
 }
 
+#[tokio::test]
+async fn nobody_waits_for_the_queue_of_a_process_that_has_ended() {
+    let worker = TakenOver::new();
+    let link = worker.driver.link.clone();
+    link.send_answer(1, Ok(vec![b'1'; 2 << 20]));
+    let room = link.has_room();
+    tokio::pin!(room);
+    assert!(tokio::time::timeout(Duration::from_millis(10), &mut room).await.is_err(), "it takes nothing");
+    link.close();
+    tokio::time::timeout(Duration::from_secs(5), room).await.unwrap();
+    link.send_answer(2, Ok(vec![b'1'; 2 << 20]));
+    assert_eq!(link.queued(), 0);
+}
+
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(100))]
 
