@@ -120,11 +120,19 @@ impl Exchanges {
     /// # Errors
     /// Returns the reason for which it cannot have it.
     pub(in super::super) fn give(&self, context: u32, value: Carried) -> Result<GivenValue, String> {
-        let (items, value, objects) = value.into_parts();
         let table = self.table();
         if !table.live.contains_key(&context) {
             return Err("The request has ended.".to_owned());
         }
+        self.add_stubs(context, value)
+    }
+
+    /// Gives a value to this instance in a request that has not ended. The table is locked.
+    ///
+    /// # Errors
+    /// Returns the reason for which it cannot have it.
+    pub(super) fn add_stubs(&self, context: u32, value: Carried) -> Result<GivenValue, String> {
+        let (items, value, objects) = value.into_parts();
         let mut stubs = self.calls.stubs.lock();
         if stubs.held.len() + objects.len() > MAX_OBJECTS {
             return Err(format!("The receiver would have more than {MAX_OBJECTS} RPC stubs at once."));

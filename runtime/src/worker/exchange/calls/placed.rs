@@ -84,38 +84,33 @@ impl Exchanges {
         }
         let id = Worker::next_id();
         let (reply, answer) = oneshot::channel();
-        let context = {
-            let mut table = self.table();
-            if let Some(error) = &table.closed {
-                return Err(format!("The Worker has ended: {}", error.message));
-            }
-            let (context, instance) = match made {
-                Made::Now(instance) => (id, Some(instance)),
-                Made::Before(request) => match table.live.get(&request) {
-                    Some(request) => (request.context, None),
-                    None => return Err("The request that made the object of this RPC stub has ended.".into()),
-                },
-            };
-            let place = self.begun.fetch_add(1, Ordering::Relaxed);
-            let request = LiveRequest::new(id, place, Reply::Value(reply), None, chain);
-            table.live.insert(id, LiveRequest { context, depth, may_be_held: true, ..request });
-            table.waiting.push_back((place, Instant::now()));
-            if let Some(instance) = instance {
-                table.keep = Some(instance);
-            }
-            context
+        // Dropped without the lock of the table: that may be the end of the instance.
+        let (request, instance) = match made {
+            Made::Now(instance) => (None, Some(instance)),
+            Made::Before(request) => (Some(request), None),
         };
-        match arguments.map(|value| self.give(context, value)).transpose() {
-            Ok(arguments) => {
-                self.link.send(ToWorker::Call { id, receiver, path, arguments, sent_us: monotonic_us() });
-                Ok((id, PendingAnswer::new(id, self.clone(), answer)))
-            }
-            Err(text) => {
-                let removed = self.table().remove(id);
-                drop(removed);
-                Err(text)
-            }
+        let mut table = self.table();
+        if let Some(error) = &table.closed {
+            return Err(format!("The Worker has ended: {}", error.message));
         }
+        let context = match request.map(|request| table.live.get(&request)) {
+            None => id,
+            Some(Some(request)) => request.context,
+            Some(None) => return Err("The request that made the object of this RPC stub has ended.".into()),
+        };
+        // Before the request is there: nothing is left of one that cannot have its arguments.
+        let arguments = arguments.map(|value| self.add_stubs(context, value)).transpose()?;
+        let place = self.begun.fetch_add(1, Ordering::Relaxed);
+        // With the lock, so that the messages are in the order of the places.
+        self.link.send(ToWorker::Call { id, receiver, path, arguments, sent_us: monotonic_us() });
+        let request = LiveRequest::new(id, place, Reply::Value(reply), None, chain);
+        table.live.insert(id, LiveRequest { context, depth, may_be_held: true, ..request });
+        table.waiting.push_back((place, Instant::now()));
+        if let Some(instance) = instance {
+            table.keep = Some(instance);
+        }
+        drop(table);
+        Ok((id, PendingAnswer::new(id, self.clone(), answer)))
     }
 
     /// Handles the answer to a call that this instance got.

@@ -360,6 +360,23 @@ fn calls_count_for_their_request() {
 }
 
 #[test]
+fn a_call_whose_arguments_are_refused_leaves_nothing_behind() {
+    within(async {
+        let pair = Pair::new();
+        let own: Vec<_> = (0..MAX_OBJECTS as u32).map(SentObject::Own).collect();
+        let sent = pair.caller.exchanges.carry(1, value(&own)).unwrap().unwrap();
+        pair.callee.exchanges.give(1, sent).unwrap();
+        let before = (pair.callee.exchanges.begun(), pair.callee.exchanges.live());
+        let stub = value(&[SentObject::Held(STUB)]);
+        pair.caller.receive(call_message(1, 1, Callee::Stub(STUB), Some(stub))).unwrap();
+        wait_for(&pair.caller, "CallEnded { call: 1, end: Failed(\"The receiver would have").await;
+        assert_eq!((pair.callee.exchanges.begun(), pair.callee.exchanges.live()), before);
+        assert_eq!(pair.callee.exchanges.waiting(), Duration::ZERO);
+        assert_eq!(pair.callee.sent.count("Cancel"), 0);
+    });
+}
+
+#[test]
 fn values_that_nobody_takes_are_bounded() {
     let account = Arc::default();
     let sent = || SentValue { value: Blob(vec![0; MAX_VALUE_BYTES]), ..value(&[]) };
