@@ -265,7 +265,7 @@ impl Exchanges {
         if let Some(fetches) = &self.fetches {
             fetches.end_request(id);
         }
-        let calls = self.calls.of_request(id);
+        let (calls, stubs) = self.calls.of_request(id);
         let (request, idle) = table.remove(id);
         // With the lock, so that no request begins in between.
         self.link.work_ended(table.live.len());
@@ -273,7 +273,8 @@ impl Exchanges {
         drop(table);
         self.note_queued(queued_us);
         // Without the lock: this may be the end of the instance, and tells those of the callees.
-        drop((calls, idle));
+        calls.into_iter().for_each(|call| self.drop_call(call));
+        drop((stubs, idle));
         let Some(LiveRequest { reply, phase, .. }) = request else { return Ok(()) };
         match phase {
             Phase::Streaming(body) => {

@@ -28,7 +28,7 @@ use std::time::Duration;
 use parking_lot::Mutex;
 
 use self::carried::Carried;
-use self::objects::Stubs;
+use self::objects::{RemoteObject, Stubs};
 use self::placed::{Made, Origin, PlacedCall};
 use super::rules::Broken;
 use super::{Exchanges, PendingAnswer};
@@ -55,7 +55,7 @@ pub(super) struct Calls {
 }
 
 /// A call that the caller has not released.
-struct LiveCall {
+pub(super) struct LiveCall {
     /// The request that it ends with.
     context: u32,
     place: Place,
@@ -115,10 +115,11 @@ impl Calls {
         }
     }
 
-    /// Removes the calls and stubs of a request that has ended. When they are dropped, the
-    /// instances of the callees are told.
-    pub(super) fn of_request(&self, context: u32) -> impl Sized + use<> {
-        let calls: Vec<_> = self.live.lock().extract_if(|_, call| call.context == context).collect();
+    /// Removes the calls and stubs of a request that has ended, to be given to
+    /// [`Exchanges::drop_call`].
+    pub(super) fn of_request(&self, context: u32) -> (Vec<LiveCall>, Vec<Arc<RemoteObject>>) {
+        let is_of = |_: &u32, call: &mut LiveCall| call.context == context;
+        let calls = self.live.lock().extract_if(is_of).map(|(_, call)| call).collect();
         (calls, self.stubs.lock().take_of(context))
     }
 
@@ -236,7 +237,20 @@ impl Exchanges {
     /// There is no such call.
     pub(super) fn release_call(&self, call: u32) -> Result<(), Broken> {
         let released = self.calls.live.lock().remove(&call);
-        released.map(drop).ok_or("the end of a call that it does not have")
+        self.drop_call(released.ok_or("the end of a call that it does not have")?);
+        Ok(())
+    }
+
+    /// Drops a call that was removed. The instance of the callee is told; calls of the result that
+    /// wait for one get an error: they may be of other requests.
+    pub(super) fn drop_call(&self, LiveCall { place, task, .. }: LiveCall) {
+        // Before the others are told: it gets no instance any more.
+        drop(task);
+        if let Place::Placing(waiting) = place {
+            for WaitingCall { call, .. } in waiting {
+                self.end_placing(call, "The call whose result this one calls was cancelled.".to_owned());
+            }
+        }
     }
 
     /// Drops a stub.

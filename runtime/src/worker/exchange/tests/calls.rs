@@ -1,5 +1,7 @@
 //! Calls between two Workers, of which either may be taken over.
 
+mod results;
+
 use super::*;
 use crate::worker::Worker;
 use crate::worker::exchange::calls::carried::Carried;
@@ -318,22 +320,6 @@ fn a_cycle_of_two_workers_ends() {
             event = to.newest();
         }
         panic!("it goes on");
-    });
-}
-
-#[test]
-fn a_long_chain_of_calls_takes_no_more_of_the_stack_than_a_short_one() {
-    within(async {
-        let pair = Pair::new();
-        pair.caller.exchanges.add_placing(1, 1);
-        for call in 2..=MAX_CALLS as u32 {
-            pair.caller.receive(call_message(1, call, Callee::Result(call - 1), None)).unwrap();
-        }
-        let (caller, callee) = (pair.caller.exchanges.clone(), pair.callee.exchanges.clone());
-        let thread = std::thread::Builder::new().stack_size(256 << 10);
-        thread.spawn(move || caller.place_at(1, &callee, 1)).unwrap().join().unwrap();
-        assert_eq!(pair.callee.sent.count("Call {"), MAX_CALLS - 1);
-        assert_eq!(pair.caller.sent.count("CallEnded"), 0);
     });
 }
 
