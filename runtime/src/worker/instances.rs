@@ -69,18 +69,20 @@ impl WorkerBackend {
         Ok(present.clone())
     }
 
-    /// Returns `true` if there is a process that is copied.
-    async fn has_app_zygote(&self) -> bool {
+    /// Returns `true` if there is a process that is copied, and none is being started.
+    fn has_app_zygote(&self) -> bool {
         match self {
             Self::Threads(..) => false,
-            Self::Processes(_, app_zygote) => app_zygote.lock().await.is_some(),
+            Self::Processes(_, app_zygote) => app_zygote.try_lock().is_ok_and(|present| present.is_some()),
         }
     }
 
-    /// Ends what only helps to start instances.
-    async fn rest(&self) {
-        if let Self::Processes(_, app_zygote) = self {
-            *app_zygote.lock().await = None;
+    /// Ends what only helps to start instances, unless it is being started.
+    fn rest(&self) {
+        if let Self::Processes(_, app_zygote) = self
+            && let Ok(mut present) = app_zygote.try_lock()
+        {
+            *present = None;
         }
     }
 }
@@ -141,6 +143,7 @@ impl Instances {
         loop {
             tokio::time::sleep(interval.max(MIN_CHECK_INTERVAL)).await;
             let Some(instances) = instances.upgrade() else { return };
+            // Requests wait for this lock: nothing is waited for with it.
             let mut list = instances.list.lock().await;
             let now = Instant::now();
             list.retain(|listed| listed.instance.takes_requests());
@@ -154,7 +157,7 @@ impl Instances {
             }
             if let Some(timeout) = instances.job.idle_timeout {
                 // Another one is soon there where it is only copied.
-                let starts_soon = instances.backend.has_app_zygote().await;
+                let starts_soon = instances.backend.has_app_zygote();
                 let last_timeout = if starts_soon { timeout.min(IDLE_TIMEOUT) } else { timeout };
                 if let [last] = list.as_slice()
                     && idle_for(last, last_timeout)
@@ -165,7 +168,7 @@ impl Instances {
                 // The last one may also have ended in another way.
                 idle_since = if list.is_empty() { idle_since.or(Some(now)) } else { None };
                 if idle_since.take_if(|since| now > *since + timeout).is_some() {
-                    instances.backend.rest().await;
+                    instances.backend.rest();
                 }
             }
             instances.count.store(list.len(), Ordering::Relaxed);
