@@ -48,7 +48,7 @@ mod thread;
 pub(crate) mod turns;
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use futures_util::FutureExt as _;
 use futures_util::future::{BoxFuture, Shared, WeakShared};
@@ -132,11 +132,11 @@ impl Worker {
     }
 
     /// Returns a number for a request. No two requests of this process have the same one within
-    /// four thousand million.
+    /// two thousand million.
     pub fn next_id() -> u32 {
-        static LAST: AtomicU32 = AtomicU32::new(0);
+        static LAST: AtomicU64 = AtomicU64::new(0);
         // Small integers of V8 are cheaper, and 0 stands for no request.
-        LAST.fetch_add(1, Ordering::Relaxed) % (i32::MAX as u32) + 1
+        (LAST.fetch_add(1, Ordering::Relaxed) % (i32::MAX as u64)) as u32 + 1
     }
 
     /// Returns the number of processes, or threads, that take requests.
