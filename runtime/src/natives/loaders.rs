@@ -40,8 +40,14 @@ struct CodeHead {
 /// text or the bytes of each module. Returns the text of an error if it cannot be sent.
 pub(crate) fn send_code(scope: &mut PinScope, arguments: Arguments, mut result: ReturnValue) {
     let number = number(scope, &arguments, 0) as u32;
-    // The text is that of the runtime's own JavaScript.
-    let Ok(head) = serde_json::from_str::<CodeHead>(&text(scope, &arguments, 1)) else { return };
+    let head = match serde_json::from_str::<CodeHead>(&text(scope, &arguments, 1)) {
+        Ok(head) => head,
+        // The text is that of the runtime's own JavaScript, but names and flags are the script's.
+        Err(error) => {
+            let text = format!("A name or a text of a loaded Worker is not well-formed Unicode: {error}.");
+            return set_text(scope, &mut result, &text);
+        }
+    };
     let Ok(contents) = v8::Local::<v8::Array>::try_from(arguments.get(2)) else { return };
     let (mut modules, mut size) = (Vec::new(), 0);
     for (index, (name, kind)) in head.modules.into_iter().enumerate() {

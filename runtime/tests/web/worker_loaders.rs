@@ -215,7 +215,7 @@ fn what_isolet_would_not_take_is_an_error_of_the_script() {
              await tried(() => entrypoint('x'.repeat(1025)).fetch('http://x/')), await tried(() => entrypoint('x'.repeat(1025)).f()),
              await tried(() => entrypoint('x', { props: { long: 'x'.repeat(1 << 20) } }).fetch('http://x/')),
              await tried(() => old.fetch('http://x/')), await tried(() => old.f()), await load(one('', { env: { OLD: old } })),
-             await load(one('', { globalOutbound: old })), before, await ask(env.LOADER.load(hello('fine')))]);",
+             await load(one('', { globalOutbound: old })), await load(one('', { compatibilityFlags: ['\\ud800'] })), before, await ask(env.LOADER.load(hello('fine')))]);",
     );
     let expected = [
         "more than 8388608 bytes",
@@ -232,6 +232,7 @@ fn what_isolet_would_not_take_is_an_error_of_the_script() {
         "is not loaded any more",
         "is not loaded any more",
         "is not loaded any more",
+        "not well-formed Unicode",
         "old",
         "fine",
     ];
