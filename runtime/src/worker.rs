@@ -13,7 +13,7 @@
 //! | `socket`, `socket_queue` | owner | the WebSocket of a request: its end for the owner, the messages of the Worker |
 //! | `exchange` | owner | the requests of one instance, and the rules for its messages |
 //! | `fetch_host`, `bindings` | owner | fetches of the Worker that this process answers |
-//! | `link` | owner | the interface of the connection to an instance |
+//! | `link` | owner | the interface of the connection to an instance, and bodies on it |
 //! | `instance` | owner | the interface of instances |
 //! | `instances` | owner | the instances of a Worker: their number follows the load |
 //! | `thread` | owner | an instance on a thread of this process |

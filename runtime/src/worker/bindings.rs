@@ -8,7 +8,6 @@ mod upload;
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use futures_util::StreamExt as _;
 use parking_lot::Mutex;
 use tokio::sync::Semaphore;
 
@@ -16,7 +15,7 @@ use self::upload::Upload;
 use super::call_chain::CallChain;
 use super::fetch_host::{Destination, FetchBindings, FetchFuture, FetchHost, FetchRequest, FetchedResponse};
 use super::http::RequestBody;
-use super::link::WorkerLink;
+use super::link::{self, WorkerLink};
 use super::loaded::{CodeResult, LoadedWorkers};
 use super::protocol::{
     BodyStart, Entrypoint, FetchTarget, MAX_ENTRYPOINT_BYTES, MAX_PROPS_BYTES, RequestHead, ToWorker,
@@ -236,32 +235,17 @@ async fn send(link: Arc<dyn WorkerLink>, call: u32, answer: FetchFuture, credit:
         Ok(FetchedResponse { head, body }) => (head, body),
         Err(error) => return link.send(ToWorker::Fetched { call, answer: Err(error) }),
     };
-    let (start, stream) = match body {
-        RequestBody::Empty => (BodyStart::Empty, None),
-        RequestBody::Whole(bytes) => (BodyStart::Whole(Blob(bytes.into())), None),
-        RequestBody::Stream(stream) => (BodyStart::Stream, Some(stream)),
-    };
+    let (start, stream) = body.into_start();
     link.send(ToWorker::Fetched { call, answer: Ok((head, start)) });
-    let Some(mut stream) = stream else { return };
-    while let Some(part) = stream.next().await {
-        match part {
-            Ok(mut bytes) => {
-                while !bytes.is_empty() {
-                    let part = bytes.split_to(bytes.len().min(WINDOW_BYTES / 4));
-                    let Ok(permit) = credit.acquire_many(part.len() as u32).await else { return };
-                    permit.forget();
-                    link.has_room().await;
-                    link.send(ToWorker::FetchChunk { call, bytes: Blob(part.into()) });
-                }
-            }
-            Err(error) => return link.send(ToWorker::FetchEnd { call, error: Some(error) }),
-        }
-    }
-    link.send(ToWorker::FetchEnd { call, error: None });
+    let Some(stream) = stream else { return };
+    let piece = |bytes| ToWorker::FetchChunk { call, bytes };
+    let end = |error| ToWorker::FetchEnd { call, error };
+    link::send_body(&*link, stream, &credit, piece, end).await;
 }
 
 #[cfg(test)]
 mod tests {
+    use futures_util::StreamExt as _;
     use futures_util::future::BoxFuture;
 
     use super::*;

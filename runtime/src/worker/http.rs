@@ -7,8 +7,9 @@ use futures_util::stream::BoxStream;
 use super::body::{BrokenBody, WorkerStream};
 use super::call_chain::CallChain;
 use super::fetch_host::FetchedResponse;
-use super::protocol::{Entrypoint, FetchError, RequestHead, ResponseHead};
+use super::protocol::{BodyStart, Entrypoint, FetchError, RequestHead, ResponseHead};
 use super::socket::WorkerSocket;
+use crate::blob::Blob;
 
 /// A request to a Worker.
 pub struct HttpRequest {
@@ -48,6 +49,17 @@ pub enum RequestBody {
     /// The body as it arrives. It is read no faster than the Worker reads it. An error is the text
     /// of the reason for which the body broke off.
     Stream(BoxStream<'static, Result<Bytes, String>>),
+}
+
+impl RequestBody {
+    /// Returns the start of the body in a message, and the rest if it comes in pieces.
+    pub(super) fn into_start(self) -> (BodyStart, Option<BoxStream<'static, Result<Bytes, String>>>) {
+        match self {
+            Self::Empty => (BodyStart::Empty, None),
+            Self::Whole(bytes) => (BodyStart::Whole(Blob(bytes.into())), None),
+            Self::Stream(stream) => (BodyStart::Stream, Some(stream)),
+        }
+    }
 }
 
 /// A Worker's response.

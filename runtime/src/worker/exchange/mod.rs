@@ -34,7 +34,6 @@ use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
-use futures_util::StreamExt as _;
 use futures_util::stream::BoxStream;
 use parking_lot::{Mutex, MutexGuard};
 use tokio::sync::{Notify, Semaphore, oneshot};
@@ -47,10 +46,9 @@ use self::sockets::MessageRoom;
 use super::bindings::Fetches;
 use super::body::{BodyOwner, BrokenBody};
 use super::call_chain::CallChain;
-use super::http::{Event, HttpResponse, RequestBody, RequestOrigin};
-use super::link::WorkerLink;
-use super::protocol::{BodyStart, ToWorker, WINDOW_BYTES, monotonic_us};
-use crate::blob::Blob;
+use super::http::{Event, HttpResponse, RequestOrigin};
+use super::link::{self, WorkerLink};
+use super::protocol::{ToWorker, WINDOW_BYTES, monotonic_us};
 use crate::job::LogSink;
 use crate::run_channel::AbortOnDrop;
 use crate::worker::requests::HELD_TIMEOUT;
@@ -187,11 +185,7 @@ impl Exchanges {
                 (ToWorker::Scheduled { id, cron, time_ms, sent_us }, None, None)
             }
             Event::Fetch { head, body, origin: RequestOrigin { entrypoint, chain } } => {
-                let (body, stream) = match body {
-                    RequestBody::Empty => (BodyStart::Empty, None),
-                    RequestBody::Whole(bytes) => (BodyStart::Whole(Blob(bytes.into())), None),
-                    RequestBody::Stream(stream) => (BodyStart::Stream, Some(stream)),
-                };
+                let (body, stream) = body.into_start();
                 let is_internal = chain.is_some();
                 let chain = chain.or_else(|| CallChain::of_request(&head.headers));
                 (ToWorker::Request { id, entrypoint, head, body, is_internal, sent_us }, stream, chain)
@@ -214,28 +208,16 @@ impl Exchanges {
         Ok(PendingAnswer::new(id, self.clone(), receiver))
     }
 
-    /// Sends a request's body as it arrives, as there is credit, and as the Worker takes it.
+    /// Sends a request's body as it arrives.
     async fn send_body(
         self: Arc<Self>,
         id: u32,
-        mut stream: BoxStream<'static, Result<Bytes, String>>,
+        stream: BoxStream<'static, Result<Bytes, String>>,
         credit: Arc<Semaphore>,
     ) {
-        while let Some(part) = stream.next().await {
-            match part {
-                Ok(mut bytes) => {
-                    while !bytes.is_empty() {
-                        let part = bytes.split_to(bytes.len().min(WINDOW_BYTES / 4));
-                        let Ok(permit) = credit.acquire_many(part.len() as u32).await else { return };
-                        permit.forget();
-                        self.link.has_room().await;
-                        self.link.send(ToWorker::Chunk { id, bytes: Blob(part.into()) });
-                    }
-                }
-                Err(error) => return self.link.send(ToWorker::BodyEnd { id, error: Some(error) }),
-            }
-        }
-        self.link.send(ToWorker::BodyEnd { id, error: None });
+        let piece = |bytes| ToWorker::Chunk { id, bytes };
+        let end = |error| ToWorker::BodyEnd { id, error };
+        link::send_body(&*self.link, stream, &credit, piece, end).await;
     }
 
     /// Returns `true` if the Worker has this request.

@@ -4,14 +4,18 @@ mod bodies;
 mod calls;
 mod sockets;
 
+use futures_util::StreamExt as _;
 use futures_util::future::BoxFuture;
 use proptest::prelude::*;
 
 use super::*;
+use crate::blob::Blob;
 use crate::worker::body::MAX_UNREAD_BYTES;
 use crate::worker::fetch_host::{FetchBindings, FetchFuture, FetchHost, FetchRequest};
-use crate::worker::http::ResponseBody;
-use crate::worker::protocol::{FetchTarget, FromWorker, MAX_HEAD_BYTES, RequestHead, ResponseHead};
+use crate::worker::http::{RequestBody, ResponseBody};
+use crate::worker::protocol::{
+    BodyStart, FetchTarget, FromWorker, MAX_HEAD_BYTES, RequestHead, ResponseHead,
+};
 use crate::worker::socket::SocketOutput;
 use crate::{LogLevel, LogLine};
 
