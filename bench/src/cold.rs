@@ -11,6 +11,7 @@ use crate::measurement::{cpus, unix_time};
 use crate::processes::procfs::{self, Units};
 use crate::processes::target::{Target, command_text};
 use crate::report::ColdReport;
+use crate::report::suite::Machine;
 
 /// Runs the command as often as requested, one run after the other.
 pub async fn measure(args: &ColdArgs) -> Result<ColdReport, BenchError> {
@@ -30,6 +31,7 @@ pub async fn measure(args: &ColdArgs) -> Result<ColdReport, BenchError> {
         label: args.output.label.clone(),
         command: command_text(&args.command),
         cpus: cpus(),
+        machine: Some(Machine::read()),
         unix_time,
         runs: tally.right_answers(),
         failed: tally.failures.total(),

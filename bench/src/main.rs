@@ -35,7 +35,7 @@ use clap::Parser;
 
 use crate::cli::{Cli, Command};
 use crate::error::BenchError;
-use crate::report::{Document, compare, html, markdown, slower, table};
+use crate::report::{Document, compare, html, markdown, section, slower, table};
 
 fn main() -> ExitCode {
     let cli = Cli::parse();
@@ -70,9 +70,10 @@ async fn run(command: &Command) -> Result<ExitCode, BenchError> {
         Command::Suite(args) => return measure_suite(args).await,
         Command::Report(args) => {
             let suite = report::suite_in(&args.file)?;
-            match &args.html {
-                Some(path) => write(path, &html::page(&suite))?,
-                None => print!("{}", markdown::tables(&suite)),
+            match (&args.html, &args.into) {
+                (Some(path), _) => write(path, &html::page(&suite))?,
+                (None, Some(path)) => write_section(path, &args.section, &markdown::tables(&suite))?,
+                (None, None) => print!("{}", markdown::tables(&suite)),
             }
             return Ok(ExitCode::SUCCESS);
         }
@@ -117,12 +118,22 @@ fn compare_files(args: &cli::CompareArgs) -> Result<ExitCode, BenchError> {
         .collect();
     if let [old, new] = suites[..] {
         let changes = slower::changes(old, new);
-        print!("{}", slower::table(&changes));
+        print!("{}{}", slower::table(&changes), slower::origins(old, new));
         let is_slower = changes.iter().any(|change| change.verdict == slower::Verdict::Slower);
         return Ok(ExitCode::from(u8::from(is_slower)));
     }
-    print!("{}", compare::table(&compare::columns(&documents)));
+    let columns = compare::columns(&documents);
+    print!("{}{}", compare::table(&columns), compare::origins(&columns));
     Ok(ExitCode::SUCCESS)
+}
+
+/// Replaces the section of a document.
+fn write_section(path: &std::path::Path, section: &str, text: &str) -> Result<(), BenchError> {
+    let file = |source| BenchError::File { path: path.to_owned(), source };
+    let document = std::fs::read_to_string(path).map_err(file)?;
+    let replaced = section::replace(&document, section, text)
+        .map_err(|reason| BenchError::Definition { path: path.to_owned(), reason })?;
+    write(path, &replaced)
 }
 
 fn write(path: &std::path::Path, text: &str) -> Result<(), BenchError> {

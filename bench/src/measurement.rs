@@ -15,6 +15,7 @@ use crate::processes::sampler::Sampler;
 use crate::processes::target::{Target, command_text};
 use crate::progress::Progress;
 use crate::rate_search;
+use crate::report::suite::Machine;
 use crate::report::{LoadReport, NeighbourReport, Start};
 
 /// The longest run that can be requested.
@@ -179,6 +180,7 @@ impl Measurement {
             },
             threads,
             cpus: cpus(),
+            machine: Some(Machine::read()),
             unix_time,
             warm_up_s: self.shape.warm_up.as_secs_f64(),
             window_s: window.as_secs_f64(),

@@ -111,6 +111,26 @@ fn targets_are_measured_in_turns_and_compared() {
     assert!(html.contains("An answer") && html.contains("<svg"));
     let again = bench(folder, &["report", "old.json"]);
     assert_eq!(text(&again.stdout), table);
+    assert!(table.contains("Command: `isolet-bench suite --install-folder installed --rounds 2"), "{table}");
+    assert!(table.contains("(quick 1.0): `python3 {folder}/server.py {port} 0.001`"), "{table}");
+
+    // The same text takes the place of a section of a document.
+    let document = |inside: &str| {
+        format!(
+            "# Figures\n\n<!-- begin isolet-bench report: suite -->\n{inside}\n<!-- end isolet-bench report: suite -->\nbehind\n"
+        )
+    };
+    fs::write(folder.join("figures.md"), document("| old |")).unwrap();
+    let into = bench(folder, &["report", "old.json", "--into", "figures.md"]);
+    assert_eq!((into.status.code(), text(&into.stdout)), (Some(0), String::new()));
+    assert_eq!(fs::read_to_string(folder.join("figures.md")).unwrap(), document(table.trim_end()));
+    let other = bench(folder, &["report", "old.json", "--into", "figures.md", "--section", "workers"]);
+    assert_eq!(other.status.code(), Some(2));
+    assert!(
+        text(&other.stderr)
+            .contains("figures.md: has the line `<!-- begin isolet-bench report: workers -->` 0 times")
+    );
+    assert_eq!(fs::read_to_string(folder.join("figures.md")).unwrap(), document(table.trim_end()));
 
     // The slow one becomes slower; the other stays as it is.
     definitions(folder, "0.06");
@@ -118,6 +138,7 @@ fn targets_are_measured_in_turns_and_compared() {
     let compared = bench(folder, &["compare", "old.json", "new.json"]);
     let said = text(&compared.stdout);
     assert_eq!(compared.status.code(), Some(1), "{said}");
+    assert!(said.contains("Old: ") && said.contains("slow: slow 1.0\n"), "{said}");
     let slower: Vec<&str> = said.lines().filter(|line| line.contains("requests/s")).collect();
     assert!(
         slower.iter().any(|line| line.contains("slow") && line.contains("answer (2 connections)")),

@@ -147,6 +147,13 @@ pub struct ReportArgs {
     /// Write one HTML page to this file instead of Markdown to standard output.
     #[arg(long, value_name = "FILE")]
     pub html: Option<PathBuf>,
+    /// Write the Markdown into this document, between the comments `<!-- begin isolet-bench report:
+    /// NAME -->` and `<!-- end isolet-bench report: NAME -->`.
+    #[arg(long, value_name = "FILE", conflicts_with = "html")]
+    pub into: Option<PathBuf>,
+    /// The name of the section of the document.
+    #[arg(long, value_name = "NAME", default_value = "suite", requires = "into")]
+    pub section: String,
 }
 
 #[derive(Debug, Args)]

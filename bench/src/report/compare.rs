@@ -1,12 +1,15 @@
 //! Several reports side by side.
 
 use super::Document;
+use super::date;
 use super::table::{bytes, microseconds};
 
 /// A column of the table: a report's name and its figures, in the order of [`FIGURES`].
 #[derive(Debug)]
 pub struct Column {
     name: String,
+    /// A line that says what was measured, when and where.
+    origin: String,
     values: Vec<Option<f64>>,
 }
 
@@ -63,7 +66,26 @@ fn column(document: &Document, stem: &str) -> Option<Column> {
     values.extend(microseconds);
     values.push(Some(document.failures() as f64));
     values.extend(rest);
-    Some(Column { name: label.clone().unwrap_or_else(|| stem.to_owned()), values })
+    Some(Column { name: label.clone().unwrap_or_else(|| stem.to_owned()), origin: origin(document)?, values })
+}
+
+/// Returns what was measured, when and where.
+fn origin(document: &Document) -> Option<String> {
+    let (what, cpus, machine, unix_time) = match document {
+        Document::Load(load) => {
+            let started = load.start.as_ref().map_or(String::new(), |start| format!(" of {}", start.command));
+            (format!("{} {}{started}", load.method, load.url), load.cpus, &load.machine, load.unix_time)
+        }
+        Document::Cold(cold) => (cold.command.clone(), cold.cpus, &cold.machine, cold.unix_time),
+        Document::Suite(_) | Document::Soak(_) => return None,
+    };
+    let machine = machine.as_ref().map_or(format!("{cpus} processors"), ToString::to_string);
+    Some(format!("{what}; {}; {machine}", date::day(unix_time)))
+}
+
+/// Returns a line for each report that says what was measured, when and where.
+pub fn origins(columns: &[Column]) -> String {
+    columns.iter().map(|column| format!("{}: {}\n", column.name, column.origin)).collect()
 }
 
 /// One row a figure, one column a report; behind each value its ratio to the first report's.
@@ -106,11 +128,18 @@ mod tests {
     use super::*;
 
     #[test]
+    fn origins_say_what_was_measured() {
+        let document = Document::Load(Box::new(crate::report::LoadReport::example(100.0)));
+        let columns = columns(&[("new".to_owned(), document)]);
+        assert_eq!(origins(&columns), "new: GET http://127.0.0.1/; 1 January 1970; 2 processors\n");
+    }
+
+    #[test]
     fn ratios_are_to_the_first_report() {
         let column = |name: &str, rate: f64, p50: Option<f64>| {
             let mut values = vec![None; FIGURES.len()];
             (values[0], values[2]) = (Some(rate), p50);
-            Column { name: name.to_owned(), values }
+            Column { name: name.to_owned(), origin: String::new(), values }
         };
         let columns = [column("isolet", 200.0, Some(1500.0)), column("peer", 50.0, None)];
         assert_eq!(

@@ -3,6 +3,7 @@
 use std::fmt::Write as _;
 
 use super::chart;
+use super::date;
 use super::markdown::rate;
 use super::statistics::{self, Estimate, Figure};
 use super::suite::{Case, SuiteReport, TargetRounds};
@@ -30,15 +31,12 @@ pub fn page(suite: &SuiteReport) -> String {
 }
 
 fn about(html: &mut String, suite: &SuiteReport) {
-    let machine = &suite.machine;
     let _ = write!(
         html,
-        "<p>{} processors ({}), Linux {}, {} of memory; rounds of each target, in turns: {}. Figures are medians of rounds, ratios medians \
-         of the ratios of each turn; ± is half of their range.</p>\n<p><code>{}</code></p>\n<table class=\"targets\">\n<tr><th>target<th>what<th>version</tr>\n",
-        machine.cpus,
-        escape(&machine.cpu_model),
-        escape(&machine.kernel),
-        bytes(machine.memory_bytes),
+        "<p>{}; {}; rounds of each target, in turns: {}. Figures are medians of rounds, ratios medians \
+         of the ratios of each turn; ± is half of their range.</p>\n<p><code>{}</code></p>\n<table class=\"targets\">\n<tr><th>target<th>what<th>version<th>command</tr>\n",
+        escape(&suite.machine.to_string()),
+        date::day(suite.unix_time),
         suite.rounds,
         escape(&suite.command)
     );
@@ -49,7 +47,8 @@ fn about(html: &mut String, suite: &SuiteReport) {
                 format!("<em>not measured: {}</em>", escape(reason.as_deref().unwrap_or("unknown reason")))
             }
         };
-        let _ = writeln!(html, "<tr><td>{}<td>{}<td>{state}</tr>", escape(name), escape(&info.title));
+        let (name, title, command) = (escape(name), escape(&info.title), escape(&info.command));
+        let _ = writeln!(html, "<tr><td>{name}<td>{title}<td>{state}<td><code>{command}</code></tr>");
     }
     html.push_str("</table>\n");
 }
@@ -185,6 +184,9 @@ mod tests {
         for part in [
             "a &lt; b",
             "A &lt;fast&gt; one",
+            "30 November 2026",
+            "<code>{isolet} serve --listen 127.0.0.1:{port}</code>",
+            "<code>isolet-bench suite</code>",
             "not measured: no npm",
             "1,100/s ± 9%",
             "&lt;script&gt;",

@@ -2,6 +2,7 @@
 
 use std::fmt::Write as _;
 
+use super::date;
 use super::statistics::{self, Estimate, Figure};
 use super::suite::{Case, SuiteReport, TargetRounds};
 use super::table::{DISTURBED_SHARE, bytes, microseconds};
@@ -15,22 +16,21 @@ pub fn tables(suite: &SuiteReport) -> String {
     let machine = &suite.machine;
     let _ = writeln!(
         text,
-        "{} processors ({}), Linux {}, {} of memory. {} round{} of each target in turns: figures are medians of rounds, ratios medians of \
-         the ratios of each turn, with ± half of their range where it is over {:.0}%.\n",
-        machine.cpus,
-        machine.cpu_model,
-        machine.kernel,
-        bytes(machine.memory_bytes),
+        "{machine}; {}. {} round{} of each target in turns: figures are medians of rounds, ratios medians of \
+         the ratios of each turn, with ± half of their range where it is over {:.0}%. Command: `{}`.\n",
+        date::day(suite.unix_time),
         suite.rounds,
         if suite.rounds == 1 { "" } else { "s" },
-        MARKED_NOISE * 100.0
+        MARKED_NOISE * 100.0,
+        suite.command
     );
     for (name, info) in &suite.targets {
         let state = match (&info.version, &info.missing) {
             (Some(version), _) => version.clone(),
             (None, reason) => format!("not measured: {}", reason.as_deref().unwrap_or("unknown reason")),
         };
-        let _ = writeln!(text, "- `{name}`: {} ({})", info.title, state.replace('\n', " "));
+        let command = if info.command.is_empty() { String::new() } else { format!(": `{}`", info.command) };
+        let _ = writeln!(text, "- `{name}`: {} ({}){command}", info.title, state.replace('\n', " "));
     }
     let mut before = "";
     for case in &suite.cases {
@@ -140,6 +140,9 @@ mod tests {
         suite.cases[0].targets[1].rounds[0].failures.status = 3;
         let text = tables(&suite);
         for part in [
+            "2 processors (A <fast> one), Linux 6.18, 8.00 GiB of memory; 30 November 2026. 3 rounds",
+            "Command: `isolet-bench suite`.",
+            "- `isolet`: isolet, a process for each run (isolet 0.1.0): `{isolet} serve --listen 127.0.0.1:{port}`",
             "| 4 connections | isolet | 1,500 |  | 666 µs | 1.33 ms | 667 µs |  | - | 0 |",
             "| 4 connections | workerd | 100 | **10.00** ± 25% | 10.00 ms | 20.00 ms | 10.00 ms | **0.10** ± 17% | - | 3 |",
             "| 4 connections | gone | failed: ended   early |",

@@ -7,12 +7,15 @@
 //! | [`suite`] | the figures of a suite |
 //! | [`statistics`] | medians, ratios of rounds, their noise |
 //! | [`markdown`], [`html`], [`chart`] | the report of a suite for readers |
+//! | [`section`], [`date`] | a generated section of a document, and days of the calendar |
 //! | [`slower`] | two suites: what got slower |
 
 pub mod chart;
 pub mod compare;
+pub mod date;
 pub mod html;
 pub mod markdown;
+pub mod section;
 pub mod slower;
 pub mod statistics;
 pub mod suite;
@@ -54,6 +57,9 @@ pub struct LoadReport {
     pub threads: u32,
     /// The processors of the machine, shared by target and generator.
     pub cpus: usize,
+    /// The machine; absent in reports of earlier versions.
+    #[serde(default)]
+    pub machine: Option<suite::Machine>,
     /// Seconds since 1970 when measuring began.
     pub unix_time: u64,
     pub warm_up_s: f64,
@@ -135,6 +141,9 @@ pub struct ColdReport {
     pub label: Option<String>,
     pub command: String,
     pub cpus: usize,
+    /// The machine; absent in reports of earlier versions.
+    #[serde(default)]
+    pub machine: Option<suite::Machine>,
     pub unix_time: u64,
     /// Runs that ended with exit code 0.
     pub runs: u64,
@@ -204,6 +213,7 @@ impl LoadReport {
             offered_per_second: None,
             threads: 1,
             cpus: 2,
+            machine: None,
             unix_time: 0,
             warm_up_s: 1.0,
             window_s: 1.0,

@@ -2,8 +2,9 @@
 
 use std::fmt::Write as _;
 
+use super::date;
 use super::statistics::{self, Estimate, Figure};
-use super::suite::SuiteReport;
+use super::suite::{SuiteReport, TargetInfo};
 
 /// A difference that is smaller is noise on any machine.
 const LEAST_CHANGE: f64 = 0.05;
@@ -114,6 +115,30 @@ pub fn table(changes: &[Change]) -> String {
     text
 }
 
+/// Returns the origins of both suites: day, machine, command, and the versions of the targets that
+/// both have.
+pub fn origins(old: &SuiteReport, new: &SuiteReport) -> String {
+    let mut text = String::new();
+    for (name, suite) in [("Old", old), ("New", new)] {
+        let _ =
+            writeln!(text, "{name}: {}; {}; {}", date::day(suite.unix_time), suite.machine, suite.command);
+    }
+    if old.machine != new.machine {
+        text.push_str("The machines differ: ratios are those of the machines too.\n");
+    }
+    for (name, before) in &old.targets {
+        let Some(after) = new.targets.get(name) else { continue };
+        let version =
+            |info: &TargetInfo| info.version.as_deref().unwrap_or("not measured").replace('\n', " ");
+        let (before, after) = (version(before), version(after));
+        let _ = match before == after {
+            true => writeln!(text, "{name}: {before}"),
+            false => writeln!(text, "{name}: {before}, then {after}"),
+        };
+    }
+    text
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -146,6 +171,20 @@ mod tests {
         for part in ["0.50x requests/s", "2.00x p99", "2.00x CPU per request", "3 slower, 0 faster"] {
             assert!(text.contains(part), "{part}\n{text}");
         }
+    }
+
+    #[test]
+    fn origins_name_what_differs() {
+        let (old, mut new) = (suite(&[1000.0]), suite(&[1000.0]));
+        let same = origins(&old, &new);
+        assert!(same.contains("Old: 30 November 2026; 2 processors (A <fast> one), Linux 6.18"), "{same}");
+        assert!(same.contains("isolet: isolet 0.1.0\n") && same.contains("absent: not measured\n"), "{same}");
+        assert!(same.contains("; isolet-bench suite\n") && !same.contains("differ"), "{same}");
+        new.machine.cpus = 4;
+        new.targets.get_mut("isolet").unwrap().version = Some("isolet 0.2.0".to_owned());
+        let other = origins(&old, &new);
+        assert!(other.contains("isolet: isolet 0.1.0, then isolet 0.2.0\n"), "{other}");
+        assert!(other.contains("The machines differ"), "{other}");
     }
 
     #[test]

@@ -33,6 +33,9 @@ pub struct Machine {
 #[derive(Debug, Serialize, Deserialize)]
 pub struct TargetInfo {
     pub title: String,
+    /// The command that starts it, with placeholders; empty in reports of earlier versions.
+    #[serde(default)]
+    pub command: String,
     /// The version that it prints, if it can run here.
     pub version: Option<String>,
     /// The reason why it cannot run here.
@@ -86,6 +89,15 @@ impl Case {
     }
 }
 
+/// Writes the machine in one line.
+impl std::fmt::Display for Machine {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let Self { cpus, cpu_model, kernel, memory_bytes } = self;
+        let memory = super::table::bytes(*memory_bytes);
+        write!(f, "{cpus} processors ({cpu_model}), Linux {kernel}, {memory} of memory")
+    }
+}
+
 impl Machine {
     /// Returns what `/proc` says of this machine.
     pub fn read() -> Self {
@@ -111,6 +123,7 @@ impl SuiteReport {
     pub fn example() -> Self {
         let info = |title: &str, version: Option<&str>, missing: Option<&str>| TargetInfo {
             title: title.to_owned(),
+            command: "{isolet} serve --listen 127.0.0.1:{port}".to_owned(),
             version: version.map(str::to_owned),
             missing: missing.map(str::to_owned),
         };

@@ -26,6 +26,7 @@ use self::target::Target;
 use crate::cli::SuiteArgs;
 use crate::error::BenchError;
 use crate::measurement;
+use crate::processes::target::command_text;
 use crate::progress::say;
 use crate::report::suite::{Machine, SuiteReport, TargetInfo};
 
@@ -85,7 +86,8 @@ pub async fn run(args: &SuiteArgs) -> Result<Option<SuiteReport>, BenchError> {
                 (None, Some(reason))
             }
         };
-        infos.insert(name.clone(), TargetInfo { title: target.title.clone(), version, missing });
+        let (title, command) = (target.title.clone(), command_text(&target.command));
+        infos.insert(name.clone(), TargetInfo { title, command, version, missing });
     }
     if args.list {
         list(&scenarios, &infos);
