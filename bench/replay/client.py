@@ -2,6 +2,7 @@
 
 import http.client
 import json
+import re
 import socket
 import subprocess
 import sys
@@ -12,24 +13,36 @@ from counting import tokens
 from scripts import compact
 
 SHIM = str(Path(__file__).with_name("shim.py"))
+# The bytes of the name of an exposed tool; a longer one ends with a suffix that isolet computes.
+MAX_NAME = 50
+
+
+class UnixConnection(http.client.HTTPConnection):
+    """A connection over a UNIX socket, which is kept."""
+
+    def __init__(self, path):
+        super().__init__("localhost", timeout=60)
+        self.path = path
+
+    def connect(self):
+        self.sock = socket.socket(socket.AF_UNIX)
+        self.sock.settimeout(60)
+        self.sock.connect(self.path)
 
 
 class Isolet:
-    """`servers`: the name of each MCP server and its suite, as shim.py takes it."""
+    """`servers`: the name of each MCP server and its suite, as shim.py takes it. `options`: of `isolet serve`."""
 
-    def __init__(self, program, servers, folder):
-        self.fresh, self.digests = folder / "fresh", folder / "digests"
-        self.fresh.touch()
-        self.digests.mkdir()
-        self.session = None
+    def __init__(self, program, servers, folder, *options):
+        self.folder, self.session, self.exposed = folder, None, None
         configured = {}
         for name, suite in servers.items():
-            env = {"REPLAY_FRESH": str(self.fresh), "REPLAY_DIGEST": str(self.digests / name)}
+            env = {"REPLAY_CONTROL": self.control_path(name)}
             configured[name] = {"command": sys.executable, "args": [SHIM, suite], "env": env}
         config = folder / "mcp.json"
         config.write_text(json.dumps({"mcpServers": configured}))
-        self.socket = folder / "socket"
-        command = [program, "serve", "--listen", f"unix:{self.socket}", "--mcp-config", str(config)]
+        self.connection = UnixConnection(str(folder / "socket"))
+        command = [program, "serve", "--listen", f"unix:{self.connection.path}", "--mcp-config", str(config), *options]
         self.child = subprocess.Popen(command, cwd=folder, stdout=subprocess.DEVNULL, stderr=(folder / "log").open("w"))
         waiting = list(servers)
         for _ in range(600):
@@ -39,30 +52,36 @@ class Isolet:
                     if not waiting:
                         return
             except OSError:
-                pass
+                self.connection.close()
             time.sleep(0.1)
         raise SystemExit(f"isolet is not ready: {(folder / 'log').read_text()}")
 
     def request(self, method, path, body=None, headers=None):
-        connection = http.client.HTTPConnection("localhost", timeout=60)
-        connection.sock = socket.socket(socket.AF_UNIX)
-        connection.sock.settimeout(60)
-        connection.sock.connect(str(self.socket))
-        connection.request(method, path, None if body is None else compact(body).encode(), headers or {})
-        answer = connection.getresponse()
-        text = answer.read().decode()
-        connection.close()
-        return answer.status, text, answer.headers
+        self.connection.request(method, path, None if body is None else compact(body).encode(), headers or {})
+        answer = self.connection.getresponse()
+        return answer.status, answer.read().decode(), answer.headers
+
+    def control_path(self, server):
+        return str(self.folder / f"{server}.control")
+
+    def control(self, server, line):
+        """Asks the program behind an MCP server, past isolet."""
+        with socket.socket(socket.AF_UNIX) as connection:
+            connection.settimeout(60)
+            connection.connect(self.control_path(server))
+            connection.sendall(f"{line}\n".encode())
+            text = connection.makefile().read()
+        assert text, f"{server} does not answer {line}"
+        return text
 
     def text(self, path):
         status, text, _ = self.request("GET", path)
         assert status == 200, text
         return text
 
-    def begin(self, task):
+    def begin(self, server, task):
         """The next call begins with the state of a task."""
-        self.fresh.unlink()
-        self.fresh.write_text(task.id)
+        self.control(server, f"begin {task.id}")
 
     def run(self, code):
         """The result's text and the time in seconds."""
@@ -72,7 +91,7 @@ class Isolet:
         return compact(report["result"]), time.perf_counter() - begun
 
     def digest(self, server):
-        return (self.digests / server).read_text()
+        return self.control(server, "digest")
 
     def mcp(self, method, params):
         headers = {"Content-Type": "application/json", "Accept": "application/json, text/event-stream"}
@@ -104,6 +123,22 @@ class Isolet:
         content = self.mcp("tools/call", {"name": tool, "arguments": arguments})["content"]
         return tokens(compact({"name": tool, "arguments": arguments})), sum(tokens(block.get("text", "")) for block in content)
 
+    def exposed_name(self, server, tool):
+        """The name of a tool of an MCP server among those that isolet passes through."""
+        if self.exposed is None:
+            self.exposed = {tool["name"] for tool in self.mcp("tools/list", {})["tools"]}
+        name = f"{server}__{re.sub('[^A-Za-z0-9_-]', '_', tool)}"
+        # A suffix is an underscore and eight digits.
+        beginning = name[: MAX_NAME - 9] + "_"
+        return name if name in self.exposed else next(other for other in self.exposed if other.startswith(beginning))
+
+    def pass_through(self, name, arguments):
+        """The time in seconds of a call of a tool that isolet passes through."""
+        begun = time.perf_counter()
+        self.mcp("tools/call", {"name": name, "arguments": arguments})
+        return time.perf_counter() - begun
+
     def end(self):
+        self.connection.close()
         self.child.terminate()
         self.child.wait()

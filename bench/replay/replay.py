@@ -6,7 +6,7 @@ replayed without a model.
     v/bin/python replay.py PATH/isolet [--suite retail] [--json FILE]
 
 The true calls of each task are made once call by call and once as scripts through `isolet serve`; every final state has to be
-equal. README.md says what is counted.
+equal. Both are also timed. README.md says what is counted.
 """
 
 import argparse
@@ -49,7 +49,9 @@ class Task:
             self.call_by_call.answers()
         self.id, self.is_equal = task.id, True
         self.scripts = []
+        # The times of scripts, and of the same calls one by one.
         self.seconds = 0.0
+        self.call_seconds = 0.0
         self.seen = 0
         self.code = {}
 
@@ -72,12 +74,15 @@ class Task:
         self.code[name] = talk
 
 
-def replay(isolet, server, tasks, with_consent=False, parallel=False):
-    """Runs the scripts of tasks, whose final state has to be that of the calls. A task with another one is marked."""
+def replay(isolet, server, tasks, with_consent=False, parallel=False, exposing=None):
+    """Runs the scripts of tasks, whose final state has to be that of the calls. A task with another one is marked. `exposing`: an
+    isolet that passes the tools through, on which the calls of a task are made one by one before its scripts run."""
     for task, counted in tasks:
-        isolet.begin(task)
+        if exposing:
+            call_by_call(exposing, server, task, counted)
+        isolet.begin(server, task)
         steps = task.with_consent() if with_consent else task.steps
-        counted.scripts = []
+        counted.scripts, counted.seen, counted.seconds = [], 0, 0.0
         for step in steps:
             if step.calls:
                 code = script(server, step.said, step.calls, step.wanted, parallel)
@@ -85,16 +90,26 @@ def replay(isolet, server, tasks, with_consent=False, parallel=False):
         counted.is_equal &= isolet.digest(server) == task.digest
 
 
+def call_by_call(isolet, server, task, counted):
+    """Makes the calls of a task, each with a request of its own."""
+    calls = [(isolet.exposed_name(server, call.name), call.arguments) for step in task.steps for call in step.calls]
+    isolet.begin(server, task)
+    counted.call_seconds = sum(isolet.pass_through(name, arguments) for name, arguments in calls)
+    counted.is_equal &= isolet.digest(server) == task.digest
+
+
 def measure(program, name, server, suite, tasks):
     """A suite whose tasks share their tools."""
     definitions = sum(tokens(compact(tool)) for tool in suite.tools())
     counted = [Task(definitions, task, task.steps, calls_in_turn=True) for task in tasks]
-    with tempfile.TemporaryDirectory() as folder:
+    with tempfile.TemporaryDirectory() as folder, tempfile.TemporaryDirectory() as other:
         isolet = Isolet(program, {server: name}, Path(folder))
+        # Of its own, as the tools that it passes through are part of its list, and it must not learn types for the other one.
+        exposing = Isolet(program, {server: name}, Path(other), "--expose-tools", "*")
         try:
             prompts = {f"{level}, cold": tokens(isolet.text(f"/v1/types?detail={level}")) for level in ("brief", "full")}
             prompts["MCP: run, cold"] = isolet.face()
-            replay(isolet, server, list(zip(tasks, counted)))
+            replay(isolet, server, list(zip(tasks, counted)), exposing=exposing)
             time.sleep(1)
             prompts |= {f"{level}, learned": tokens(isolet.text(f"/v1/types?detail={level}")) for level in ("brief", "full")}
             face = prompts["MCP: run, learned"] = isolet.face()
@@ -111,11 +126,13 @@ def measure(program, name, server, suite, tasks):
                 replay(isolet, server, list(zip(tasks, consent)), with_consent=True)
                 for one, two in zip(counted, consent):
                     one.is_equal &= two.is_equal
+                    one.two_scripts_seconds = two.seconds
                     for prompt in ("brief, cold", "MCP: run, cold"):
                         two.count(prompt, prompts[prompt])
                         one.code[f"{prompt}, two scripts"] = two.code[prompt]
         finally:
             isolet.end()
+            exposing.end()
     return counted
 
 
@@ -127,7 +144,7 @@ def measure_parallel(program, kind, limit):
         batch = tasks[start : start + BATCH]
         servers = {f"t{number}": place for number, (place, _, _) in enumerate(batch)}
         with tempfile.TemporaryDirectory() as folder:
-            isolet = Isolet(program, servers, Path(folder))
+            isolet = Isolet(program, servers, Path(folder), "--expose-tools", "*")
             try:
                 for server, (_, suite, task) in zip(servers, batch):
                     definitions = sum(tokens(compact(tool)) for tool in suite.tools())
@@ -136,6 +153,7 @@ def measure_parallel(program, kind, limit):
                         one.prompt = tokens(isolet.text(f"/v1/types?tools={server}/*&detail={level}"))
                         replay(isolet, server, [(task, one)], parallel=True)
                         one.count(f"{level}, cold", one.prompt)
+                    call_by_call(isolet, server, task, one)
                     counted.append(one)
             finally:
                 isolet.end()
@@ -153,7 +171,6 @@ def table(name, tasks):
     values = {"suite": name, "tasks": len(tasks), "calls": calls, "result_bytes": results, "seen_bytes": seen, "prompts": {}}
     values["other_state"] = others
     values["requests"] = sum(talk.requests for talk in base)
-    values["seconds"] = sum(task.seconds for task in tasks)
     print(f"\n### {name}: {len(tasks)} tasks, {calls} calls\n")
     print(
         f"Call by call: {values['requests']} requests to the model, {sum(talk.written for talk in base)} tokens written, {sum(talk.once for talk in base)} "
@@ -185,6 +202,25 @@ def table(name, tasks):
         by_length.setdefault(min(task.calls, 8), []).append(task.call_by_call.resent / best.resent)
     lengths = ", ".join(f"{'8 or more' if n == 8 else n}: {statistics.median(r):.2f} ({len(r)})" for n, r in sorted(by_length.items()))
     print(f"\nMedian of the ratio with every request sending all before, prompt `{prompts[0]}`, by the number of calls of a task (tasks): {lengths}.")
+    values["wall"] = wall_times(tasks)
+    return values
+
+
+def wall_times(tasks):
+    """The times of both sides without a model, as Markdown and as values."""
+    sides = {"call by call": [task.call_seconds for task in tasks], "scripts": [task.seconds for task in tasks]}
+    if hasattr(tasks[0], "two_scripts_seconds"):
+        sides["two scripts"] = [task.two_scripts_seconds for task in tasks]
+    base, values = sides["call by call"], {}
+    print("\n| time without a model | all tasks | median of a task | ratio | median of the ratios | tasks that take longer |")
+    print("|---|---|---|---|---|---|")
+    for side, seconds in sides.items():
+        ratios = [a / b for a, b in zip(base, seconds)]
+        row = {"seconds": sum(seconds), "median_ms": statistics.median(seconds) * 1000}
+        row |= {"ratio": sum(base) / sum(seconds), "median_ratio": statistics.median(ratios), "worse": sum(ratio < 1 for ratio in ratios)}
+        values[side] = row
+        compared = "| | |" if side == "call by call" else f"{row['ratio']:.2f} | {row['median_ratio']:.2f} | {row['worse']} |"
+        print(f"| {side} | {row['seconds']:.2f} s | {row['median_ms']:.1f} ms | {compared}")
     return values
 
 

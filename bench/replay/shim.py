@@ -3,14 +3,15 @@
 
     shim.py retail | airline | CLASS+CLASS… | parallel/NUMBER
 
-Its state lives in memory. Before a call it looks at the file that REPLAY_FRESH names: where that has changed, the state
-starts again, with the task that is written there. After a call it writes a digest of the state to REPLAY_DIGEST.
+Its state lives in memory. The UNIX socket that REPLAY_CONTROL names takes a line of each connection: `begin TASK` makes the
+state of a task, `digest` asks for a digest of the state. Neither is part of the time of a call.
 """
 
 import json
 import os
+import socket
 import sys
-from pathlib import Path
+import threading
 
 
 def suite_of(name):
@@ -27,12 +28,31 @@ def suite_of(name):
     return MultiTurn(name)
 
 
+class Controlled:
+    """A suite with the state of the task that runs."""
+
+    def __init__(self, suite, path):
+        self.suite, self.state = suite, None
+        self.socket = socket.socket(socket.AF_UNIX)
+        self.socket.bind(path)
+        self.socket.listen()
+        threading.Thread(target=self.listen, daemon=True).start()
+
+    def listen(self):
+        while True:
+            connection = self.socket.accept()[0]
+            with connection, connection.makefile("rw") as stream:
+                word, _, task = stream.readline().strip().partition(" ")
+                if word == "begin":
+                    self.state = self.suite.state(task)
+                stream.write("done" if word == "begin" else self.suite.digest(self.state))
+
+
 def main():
     suite = suite_of(sys.argv[1])
-    fresh, seen, state = os.environ["REPLAY_FRESH"], None, None
+    controlled = Controlled(suite, os.environ["REPLAY_CONTROL"])
 
     def answer(method, params):
-        nonlocal seen, state
         if method == "initialize":
             return {
                 "protocolVersion": params["protocolVersion"],
@@ -43,11 +63,7 @@ def main():
             return {"tools": suite.tools()}
         if method != "tools/call":
             return {}
-        now = os.stat(fresh).st_mtime_ns
-        if now != seen:
-            seen, state = now, suite.state(Path(fresh).read_text())
-        text, failed = suite.call(state, params["name"], params.get("arguments") or {})
-        Path(os.environ["REPLAY_DIGEST"]).write_text(suite.digest(state))
+        text, failed = suite.call(controlled.state, params["name"], params.get("arguments") or {})
         return {"content": [{"type": "text", "text": text}], "isError": failed}
 
     for line in sys.stdin:
