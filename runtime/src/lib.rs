@@ -40,7 +40,7 @@
 //! | `shared_enums` | the enumerations of these tables |
 //! | `natives` | the host functions that JavaScript can call |
 //! | `stop`, `watchdog`, `thread_clock`, `array_buffers` | enforcement of limits |
-//! | `testing` | internals for this crate's own examples and tests |
+//! | `testing` | internals for this crate's own examples, benchmarks and tests |
 //! | `fuzzing` | invariants for fuzz targets and tests |
 //! | `v8_process`, `entropy`, `address_space` | V8 in this process: flags, platform, snapshots, random bytes |
 //! | [`v8_build`] | the version and build of V8 |

@@ -60,7 +60,7 @@ pub(crate) fn write_value(scope: &mut PinScope, arguments: Arguments, mut result
 }
 
 /// Returns the bytes of a value, or `None` if V8 cannot write it.
-fn write(scope: &mut PinScope, value: v8::Local<v8::Value>) -> Option<Vec<u8>> {
+pub(crate) fn write(scope: &mut PinScope, value: v8::Local<v8::Value>) -> Option<Vec<u8>> {
     v8::tc_scope!(let scope, scope);
     let context = scope.get_current_context();
     let writer = v8::ValueSerializer::new(scope, Box::new(Writer));
@@ -83,7 +83,7 @@ pub(crate) fn read_value(scope: &mut PinScope, arguments: Arguments, mut result:
 }
 
 /// Returns the value of bytes, or `None` if they are not those of a value.
-fn read<'s>(
+pub(crate) fn read<'s>(
     scope: &mut PinScope<'s, '_>,
     bytes: &[u8],
     objects: v8::Local<v8::Array>,
