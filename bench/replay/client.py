@@ -1,5 +1,6 @@
 """`isolet serve` in front of the functions of suites, over a UNIX socket."""
 
+import hashlib
 import http.client
 import json
 import re
@@ -13,8 +14,8 @@ from counting import tokens
 from scripts import compact
 
 SHIM = str(Path(__file__).with_name("shim.py"))
-# The bytes of the name of an exposed tool; a longer one ends with a suffix that isolet computes.
-MAX_NAME = 50
+# The bytes of the name of an exposed tool, and the digits that isolet computes for the end of a longer one.
+MAX_NAME, DIGITS = 50, 8
 
 
 class UnixConnection(http.client.HTTPConnection):
@@ -128,9 +129,11 @@ class Isolet:
         if self.exposed is None:
             self.exposed = {tool["name"] for tool in self.mcp("tools/list", {})["tools"]}
         name = f"{server}__{re.sub('[^A-Za-z0-9_-]', '_', tool)}"
-        # A suffix is an underscore and eight digits.
-        beginning = name[: MAX_NAME - 9] + "_"
-        return name if name in self.exposed else next(other for other in self.exposed if other.startswith(beginning))
+        if name not in self.exposed:
+            digits = hashlib.sha256(f"{server}\0{tool}".encode()).hexdigest()[:DIGITS]
+            name = f"{name[: MAX_NAME - DIGITS - 1]}_{digits}"
+        assert name in self.exposed, f"isolet does not expose {tool} of {server}"
+        return name
 
     def pass_through(self, name, arguments):
         """The time in seconds of a call of a tool that isolet passes through."""

@@ -24,6 +24,8 @@ from counting import Conversation, tokens
 from scripts import compact, script
 
 SUITES = ("retail", "airline", "multi-turn", "parallel", "parallel_multiple", "live_parallel", "live_parallel_multiple")
+# Times that a task's calls and scripts are made for the time: the median of each side is the task's.
+ROUNDS = 3
 # Servers of one isolet at once, of the suites in which each task has tools of its own.
 BATCH = 25
 
@@ -49,16 +51,14 @@ class Task:
             self.call_by_call.answers()
         self.id, self.is_equal = task.id, True
         self.scripts = []
-        # The times of scripts, and of the same calls one by one.
-        self.seconds = 0.0
-        self.call_seconds = 0.0
+        # The times of all scripts, and of the same calls one by one, in each round.
+        self.seconds, self.call_seconds = [], []
         self.seen = 0
         self.code = {}
 
-    def ran(self, code, result, seconds):
+    def ran(self, code, result):
         self.scripts.append((tokens(code), tokens(result)))
         self.seen += len(result.encode())
-        self.seconds += seconds
 
     def count(self, name, prompt, before=()):
         """Code mode with a prompt. `before`: exchanges before the first script, such as a search."""
@@ -74,28 +74,36 @@ class Task:
         self.code[name] = talk
 
 
-def replay(isolet, server, tasks, with_consent=False, parallel=False, exposing=None):
-    """Runs the scripts of tasks, whose final state has to be that of the calls. A task with another one is marked. `exposing`: an
-    isolet that passes the tools through, on which the calls of a task are made one by one before its scripts run."""
+def replay(isolet, server, tasks, with_consent=False, parallel=False):
+    """Runs the scripts of tasks, whose final state has to be that of the calls. A task with another one is marked."""
     for task, counted in tasks:
-        if exposing:
-            call_by_call(exposing, server, task, counted)
         isolet.begin(server, task)
-        steps = task.with_consent() if with_consent else task.steps
-        counted.scripts, counted.seen, counted.seconds = [], 0, 0.0
-        for step in steps:
+        seconds, counted.scripts, counted.seen = 0.0, [], 0
+        for step in task.with_consent() if with_consent else task.steps:
             if step.calls:
                 code = script(server, step.said, step.calls, step.wanted, parallel)
-                counted.ran(code, *isolet.run(code))
+                result, taken = isolet.run(code)
+                counted.ran(code, result)
+                seconds += taken
+        counted.seconds.append(seconds)
         counted.is_equal &= isolet.digest(server) == task.digest
 
 
-def call_by_call(isolet, server, task, counted):
-    """Makes the calls of a task, each with a request of its own."""
-    calls = [(isolet.exposed_name(server, call.name), call.arguments) for step in task.steps for call in step.calls]
-    isolet.begin(server, task)
-    counted.call_seconds = sum(isolet.pass_through(name, arguments) for name, arguments in calls)
-    counted.is_equal &= isolet.digest(server) == task.digest
+def call_by_call(isolet, server, tasks):
+    """Makes the calls of tasks, each with a request of its own."""
+    for task, counted in tasks:
+        calls = [(isolet.exposed_name(server, call.name), call.arguments) for step in task.steps for call in step.calls]
+        isolet.begin(server, task)
+        counted.call_seconds.append(sum(isolet.pass_through(name, arguments) for name, arguments in calls))
+        counted.is_equal &= isolet.digest(server) == task.digest
+
+
+def replay_timed(isolet, exposing, server, tasks, parallel=False):
+    """Makes the calls and runs the scripts of each task in turns. `exposing` passes the tools through."""
+    for pair in tasks:
+        for _ in range(ROUNDS):
+            call_by_call(exposing, server, [pair])
+            replay(isolet, server, [pair], parallel=parallel)
 
 
 def measure(program, name, server, suite, tasks):
@@ -109,7 +117,7 @@ def measure(program, name, server, suite, tasks):
         try:
             prompts = {f"{level}, cold": tokens(isolet.text(f"/v1/types?detail={level}")) for level in ("brief", "full")}
             prompts["MCP: run, cold"] = isolet.face()
-            replay(isolet, server, list(zip(tasks, counted)), exposing=exposing)
+            replay_timed(isolet, exposing, server, list(zip(tasks, counted)))
             time.sleep(1)
             prompts |= {f"{level}, learned": tokens(isolet.text(f"/v1/types?detail={level}")) for level in ("brief", "full")}
             face = prompts["MCP: run, learned"] = isolet.face()
@@ -123,10 +131,12 @@ def measure(program, name, server, suite, tasks):
                 one.count("MCP: search, describe, run", face, [searched, described])
             if hasattr(tasks[0], "with_consent"):
                 consent = [Task(definitions, task, task.with_consent(), calls_in_turn=True) for task in tasks]
-                replay(isolet, server, list(zip(tasks, consent)), with_consent=True)
+                for pair in zip(tasks, consent):
+                    for _ in range(ROUNDS):
+                        replay(isolet, server, [pair], with_consent=True)
                 for one, two in zip(counted, consent):
                     one.is_equal &= two.is_equal
-                    one.two_scripts_seconds = two.seconds
+                    one.two_script_seconds = two.seconds
                     for prompt in ("brief, cold", "MCP: run, cold"):
                         two.count(prompt, prompts[prompt])
                         one.code[f"{prompt}, two scripts"] = two.code[prompt]
@@ -149,11 +159,10 @@ def measure_parallel(program, kind, limit):
                 for server, (_, suite, task) in zip(servers, batch):
                     definitions = sum(tokens(compact(tool)) for tool in suite.tools())
                     one = Task(definitions, task, task.steps, calls_in_turn=False)
-                    for level in ("brief", "full"):
-                        one.prompt = tokens(isolet.text(f"/v1/types?tools={server}/*&detail={level}"))
-                        replay(isolet, server, [(task, one)], parallel=True)
-                        one.count(f"{level}, cold", one.prompt)
-                    call_by_call(isolet, server, task, one)
+                    sizes = {level: tokens(isolet.text(f"/v1/types?tools={server}/*&detail={level}")) for level in ("brief", "full")}
+                    replay_timed(isolet, isolet, server, [(task, one)], parallel=True)
+                    for level, size in sizes.items():
+                        one.count(f"{level}, cold", size)
                     counted.append(one)
             finally:
                 isolet.end()
@@ -209,8 +218,9 @@ def table(name, tasks):
 def wall_times(tasks):
     """The times of both sides without a model, as Markdown and as values."""
     sides = {"call by call": [task.call_seconds for task in tasks], "scripts": [task.seconds for task in tasks]}
-    if hasattr(tasks[0], "two_scripts_seconds"):
-        sides["two scripts"] = [task.two_scripts_seconds for task in tasks]
+    if hasattr(tasks[0], "two_script_seconds"):
+        sides["two scripts"] = [task.two_script_seconds for task in tasks]
+    sides = {side: [statistics.median(rounds) for rounds in all_rounds] for side, all_rounds in sides.items()}
     base, values = sides["call by call"], {}
     print("\n| time without a model | all tasks | median of a task | ratio | median of the ratios | tasks that take longer |")
     print("|---|---|---|---|---|---|")
