@@ -30,6 +30,7 @@ use super::version::WorkerVersion;
 use super::{heads, responses, triggers};
 use crate::web::disconnect::ClientSocket;
 use crate::web::http_server::ConnectionHold;
+use crate::web::websocket::Peer;
 use crate::web::websocket::handshake::{self, InvalidHandshake};
 
 /// The longest body that is waited for if its beginning has arrived, in bytes. It is then sent with
@@ -180,7 +181,9 @@ impl Handshake {
         let hold = head.extensions.get::<ConnectionHold>().cloned();
         sockets.spawn(async move {
             if let Ok(stream) = upgrade.await {
-                let end = connection::serve(TokioIo::new(stream), &worker, &closing, &SOCKET_TIMES).await;
+                let end =
+                    connection::serve(TokioIo::new(stream), Peer::Client, &worker, &closing, &SOCKET_TIMES)
+                        .await;
                 open.end(101, end.into());
             }
             drop((worker, open, permit, hold));

@@ -1,4 +1,4 @@
-//! The frames of a client, as pieces of messages (RFC 6455, section 5).
+//! The frames of the peer, as pieces of messages (RFC 6455, section 5).
 
 use std::io::Cursor;
 
@@ -7,12 +7,15 @@ use isolet_runtime::{SocketPiece, Utf8Stream, WorkerSocket};
 use tungstenite::protocol::frame::FrameHeader;
 use tungstenite::protocol::frame::coding::{Control, Data, OpCode};
 
-use super::{INVALID_TEXT, NO_CODE, PROTOCOL_ERROR};
+use super::{INVALID_TEXT, NO_CODE, PROTOCOL_ERROR, Peer, mask};
 
 /// The longest payload of a control frame.
 const MAX_CONTROL_BYTES: u64 = 125;
 
-/// A piece of a message of a client, or a control frame.
+/// The mask that changes nothing.
+const NO_MASK: [u8; 4] = [0; 4];
+
+/// A piece of a message of the peer, or a control frame.
 #[derive(Debug, PartialEq, Eq)]
 pub enum Received {
     /// A piece of a message. Its text is valid so far.
@@ -21,7 +24,7 @@ pub enum Received {
     Ping(Vec<u8>),
     /// The answer to a ping.
     Pong,
-    /// The last frame of the client.
+    /// The last frame of the peer.
     Close {
         /// The code, or [`NO_CODE`].
         code: u16,
@@ -39,9 +42,9 @@ pub struct Violation {
     pub rule: &'static str,
 }
 
-/// Reads the frames of a client. Bytes are appended to `buffer`.
-#[derive(Default)]
+/// Reads the frames of a peer. Bytes are appended to `buffer`.
 pub struct FrameDecoder {
+    peer: Peer,
     /// The bytes that have come and were not read.
     pub buffer: BytesMut,
     /// The frame of which a part is left.
@@ -62,10 +65,15 @@ struct OpenFrame {
 }
 
 impl FrameDecoder {
+    pub fn of(peer: Peer) -> Self {
+        let (buffer, text) = Default::default();
+        Self { peer, buffer, frame: None, message: None, text }
+    }
+
     /// Returns what comes next, or `None` if that needs more bytes.
     ///
     /// # Errors
-    /// Returns the rule that the client breaks. Nothing can be read after it.
+    /// Returns the rule that the peer breaks. Nothing can be read after it.
     pub fn next(&mut self) -> Result<Option<Received>, Violation> {
         loop {
             let frame = match self.frame.take() {
@@ -112,7 +120,12 @@ impl FrameDecoder {
         if head.rsv1 || head.rsv2 || head.rsv3 {
             return Err(broken("a bit of an extension, and none was agreed on"));
         }
-        let Some(mask) = head.mask else { return Err(broken("a frame of a client without a mask")) };
+        let mask = match (self.peer, head.mask) {
+            (Peer::Client, Some(mask)) => mask,
+            (Peer::Server, None) => NO_MASK,
+            (Peer::Client, None) => return Err(broken("a frame of a client without a mask")),
+            (Peer::Server, Some(_)) => return Err(broken("a frame of a server with a mask")),
+        };
         let control = match head.opcode {
             OpCode::Control(control) => {
                 if !head.is_final || left > MAX_CONTROL_BYTES {
@@ -145,7 +158,7 @@ impl FrameDecoder {
         let most = self.buffer.len().min(WorkerSocket::MAX_PIECE_BYTES);
         let length = usize::try_from(frame.left).map_or(most, |left| left.min(most));
         let mut bytes = self.buffer.split_to(length).to_vec();
-        unmask(&mut bytes, frame.mask);
+        mask(&mut bytes, frame.mask);
         frame.left -= length as u64;
         frame.mask.rotate_left(length % 4);
         let is_last = frame.is_final && frame.left == 0;
@@ -164,7 +177,7 @@ impl FrameDecoder {
     /// Reads a control frame, all of which has come.
     fn control(&mut self, control: Control, frame: &OpenFrame) -> Result<Received, Violation> {
         let mut bytes = self.buffer.split_to(frame.left as usize).to_vec();
-        unmask(&mut bytes, frame.mask);
+        mask(&mut bytes, frame.mask);
         match control {
             Control::Ping => Ok(Received::Ping(bytes)),
             Control::Pong => Ok(Received::Pong),
@@ -203,12 +216,6 @@ const fn broken(rule: &'static str) -> Violation {
     Violation { code: PROTOCOL_ERROR, rule }
 }
 
-fn unmask(bytes: &mut [u8], mask: [u8; 4]) {
-    for part in bytes.chunks_mut(mask.len()) {
-        part.iter_mut().zip(mask).for_each(|(byte, key)| *byte ^= key);
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
@@ -239,7 +246,7 @@ mod tests {
     /// Returns what a client sends whose bytes come in parts of this length. Pieces of one message
     /// are joined.
     fn received(bytes: &[u8], part: usize) -> (Vec<Received>, Option<Violation>) {
-        let (mut decoder, mut found) = (FrameDecoder::default(), Vec::new());
+        let (mut decoder, mut found) = (FrameDecoder::of(Peer::Client), Vec::new());
         let mut message: Option<SocketPiece> = None;
         for part in bytes.chunks(part) {
             decoder.buffer.extend_from_slice(part);
@@ -342,6 +349,21 @@ mod tests {
             assert_eq!(received(&frame(0x88, &code.to_be_bytes()), 1).0, [close(code, "")]);
         }
         assert_eq!(received(&frame(0x88, b""), 1).0, [close(NO_CODE, "")]);
+    }
+
+    #[test]
+    fn frames_of_a_server_have_no_mask() {
+        let read = |bytes: &[u8]| {
+            let mut decoder = FrameDecoder::of(Peer::Server);
+            decoder.buffer.extend_from_slice(bytes);
+            decoder.next()
+        };
+        assert_eq!(read(b"\x81\x05Hello"), Ok(Some(text("Hello"))));
+        assert_eq!(read(b"\x88\x05\x03\xe8bye"), Ok(Some(close(1000, "bye"))));
+        assert_eq!(read(b"\x89\x01x"), Ok(Some(Received::Ping(b"x".to_vec()))));
+        for frame in [frame(0x81, b"Hello"), frame(0x88, b""), frame(0x89, b"x")] {
+            assert_eq!(read(&frame).unwrap_err().code, 1002);
+        }
     }
 
     #[test]

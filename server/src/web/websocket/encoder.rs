@@ -1,15 +1,15 @@
-//! Frames for a client. They have no mask.
+//! Frames for the peer. Those for a server have a mask.
 
 use bytes::{BufMut as _, BytesMut};
 use isolet_runtime::SocketPiece;
 use tungstenite::protocol::frame::FrameHeader;
 use tungstenite::protocol::frame::coding::{Control, Data, OpCode};
 
-use super::NO_CODE;
+use super::{NO_CODE, Peer, mask};
 
 /// Writes frames.
-#[derive(Default)]
 pub struct FrameEncoder {
+    peer: Peer,
     /// The frames that were not sent.
     pub buffer: BytesMut,
     /// Set within a message.
@@ -17,6 +17,10 @@ pub struct FrameEncoder {
 }
 
 impl FrameEncoder {
+    pub fn to(peer: Peer) -> Self {
+        Self { peer, buffer: BytesMut::new(), is_within_message: false }
+    }
+
     /// Adds a piece of a message, as one frame.
     pub fn piece(&mut self, piece: &SocketPiece) {
         let data = match (self.is_within_message, piece.is_text) {
@@ -48,11 +52,25 @@ impl FrameEncoder {
     }
 
     fn frame(&mut self, opcode: OpCode, is_final: bool, payload: &[u8]) {
-        let head = FrameHeader { is_final, opcode, ..FrameHeader::default() };
+        let key = (self.peer == Peer::Server).then(mask_key);
+        let head = FrameHeader { is_final, opcode, mask: key, ..FrameHeader::default() };
         // Writing to memory does not fail.
         let _ = head.format(payload.len() as u64, &mut (&mut self.buffer).writer());
+        let start = self.buffer.len();
         self.buffer.extend_from_slice(payload);
+        if let Some(key) = key {
+            mask(&mut self.buffer[start..], key);
+        }
     }
+}
+
+/// Returns the mask of a frame, which the Worker that sends the bytes cannot know: it could
+/// otherwise write another protocol's messages (RFC 6455, section 10.3).
+fn mask_key() -> [u8; 4] {
+    let mut key = [0; 4];
+    // Without random bytes isolet does not start.
+    let _ = getrandom::fill(&mut key);
+    key
 }
 
 #[cfg(test)]
@@ -60,8 +78,24 @@ mod tests {
     use super::*;
 
     #[test]
+    fn frames_for_a_server_have_different_masks() {
+        let mut encoder = FrameEncoder::to(Peer::Server);
+        let payload = b"Hello, and more than a mask";
+        let frames = [0; 3].map(|_| {
+            encoder.piece(&SocketPiece { is_text: true, is_last: true, bytes: payload.to_vec() });
+            let mut frame = encoder.buffer.split().to_vec();
+            assert_eq!(frame[..2], [0x81, 0x80 | payload.len() as u8]);
+            let key = [frame[2], frame[3], frame[4], frame[5]];
+            mask(&mut frame[6..], key);
+            assert_eq!(&frame[6..], payload);
+            key
+        });
+        assert!(frames[0] != frames[1] || frames[1] != frames[2], "{frames:?}");
+    }
+
+    #[test]
     fn frames_are_those_of_the_standard() {
-        let mut encoder = FrameEncoder::default();
+        let mut encoder = FrameEncoder::to(Peer::Client);
         let piece = |is_last, bytes: &[u8]| SocketPiece { is_text: true, is_last, bytes: bytes.to_vec() };
         encoder.piece(&piece(true, b"Hello"));
         encoder.piece(&piece(false, b"Hel"));

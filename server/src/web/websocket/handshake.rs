@@ -1,4 +1,4 @@
-//! The request that becomes a WebSocket (RFC 6455, section 4.2.1).
+//! The request that becomes a WebSocket (RFC 6455, sections 4.1 and 4.2.1).
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -86,6 +86,43 @@ pub fn switch<B>(response: &mut Response<B>, accept: HeaderValue) {
     headers.insert(header::SEC_WEBSOCKET_ACCEPT, accept);
 }
 
+/// Makes a request ask for a WebSocket. Other headers than [`OWN_HEADERS`] stay. Returns the value
+/// of `Sec-WebSocket-Accept` that its answer must have.
+pub fn ask(headers: &mut HeaderMap) -> String {
+    for name in OWN_HEADERS {
+        headers.remove(name);
+    }
+    let mut nonce = [0; KEY_BYTES];
+    // It shows that the answer is to this request, and need not be secret.
+    let _ = getrandom::fill(&mut nonce);
+    let key = STANDARD.encode(nonce);
+    headers.insert(header::CONNECTION, HeaderValue::from_static("Upgrade"));
+    headers.insert(header::UPGRADE, HeaderValue::from_static("websocket"));
+    headers.insert(header::SEC_WEBSOCKET_VERSION, HeaderValue::from_static(VERSION));
+    let accept = derive_accept_key(key.as_bytes());
+    if let Ok(key) = HeaderValue::from_str(&key) {
+        headers.insert(header::SEC_WEBSOCKET_KEY, key);
+    }
+    accept
+}
+
+/// Checks the headers of an answer with status 101 to a request for a WebSocket.
+///
+/// # Errors
+/// Returns what is wrong with it.
+pub fn check_answer(headers: &HeaderMap, accept: &str) -> Result<(), &'static str> {
+    if !is_requested(headers) || !has_token(headers, &header::CONNECTION, "upgrade") {
+        return Err("the server switches to another protocol than WebSocket");
+    }
+    if single(headers, &header::SEC_WEBSOCKET_ACCEPT).is_none_or(|value| value != accept) {
+        return Err("the server's Sec-WebSocket-Accept is not the one for this request");
+    }
+    if headers.contains_key(header::SEC_WEBSOCKET_EXTENSIONS) {
+        return Err("the server wants an extension of WebSocket that was not offered");
+    }
+    Ok(())
+}
+
 /// Adds what a client needs to know after an invalid handshake.
 pub fn explain<B>(response: &mut Response<B>) {
     response.headers_mut().insert(header::SEC_WEBSOCKET_VERSION, HeaderValue::from_static(VERSION));
@@ -156,6 +193,38 @@ mod tests {
         for (head, status) in cases {
             let found = check(&head).unwrap_err();
             assert_eq!(found.status, status, "{found:?}: {head:?}");
+        }
+    }
+
+    #[test]
+    fn an_answer_is_that_to_the_request() {
+        let mut asked = HeaderMap::new();
+        asked.insert(header::SEC_WEBSOCKET_EXTENSIONS, HeaderValue::from_static("permessage-deflate"));
+        asked.insert(header::SEC_WEBSOCKET_KEY, HeaderValue::from_static("chosen"));
+        let (accept, other) = (ask(&mut asked), ask(&mut HeaderMap::new()));
+        assert_ne!(accept, other);
+        assert!(!asked.contains_key(header::SEC_WEBSOCKET_EXTENSIONS));
+        let mut request = head(|_| ());
+        request.headers = asked;
+        assert_eq!(check(&request).unwrap(), accept.as_str());
+
+        let answer = |change: fn(&mut HeaderMap)| {
+            let mut response = Response::new(());
+            switch(&mut response, HeaderValue::from_str(&accept).unwrap());
+            change(response.headers_mut());
+            check_answer(response.headers(), &accept)
+        };
+        assert_eq!(answer(|_| ()), Ok(()));
+        let wrong: [fn(&mut HeaderMap); 6] = [
+            |headers| _ = headers.remove(header::UPGRADE),
+            |headers| _ = headers.insert(header::UPGRADE, HeaderValue::from_static("h2c")),
+            |headers| _ = headers.remove(header::CONNECTION),
+            |headers| _ = headers.remove(header::SEC_WEBSOCKET_ACCEPT),
+            |headers| _ = headers.insert(header::SEC_WEBSOCKET_ACCEPT, HeaderValue::from_static("x")),
+            |headers| _ = headers.insert(header::SEC_WEBSOCKET_EXTENSIONS, HeaderValue::from_static("x")),
+        ];
+        for change in wrong {
+            assert!(answer(change).is_err());
         }
     }
 

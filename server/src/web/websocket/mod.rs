@@ -7,12 +7,28 @@
 //! | module | content |
 //! |---|---|
 //! | [`handshake`] | the request that becomes a WebSocket |
-//! | [`decoder`] | frames of a client, and the rules that they break |
-//! | [`encoder`] | frames for a client |
+//! | [`decoder`] | frames of the peer, and the rules that they break |
+//! | [`encoder`] | frames for the peer |
 
 pub mod decoder;
 pub mod encoder;
 pub mod handshake;
+
+/// The other side of a connection.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Peer {
+    /// It has opened the connection. Its frames have masks.
+    Client,
+    /// It was connected to. Frames for it have masks.
+    Server,
+}
+
+/// Applies a mask to bytes, or takes it away.
+fn mask(bytes: &mut [u8], key: [u8; 4]) {
+    for part in bytes.chunks_mut(key.len()) {
+        part.iter_mut().zip(key).for_each(|(byte, key)| *byte ^= key);
+    }
+}
 
 /// The code of a close frame without a code, where one is shown.
 pub const NO_CODE: u16 = 1005;

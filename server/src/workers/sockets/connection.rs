@@ -24,7 +24,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::web::websocket::decoder::{FrameDecoder, Received, Violation};
 use crate::web::websocket::encoder::FrameEncoder;
-use crate::web::websocket::{GOING_AWAY, RESTARTS, TOO_LONG, TRY_AGAIN_LATER};
+use crate::web::websocket::{GOING_AWAY, Peer, RESTARTS, TOO_LONG, TRY_AGAIN_LATER};
 
 /// The times of a connection.
 pub struct SocketTimes {
@@ -95,7 +95,8 @@ impl WorkerEnd for WorkerSocket {
     }
 }
 
-/// The events that close a WebSocket from outside.
+/// The events that close a WebSocket from outside. By default there are none.
+#[derive(Default)]
 pub struct Closing {
     /// Cancelled when the server stops.
     pub stop: CancellationToken,
@@ -105,7 +106,7 @@ pub struct Closing {
 
 impl Closing {
     /// Waits for one of them. Returns the code and the reason of the close frame.
-    async fn requested(&self) -> (u16, &'static str) {
+    pub async fn requested(&self) -> (u16, &'static str) {
         tokio::select! {
             () = self.stop.cancelled() => (GOING_AWAY, "the server stops"),
             () = self.retired.cancelled() => (RESTARTS, "a newer version of the Worker has started"),
@@ -169,9 +170,10 @@ impl OwnFrames {
     }
 }
 
-/// Serves a WebSocket until it has ended.
+/// Serves a WebSocket with a peer, which is called the client here, until it has ended.
 pub async fn serve(
     stream: impl AsyncRead + AsyncWrite + Send,
+    peer: Peer,
     worker: &impl WorkerEnd,
     closing: &Closing,
     times: &SocketTimes,
@@ -179,8 +181,8 @@ pub async fn serve(
     let (mut reader, mut writer) = tokio::io::split(stream);
     let own = OwnFrames::default();
     let end = {
-        let reading = read(&mut reader, worker, &own, times.ping);
-        let writing = write(&mut writer, worker, &own, closing);
+        let reading = read(&mut reader, FrameDecoder::of(peer), worker, &own, times.ping);
+        let writing = write(&mut writer, FrameEncoder::to(peer), worker, &own, closing);
         let (mut reading, mut writing) = (pin!(reading), pin!(writing));
         let first = tokio::select! {
             end = &mut reading => Ok(end),
@@ -248,11 +250,11 @@ pub async fn serve(
 /// Gives the Worker what the client sends, until one of them ends.
 async fn read(
     reader: &mut (impl AsyncRead + Unpin),
+    mut decoder: FrameDecoder,
     worker: &impl WorkerEnd,
     own: &OwnFrames,
     ping_interval: Duration,
 ) -> ReadEnd {
-    let mut decoder = FrameDecoder::default();
     let (mut is_pinged, mut next_read) = (false, MIN_READ_BYTES);
     loop {
         match decoder.next() {
@@ -301,11 +303,11 @@ async fn read(
 /// WebSocket.
 async fn write(
     writer: &mut (impl AsyncWrite + Unpin),
+    mut encoder: FrameEncoder,
     worker: &impl WorkerEnd,
     own: &OwnFrames,
     closing: &Closing,
 ) -> WriteEnd {
-    let mut encoder = FrameEncoder::default();
     loop {
         let mut end = None;
         tokio::select! {

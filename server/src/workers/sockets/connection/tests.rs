@@ -57,7 +57,7 @@ impl Served {
         let closing = Closing { stop: stop.clone(), retired: CancellationToken::new() };
         let task = tokio::spawn(async move {
             let worker = Scripted { outputs: outputs.into(), told: Mutex::default(), refuses };
-            let end = serve(stream, &worker, &closing, &TIMES).await;
+            let end = serve(stream, Peer::Client, &worker, &closing, &TIMES).await;
             (end, worker.told.into_inner())
         });
         Self { client, worker, stop, task }
