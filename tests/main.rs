@@ -57,6 +57,7 @@
 //! | [`typescript`] | TypeScript with runtime semantics |
 //! | [`upstreams`] | real and misbehaving MCP servers |
 //! | [`values`] | conversion of tools' results and of scripts' results |
+//! | [`websocket_clients`] | WebSockets of Workers to other servers, and to other Workers |
 //! | [`websockets`] | WebSockets of Workers |
 //! | [`workers`] | projects with npm packages in `isolet dev`, compared with `wrangler dev` |
 
@@ -116,5 +117,6 @@ mod trust;
 mod typescript;
 mod upstreams;
 mod values;
+mod websocket_clients;
 mod websockets;
 mod workers;

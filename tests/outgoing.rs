@@ -31,18 +31,18 @@ export default { async fetch(request, env, ctx) {
 } }";
 
 /// A Worker in `isolet dev` with these functions beside those of [`HEADER`].
-struct Project {
-    daemon: Daemon,
+pub struct Project {
+    pub daemon: Daemon,
     /// The origin of the HTTP server.
-    http: String,
+    pub http: String,
     /// That of the HTTPS server.
-    https: String,
+    pub https: String,
     _folder: Folder,
 }
 
 impl Project {
     /// Starts it with these hosts; `HTTP` and `HTTPS` in them stand for the ports.
-    fn start(origin: &Origin, outgoing: &[&str], functions: &str) -> Self {
+    pub fn start(origin: &Origin, outgoing: &[&str], functions: &str) -> Self {
         let folder = Folder::new();
         folder.write("worker.js", format!("{HEADER}{functions}{FOOTER}"));
         folder.write("audit.toml", "[audit]\nfile = 'audit.jsonl'\n");
@@ -58,7 +58,7 @@ impl Project {
         Self { daemon, http, https, _folder: folder }
     }
 
-    async fn call(&self, path: &str, args: Value) -> Value {
+    pub async fn call(&self, path: &str, args: Value) -> Value {
         let body = json!({ "path": path, "args": args }).to_string();
         self.daemon.send(Request::post("/", "application/json", body)).await.expect(200).json()
     }
@@ -69,7 +69,7 @@ impl Project {
     }
 
     /// The records of the audit log.
-    fn records(&self) -> Vec<Value> {
+    pub fn records(&self) -> Vec<Value> {
         let text = self._folder.read("audit.jsonl");
         let lines = text.lines().map(|line| serde_json::from_str::<Value>(line).expect("JSON"));
         lines.filter(|line| line["event"] == "fetch").collect()
@@ -188,7 +188,7 @@ async fn requests_arrive_as_they_were_made() {
     );
     // What frames the message is isolet's word.
     let headers = json!({
-        "host": "evil.example", "connection": "upgrade", "upgrade": "websocket", "content-length": "999", "te": "trailers",
+        "host": "evil.example", "connection": "upgrade", "upgrade": "h2c", "content-length": "999", "te": "trailers",
         "transfer-encoding": "gzip", "keep-alive": "1", "expect": "100-continue", "cf-worker": "other", "proxy-authorization": "x",
         "accept": "text/html", "cookie": "a=b", "user-agent": "mine", "x-a": "ä",
     });

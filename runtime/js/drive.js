@@ -117,6 +117,7 @@ isolet.notified = (event, number, value, items, stubs) => {
   else if (event === RpcEvent.ResultReleased) isolet.rpcServer.released(number);
   else isolet.rpcCalls.event(event, number, value, items, stubs);
 };
+isolet.socket = (kind, key, value) => isolet.socketWires.event(kind, key, value);
 isolet.fetched = (kind, call, value, headText) => isolet.fetchers.event(kind, call, value, headText);
 
 // A module Worker as a one-shot script: one request in, its response as the result.

@@ -239,6 +239,10 @@ isolet.lazy([], ["fetchers"], (host) => {
         received: 0,
         confirmed: 0,
         unfollow: undefined,
+        // The network behind the WebSocket that is the answer, once that is accepted, and what is
+        // called at its end.
+        wire: undefined,
+        closed: undefined,
       };
       live[call] = f;
       if (signal !== undefined)
@@ -329,6 +333,27 @@ isolet.lazy([], ["fetchers"], (host) => {
     return bodies.ofStream(streams.wrap(f.stream));
   }
 
+  // Opens the WebSocket that a fetch was answered with. The request goes on for it as for a promise
+  // that was given to waitUntil, as in workerd.
+  function accept(f, state) {
+    if (live[f.call] !== f) {
+      state.aborted = true;
+      return;
+    }
+    isolet.workers.wait(
+      f.request,
+      new Promise((resolve) => {
+        f.closed = resolve;
+      }),
+    );
+    f.wire = isolet.socketWires.connect(state, f.call, () => {
+      forget(f);
+      isolet.socketWires.end(f.wire);
+      natives.endFetch(f.call);
+      f.closed();
+    });
+  }
+
   // The classes of errors that come from another Worker as they were thrown.
   const classes = { __proto__: null, RangeError, ReferenceError, SyntaxError, TypeError };
 
@@ -337,14 +362,21 @@ isolet.lazy([], ["fetchers"], (host) => {
     __proto__: null,
     [FetchEvent.Response](f, value, headText) {
       const head = JSONParse(headText);
-      let body;
-      if (value === true) {
+      let body, socket;
+      if (value === null) {
+        // It goes on by itself.
+        if (f.unfollow !== undefined) f.unfollow();
+        f.unfollow = undefined;
+        stopUpload(f, new TypeError("A request for a WebSocket has no body."));
+        socket = isolet.webSockets.offered(f);
+      } else if (value === true) {
         body = incoming(f);
       } else {
         answered(f);
         if (value !== undefined) body = bodies.ofContent(new Uint8Array(value));
       }
-      f.resolve(responses.received(head[0], head[1], head[2], head[3], body, withoutFragment(f.url), f.redirected));
+      const url = withoutFragment(f.url);
+      f.resolve(responses.received(head[0], head[1], head[2], head[3], body, url, f.redirected, socket));
     },
     [FetchEvent.Chunk](f, value) {
       const chunk = new Uint8Array(value);
@@ -374,6 +406,19 @@ isolet.lazy([], ["fetchers"], (host) => {
   host.fetchers = {
     __proto__: null,
     fetch,
+    accept,
+    pass(f, respond) {
+      if (live[f.call] !== f) throw new TypeError("The request that this WebSocket belongs to has ended.");
+      forget(f);
+      respond(f.call);
+    },
+    connect(url, protocols, signal) {
+      const pairs = isolet.idl.list();
+      ArrayPrototypePush(pairs, { __proto__: null, key: "upgrade", value: "websocket" });
+      if (protocols !== "")
+        ArrayPrototypePush(pairs, { __proto__: null, key: "sec-websocket-protocol", value: protocols });
+      return send(GLOBAL, "GET", url, headersText(pairs, undefined), undefined, "", signal, false);
+    },
     cache(method, url, pairs, content) {
       const body = typeof content === "string" ? isolet.utf8.encode(content) : content;
       return send(CACHES, method, url, headersText(pairs, body), body, "", undefined, false);
@@ -397,6 +442,7 @@ isolet.lazy([], ["fetchers"], (host) => {
         const error = new TypeError("The request has ended, and what it fetches with it.");
         stopUpload(f, error);
         if (f.stream !== undefined && f.stream.state === "readable") isolet.streams.fail(f.stream, error);
+        if (f.wire !== undefined) isolet.socketWires.end(f.wire);
       }
     },
   };

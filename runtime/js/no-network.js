@@ -4,7 +4,7 @@
 
 const { JSONParse, Promise, TypeError } = isolet.primordials;
 
-isolet.lazy(["fetch", "WebSocket", "XMLHttpRequest"], ["refusing"], (host) => {
+isolet.lazy(["fetch", "WebSocket", "XMLHttpRequest"], ["refusing", "noNetwork"], (host) => {
   const { natives } = isolet;
   const { define, dictionary } = isolet.idl;
 
@@ -50,6 +50,7 @@ isolet.lazy(["fetch", "WebSocket", "XMLHttpRequest"], ["refusing"], (host) => {
   };
 
   host.refusing = refusing;
+  host.noNetwork = refusal;
   return {
     fetch: isolet.hasNetwork ? isolet.fetchers.fetch : fetch,
     WebSocket: refusing("WebSocket"),

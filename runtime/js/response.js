@@ -170,7 +170,7 @@ isolet.lazy(["Response"], ["responses", "Response"], (host) => {
       host.responses = {
         __proto__: null,
         is: (value) => isObject(value) && #r in value,
-        received(status, statusText, pairs, encoded, body, url, redirected) {
+        received(status, statusText, pairs, encoded, body, url, redirected, webSocket) {
           const headers = Heads.freeze(Heads.received(pairs));
           if (encoded) bodies.encoded(body, headers);
           return new Response(token, {
@@ -184,6 +184,7 @@ isolet.lazy(["Response"], ["responses", "Response"], (host) => {
             redirected,
             cf: undefined,
             encodeBody: "automatic",
+            webSocket,
           });
         },
         fields: (response) => response.#r,

@@ -1,4 +1,5 @@
-// The network behind a WebSocket: the client of a request has the place of one end of a pair.
+// The network behind a WebSocket: the client of a request has the place of one end of a pair, or
+// the server that a fetch has reached is the other end.
 //
 // Messages go in pieces, within a window in each direction. isolet's own process has the
 // connection: it answers pings, joins fragments and checks text.
@@ -20,18 +21,33 @@ isolet.lazy([], ["socketWires"], (host) => {
   const MIN_PIECE = 1024;
   const CONNECTION_LOST = 1006;
 
+  // Those that have not ended, by key: the number of the request, or that of the fetch below zero.
+  const wires = { __proto__: null };
+
   /** @type {SocketWires["couple"]} */
   function couple(released, id, done) {
-    const state = /** @type {SocketState} */ (released.peer);
+    const queue = released.inbox;
+    released.inbox = list();
+    return open(/** @type {SocketState} */ (released.peer), id, queue, done);
+  }
+
+  /** @type {SocketWires["connect"]} */
+  function connect(state, call, done) {
+    natives.acceptSocket(call);
+    return open(state, -call, list(), done);
+  }
+
+  /** @param {SocketState} state @param {number} key */
+  function open(state, key, queue, done) {
     /** @type {SocketWire} */
     const wire = {
       __proto__: null,
-      id,
+      key,
       state,
       // The cost of the pieces that may be sent now.
       window: WINDOW,
       // What is to be sent, and the rest of the first message, once a part of it was sent.
-      queue: released.inbox,
+      queue,
       rest: undefined,
       isPumping: false,
       // Each end has closed it; the connection is lost.
@@ -40,7 +56,7 @@ isolet.lazy([], ["socketWires"], (host) => {
       lost: false,
       done,
     };
-    released.inbox = list();
+    wires[key] = wire;
     state.wire = wire;
     pump(wire);
     return wire;
@@ -59,7 +75,7 @@ isolet.lazy([], ["socketWires"], (host) => {
       const item = wire.queue[0];
       if (item.code !== undefined) {
         wire.queue = list();
-        natives.closeSocket(wire.id, item.clean ? item.code : CONNECTION_LOST, item.reason ?? "");
+        natives.closeSocket(wire.key, item.clean ? item.code : CONNECTION_LOST, item.reason ?? "");
         if (item.clean) wire.closedOut = true;
         else wire.lost = true;
         settle(wire);
@@ -79,7 +95,7 @@ isolet.lazy([], ["socketWires"], (host) => {
       if (length <= MAX_PIECE) {
         if (length + OVERHEAD > wire.window) return false;
         wire.window -= length + OVERHEAD;
-        natives.sendSocket(wire.id, data, 0, true, true);
+        natives.sendSocket(wire.key, data, 0, true, true);
         return true;
       }
     }
@@ -94,7 +110,7 @@ isolet.lazy([], ["socketWires"], (host) => {
         return false;
       }
       wire.window -= part + OVERHEAD;
-      natives.sendSocket(wire.id, rest, part, isText, part === length);
+      natives.sendSocket(wire.key, rest, part, isText, part === length);
       if (part === length) {
         wire.rest = undefined;
         return true;
@@ -112,13 +128,13 @@ isolet.lazy([], ["socketWires"], (host) => {
   const message = (wire, data) => arrive(wire.state, { __proto__: null, data, wire });
   const events = {
     __proto__: null,
-    [RequestEvent.SocketText]: message,
-    [RequestEvent.SocketBytes]: message,
-    [RequestEvent.SocketCredit](wire, bytes) {
+    [SocketEvent.Text]: message,
+    [SocketEvent.Bytes]: message,
+    [SocketEvent.Credit](wire, bytes) {
       wire.window += bytes;
       pump(wire);
     },
-    [RequestEvent.SocketClosed](wire, text) {
+    [SocketEvent.Closed](wire, text) {
       const at = StringPrototypeIndexOf(text, " ");
       const code = Number(StringPrototypeSlice(text, 0, at));
       const reason = StringPrototypeSlice(text, at + 1);
@@ -126,7 +142,7 @@ isolet.lazy([], ["socketWires"], (host) => {
       arrive(wire.state, { __proto__: null, code, reason, clean: true, wire });
       settle(wire);
     },
-    [RequestEvent.SocketLost](wire) {
+    [SocketEvent.Lost](wire) {
       const wasClosed = wire.closedIn;
       wire.lost = true;
       wire.queue = list();
@@ -139,12 +155,15 @@ isolet.lazy([], ["socketWires"], (host) => {
   host.socketWires = {
     __proto__: null,
     couple,
+    connect,
     send,
-    took: (wire) => natives.tookMessage(wire.id),
-    event(wire, kind, value) {
-      if (!wire.lost) events[kind](wire, value);
+    took: (wire) => natives.tookMessage(wire.key),
+    event(kind, key, value) {
+      const wire = wires[key];
+      if (wire !== undefined && !wire.lost) events[kind](wire, value);
     },
     end(wire) {
+      delete wires[wire.key];
       wire.lost = true;
       wire.queue = list();
       wire.state.aborted = true;

@@ -1,10 +1,15 @@
 // The states of WebSockets: what both ends of a pair do, as in workerd.
 //
+//   connecting ── open ──┐ of new WebSocket(url)
+//                        ▼
 //   waiting ── accept() ──► accepted ── both ends have closed it, or an error
 //      │                        │
 //      │ in a Response          └─ messages of the other end become events
 //      ▼
 //   released: the client of the request takes its place, a wire (socket-wires.js)
+//
+// One that a fetch was answered with has an offer while it waits, and then a wire in place of a
+// peer.
 //
 // A message to the other end of a pair within the isolate waits there until that end is accepted,
 // and then becomes an event in a turn of its own.
@@ -17,7 +22,8 @@ isolet.lazy([], ["socketStates"], (host) => {
 
   const WAITING = 0,
     ACCEPTED = 1,
-    RELEASED = 2;
+    RELEASED = 2,
+    CONNECTING = 3;
   const CONNECTION_LOST = 1006;
 
   /** @type {SocketStates["make"]} */
@@ -27,6 +33,9 @@ isolet.lazy([], ["socketStates"], (host) => {
     phase: WAITING,
     peer: undefined,
     wire: undefined,
+    offer: undefined,
+    // Gives up the connection that is being made.
+    cancel: undefined,
     // The request that accepted it.
     request: 0,
     // What the other end has sent and is not an event yet.
@@ -42,18 +51,21 @@ isolet.lazy([], ["socketStates"], (host) => {
 
   /** @type {SocketStates["accept"]} */
   function accept(s, isHalfOpen) {
+    if (s.phase === CONNECTING)
+      throw new TypeError("Websockets obtained from the 'new WebSocket()' constructor cannot call accept");
     if (s.phase === RELEASED) throw new TypeError("Can't accept() WebSocket that was already used in a response.");
     if (s.phase === ACCEPTED) return;
     s.phase = ACCEPTED;
     s.request = natives.request();
     if (isHalfOpen !== undefined) s.isHalfOpen = isHalfOpen;
+    if (s.offer !== undefined) isolet.fetchers.accept(s.offer, s);
     if (s.inbox.length > 0) schedule(s);
   }
 
   // Throws unless messages can be sent. Returns false if they are dropped.
   function mustBeAccepted(s) {
     if (s.aborted || s.phase === RELEASED) return false;
-    if (s.phase === WAITING) {
+    if (s.phase !== ACCEPTED) {
       throw new TypeError(
         "You must call one of accept() or state.acceptWebSocket() on this WebSocket before sending messages.",
       );
@@ -69,6 +81,11 @@ isolet.lazy([], ["socketStates"], (host) => {
 
   /** @type {SocketStates["close"]} */
   function close(s, code, reason) {
+    if (s.phase === CONNECTING) {
+      s.phase = RELEASED;
+      s.cancel?.();
+      return;
+    }
     if (s.closedOut || !mustBeAccepted(s)) return;
     s.closedOut = true;
     transmit(s, { __proto__: null, code, reason, clean: true });
@@ -141,11 +158,40 @@ isolet.lazy([], ["socketStates"], (host) => {
   /** @type {SocketStates["readyState"]} */
   function readyState(s) {
     if (s.failed || (s.closedIn && s.closedOut)) return 3;
-    return s.closedIn || s.closedOut ? 2 : 1;
+    if (s.closedIn || s.closedOut) return 2;
+    return s.phase === CONNECTING ? 0 : 1;
+  }
+
+  /** @type {SocketStates["connecting"]} */
+  function connecting(socket, isHalfOpen, cancel) {
+    const s = make(socket, isHalfOpen);
+    s.phase = CONNECTING;
+    s.cancel = cancel;
+    return s;
+  }
+
+  /** @type {SocketStates["connected"]} */
+  function connected(s, offer) {
+    s.phase = WAITING;
+    s.offer = offer;
+    accept(s, undefined);
+    isolet.webSockets.opened(s);
+  }
+
+  /** @type {SocketStates["refused"]} */
+  function refused(s, error) {
+    s.phase = RELEASED;
+    s.closedIn = true;
+    s.failed = true;
+    s.aborted = true;
+    isolet.webSockets.error(s, error);
+    isolet.webSockets.closed(s, CONNECTION_LOST, "Failed to establish websocket connection", false);
   }
 
   /** @type {SocketStates["release"]} */
   function release(s) {
+    if (s.phase === CONNECTING)
+      throw new TypeError("Can't return WebSocket in a Response if it was created with `new WebSocket()`");
     if (s.phase === RELEASED) throw new TypeError("Can't return WebSocket that was already used in a response.");
     if (s.phase === ACCEPTED) throw new TypeError("Can't return WebSocket in a Response after calling accept().");
     s.phase = RELEASED;
@@ -155,6 +201,9 @@ isolet.lazy([], ["socketStates"], (host) => {
   host.socketStates = {
     __proto__: null,
     make,
+    connecting,
+    connected,
+    refused,
     join(first, second) {
       first.peer = second;
       second.peer = first;

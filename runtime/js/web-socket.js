@@ -1,7 +1,18 @@
 // WebSocket, WebSocketPair and CloseEvent of Workers.
 
-const { Number, ObjectDefineProperty, SymbolIterator, TypedArrayPrototypeGetBuffer, TypeError, Uint8Array } =
-  isolet.primordials;
+const {
+  Error,
+  Number,
+  ObjectDefineProperty,
+  PromisePrototypeThen,
+  RegExpPrototypeExec,
+  StringPrototypeIndexOf,
+  StringPrototypeSlice,
+  SymbolIterator,
+  TypedArrayPrototypeGetBuffer,
+  TypeError,
+  Uint8Array,
+} = isolet.primordials;
 
 isolet.lazy([], ["openWebSockets"], (host) => {
   host.openWebSockets = (blobs, reasonLimit, automaticClose) => {
@@ -12,10 +23,13 @@ isolet.lazy([], ["openWebSockets"], (host) => {
 
   const NO_CODE = 1005;
   const MAX_REASON_BYTES = 123;
+  // The names of protocols, as workerd accepts them.
+  const protocolName = /^[!-~]+$/;
+  const separator = /[()<>@,;:\\/[\]?={}]/;
 
   function load(blobs, reasonLimit, automaticClose) {
     const { Event, EventTarget, eventTargets, socketStates } = isolet;
-    const { checkBrand, copy, define, dictionary, isBuffer, isObject, need, string, usv } = isolet.idl;
+    const { copy, define, dictionary, isBuffer, isObject, iterate, need, string, usv } = isolet.idl;
 
     const token = {};
 
@@ -40,36 +54,111 @@ isolet.lazy([], ["openWebSockets"], (host) => {
     }
     define(CloseEvent);
 
+    const invalid = (reason) => new isolet.DOMException(`WebSocket Constructor: ${reason}`, "SyntaxError");
+
+    // Returns the http: or https: URL of a ws: or wss: one.
+    function httpUrl(text) {
+      const url = isolet.urls.parsed(text);
+      if (url === undefined) throw invalid("The url is invalid.");
+      const protocol = isolet.urls.protocol(url);
+      if (protocol !== "ws:" && protocol !== "wss:") throw invalid("The url scheme must be ws or wss.");
+      const href = isolet.urls.href(url);
+      if (StringPrototypeIndexOf(href, "#") !== -1) throw invalid("The url fragment must be empty.");
+      return `http${StringPrototypeSlice(href, 2)}`;
+    }
+
+    // Returns the value of Sec-WebSocket-Protocol.
+    /** @param {ScriptValue} protocols */
+    function protocolList(protocols) {
+      if (protocols === undefined) return "";
+      const isName = (text) =>
+        RegExpPrototypeExec(protocolName, text) !== null && RegExpPrototypeExec(separator, text) === null;
+      if (!isObject(protocols)) {
+        const name = usv(protocols);
+        if (!isName(name)) throw invalid("The protocol header token is invalid.");
+        return name;
+      }
+      const seen = { __proto__: null };
+      let names = "";
+      iterate(protocols, "The second argument of WebSocket", (item) => {
+        const name = usv(item);
+        if (!isName(name)) throw invalid("One of the protocol header tokens is invalid.");
+        if (seen[name] === true) throw invalid("The protocols header cannot have repeating values.");
+        seen[name] = true;
+        names += names === "" ? name : `, ${name}`;
+      });
+      return names;
+    }
+
+    // Connects a WebSocket, as in workerd without redirects.
+    function connect(state, url, protocols, signal, opened) {
+      PromisePrototypeThen(
+        isolet.fetchers.connect(url, protocols, signal),
+        (response) => {
+          const { status, headers, body, webSocket } = isolet.responses.fields(response);
+          if (webSocket !== undefined) {
+            opened(isolet.headers.get(headers, "sec-websocket-protocol"));
+            socketStates.connected(state, isolet.webSockets.state(webSocket).offer);
+            return;
+          }
+          if (body?.stream !== undefined) isolet.streams.cancel(isolet.streams.state(body.stream), undefined);
+          const expected = "expected server to reply with HTTP status code 101 (switching protocols)";
+          socketStates.refused(
+            state,
+            new TypeError(`Failed to establish the WebSocket connection: ${expected}, but received ${status} instead.`),
+          );
+        },
+        (error) => socketStates.refused(state, error),
+      );
+    }
+
     class WebSocket extends EventTarget {
       #state;
+      /** @type {string | null} */
+      #url = null;
+      /** @type {string | null} */
+      #protocol = "";
+      /** @type {string | null} */
+      #extensions = "";
       #binaryType = blobs ? "blob" : "arraybuffer";
       #attachment;
 
       /** @param {ScriptValue} url @param {ScriptValue} [protocols] */
       constructor(url, protocols = undefined) {
+        need(arguments.length, 1, "new WebSocket");
         super();
-        if (url !== token)
-          throw new TypeError(
-            "new WebSocket() is not supported yet: Workers are WebSocket servers only. Reach other servers by fetch() or EventSource.",
-          );
-        this.#state = socketStates.make(this, !automaticClose);
+        if (url === token) {
+          this.#state = socketStates.make(this, !automaticClose);
+          return;
+        }
+        const text = usv(url);
+        const target = httpUrl(text);
+        const names = protocolList(protocols);
+        if (!isolet.hasNetwork) throw isolet.noNetwork();
+        isolet.natives.refuseAtStart();
+        this.#url = text;
+        const signal = isolet.signals.make();
+        this.#state = socketStates.connecting(this, !automaticClose, () =>
+          isolet.signals.abort(signal, new Error("Network connection lost.")),
+        );
+        connect(this.#state, target, names, signal, (protocol) => {
+          this.#protocol = protocol;
+          this.#extensions = null;
+        });
       }
 
       get readyState() {
         return socketStates.readyState(this.#state);
       }
-      // One end of a pair has none of these.
+      // Those that new WebSocket(url) did not make have none of these.
       get url() {
-        checkBrand(this.#state);
-        return null;
+        return this.#url;
       }
       get protocol() {
-        checkBrand(this.#state);
-        return "";
+        return this.#protocol;
       }
       get extensions() {
-        checkBrand(this.#state);
-        return "";
+        return this.#extensions;
       }
       get binaryType() {
         return this.#binaryType;
@@ -132,6 +221,12 @@ isolet.lazy([], ["openWebSockets"], (host) => {
           is: (value) => isObject(value) && #state in value,
           state: (/** @type {any} */ socket) => socket.#state,
           binaryType: (/** @type {any} */ socket) => socket.#binaryType,
+          offered(fetch) {
+            const socket = new WebSocket(token);
+            socket.#state.offer = fetch;
+            return socket;
+          },
+          opened: (state) => fire(state, new Event("open")),
           message(state, data) {
             const isBlob = typeof data !== "string" && isolet.webSockets.binaryType(state.socket) === "blob";
             fire(

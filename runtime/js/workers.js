@@ -304,7 +304,8 @@ isolet.lazy([], ["workers"], (host) => {
     isolet.outgoing.pump(r.outgoing);
   }
 
-  // The request goes on until both ends have closed the WebSocket.
+  // The request goes on until both ends have closed the WebSocket, unless it is one that a fetch
+  // was answered with: isolet's own process carries its messages.
   function upgrade(r, webSocket, statusText, headersText) {
     const asked = Heads.get(r.headers, "upgrade");
     if (asked === null || StringPrototypeToLowerCase(asked) !== "websocket") {
@@ -313,6 +314,11 @@ isolet.lazy([], ["workers"], (host) => {
       );
     }
     const state = isolet.socketStates.release(isolet.webSockets.state(webSocket));
+    if (state.offer !== undefined) {
+      isolet.fetchers.pass(state.offer, (call) => natives.respond(r.id, 101, statusText, headersText, true, call));
+      finish(r);
+      return;
+    }
     natives.respond(r.id, 101, statusText, headersText, true, null);
     r.wire = isolet.socketWires.couple(state, r.id, () => finish(r));
   }
@@ -430,15 +436,6 @@ isolet.lazy([], ["workers"], (host) => {
       end(r);
     },
   };
-
-  const socketEvent = (kind) => (r, value) => {
-    if (r.wire !== undefined) isolet.socketWires.event(r.wire, kind, value);
-  };
-  events[RequestEvent.SocketText] = socketEvent(RequestEvent.SocketText);
-  events[RequestEvent.SocketBytes] = socketEvent(RequestEvent.SocketBytes);
-  events[RequestEvent.SocketCredit] = socketEvent(RequestEvent.SocketCredit);
-  events[RequestEvent.SocketClosed] = socketEvent(RequestEvent.SocketClosed);
-  events[RequestEvent.SocketLost] = socketEvent(RequestEvent.SocketLost);
 
   host.workers = {
     __proto__: null,

@@ -21,6 +21,7 @@ natives! {
     "refuseBody" => worker::refuse_body,
     "respondedTo" => worker::responded_to,
     "endRequest" => worker::end_request,
+    "acceptSocket" => sockets::accept_socket,
     "sendSocket" => sockets::send_socket,
     "tookMessage" => sockets::took_message,
     "closeSocket" => sockets::close_socket,
@@ -123,6 +124,8 @@ entry_functions! {
     progress,
     /// Tells the Worker's code what happened to one of its fetches.
     fetched,
+    /// Tells the Worker's code what happened to a WebSocket.
+    socket,
     /// Gives a call of another Worker to the Worker.
     called,
     /// Tells the Worker's code what happened to a call or an object.
@@ -140,12 +143,12 @@ entry_functions! {
 shared_enums! {
     /// The events of a Worker's request after its arrival: a piece of its body, the end of the body
     /// or its failure, bytes of the response that were read, the client's departure and the moment
-    /// after it, and the end of the time for waitUntil. Of its WebSocket: a message of text or
-    /// bytes, pieces that the other end has taken, its close, and the loss of the connection.
-    RequestEvent {
-        Chunk, BodyEnd, BodyError, Credit, Cancel, Gone, Expire, SocketText, SocketBytes, SocketCredit, SocketClosed,
-        SocketLost,
-    }
+    /// after it, and the end of the time for waitUntil.
+    RequestEvent { Chunk, BodyEnd, BodyError, Credit, Cancel, Gone, Expire }
+
+    /// The events of a WebSocket: a message of text or bytes, pieces that the other end has taken,
+    /// its close, and the loss of the connection.
+    SocketEvent { Text, Bytes, Credit, Closed, Lost }
 
     /// The events of a fetch through a binding: the head of its answer, a piece of the answer's
     /// body, the end of that, its failure, bytes of its own body that were read, and that the rest

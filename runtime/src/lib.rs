@@ -126,8 +126,8 @@ pub use tools::{Operation, ToolFailure, ToolFuture, ToolHost, ToolRequest};
 pub use utf8_stream::Utf8Stream;
 pub use worker::{
     BrokenBody, CACHES, CDN_LOOP, CLOSE_CODE_LOST, CallChain, Destination, Entrypoint, FetchBindings,
-    FetchError, FetchFuture, FetchHost, FetchRequest, FetchedResponse, GLOBAL_FETCH, HttpRequest,
-    HttpResponse, LoadedCode, MAX_CLOSE_REASON_BYTES, MAX_LOADED_WORKERS, RefusedPiece, RequestBody,
-    RequestHead, RequestOrigin, ResponseBody, ResponseHead, SocketOutput, SocketPiece, Worker, WorkerLoader,
-    WorkerSocket, WorkerStream,
+    FetchError, FetchFuture, FetchHost, FetchRequest, FetchedBody, FetchedResponse, GLOBAL_FETCH,
+    HttpRequest, HttpResponse, LoadedCode, MAX_CLOSE_REASON_BYTES, MAX_LOADED_WORKERS, RefusedPiece,
+    RequestBody, RequestHead, RequestOrigin, ResponseBody, ResponseHead, SocketOutput, SocketPiece,
+    SocketServer, Worker, WorkerLoader, WorkerSocket, WorkerStream, relay_sockets,
 };

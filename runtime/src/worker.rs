@@ -10,7 +10,8 @@
 //! | `body` | owner | the body of a response, as it comes |
 //! | `call_chain` | owner | the bound on Workers that call each other |
 //! | `exports` | owner | fetches of a Worker from its own entrypoints |
-//! | `socket`, `socket_queue` | owner | the WebSocket of a request: its end for the owner, the messages of the Worker |
+//! | `socket`, `socket_queue` | owner | the WebSocket of a request or a fetch: its end for the owner, the messages of the Worker |
+//! | `socket_relay` | owner | WebSockets both ends of which are in this process |
 //! | `exchange` | owner | the requests of one instance, and the rules for its messages |
 //! | `fetch_host`, `bindings` | owner | fetches of the Worker that this process answers |
 //! | `link` | owner | the interface of the connection to an instance, and bodies on it |
@@ -44,6 +45,7 @@ pub(crate) mod requests;
 pub(crate) mod rpc;
 mod socket;
 mod socket_queue;
+mod socket_relay;
 mod thread;
 pub(crate) mod turns;
 
@@ -56,7 +58,8 @@ use futures_util::future::{BoxFuture, Shared, WeakShared};
 pub use self::body::{BrokenBody, WorkerStream};
 pub use self::call_chain::{CDN_LOOP, CallChain};
 pub use self::fetch_host::{
-    CACHES, Destination, FetchBindings, FetchFuture, FetchHost, FetchRequest, FetchedResponse, GLOBAL_FETCH,
+    CACHES, Destination, FetchBindings, FetchFuture, FetchHost, FetchRequest, FetchedBody, FetchedResponse,
+    GLOBAL_FETCH, SocketServer,
 };
 use self::http::Event;
 pub use self::http::{HttpRequest, HttpResponse, RequestBody, RequestOrigin, ResponseBody};
@@ -68,6 +71,7 @@ pub use self::protocol::{
     CLOSE_CODE_LOST, Entrypoint, FetchError, MAX_CLOSE_REASON_BYTES, RequestHead, ResponseHead, SocketPiece,
 };
 pub use self::socket::{RefusedPiece, SocketOutput, WorkerSocket};
+pub use self::socket_relay::relay_sockets;
 use crate::job::WorkerJob;
 use crate::stop::StopReason;
 use crate::{ErrorCode, RunError, error};

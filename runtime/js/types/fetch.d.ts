@@ -167,6 +167,7 @@ interface ResponseOperations extends Bare {
     body: Body | undefined,
     url: string,
     redirected: boolean,
+    webSocket?: WebSocket,
   ): Response;
   fields(response: Response): ResponseFields;
 }

@@ -192,6 +192,7 @@ interface Internals {
   ): void;
   /** Tells the Worker's code what happened to one of its fetches. Called by Rust. */
   fetched(event: FetchEvent, call: number, value: any, text: string | undefined): void;
+  socket(event: SocketEvent, key: number, value: any): void;
   /** Runs a Worker once: `input` is its request, and the response is the result. */
   fetchOnce(entry: { fetch: Function }, env: object, input: any): Promise<ResponseValue>;
   /** Returns the third argument of `fetch`. */
@@ -372,6 +373,8 @@ interface LazyInternals {
   // no-network.js
   /** Returns a class that scripts cannot construct. */
   refusing(name: string): Function;
+  /** Returns the error of what needs the network. */
+  noNetwork(): Error;
 
   // caches.js
   workerCaches: { Cache: Function; CacheStorage: Function; caches: object } & Bare;
@@ -387,6 +390,12 @@ interface LazyInternals {
     ): Promise<Response>;
     /** The global fetch of Workers. */
     fetch(input: ScriptValue, init?: ScriptValue): Promise<Response>;
+    /** Opens the WebSocket that a fetch was answered with. */
+    accept(fetch: any, state: SocketState): void;
+    /** Passes that WebSocket on to a client: `respond` gets the number of the fetch. */
+    pass(fetch: any, respond: (call: number) => void): void;
+    /** Asks another server for a WebSocket. */
+    connect(url: string, protocols: string, signal: AbortSignal): Promise<Response>;
     /** Returns the object in `env` of a binding. */
     make(name: string): object;
     /** Returns the value in `ctx.exports` of an entrypoint. */
@@ -421,7 +430,10 @@ interface LazyInternals {
     is(value: ScriptValue): value is WebSocket;
     state(socket: WebSocket): SocketState;
     binaryType(socket: WebSocket): "blob" | "arraybuffer";
-    /** Calls the listeners of `message`, `close` or `error`. */
+    /** Returns the WebSocket that a fetch was answered with. */
+    offered(fetch: any): WebSocket;
+    /** Calls the listeners of `open`, `message`, `close` or `error`. */
+    opened(state: SocketState): void;
     message(state: SocketState, data: string | ArrayBuffer): void;
     closed(state: SocketState, code: number, reason: string, clean: boolean): void;
     error(state: SocketState, error: any): void;

@@ -22,14 +22,17 @@ interface Natives {
   finish(json: string | undefined, completion: boolean): void;
   /** Sets the error of the run. */
   fail(...thrown: DescribedError): void;
-  /** Begins the answer to a request. `true`: the body comes in pieces; null: a WebSocket. */
+  /**
+   * Begins the answer to a request. `true`: the body comes in pieces; null: a WebSocket; a number:
+   * that of the fetch that was answered with the WebSocket.
+   */
   respond(
     id: number,
     status: number,
     statusText: string,
     headersText: string,
     encoded: boolean,
-    content: string | Bytes | true | null | undefined,
+    content: string | Bytes | true | null | number | undefined,
   ): void;
   /** Answers a request to a Worker with an error. */
   failFetch(id: number, ...thrown: DescribedError): void;
@@ -45,12 +48,17 @@ interface Natives {
   respondedTo(id: number): void;
   /** Ends a request. Returns JSON text: the numbers of its calls; or "". */
   endRequest(id: number): string;
-  /** Sends a piece of a message of a WebSocket: a text, or the first `length` bytes. */
-  sendSocket(id: number, content: string | Bytes, length: number, isText: boolean, isLast: boolean): void;
+  /** Accepts the WebSocket that a fetch was answered with. */
+  acceptSocket(call: number): void;
+  /**
+   * Sends a piece of a message of a WebSocket: a text, or the first `length` bytes. `key` is the
+   * number of its request, or that of its fetch below zero.
+   */
+  sendSocket(key: number, content: string | Bytes, length: number, isText: boolean, isLast: boolean): void;
   /** Declares that the oldest message of a WebSocket was taken. */
-  tookMessage(id: number): void;
+  tookMessage(key: number): void;
   /** Closes a WebSocket. 1005 stands for no code, 1006 cuts the connection. */
-  closeSocket(id: number, code: number, reason: string): void;
+  closeSocket(key: number, code: number, reason: string): void;
   /** Starts a fetch through a binding. Returns its number, or the text of an error. */
   fetch(
     targetText: string,
@@ -282,11 +290,15 @@ declare const enum RequestEvent {
   Cancel,
   Gone,
   Expire,
-  SocketText,
-  SocketBytes,
-  SocketCredit,
-  SocketClosed,
-  SocketLost,
+}
+
+/** The events of a WebSocket. */
+declare const enum SocketEvent {
+  Text,
+  Bytes,
+  Credit,
+  Closed,
+  Lost,
 }
 
 /** The events of a fetch through a binding. */

@@ -72,10 +72,13 @@ interface SocketState extends Bare {
   phase: number;
   peer: SocketState | undefined;
   wire: SocketWire | undefined;
+  /** The fetch that was answered with it; see fetchers.js. */
+  offer: any;
   request: number;
   inbox: SocketItem[];
   isScheduled: boolean;
   isHalfOpen: boolean;
+  cancel: (() => void) | undefined;
   closedIn: boolean;
   closedOut: boolean;
   aborted: boolean;
@@ -92,7 +95,7 @@ interface SocketItem extends Bare {
 }
 /** The other end of a socket in the network; see socket-wires.js. */
 interface SocketWire extends Bare {
-  id: number;
+  key: number;
   state: SocketState;
   window: number;
   queue: SocketItem[];
@@ -107,10 +110,12 @@ interface SocketWire extends Bare {
 interface SocketWires extends Bare {
   /** Joins a socket of a response to the client of a request. `done` is called at the end. */
   couple(state: SocketState, id: number, done: () => void): SocketWire;
+  /** Accepts the socket that a fetch was answered with. `done` is called at the end. */
+  connect(state: SocketState, call: number, done: () => void): SocketWire;
   send(wire: SocketWire, item: SocketItem): void;
   /** Confirms that the oldest message was taken. */
   took(wire: SocketWire): void;
-  event(wire: SocketWire, event: RequestEvent, value: any): void;
+  event(event: SocketEvent, key: number, value: any): void;
   /** Ends what is left when the request ends. */
   end(wire: SocketWire): void;
 }
@@ -118,6 +123,12 @@ interface SocketWires extends Bare {
 interface SocketStates extends Bare {
   /** Makes the state of a WebSocket that has not been accepted. */
   make(socket: WebSocket, isHalfOpen: boolean): SocketState;
+  /** Makes the state of a WebSocket that connects. */
+  connecting(socket: WebSocket, isHalfOpen: boolean, cancel: () => void): SocketState;
+  /** Opens a WebSocket that connects, with the fetch that was answered. */
+  connected(state: SocketState, offer: any): void;
+  /** Ends a WebSocket that cannot connect. */
+  refused(state: SocketState, error: any): void;
   /** Makes two states the ends of a pair. */
   join(first: SocketState, second: SocketState): void;
   accept(state: SocketState, isHalfOpen: boolean | undefined): void;

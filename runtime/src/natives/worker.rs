@@ -92,7 +92,7 @@ pub(crate) fn enter_request(scope: &mut PinScope, arguments: Arguments, _: Retur
 
 /// `respond(id, status, statusText, headersJSON, encoded, content)` begins the answer to a request.
 /// `content` is a text or a view of bytes, true if the body comes in pieces, null for a WebSocket,
-/// or undefined.
+/// the number of a fetch for the one that the fetch was answered with, or undefined.
 pub(crate) fn respond(scope: &mut PinScope, arguments: Arguments, _: ReturnValue) {
     let id = number(scope, &arguments, 0) as u32;
     let head = ResponseHead {
@@ -101,9 +101,13 @@ pub(crate) fn respond(scope: &mut PinScope, arguments: Arguments, _: ReturnValue
         headers: serde_json::from_str(&text(scope, &arguments, 3)).unwrap_or_default(),
         encoded: arguments.get(4).is_true(),
     };
-    let body = match arguments.get(5).is_null() {
-        true => BodyStart::Socket,
-        false => body_start(scope, &arguments, 5),
+    let content = arguments.get(5);
+    let body = if content.is_null() {
+        BodyStart::Socket
+    } else if content.is_number() {
+        BodyStart::PassedSocket { call: number(scope, &arguments, 5) as u32 }
+    } else {
+        body_start(scope, &arguments, 5)
     };
     if let Some(state) = state(scope) {
         state.respond(id, head, body);

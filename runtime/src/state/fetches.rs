@@ -10,6 +10,7 @@ use crate::worker::fetch_host::{CACHES, GLOBAL_FETCH};
 use crate::worker::protocol::{
     BodyStart, Entrypoint, FetchTarget, FromWorker, MAX_HEAD_BYTES, RequestHead, WINDOW_BYTES,
 };
+use crate::worker::requests::LiveSocket;
 
 /// The fetches that have not ended.
 #[derive(Default)]
@@ -33,6 +34,18 @@ struct LiveFetch {
     is_answered: bool,
     /// The bytes of its own body that were sent and not read, while more may be sent.
     unread: Option<usize>,
+    /// The WebSocket that it was answered with.
+    socket: FetchedSocket,
+}
+
+/// The WebSocket that a fetch was answered with.
+enum FetchedSocket {
+    /// There is none.
+    None,
+    /// The Worker has neither accepted it nor passed it on.
+    Offered,
+    /// The Worker has accepted it.
+    Accepted(LiveSocket),
 }
 
 impl LiveFetch {
@@ -55,9 +68,37 @@ impl Fetches {
     /// Returns `true` if an answer, a piece of one or a reader of a body will come.
     pub(super) fn expect(&self) -> bool {
         let expects = |fetch: &LiveFetch| {
-            fetch.room > 0 && !fetch.is_answered || fetch.unread.is_some_and(|unread| unread >= WINDOW_BYTES)
+            fetch.room > 0 && !fetch.is_answered
+                || fetch.unread.is_some_and(|unread| unread >= WINDOW_BYTES)
+                || matches!(&fetch.socket, FetchedSocket::Accepted(socket) if !socket.is_peer_closed)
         };
         self.live.values().any(expects)
+    }
+
+    /// Returns the WebSocket of a fetch, if the Worker has accepted it.
+    pub(super) fn socket(&mut self, call: u32) -> Option<&mut LiveSocket> {
+        match &mut self.live.get_mut(&call)?.socket {
+            FetchedSocket::Accepted(socket) => Some(socket),
+            FetchedSocket::None | FetchedSocket::Offered => None,
+        }
+    }
+
+    /// Notes that the Worker accepts the WebSocket of a fetch. Returns `false` if it was not
+    /// offered one.
+    pub(super) fn accept_socket(&mut self, call: u32) -> bool {
+        let offered = self.live.get_mut(&call).map(|fetch| &mut fetch.socket);
+        match offered.filter(|socket| matches!(socket, FetchedSocket::Offered)) {
+            Some(socket) => {
+                *socket = FetchedSocket::Accepted(LiveSocket::default());
+                true
+            }
+            None => false,
+        }
+    }
+
+    /// Returns `true` if the Worker may pass on the WebSocket of a fetch.
+    pub(super) fn offers_socket(&self, call: u32) -> bool {
+        self.live.get(&call).is_some_and(|fetch| matches!(fetch.socket, FetchedSocket::Offered))
     }
 }
 
@@ -125,7 +166,14 @@ impl RunState {
         self.next_id += 1;
         let call = self.next_id;
         let unread = matches!(body, BodyStart::Stream).then_some(0);
-        let fetch = LiveFetch { request, is_outgoing, room: usize::MAX, is_answered: false, unread };
+        let fetch = LiveFetch {
+            request,
+            is_outgoing,
+            room: usize::MAX,
+            is_answered: false,
+            unread,
+            socket: FetchedSocket::None,
+        };
         let messages = vec![FromWorker::Fetch { id: request, call, target, head, body }];
         self.fetches.waiting.push_back(WaitingFetch { call, fetch, messages, memory });
         self.send_fetches();
@@ -209,6 +257,14 @@ impl RunState {
     pub(crate) fn fetch_has_stream(&mut self, call: u32) {
         if let Some(fetch) = self.fetches.live.get_mut(&call) {
             fetch.room = WINDOW_BYTES;
+        }
+        self.send_fetches();
+    }
+
+    /// Notes that the answer of a fetch is a WebSocket. The fetch goes on until that ends.
+    pub(crate) fn fetch_has_socket(&mut self, call: u32) {
+        if let Some(fetch) = self.fetches.live.get_mut(&call) {
+            (fetch.room, fetch.socket) = (0, FetchedSocket::Offered);
         }
         self.send_fetches();
     }

@@ -28,6 +28,13 @@ impl RunState {
 
     /// Begins the response to a request that has none.
     pub(crate) fn respond(&mut self, id: u32, mut head: ResponseHead, body: BodyStart) {
+        let passed = match body {
+            BodyStart::PassedSocket { call } => Some(call),
+            _ => None,
+        };
+        if passed.is_some_and(|call| !self.fetches.offers_socket(call)) {
+            return;
+        }
         let Some(request) = self.requests.get(id).filter(|request| !request.is_answered) else { return };
         request.is_answered = true;
         request.is_streaming = matches!(body, BodyStart::Stream);
@@ -53,6 +60,9 @@ impl RunState {
             }
         };
         self.channel.worker(FromWorker::Response { id, head, body });
+        if let Some(call) = passed {
+            self.end_fetch(call);
+        }
     }
 
     /// Sends a piece of a response's body. Returns the number of bytes that were sent.

@@ -3,6 +3,7 @@
 //! The Worker names a binding, such as `ASSETS`, and isolet's own process answers: a jailed process
 //! reads no files. Bodies flow in both directions within a window, as those of requests do.
 
+mod socket;
 mod upload;
 
 use std::collections::HashMap;
@@ -11,9 +12,12 @@ use std::sync::Arc;
 use parking_lot::Mutex;
 use tokio::sync::Semaphore;
 
+use self::socket::FetchSocket;
 use self::upload::Upload;
 use super::call_chain::CallChain;
-use super::fetch_host::{Destination, FetchBindings, FetchFuture, FetchHost, FetchRequest, FetchedResponse};
+use super::fetch_host::{
+    Destination, FetchBindings, FetchFuture, FetchHost, FetchRequest, FetchedBody, FetchedResponse,
+};
 use super::http::RequestBody;
 use super::link::{self, WorkerLink};
 use super::loaded::{CodeResult, LoadedWorkers};
@@ -46,6 +50,8 @@ struct Fetch {
     credit: Arc<Semaphore>,
     /// The task that sends the answer, once it has begun.
     task: Option<AbortOnDrop>,
+    /// The WebSocket that is the answer.
+    socket: Option<FetchSocket>,
 }
 
 impl Fetches {
@@ -93,10 +99,12 @@ impl Fetches {
             return Err("a whole body of a fetch longer than whole bodies are");
         }
         let credit = Arc::new(Semaphore::new(WINDOW_BYTES));
-        let mut fetch = Fetch { request, upload: None, credit: credit.clone(), task: None };
+        let mut fetch = Fetch { request, upload: None, credit: credit.clone(), task: None, socket: None };
         let body = match body {
             BodyStart::Empty => RequestBody::Empty,
-            BodyStart::Socket => return Err("a fetch with a WebSocket as its body"),
+            BodyStart::Socket | BodyStart::PassedSocket { .. } => {
+                return Err("a fetch with a WebSocket as its body");
+            }
             BodyStart::Whole(Blob(bytes)) => RequestBody::Whole(bytes.into()),
             BodyStart::Stream => {
                 let upload = fetch.upload.insert(Upload::default());
@@ -115,7 +123,7 @@ impl Fetches {
         }
         // Without the lock, which the body takes if the host drops it.
         let answer = host.fetch(FetchRequest { head, body, chain });
-        let task = self.tokio.spawn(send(link.clone(), call, answer, credit));
+        let task = self.tokio.spawn(send(link.clone(), self.live.clone(), call, answer, credit));
         let task = AbortOnDrop(task.abort_handle());
         if let Some(fetch) = self.live.lock().get_mut(&call) {
             fetch.task = Some(task);
@@ -196,12 +204,15 @@ impl Fetches {
         self.loaded()?.give(worker, code, &self.bindings)
     }
 
-    /// Forgets the fetches of a request, and the Workers that it has loaded.
-    pub(super) fn end_request(&self, request: u32) {
+    /// Forgets the fetches of a request, and the Workers that it has loaded. Returns what cancels
+    /// the fetches when it is dropped, which may be a WebSocket of the Worker itself: not with the
+    /// lock of its requests.
+    pub(super) fn end_request(&self, request: u32) -> impl Sized + use<> {
         if let Some(loaded) = &self.loaded {
             loaded.end_request(request);
         }
-        self.live.lock().retain(|_, fetch| fetch.request != request);
+        let ended: Vec<_> = self.live.lock().extract_if(|_, fetch| fetch.request == request).collect();
+        ended
     }
 
     /// Forgets all fetches.
@@ -209,7 +220,8 @@ impl Fetches {
         if let Some(loaded) = &self.loaded {
             loaded.close();
         }
-        self.live.lock().clear();
+        let all = std::mem::take(&mut *self.live.lock());
+        drop(all);
     }
 }
 
@@ -230,12 +242,33 @@ pub(crate) fn check(target: &FetchTarget) -> Result<(), &'static str> {
 }
 
 /// Sends the answer of a fetch, its body as there is credit.
-async fn send(link: Arc<dyn WorkerLink>, call: u32, answer: FetchFuture, credit: Arc<Semaphore>) {
+async fn send(
+    link: Arc<dyn WorkerLink>,
+    live: Arc<Mutex<HashMap<u32, Fetch>>>,
+    call: u32,
+    answer: FetchFuture,
+    credit: Arc<Semaphore>,
+) {
     let (head, body) = match answer.await {
         Ok(FetchedResponse { head, body }) => (head, body),
         Err(error) => return link.send(ToWorker::Fetched { call, answer: Err(error) }),
     };
-    let (start, stream) = body.into_start();
+    let (start, stream) = match body {
+        FetchedBody::Empty => (BodyStart::Empty, None),
+        FetchedBody::Whole(bytes) => (BodyStart::Whole(Blob(bytes.into())), None),
+        FetchedBody::Stream(stream) => (BodyStart::Stream, Some(stream)),
+        FetchedBody::Socket(server) => {
+            // It is there before the Worker knows of it. It is not dropped with the lock.
+            let mut offered = Some(FetchSocket::Offered(server));
+            if let Some(fetch) = live.lock().get_mut(&call) {
+                fetch.socket = offered.take();
+            }
+            if offered.is_some() {
+                return;
+            }
+            (BodyStart::Socket, None)
+        }
+    };
     link.send(ToWorker::Fetched { call, answer: Ok((head, start)) });
     let Some(stream) = stream else { return };
     let piece = |bytes| ToWorker::FetchChunk { call, bytes };

@@ -5,7 +5,7 @@ use std::future::ready;
 use std::sync::{Arc, Weak};
 
 use super::fetch_host::{Destination, ExportHost, FetchFuture, FetchHost, FetchRequest};
-use super::http::{HttpRequest, RequestOrigin};
+use super::http::{HttpRequest, HttpResponse, RequestOrigin};
 use super::instances::Instances;
 use super::protocol::{Entrypoint, FetchError};
 use super::{WeakWorker, Worker};
@@ -93,6 +93,6 @@ fn call(worker: Worker, entrypoint: Entrypoint, request: FetchRequest) -> FetchF
         let origin = RequestOrigin { entrypoint, chain: Some(chain) };
         let request = HttpRequest { id: Worker::next_id(), head, body, origin };
         let answered = worker.fetch(request).await;
-        answered.map_err(FetchError::from)?.into_fetched()
+        answered.map(HttpResponse::into_fetched).map_err(FetchError::from)
     })
 }

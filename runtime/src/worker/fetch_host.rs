@@ -5,12 +5,17 @@ use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
 
+use bytes::Bytes;
+use futures_util::future::BoxFuture;
+use futures_util::stream::BoxStream;
+
 use super::Worker;
 use super::call_chain::CallChain;
 use super::exports::ExportBinding;
 use super::http::RequestBody;
 use super::loaded::WorkerLoader;
 use super::protocol::{Entrypoint, FetchError, FetchTarget, RequestHead, ResponseHead};
+use super::socket::WorkerSocket;
 
 /// The name of the binding that is the global function `fetch`. No binding in `env` has it.
 pub const GLOBAL_FETCH: &str = "";
@@ -57,9 +62,27 @@ pub type FetchFuture = Pin<Box<dyn Future<Output = Result<FetchedResponse, Fetch
 pub struct FetchedResponse {
     /// The head.
     pub head: ResponseHead,
-    /// The body. A whole one is at most as long as the window of a stream, 256 KiB.
-    pub body: RequestBody,
+    /// The body.
+    pub body: FetchedBody,
 }
+
+/// The body of the answer to a fetch.
+pub enum FetchedBody {
+    /// There is none.
+    Empty,
+    /// The whole body, which is at most as long as the window of a stream, 256 KiB.
+    Whole(Bytes),
+    /// The body as it comes. It is read no faster than the Worker reads it. An error is the text of
+    /// the reason for which the body broke off.
+    Stream(BoxStream<'static, Result<Bytes, String>>),
+    /// The other end of a WebSocket. The status is 101.
+    Socket(SocketServer),
+}
+
+/// The other end of a WebSocket that a fetch was answered with. It is called once the Worker has
+/// accepted its own end, and serves that until it has closed both directions or the Worker is gone.
+/// Dropping it loses the connection.
+pub type SocketServer = Box<dyn FnOnce(WorkerSocket) -> BoxFuture<'static, ()> + Send>;
 
 /// The answerer of what a Worker fetches from its own entrypoints.
 pub(crate) trait ExportHost: Send + Sync + 'static {

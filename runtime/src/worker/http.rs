@@ -6,9 +6,10 @@ use futures_util::stream::BoxStream;
 
 use super::body::{BrokenBody, WorkerStream};
 use super::call_chain::CallChain;
-use super::fetch_host::FetchedResponse;
-use super::protocol::{BodyStart, Entrypoint, FetchError, RequestHead, ResponseHead};
+use super::fetch_host::{FetchedBody, FetchedResponse};
+use super::protocol::{BodyStart, Entrypoint, RequestHead, ResponseHead};
 use super::socket::WorkerSocket;
+use super::socket_relay;
 use crate::blob::Blob;
 
 /// A request to a Worker.
@@ -73,22 +74,16 @@ pub struct HttpResponse {
 
 impl HttpResponse {
     /// Returns the response as the answer to a fetch.
-    ///
-    /// # Errors
-    /// It is a WebSocket, which only the client of a request can have.
-    pub fn into_fetched(self) -> Result<FetchedResponse, FetchError> {
+    pub fn into_fetched(self) -> FetchedResponse {
         let body = match self.body {
-            ResponseBody::Empty => RequestBody::Empty,
-            ResponseBody::Whole(bytes) => RequestBody::Whole(bytes),
+            ResponseBody::Empty => FetchedBody::Empty,
+            ResponseBody::Whole(bytes) => FetchedBody::Whole(bytes),
             ResponseBody::Stream(stream) => {
-                RequestBody::Stream(stream.map(|piece| piece.map_err(|BrokenBody(reason)| reason)).boxed())
+                FetchedBody::Stream(stream.map(|piece| piece.map_err(|BrokenBody(reason)| reason)).boxed())
             }
-            ResponseBody::Socket(_) => {
-                let text = "The Worker answered with a WebSocket, which cannot pass through a binding yet.";
-                return Err(text.into());
-            }
+            ResponseBody::Socket(socket) => FetchedBody::Socket(socket_relay::server_of(socket)),
         };
-        Ok(FetchedResponse { head: self.head, body })
+        FetchedResponse { head: self.head, body }
     }
 }
 

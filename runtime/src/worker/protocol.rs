@@ -55,8 +55,42 @@ pub(crate) enum BodyStart {
     Whole(Blob),
     /// The body comes in pieces.
     Stream,
-    /// A WebSocket takes the place of the body of a response.
+    /// A WebSocket takes the place of the body of a response, or of the answer to a fetch.
     Socket,
+    /// The WebSocket that a fetch was answered with, and that the Worker has not accepted, takes
+    /// the place of the body of a response.
+    PassedSocket {
+        /// The fetch.
+        call: u32,
+    },
+}
+
+/// The WebSocket that a message is about.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) enum SocketKey {
+    /// The one that is the response to a request.
+    Request(u32),
+    /// The one that is the answer to a fetch of the Worker.
+    Fetch(u32),
+}
+
+impl SocketKey {
+    /// Returns the number by which JavaScript knows the WebSocket: that of the request, or that of
+    /// the fetch below zero.
+    pub(crate) fn number(self) -> f64 {
+        match self {
+            Self::Request(id) => f64::from(id),
+            Self::Fetch(call) => -f64::from(call),
+        }
+    }
+
+    /// Returns the WebSocket with this number.
+    pub(crate) fn from_number(number: f64) -> Self {
+        match number < 0.0 {
+            true => Self::Fetch(-number as u32),
+            false => Self::Request(number as u32),
+        }
+    }
 }
 
 /// A piece of a message of a WebSocket.
@@ -220,13 +254,13 @@ pub(crate) enum ToWorker {
     FetchBodyCredit { call: u32, bytes: u32 },
     /// The rest of a fetch's body is not read.
     FetchBodyRefused { call: u32 },
-    /// A piece of a message of the request's WebSocket.
-    SocketPiece { id: u32, piece: SocketPiece },
+    /// A piece of a message of a WebSocket.
+    SocketPiece { socket: SocketKey, piece: SocketPiece },
     /// The other end of the WebSocket has taken pieces with this cost.
-    SocketCredit { id: u32, bytes: u32 },
+    SocketCredit { socket: SocketKey, bytes: u32 },
     /// The other end of the WebSocket has closed it: no more messages come. If it was lost, none
     /// can be sent either. The code 1005 stands for none.
-    SocketClosed { id: u32, code: u16, reason: String, is_lost: bool },
+    SocketClosed { socket: SocketKey, code: u16, reason: String, is_lost: bool },
     /// A fetch was answered, or failed for a reason.
     Fetched { call: u32, answer: Result<(ResponseHead, BodyStart), FetchError> },
     /// A piece of a fetched body.
@@ -259,13 +293,15 @@ pub(crate) enum FromWorker {
     Credit { id: u32, bytes: u32 },
     /// The Worker reads no more of the request's body.
     BodyRefused { id: u32 },
-    /// A piece of a message for the other end of the request's WebSocket.
-    SocketPiece { id: u32, piece: SocketPiece },
+    /// The Worker accepts the WebSocket that a fetch was answered with. Nothing of it comes before.
+    SocketAccepted { call: u32 },
+    /// A piece of a message for the other end of a WebSocket.
+    SocketPiece { socket: SocketKey, piece: SocketPiece },
     /// The Worker has taken pieces with this cost.
-    SocketCredit { id: u32, bytes: u32 },
+    SocketCredit { socket: SocketKey, bytes: u32 },
     /// The Worker closes the WebSocket: it sends no more messages. The code 1005 stands for none,
     /// [`CLOSE_CODE_LOST`] cuts the connection.
-    SocketClose { id: u32, code: u16, reason: String },
+    SocketClose { socket: SocketKey, code: u16, reason: String },
     /// The Worker fetches, for a request. It chooses the number `call`.
     Fetch { id: u32, call: u32, target: FetchTarget, head: RequestHead, body: BodyStart },
     /// A piece of a fetch's body.

@@ -42,7 +42,7 @@ pub(crate) struct LiveRequest {
     ends_by: Option<Instant>,
 }
 
-/// The WebSocket of a request.
+/// The WebSocket of a request, or of a fetch.
 #[derive(Default)]
 pub(crate) struct LiveSocket {
     /// The part of a message that has come.

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use futures_util::future::BoxFuture;
 use parking_lot::Mutex;
 
-use super::protocol::{CLOSE_CODE_LOST, MAX_PIECE_BYTES, SOCKET_WINDOW_BYTES, SocketPiece};
+use super::protocol::{CLOSE_CODE_LOST, MAX_PIECE_BYTES, SOCKET_WINDOW_BYTES, SocketKey, SocketPiece};
 pub use super::socket_queue::SocketOutput;
 use super::socket_queue::SocketQueue;
 
@@ -23,19 +23,19 @@ pub enum RefusedPiece {
     Gone,
 }
 
-/// The owner of the requests to which WebSockets belong.
+/// The owner of the requests and fetches to which WebSockets belong.
 pub(super) trait SocketOwner: Send + Sync {
     /// Waits until the Worker has taken most of what was sent.
     fn has_room(&self) -> BoxFuture<'_, ()>;
 
-    /// Sends a piece of a message to the Worker, unless its request has ended.
-    fn send_piece(&self, id: u32, piece: SocketPiece);
+    /// Sends a piece of a message to the Worker, unless its request or fetch has ended.
+    fn send_piece(&self, socket: SocketKey, piece: SocketPiece);
 
     /// Confirms pieces with this cost to the Worker.
-    fn confirm(&self, id: u32, cost: usize);
+    fn confirm(&self, socket: SocketKey, cost: usize);
 
     /// Tells the Worker that the other end has closed the WebSocket.
-    fn closed(&self, id: u32, code: u16, reason: String, is_lost: bool);
+    fn closed(&self, socket: SocketKey, code: u16, reason: String, is_lost: bool);
 
     /// Returns the length that a message may have, in bytes.
     fn max_message(&self) -> usize;
@@ -50,7 +50,7 @@ pub(super) trait SocketOwner: Send + Sync {
 /// A Worker's end of a WebSocket. If it is dropped before the WebSocket is closed, the Worker sees
 /// a lost connection.
 pub struct WorkerSocket {
-    id: u32,
+    key: SocketKey,
     queue: Arc<SocketQueue>,
     owner: Arc<dyn SocketOwner>,
     /// The message that is being sent to the Worker.
@@ -68,7 +68,7 @@ struct PartialMessage {
 
 impl std::fmt::Debug for WorkerSocket {
     fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        formatter.debug_struct("WorkerSocket").field("id", &self.id).finish_non_exhaustive()
+        formatter.debug_struct("WorkerSocket").field("key", &self.key).finish_non_exhaustive()
     }
 }
 
@@ -76,8 +76,8 @@ impl WorkerSocket {
     /// The longest piece of a message, in bytes.
     pub const MAX_PIECE_BYTES: usize = MAX_PIECE_BYTES;
 
-    pub(super) fn new(id: u32, queue: Arc<SocketQueue>, owner: Arc<dyn SocketOwner>) -> Self {
-        Self { id, queue, owner, message: Mutex::default(), unconfirmed: Mutex::default() }
+    pub(super) fn new(key: SocketKey, queue: Arc<SocketQueue>, owner: Arc<dyn SocketOwner>) -> Self {
+        Self { key, queue, owner, message: Mutex::default(), unconfirmed: Mutex::default() }
     }
 
     /// Sends a piece of a message to the Worker, once the Worker has taken what was sent before.
@@ -94,7 +94,7 @@ impl WorkerSocket {
             let message = std::mem::take(&mut *self.message.lock());
             self.owner.release(message.reserved);
         }
-        self.owner.send_piece(self.id, piece);
+        self.owner.send_piece(self.key, piece);
         Ok(())
     }
 
@@ -116,12 +116,12 @@ impl WorkerSocket {
 
     /// Tells the Worker that the other end has closed the WebSocket, and sends no more messages.
     pub fn close(&self, code: u16, reason: String) {
-        self.owner.closed(self.id, code, reason, false);
+        self.owner.closed(self.key, code, reason, false);
     }
 
     /// Tells the Worker that the connection is lost.
     pub fn lose(&self) {
-        self.owner.closed(self.id, CLOSE_CODE_LOST, String::new(), true);
+        self.owner.closed(self.key, CLOSE_CODE_LOST, String::new(), true);
     }
 
     /// Waits for what the Worker does next. A piece that is returned counts as taken.
@@ -133,7 +133,7 @@ impl WorkerSocket {
             if *unconfirmed >= SOCKET_WINDOW_BYTES / 4 {
                 let cost = std::mem::take(&mut *unconfirmed);
                 self.queue.confirm(cost);
-                self.owner.confirm(self.id, cost);
+                self.owner.confirm(self.key, cost);
             }
         }
         output

@@ -24,11 +24,13 @@ pub enum SocketOutput {
     Gone,
 }
 
-/// The WebSocket of one request, in both directions.
+/// One WebSocket of a Worker, in both directions.
 pub(super) struct SocketQueue {
     queued: Mutex<Queued>,
     /// Notified when there is something to read.
     has_output: Notify,
+    /// Notified when the Worker is gone.
+    ended: Notify,
     /// The cost of the pieces that may be sent to the Worker.
     pub(super) credit: Semaphore,
 }
@@ -61,6 +63,7 @@ impl SocketQueue {
         Self {
             queued: Mutex::default(),
             has_output: Notify::new(),
+            ended: Notify::new(),
             credit: Semaphore::new(SOCKET_WINDOW_BYTES),
         }
     }
@@ -111,6 +114,7 @@ impl SocketQueue {
         queued.is_closed = true;
         if code == CLOSE_CODE_LOST {
             queued.is_gone = true;
+            self.ended.notify_one();
         } else if queued.message.is_some() {
             return Err("a close within a message");
         } else {
@@ -126,6 +130,14 @@ impl SocketQueue {
         self.queued.lock().is_gone = true;
         self.credit.close();
         self.has_output.notify_one();
+        self.ended.notify_one();
+    }
+
+    /// Waits until the Worker is gone. One task at a time may wait.
+    pub(super) async fn gone(&self) {
+        while !self.queued.lock().is_gone {
+            self.ended.notified().await;
+        }
     }
 
     /// Notes that the other end has closed it. Returns `None` if it has done so before, else `true`

@@ -17,11 +17,11 @@ use std::time::{Duration, Instant};
 
 use v8::{Local, PinScope};
 
-use super::protocol::{BodyStart, Entrypoint, FetchError, SocketPiece, ToWorker, monotonic_us};
+use super::protocol::{BodyStart, Entrypoint, FetchError, SocketKey, SocketPiece, ToWorker, monotonic_us};
 use crate::js_interface::EntryFunctions;
 use crate::messages::{Inbound, Inbox};
 use crate::natives::worker::set_current_request;
-use crate::shared_enums::{FetchEvent, RequestEvent, RpcEvent};
+use crate::shared_enums::{FetchEvent, RequestEvent, RpcEvent, SocketEvent};
 use crate::state::RunState;
 use crate::stop::{RunControl, StopReason};
 use crate::thread_clock::ThreadClock;
@@ -117,12 +117,12 @@ impl Turn {
                 | ToWorker::Chunk { id, .. }
                 | ToWorker::BodyEnd { id, .. }
                 | ToWorker::Credit { id, .. }
-                | ToWorker::SocketPiece { id, .. }
-                | ToWorker::SocketCredit { id, .. }
-                | ToWorker::SocketClosed { id, .. }
                 | ToWorker::Cancel { id }
                 | ToWorker::Call { id, .. }
                 | ToWorker::ResultReleased { id } => *id,
+                ToWorker::SocketPiece { socket, .. }
+                | ToWorker::SocketCredit { socket, .. }
+                | ToWorker::SocketClosed { socket, .. } => state.request_of_socket(*socket).unwrap_or(0),
                 ToWorker::CallEnded { call, .. } => state.request_of_method_call(*call).unwrap_or(0),
                 // JavaScript knows the request of the object.
                 ToWorker::ObjectReleased { .. } => 0,
@@ -138,9 +138,11 @@ impl Turn {
         }
     }
 
-    /// Returns `true` if a message of a WebSocket is complete. It may use the limits of a request.
+    /// Returns `true` if a message of a request's WebSocket is complete. It may use the limits of a
+    /// request.
     fn is_message(&self) -> bool {
-        matches!(self, Self::Message(Inbound::Worker(ToWorker::SocketPiece { piece, .. })) if piece.is_last)
+        let Self::Message(Inbound::Worker(message)) = self else { return false };
+        matches!(message, ToWorker::SocketPiece { socket: SocketKey::Request(_), piece } if piece.is_last)
     }
 }
 
@@ -182,7 +184,7 @@ fn receive(scope: &mut PinScope, entries: &EntryFunctions, message: ToWorker) {
                 BodyStart::Whole(bytes) => natives::array_buffer(scope, &bytes.0),
                 BodyStart::Stream => v8::Boolean::new(scope, true).into(),
                 // No request has one.
-                BodyStart::Socket => return,
+                BodyStart::Socket | BodyStart::PassedSocket { .. } => return,
             };
             let number = v8::Integer::new_from_unsigned(scope, id).into();
             set_current_request(scope, id);
@@ -220,18 +222,18 @@ fn receive(scope: &mut PinScope, entries: &EntryFunctions, message: ToWorker) {
             let bytes = v8::Integer::new_from_unsigned(scope, bytes).into();
             progress(scope, entries, id, RequestEvent::Credit, bytes);
         }
-        ToWorker::SocketPiece { id, piece } => socket_message(scope, entries, id, piece),
-        ToWorker::SocketCredit { id, bytes } => {
+        ToWorker::SocketPiece { socket, piece } => socket_message(scope, entries, socket, piece),
+        ToWorker::SocketCredit { socket, bytes } => {
             v8::scope!(let scope, scope);
             let bytes = v8::Integer::new_from_unsigned(scope, bytes).into();
-            progress(scope, entries, id, RequestEvent::SocketCredit, bytes);
+            socket_event(scope, entries, socket, SocketEvent::Credit, bytes);
         }
-        ToWorker::SocketClosed { id, code, reason, is_lost } => {
-            note(scope, |state| state.socket_closed(id));
+        ToWorker::SocketClosed { socket, code, reason, is_lost } => {
+            note(scope, |state| state.socket_closed(socket));
             v8::scope!(let scope, scope);
             let Some(text) = v8::String::new(scope, &format!("{code} {reason}")) else { return };
-            let event = if is_lost { RequestEvent::SocketLost } else { RequestEvent::SocketClosed };
-            progress(scope, entries, id, event, text.into());
+            let event = if is_lost { SocketEvent::Lost } else { SocketEvent::Closed };
+            socket_event(scope, entries, socket, event, text.into());
         }
         ToWorker::Cancel { id } => {
             note(scope, |state| state.cancel_request(id));
@@ -290,20 +292,37 @@ fn begin(scope: &mut PinScope, id: u32, has_stream: bool, sent_us: u64) {
 }
 
 /// Takes a piece of a message of a WebSocket. The Worker's code gets the whole message.
-fn socket_message(scope: &mut PinScope, entries: &EntryFunctions, id: u32, piece: SocketPiece) {
+fn socket_message(scope: &mut PinScope, entries: &EntryFunctions, socket: SocketKey, piece: SocketPiece) {
     let is_text = piece.is_text;
-    let message = scope.get_slot_mut::<RunState>().and_then(|state| state.socket_came(id, piece));
+    let message = scope.get_slot_mut::<RunState>().and_then(|state| state.socket_came(socket, piece));
     let Some(bytes) = message else { return };
     v8::scope!(let scope, scope);
     if !is_text {
         let buffer = natives::array_buffer(scope, &bytes);
-        return progress(scope, entries, id, RequestEvent::SocketBytes, buffer);
+        return socket_event(scope, entries, socket, SocketEvent::Bytes, buffer);
     }
     // The broker sends no other text than UTF-8.
     let text = v8::String::new_from_utf8(scope, &bytes, v8::NewStringType::Normal);
     if let Some(text) = text {
-        progress(scope, entries, id, RequestEvent::SocketText, text.into());
+        socket_event(scope, entries, socket, SocketEvent::Text, text.into());
     }
+}
+
+/// Tells the Worker's code of an event of a WebSocket, unless its request has ended.
+fn socket_event(
+    scope: &mut PinScope,
+    entries: &EntryFunctions,
+    socket: SocketKey,
+    event: SocketEvent,
+    value: Local<v8::Value>,
+) {
+    let request = scope.get_slot::<RunState>().and_then(|state| state.request_of_socket(socket));
+    let Some(request) = request else { return };
+    let kind = v8::Integer::new(scope, event as i32).into();
+    let key = v8::Number::new(scope, socket.number()).into();
+    set_current_request(scope, request);
+    event_loop::enter(scope, entries, &entries.socket, &[kind, key, value]);
+    set_current_request(scope, 0);
 }
 
 /// Tells the Worker's code what happened to a fetch.
@@ -319,9 +338,13 @@ fn fetched(scope: &mut PinScope, entries: &EntryFunctions, call: u32, message: T
                     value = v8::Boolean::new(scope, true).into();
                 }
                 BodyStart::Whole(bytes) => value = natives::array_buffer(scope, &bytes.0),
-                BodyStart::Empty | BodyStart::Socket => {}
+                BodyStart::Socket => {
+                    note(scope, |state| state.fetch_has_socket(call));
+                    value = v8::null(scope).into();
+                }
+                BodyStart::Empty | BodyStart::PassedSocket { .. } => {}
             }
-            if !matches!(body, BodyStart::Stream) {
+            if !matches!(body, BodyStart::Stream | BodyStart::Socket) {
                 note(scope, |state| state.fetch_was_answered(call));
             }
             let text =

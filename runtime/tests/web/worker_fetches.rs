@@ -49,26 +49,30 @@ impl FetchHost for Host {
                 "refused" => return Err("The host refuses.".into()),
                 "never" => {
                     let () = std::future::pending().await;
-                    RequestBody::Empty
+                    FetchedBody::Empty
                 }
-                "empty" => RequestBody::Empty,
+                "empty" => FetchedBody::Empty,
                 // The body comes back as it is sent.
-                "mirror" => sent,
-                "length" => RequestBody::Whole(read(sent, usize::MAX).await.into()),
-                "part" => RequestBody::Whole(read(sent, 100 << 10).await.into()),
+                "mirror" => match sent {
+                    RequestBody::Empty => FetchedBody::Empty,
+                    RequestBody::Whole(bytes) => FetchedBody::Whole(bytes),
+                    RequestBody::Stream(pieces) => FetchedBody::Stream(pieces),
+                },
+                "length" => FetchedBody::Whole(read(sent, usize::MAX).await.into()),
+                "part" => FetchedBody::Whole(read(sent, 100 << 10).await.into()),
                 "307" => {
                     head.status = 307;
                     head.headers.push(header("location", "http://else.example/both"));
-                    RequestBody::Empty
+                    FetchedBody::Empty
                 }
                 "both" => {
                     let text = json!([asked.method, asked.headers, read(sent, usize::MAX).await]).to_string();
-                    RequestBody::Whole(text.into())
+                    FetchedBody::Whole(text.into())
                 }
-                "broken" => RequestBody::Stream(
+                "broken" => FetchedBody::Stream(
                     futures_util::stream::iter([chunk(), Err("it broke".to_owned())]).boxed(),
                 ),
-                "endless" => RequestBody::Stream(
+                "endless" => FetchedBody::Stream(
                     futures_util::stream::repeat_with(move || {
                         let _ = &guard;
                         chunk()
@@ -78,16 +82,16 @@ impl FetchHost for Host {
                 "loop" => {
                     head.status = 302;
                     head.headers.push(header("location", "/loop"));
-                    RequestBody::Empty
+                    FetchedBody::Empty
                 }
                 "moved" => {
                     head.status = 303;
                     head.headers.push(header("location", "http://else.example/echo"));
-                    RequestBody::Empty
+                    FetchedBody::Empty
                 }
                 _ => {
                     let text = json!([asked.method, asked.url, asked.headers]).to_string();
-                    RequestBody::Whole(text.into())
+                    FetchedBody::Whole(text.into())
                 }
             };
             Ok(FetchedResponse { head, body })

@@ -18,7 +18,7 @@ use http_body_util::Full;
 use hyper::body::{Body, Frame, SizeHint};
 use isolet_bindings::text;
 use isolet_runtime::{
-    BrokenBody, FetchBindings, FetchFuture, FetchHost, FetchRequest, FetchedResponse, RequestBody,
+    BrokenBody, FetchBindings, FetchFuture, FetchHost, FetchRequest, FetchedBody, FetchedResponse,
     RequestHead, ResponseHead,
 };
 use isolet_wrangler_compat::{AssetAnswer, AssetRequest, Assets};
@@ -212,9 +212,9 @@ impl AnsweredAsset {
             encoded: false,
         };
         let body = match content {
-            Content::None => RequestBody::Empty,
-            Content::Whole(bytes) => RequestBody::Whole(bytes),
-            Content::File(file) => RequestBody::Stream(pieces(file, length)),
+            Content::None => FetchedBody::Empty,
+            Content::Whole(bytes) => FetchedBody::Whole(bytes),
+            Content::File(file) => FetchedBody::Stream(pieces(file, length)),
         };
         FetchedResponse { head, body }
     }

@@ -12,16 +12,19 @@ use std::sync::{Arc, Weak};
 
 use futures_util::StreamExt as _;
 use isolet_runtime::{
-    Destination, Entrypoint, FetchBindings, FetchError, FetchFuture, FetchHost, FetchRequest,
-    FetchedResponse, HttpRequest, RequestBody, RequestOrigin, ResponseHead,
+    Destination, Entrypoint, FetchBindings, FetchError, FetchFuture, FetchHost, FetchRequest, FetchedBody,
+    FetchedResponse, HttpRequest, HttpResponse, RequestOrigin, ResponseBody, ResponseHead, SocketServer,
+    WorkerSocket, relay_sockets,
 };
 use isolet_wrangler_compat::ProjectService;
 use parking_lot::RwLock;
 use tokio::sync::OwnedSemaphorePermit;
+use tokio_util::sync::CancellationToken;
 
 use super::assets::AnsweredAsset;
 use super::request_log::{OpenRequest, RequestEnd};
 use super::site::ServedWorker;
+use super::sockets::connection::Closing;
 
 /// The Workers of one isolet, by name.
 #[derive(Default)]
@@ -92,7 +95,7 @@ fn not_found(service: &str) -> FetchedResponse {
 fn text_response(status: u16, phrase: &str, text: String) -> FetchedResponse {
     let headers = vec![("content-type".to_owned(), "text/plain;charset=UTF-8".to_owned())];
     let head = ResponseHead { status, status_text: phrase.to_owned(), headers, encoded: false };
-    FetchedResponse { head, body: RequestBody::Whole(text.into()) }
+    FetchedResponse { head, body: FetchedBody::Whole(text.into()) }
 }
 
 /// Gives a request to an entrypoint of a Worker, or to its static assets, which stand before the
@@ -128,13 +131,12 @@ async fn call(
     };
     let origin = RequestOrigin { entrypoint, chain: Some(chain) };
     match callee.fetch(HttpRequest { id: open.id, head, body, origin }).await {
-        Ok(answered) => match answered.into_fetched() {
-            Ok(fetched) => Ok(noted(fetched, open, permit)),
-            Err(error) => {
-                open.end(500, RequestEnd::Refused);
-                Err(error)
-            }
-        },
+        Ok(HttpResponse { head, body: ResponseBody::Socket(socket) }) => {
+            open.end(head.status, RequestEnd::Unread);
+            let server = socket_server(socket, version.retired.clone(), open, permit);
+            Ok(FetchedResponse { head, body: FetchedBody::Socket(server) })
+        }
+        Ok(answered) => Ok(noted(answered.into_fetched(), open, permit)),
         Err(error) => {
             open.failed(&error);
             open.end(500, RequestEnd::Failed(error.code));
@@ -146,7 +148,7 @@ async fn call(
 /// Notes how the body of an answer ends.
 fn noted(fetched: FetchedResponse, mut open: OpenRequest, permit: OwnedSemaphorePermit) -> FetchedResponse {
     let FetchedResponse { head, body } = fetched;
-    let RequestBody::Stream(stream) = body else {
+    let FetchedBody::Stream(stream) = body else {
         open.end(head.status, RequestEnd::Complete);
         return FetchedResponse { head, body };
     };
@@ -161,7 +163,25 @@ fn noted(fetched: FetchedResponse, mut open: OpenRequest, permit: OwnedSemaphore
             }
             piece.map(|piece| (piece, (stream, open, permit)))
         });
-    FetchedResponse { head, body: RequestBody::Stream(pieces.boxed()) }
+    FetchedResponse { head, body: FetchedBody::Stream(pieces.boxed()) }
+}
+
+/// Returns the end of a WebSocket that its callee has, for the caller. It is closed when a newer
+/// version of the callee has started.
+fn socket_server(
+    callee: WorkerSocket,
+    retired: CancellationToken,
+    mut open: OpenRequest,
+    permit: OwnedSemaphorePermit,
+) -> SocketServer {
+    Box::new(|caller| {
+        Box::pin(async move {
+            let closing = Closing { retired, ..Closing::default() };
+            relay_sockets(callee, caller, closing.requested()).await;
+            open.end = RequestEnd::Complete;
+            drop((open, permit));
+        })
+    })
 }
 
 #[cfg(test)]

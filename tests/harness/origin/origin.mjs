@@ -9,6 +9,7 @@ import { appendFileSync, readFileSync } from "node:fs";
 import http from "node:http";
 import http2 from "node:http2";
 import { gzipSync } from "node:zlib";
+import { upgrade } from "./websocket.mjs";
 
 const [folder] = process.argv.slice(2);
 const own = (name) => readFileSync(new URL(name, import.meta.url));
@@ -129,6 +130,7 @@ function answer(request, response) {
 
 const plain = http.createServer(answer);
 const tls = http2.createSecureServer({ key: own("server.key"), cert: own("server.pem"), allowHTTP1: true }, answer);
+for (const server of [plain, tls]) server.on("upgrade", (request, socket) => upgrade(request, socket, note));
 plain.listen(0, "127.0.0.1", () => {
   tls.listen(0, "127.0.0.1", () => {
     console.log(JSON.stringify({ http: plain.address().port, https: tls.address().port }));

@@ -13,7 +13,7 @@ use crate::counts::LOG_LINE_OVERHEAD_BYTES;
 use crate::worker::bindings::Fetches;
 use crate::worker::body::{BodyQueue, BrokenBody, MAX_UNREAD_BYTES, WorkerStream};
 use crate::worker::http::{HttpResponse, ResponseBody};
-use crate::worker::protocol::{BodyStart, FromWorker, MAX_HEAD_BYTES, ResponseHead, WINDOW_BYTES};
+use crate::worker::protocol::{BodyStart, FromWorker, MAX_HEAD_BYTES, ResponseHead, SocketKey, WINDOW_BYTES};
 use crate::worker::socket::WorkerSocket;
 use crate::worker::socket_queue::SocketQueue;
 use crate::{ErrorCode, Limits, LogLine, RunError};
@@ -86,9 +86,10 @@ impl Exchanges {
                     _ => Err("that it refuses a body that it does not get"),
                 }
             }
-            FromWorker::SocketPiece { id, piece } => self.table().socket(id)?.push(piece),
-            FromWorker::SocketCredit { id, bytes } => self.socket_credit(id, bytes as usize),
-            FromWorker::SocketClose { id, code, reason } => self.socket_close(id, code, reason),
+            FromWorker::SocketAccepted { call } => self.fetches()?.accept(call, self.clone()),
+            FromWorker::SocketPiece { socket, piece } => self.socket(socket)?.push(piece),
+            FromWorker::SocketCredit { socket, bytes } => self.socket_credit(socket, bytes as usize),
+            FromWorker::SocketClose { socket, code, reason } => self.socket_close(socket, code, reason),
             FromWorker::Fetch { id, call, target, head, body } => {
                 let chain = self.table().known(id)?.chain.clone();
                 self.count_call(id)?;
@@ -167,7 +168,7 @@ impl Exchanges {
 
     fn response(self: &Arc<Self>, id: u32, head: ResponseHead, body: BodyStart) -> Result<(), Broken> {
         let is_known = match body {
-            BodyStart::Socket => head.status == 101,
+            BodyStart::Socket | BodyStart::PassedSocket { .. } => head.status == 101,
             _ => (200..=599).contains(&head.status),
         };
         if !is_known {
@@ -196,10 +197,11 @@ impl Exchanges {
             BodyStart::Socket => {
                 let queue = Arc::new(SocketQueue::new());
                 request.phase = Phase::Socket(queue.clone());
-                ResponseBody::Socket(WorkerSocket::new(id, queue, self.clone()))
+                ResponseBody::Socket(WorkerSocket::new(SocketKey::Request(id), queue, self.clone()))
             }
+            BodyStart::PassedSocket { call } => ResponseBody::Socket(self.fetches()?.pass_on(call)?),
         };
-        if !matches!(body, ResponseBody::Stream(_) | ResponseBody::Socket(_)) {
+        if matches!(request.phase, Phase::Unanswered) {
             request.phase = Phase::Complete;
             self.note_ending(&mut table, id);
         }
@@ -262,9 +264,7 @@ impl Exchanges {
     fn ended(&self, id: u32, queued_us: u32) -> Result<(), Broken> {
         let mut table = self.table();
         table.known(id)?;
-        if let Some(fetches) = &self.fetches {
-            fetches.end_request(id);
-        }
+        let fetches = self.fetches.as_ref().map(|fetches| fetches.end_request(id));
         let (calls, stubs) = self.calls.of_request(id);
         let (request, idle) = table.remove(id);
         // With the lock, so that no request begins in between.
@@ -274,7 +274,7 @@ impl Exchanges {
         self.note_queued(queued_us);
         // Without the lock: this may be the end of the instance, and tells those of the callees.
         calls.into_iter().for_each(|call| self.drop_call(call));
-        drop((stubs, idle));
+        drop((fetches, stubs, idle));
         let Some(LiveRequest { reply, phase, .. }) = request else { return Ok(()) };
         match phase {
             Phase::Streaming(body) => {

@@ -1,7 +1,8 @@
-//! The WebSockets of requests: the messages of the Worker about them, and those for it.
+//! The WebSockets of requests and fetches: the messages of the Worker about them, and those for it.
 //!
-//! A request with a WebSocket goes on until both ends have closed it. Each message to the Worker is
-//! as good as a request: it may use the limits on CPU time, calls and logs again.
+//! A request that is answered with a WebSocket goes on until both ends have closed it. Each message
+//! to the Worker is as good as a request: it may use the limits on CPU time, calls and logs again.
+//! The messages of a fetch's WebSocket are part of the request that fetches, and of its limits.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -11,7 +12,7 @@ use futures_util::future::BoxFuture;
 use super::request::Phase;
 use super::{Exchanges, Table};
 use crate::Limits;
-use crate::worker::protocol::{SOCKET_WINDOW_BYTES, SocketPiece, ToWorker};
+use crate::worker::protocol::{SOCKET_WINDOW_BYTES, SocketKey, SocketPiece, ToWorker};
 use crate::worker::socket::SocketOwner;
 use crate::worker::socket_queue::SocketQueue;
 
@@ -48,24 +49,48 @@ impl Table {
 }
 
 impl Exchanges {
-    pub(super) fn socket_credit(&self, id: u32, bytes: usize) -> Result<(), &'static str> {
-        let mut table = self.table();
-        let socket = table.socket(id)?;
-        let credit = &socket.credit;
+    /// Returns a WebSocket of the Worker.
+    pub(super) fn socket(&self, socket: SocketKey) -> Result<Arc<SocketQueue>, &'static str> {
+        match socket {
+            SocketKey::Request(id) => self.table().socket(id),
+            SocketKey::Fetch(call) => self.fetches()?.socket(call),
+        }
+    }
+
+    pub(super) fn socket_credit(&self, socket: SocketKey, bytes: usize) -> Result<(), &'static str> {
+        let queue = self.socket(socket)?;
+        let credit = &queue.credit;
         if bytes == 0 || credit.available_permits().saturating_add(bytes) > SOCKET_WINDOW_BYTES {
             return Err("more credit than it was sent bytes");
         }
         credit.add_permits(bytes);
-        self.link.work_ended(table.live.len());
+        if matches!(socket, SocketKey::Request(_)) {
+            self.link.work_ended(self.live());
+        }
         Ok(())
     }
 
-    pub(super) fn socket_close(&self, id: u32, code: u16, reason: String) -> Result<(), &'static str> {
-        let mut table = self.table();
-        if table.socket(id)?.close(code, reason)? {
-            self.note_ending(&mut table, id);
+    pub(super) fn socket_close(
+        &self,
+        socket: SocketKey,
+        code: u16,
+        reason: String,
+    ) -> Result<(), &'static str> {
+        let is_over = self.socket(socket)?.close(code, reason)?;
+        if let SocketKey::Request(id) = socket
+            && is_over
+        {
+            self.note_ending(&mut self.table(), id);
         }
         Ok(())
+    }
+
+    /// Returns `true` if the Worker has a WebSocket that it was not told the end of.
+    fn has_socket(&self, socket: SocketKey) -> bool {
+        match socket {
+            SocketKey::Request(id) => self.is_live(id),
+            SocketKey::Fetch(call) => self.fetches().is_ok_and(|fetches| fetches.socket(call).is_ok()),
+        }
     }
 }
 
@@ -74,7 +99,13 @@ impl SocketOwner for Exchanges {
         self.link.has_room()
     }
 
-    fn send_piece(&self, id: u32, piece: SocketPiece) {
+    fn send_piece(&self, socket: SocketKey, piece: SocketPiece) {
+        let SocketKey::Request(id) = socket else {
+            if self.has_socket(socket) {
+                self.link.send(ToWorker::SocketPiece { socket, piece });
+            }
+            return;
+        };
         let mut table = self.table();
         let Some(request) = table.live.get_mut(&id) else { return };
         if !matches!(request.phase, Phase::Socket(_)) {
@@ -84,25 +115,34 @@ impl SocketOwner for Exchanges {
             request.messages += 1;
         }
         // With the lock: the limits must be known before the Worker answers.
-        self.link.send(ToWorker::SocketPiece { id, piece });
+        self.link.send(ToWorker::SocketPiece { socket, piece });
     }
 
-    fn confirm(&self, id: u32, cost: usize) {
-        if self.is_live(id) {
-            self.link.send(ToWorker::SocketCredit { id, bytes: cost as u32 });
+    fn confirm(&self, socket: SocketKey, cost: usize) {
+        if self.has_socket(socket) {
+            self.link.send(ToWorker::SocketCredit { socket, bytes: cost as u32 });
         }
     }
 
-    fn closed(&self, id: u32, code: u16, reason: String, is_lost: bool) {
-        let mut table = self.table();
-        let Some(request) = table.live.get(&id) else { return };
-        let Phase::Socket(socket) = &request.phase else { return };
-        let Some(is_closed) = socket.peer_closed(is_lost) else { return };
-        if is_closed || is_lost {
-            self.note_ending(&mut table, id);
+    fn closed(&self, socket: SocketKey, code: u16, reason: String, is_lost: bool) {
+        match socket {
+            SocketKey::Fetch(call) => {
+                let queue = self.fetches().and_then(|fetches| fetches.socket(call));
+                if !queue.is_ok_and(|queue| queue.peer_closed(is_lost).is_some()) {
+                    return;
+                }
+            }
+            SocketKey::Request(id) => {
+                let mut table = self.table();
+                let Some(request) = table.live.get(&id) else { return };
+                let Phase::Socket(queue) = &request.phase else { return };
+                let Some(is_closed) = queue.peer_closed(is_lost) else { return };
+                if is_closed || is_lost {
+                    self.note_ending(&mut table, id);
+                }
+            }
         }
-        drop(table);
-        self.link.send(ToWorker::SocketClosed { id, code, reason, is_lost });
+        self.link.send(ToWorker::SocketClosed { socket, code, reason, is_lost });
     }
 
     fn max_message(&self) -> usize {

@@ -5,7 +5,7 @@ use std::ops::Range;
 use std::time::{Duration, SystemTime};
 
 use futures_util::{StreamExt as _, stream};
-use isolet_runtime::{FetchedResponse, RequestBody, RequestHead, ResponseHead};
+use isolet_runtime::{FetchedBody, FetchedResponse, RequestHead, ResponseHead};
 
 use super::header;
 use super::store::Kept;
@@ -23,7 +23,7 @@ pub fn answer(request: &RequestHead, kept: &Kept) -> FetchedResponse {
     set("cf-cache-status", "HIT".to_owned());
     if is_unchanged(request, &kept.head) {
         set("age", age(kept).to_string());
-        return FetchedResponse { head: with_status(head, 304, "Not Modified"), body: RequestBody::Empty };
+        return FetchedResponse { head: with_status(head, 304, "Not Modified"), body: FetchedBody::Empty };
     }
     let length = kept.body.len();
     let asked = header(request, "range").filter(|_| kept.head.status == 200);
@@ -34,7 +34,7 @@ pub fn answer(request: &RequestHead, kept: &Kept) -> FetchedResponse {
             head.headers.push(("content-range".to_owned(), format!("bytes */{length}")));
             return FetchedResponse {
                 head: with_status(head, 416, "Range Not Satisfiable"),
-                body: RequestBody::Empty,
+                body: FetchedBody::Empty,
             };
         }
         Some(Asked::All) | None => None,
@@ -53,9 +53,9 @@ pub fn answer(request: &RequestHead, kept: &Kept) -> FetchedResponse {
         }
     };
     let body = match body.len() {
-        0 => RequestBody::Empty,
-        1..=MAX_WHOLE_BYTES => RequestBody::Whole(body),
-        _ => RequestBody::Stream(stream::iter([Ok(body)]).boxed()),
+        0 => FetchedBody::Empty,
+        1..=MAX_WHOLE_BYTES => FetchedBody::Whole(body),
+        _ => FetchedBody::Stream(stream::iter([Ok(body)]).boxed()),
     };
     FetchedResponse { head, body }
 }

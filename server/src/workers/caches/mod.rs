@@ -25,7 +25,7 @@ use std::time::SystemTime;
 
 use futures_util::StreamExt as _;
 use isolet_runtime::{
-    CACHES, FetchBindings, FetchError, FetchFuture, FetchHost, FetchRequest, FetchedResponse,
+    CACHES, FetchBindings, FetchError, FetchFuture, FetchHost, FetchRequest, FetchedBody, FetchedResponse,
 };
 use isolet_runtime::{RequestBody, RequestHead, ResponseHead};
 use parking_lot::Mutex;
@@ -163,7 +163,7 @@ async fn read(body: RequestBody, mut take: impl FnMut(&[u8]) -> bool) -> Result<
 /// Returns an answer without a body.
 fn plain(status: u16) -> FetchedResponse {
     let head = ResponseHead { status, status_text: String::new(), headers: Vec::new(), encoded: true };
-    FetchedResponse { head, body: RequestBody::Empty }
+    FetchedResponse { head, body: FetchedBody::Empty }
 }
 
 /// Returns the first header of a name in lower case.

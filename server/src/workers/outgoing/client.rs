@@ -8,15 +8,16 @@ use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
 
 use futures_util::{StreamExt as _, stream};
-use isolet_runtime::{FetchRequest, FetchedResponse, RequestBody};
+use isolet_runtime::{FetchRequest, FetchedBody, FetchedResponse};
 use parking_lot::Mutex;
 use tokio::sync::{AcquireError, OwnedSemaphorePermit, Semaphore};
 use url::Url;
 
 use super::allow_list::AllowList;
 use super::failure::Failure;
-use super::message;
 use super::resolver::{Lookup, Resolver, system_lookup};
+use super::{message, websocket};
+use crate::web::websocket::handshake;
 
 /// The time in which a connection must be made, with its lookup and TLS.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
@@ -83,9 +84,8 @@ impl Client {
         self.fetches.clone().acquire_owned().await
     }
 
-    /// Returns the client for a URL.
-    fn client_for(&self, url: &Url) -> Result<&reqwest::Client, Failure> {
-        let is_pooled = self.keeps_connections(url.origin().ascii_serialization());
+    /// Returns the client that keeps connections, or the one that keeps none.
+    fn client(&self, is_pooled: bool) -> Result<&reqwest::Client, Failure> {
         let place = if is_pooled { &self.pooled } else { &self.unpooled };
         if let Some(client) = place.get() {
             return Ok(client);
@@ -133,8 +133,12 @@ impl Client {
         request: FetchRequest,
         url: &Url,
     ) -> Result<FetchedResponse, Failure> {
-        let request = message::request(worker, request, url)?;
-        let sent = self.client_for(url)?.execute(request);
+        let asks_socket = websocket::is_asked(&request.head);
+        let mut request = message::request(worker, request, url)?;
+        // A WebSocket takes its connection with it, which must not be one of HTTP/2.
+        let accept = asks_socket.then(|| handshake::ask(request.headers_mut()));
+        let is_pooled = accept.is_none() && self.keeps_connections(url.origin().ascii_serialization());
+        let sent = self.client(is_pooled)?.execute(request);
         let response = tokio::time::timeout(HEAD_TIMEOUT, sent)
             .await
             .map_err(|_| Failure::Timeout(HEAD_TIMEOUT))?
@@ -142,24 +146,34 @@ impl Client {
                 true => Failure::Timeout(CONNECT_TIMEOUT),
                 false => Failure::of(&error),
             })?;
-        message::response(response).await
+        match accept {
+            Some(accept) => websocket::response(response, &accept).await,
+            None => message::response(response).await,
+        }
     }
 }
 
 /// Keeps a permit until the body of an answer has ended.
 pub fn holding(answer: FetchedResponse, permit: OwnedSemaphorePermit) -> FetchedResponse {
     let FetchedResponse { head, body } = answer;
-    let RequestBody::Stream(pieces) = body else { return FetchedResponse { head, body } };
+    let pieces = match body {
+        FetchedBody::Stream(pieces) => pieces,
+        FetchedBody::Socket(server) => {
+            let server = websocket::holding(server, permit);
+            return FetchedResponse { head, body: FetchedBody::Socket(server) };
+        }
+        FetchedBody::Empty | FetchedBody::Whole(_) => return FetchedResponse { head, body },
+    };
     let pieces = stream::unfold((pieces, permit), |(mut pieces, permit)| async {
         pieces.next().await.map(|piece| (piece, (pieces, permit)))
     });
-    FetchedResponse { head, body: RequestBody::Stream(pieces.boxed()) }
+    FetchedResponse { head, body: FetchedBody::Stream(pieces.boxed()) }
 }
 
 #[cfg(test)]
 mod tests {
     use futures_util::FutureExt as _;
-    use isolet_runtime::{CallChain, RequestHead};
+    use isolet_runtime::{CallChain, RequestBody, RequestHead};
     use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
     use tokio::net::TcpListener;
 

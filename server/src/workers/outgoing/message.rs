@@ -9,7 +9,9 @@ use bytes::{Bytes, BytesMut};
 use futures_util::stream::BoxStream;
 use futures_util::{FutureExt as _, StreamExt as _, stream};
 use http::{HeaderMap, HeaderName, HeaderValue, Method, Version, header};
-use isolet_runtime::{CDN_LOOP, CallChain, FetchRequest, FetchedResponse, RequestBody, ResponseHead};
+use isolet_runtime::{
+    CDN_LOOP, CallChain, FetchRequest, FetchedBody, FetchedResponse, RequestBody, ResponseHead,
+};
 use reqwest::Body;
 use url::Url;
 
@@ -134,6 +136,16 @@ pub async fn response(response: reqwest::Response) -> Result<FetchedResponse, Fa
     if !(200..=599).contains(&status.as_u16()) {
         return Err(Failure::Broken(format!("the server answered with status {}", status.as_u16())));
     }
+    let head = response_head(&response)?;
+    Ok(FetchedResponse { head, body: body_of(pieces(response)).await })
+}
+
+/// Returns the head of a response as the Worker gets it.
+///
+/// # Errors
+/// It is longer than heads are.
+pub fn response_head(response: &reqwest::Response) -> Result<ResponseHead, Failure> {
+    let status = response.status();
     let phrase = response.extensions().get::<hyper::ext::ReasonPhrase>();
     let status_text = match phrase {
         Some(phrase) => phrase.as_bytes().iter().map(|byte| char::from(*byte)).collect(),
@@ -148,7 +160,7 @@ pub async fn response(response: reqwest::Response) -> Result<FetchedResponse, Fa
     if head.is_too_long() {
         return Err(Failure::Broken("the headers of the response are longer than 128 KiB".to_owned()));
     }
-    Ok(FetchedResponse { head, body: body_of(pieces(response)).await })
+    Ok(head)
 }
 
 /// Returns the body as it comes.
@@ -169,12 +181,12 @@ fn pieces(response: reqwest::Response) -> BoxStream<'static, Result<Bytes, Strin
 }
 
 /// Returns a body as a whole, as far as it is there and short; else as a stream.
-async fn body_of(mut pieces: BoxStream<'static, Result<Bytes, String>>) -> RequestBody {
+async fn body_of(mut pieces: BoxStream<'static, Result<Bytes, String>>) -> FetchedBody {
     let mut arrived = BytesMut::new();
     loop {
         match pieces.next().now_or_never() {
-            Some(None) if arrived.is_empty() => return RequestBody::Empty,
-            Some(None) => return RequestBody::Whole(arrived.freeze()),
+            Some(None) if arrived.is_empty() => return FetchedBody::Empty,
+            Some(None) => return FetchedBody::Whole(arrived.freeze()),
             Some(Some(Ok(piece))) => {
                 arrived.extend_from_slice(&piece);
                 if arrived.len() > MAX_WHOLE_BYTES {
@@ -183,13 +195,13 @@ async fn body_of(mut pieces: BoxStream<'static, Result<Bytes, String>>) -> Reque
             }
             Some(Some(Err(error))) => {
                 let rest = stream::iter([Ok(arrived.freeze()), Err(error)]);
-                return RequestBody::Stream(rest.boxed());
+                return FetchedBody::Stream(rest.boxed());
             }
             None => break,
         }
     }
     let first = stream::iter((!arrived.is_empty()).then(|| Ok(arrived.freeze())));
-    RequestBody::Stream(first.chain(pieces).boxed())
+    FetchedBody::Stream(first.chain(pieces).boxed())
 }
 
 #[cfg(test)]
@@ -272,18 +284,18 @@ mod tests {
     #[tokio::test]
     async fn a_body_that_is_there_comes_with_the_head() {
         let whole = stream::iter([Ok(Bytes::from_static(b"ab")), Ok(Bytes::from_static(b"cd"))]).boxed();
-        assert!(matches!(body_of(whole).await, RequestBody::Whole(bytes) if bytes == "abcd"));
-        assert!(matches!(body_of(stream::empty().boxed()).await, RequestBody::Empty));
+        assert!(matches!(body_of(whole).await, FetchedBody::Whole(bytes) if bytes == "abcd"));
+        assert!(matches!(body_of(stream::empty().boxed()).await, FetchedBody::Empty));
         let slow = stream::iter([Ok(Bytes::from_static(b"ab"))]).chain(stream::pending()).boxed();
-        let RequestBody::Stream(mut pieces) = body_of(slow).await else { panic!("a stream") };
+        let FetchedBody::Stream(mut pieces) = body_of(slow).await else { panic!("a stream") };
         assert_eq!(pieces.next().await, Some(Ok(Bytes::from_static(b"ab"))));
         let long = stream::repeat_with(|| Ok(Bytes::from(vec![7; 10_000]))).take(100).boxed();
-        let RequestBody::Stream(pieces) = body_of(long).await else { panic!("a stream") };
+        let FetchedBody::Stream(pieces) = body_of(long).await else { panic!("a stream") };
         let sum =
             pieces.map(|piece| piece.unwrap().len()).collect::<Vec<_>>().await.into_iter().sum::<usize>();
         assert_eq!(sum, 1_000_000);
         let broken = stream::iter([Ok(Bytes::from_static(b"ab")), Err("broke".to_owned())]).boxed();
-        let RequestBody::Stream(pieces) = body_of(broken).await else { panic!("a stream") };
+        let FetchedBody::Stream(pieces) = body_of(broken).await else { panic!("a stream") };
         assert_eq!(
             pieces.collect::<Vec<_>>().await,
             [Ok(Bytes::from_static(b"ab")), Err("broke".to_owned())]

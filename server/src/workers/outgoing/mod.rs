@@ -17,6 +17,7 @@
 //! | `resolver` | names to addresses, of which the allowed ones are connected to |
 //! | `client` | the HTTP client of one Worker |
 //! | `message` | requests and responses, between the Worker and the client |
+//! | `websocket` | WebSockets: the handshake, and the connection after it |
 //! | `failure` | the texts of errors |
 //! | `notes` | the notes on fetches: log, audit log, metrics |
 
@@ -27,6 +28,7 @@ mod failure;
 mod message;
 mod notes;
 mod resolver;
+mod websocket;
 
 use std::sync::Arc;
 
@@ -92,6 +94,7 @@ impl Inner {
         if Scheme::of(&url).is_none() {
             return Err(format!("Fetch API cannot load `{}:` URLs, but http: and https:.", url.scheme()));
         }
+        let request = if websocket::is_asked(&request.head) { websocket::opening(request) } else { request };
         // Before the note, which takes one of the slots that all calls of this isolet share.
         let permit = self.client.permit().await.map_err(|closed| closed.to_string())?;
         let note = self.notes.begin(&request.head.method, &url).await?;

@@ -12,7 +12,7 @@ use crate::process::broker::runner_handle::RunnerHandle;
 use crate::process::broker::send_queue::SendQueue;
 use crate::process::protocol::messages::ToRunner;
 use crate::worker::link::WorkerLink;
-use crate::worker::protocol::ToWorker;
+use crate::worker::protocol::{SocketKey, ToWorker};
 use crate::{Limits, ToolFailure};
 
 /// The bytes that may wait for a process beside the answers of calls, which have the memory limit.
@@ -157,7 +157,7 @@ impl WorkerLink for RunnerLink {
     fn send(&self, message: ToWorker) {
         let is_work = match &message {
             ToWorker::Request { .. } | ToWorker::Scheduled { .. } | ToWorker::Call { .. } => true,
-            ToWorker::SocketPiece { piece, .. } => piece.is_last,
+            ToWorker::SocketPiece { socket: SocketKey::Request(_), piece } => piece.is_last,
             _ => false,
         };
         if is_work {

@@ -17,7 +17,7 @@ use crate::worker::exchange::PendingAnswer;
 use crate::worker::fetch_host::FetchBindings;
 use crate::worker::http::{Event, RequestBody, RequestOrigin, ResponseBody};
 use crate::worker::link::WorkerLink as _;
-use crate::worker::protocol::{BodyStart, FromWorker, RequestHead, ResponseHead, SocketPiece};
+use crate::worker::protocol::{BodyStart, FromWorker, RequestHead, ResponseHead, SocketKey, SocketPiece};
 use crate::{Environment, Limits, LogLevel, LogLine, Operation, ToolFuture, ToolHost, ToolRequest};
 
 /// A tool host that counts calls, those that were begun and those that go on.
@@ -322,6 +322,7 @@ fn frame() -> impl Strategy<Value = Vec<u8>> {
         encoded: false,
     };
     let line = |length| LogLine { level: LogLevel::Log, text: "l".repeat(length), at_ms: f64::NAN };
+    let key = |id: u32| if id == 4 { SocketKey::Fetch(id) } else { SocketKey::Request(id) };
     let of_worker = prop_oneof![
         2 => (id.clone(), 0usize..5000).prop_map(move |(id, headers)| {
             FromWorker::Response { id, head: head(headers), body: BodyStart::Stream }
@@ -336,13 +337,20 @@ fn frame() -> impl Strategy<Value = Vec<u8>> {
             FromWorker::Log { request, line: line(length) }
         }),
         1 => (id.clone(), 1u32..100_000).prop_map(|(id, bytes)| FromWorker::Credit { id, bytes }),
-        1 => (id.clone(), 0usize..20_000, any::<bool>()).prop_map(|(id, length, is_last)| {
-            FromWorker::SocketPiece { id, piece: SocketPiece { is_text: false, is_last, bytes: vec![1; length] } }
+        1 => (id.clone(), id.clone()).prop_map(move |(id, call)| {
+            let body = BodyStart::PassedSocket { call };
+            FromWorker::Response { id, head: ResponseHead { status: 101, ..head(1) }, body }
         }),
-        1 => (id.clone(), any::<u16>()).prop_map(|(id, code)| {
-            FromWorker::SocketClose { id, code, reason: "bye".into() }
+        1 => (id.clone(), 0usize..20_000, any::<bool>()).prop_map(move |(id, length, is_last)| {
+            let piece = SocketPiece { is_text: false, is_last, bytes: vec![1; length] };
+            FromWorker::SocketPiece { socket: key(id), piece }
         }),
-        1 => (id.clone(), any::<u32>()).prop_map(|(id, bytes)| FromWorker::SocketCredit { id, bytes }),
+        1 => (id.clone(), any::<u16>()).prop_map(move |(id, code)| {
+            FromWorker::SocketClose { socket: key(id), code, reason: "bye".into() }
+        }),
+        1 => (id.clone(), any::<u32>())
+            .prop_map(move |(id, bytes)| FromWorker::SocketCredit { socket: key(id), bytes }),
+        1 => id.clone().prop_map(|call| FromWorker::SocketAccepted { call }),
         1 => id.clone().prop_map(|id| FromWorker::Ended { id, queued_us: u32::MAX }),
     ];
     let message = prop_oneof![

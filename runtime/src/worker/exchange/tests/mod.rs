@@ -2,6 +2,7 @@
 
 mod bodies;
 mod calls;
+mod fetched_sockets;
 mod sockets;
 
 use futures_util::StreamExt as _;
@@ -14,7 +15,7 @@ use crate::worker::body::MAX_UNREAD_BYTES;
 use crate::worker::fetch_host::{FetchBindings, FetchFuture, FetchHost, FetchRequest};
 use crate::worker::http::{RequestBody, ResponseBody};
 use crate::worker::protocol::{
-    BodyStart, FetchTarget, FromWorker, MAX_HEAD_BYTES, RequestHead, ResponseHead,
+    BodyStart, FetchTarget, FromWorker, MAX_HEAD_BYTES, RequestHead, ResponseHead, SocketKey,
 };
 use crate::worker::socket::SocketOutput;
 use crate::{LogLevel, LogLine};
@@ -346,9 +347,11 @@ fn message() -> impl Strategy<Value = FromWorker> {
         2 => id.clone().prop_map(sockets::opened),
         3 => (id.clone(), 0usize..20_000, any::<bool>(), any::<bool>())
             .prop_map(|(id, bytes, is_text, is_last)| sockets::piece(id, bytes, is_text, is_last)),
-        1 => (id.clone(), 0u32..100_000).prop_map(|(id, bytes)| FromWorker::SocketCredit { id, bytes }),
+        1 => (id.clone(), 0u32..100_000).prop_map(|(id, bytes)| {
+            FromWorker::SocketCredit { socket: SocketKey::Request(id), bytes }
+        }),
         1 => (id.clone(), any::<u16>(), "x{0,130}")
-            .prop_map(|(id, code, reason)| FromWorker::SocketClose { id, code, reason }),
+            .prop_map(|(id, code, reason)| FromWorker::SocketClose { socket: SocketKey::Request(id), code, reason }),
         1 => (id, any::<u32>()).prop_map(|(id, queued_us)| FromWorker::Ended { id, queued_us }),
     ]
 }

@@ -1,7 +1,9 @@
 //! WebSockets whose Worker was taken over, and their limits.
 
 use super::*;
-use crate::worker::protocol::{MAX_PIECE_BYTES, PIECE_OVERHEAD_BYTES, SOCKET_WINDOW_BYTES, SocketPiece};
+use crate::worker::protocol::{
+    MAX_PIECE_BYTES, PIECE_OVERHEAD_BYTES, SOCKET_WINDOW_BYTES, SocketKey, SocketPiece,
+};
 use crate::worker::socket::{RefusedPiece, WorkerSocket};
 
 pub(super) fn opened(id: u32) -> FromWorker {
@@ -10,15 +12,21 @@ pub(super) fn opened(id: u32) -> FromWorker {
 }
 
 pub(super) fn piece(id: u32, bytes: usize, is_text: bool, is_last: bool) -> FromWorker {
-    FromWorker::SocketPiece { id, piece: SocketPiece { is_text, is_last, bytes: vec![b'x'; bytes] } }
+    FromWorker::SocketPiece {
+        socket: SocketKey::Request(id),
+        piece: SocketPiece { is_text, is_last, bytes: vec![b'x'; bytes] },
+    }
 }
 
 fn text(id: u32, bytes: &[u8], is_last: bool) -> FromWorker {
-    FromWorker::SocketPiece { id, piece: SocketPiece { is_text: true, is_last, bytes: bytes.to_vec() } }
+    FromWorker::SocketPiece {
+        socket: SocketKey::Request(id),
+        piece: SocketPiece { is_text: true, is_last, bytes: bytes.to_vec() },
+    }
 }
 
 fn close(id: u32, code: u16, reason: &str) -> FromWorker {
-    FromWorker::SocketClose { id, code, reason: reason.to_owned() }
+    FromWorker::SocketClose { socket: SocketKey::Request(id), code, reason: reason.to_owned() }
 }
 
 fn incoming(bytes: usize, is_last: bool) -> SocketPiece {
@@ -38,7 +46,7 @@ async fn open(exchanges: &Arc<Exchanges>, id: u32) -> WorkerSocket {
 #[test]
 fn each_message_of_a_socket_has_its_place() {
     let message = |bytes| piece(1, bytes, false, true);
-    let credit = |bytes| FromWorker::SocketCredit { id: 1, bytes };
+    let credit = |bytes| FromWorker::SocketCredit { socket: SocketKey::Request(1), bytes };
     let (fits, breaks) = (true, false);
     let cases: Vec<(&str, bool, Vec<FromWorker>)> = vec![
         ("messages", fits, vec![message(0), message(100), piece(1, 9, true, true), ended_message(1)]),
@@ -55,7 +63,11 @@ fn each_message_of_a_socket_has_its_place() {
         ("a message after the end", breaks, vec![ended_message(1), message(1)]),
         ("a message of no socket", breaks, vec![piece(2, 1, true, true)]),
         ("a close of no socket", breaks, vec![close(2, 1000, "")]),
-        ("credit of no socket", breaks, vec![FromWorker::SocketCredit { id: 2, bytes: 1 }]),
+        (
+            "credit of no socket",
+            breaks,
+            vec![FromWorker::SocketCredit { socket: SocketKey::Request(2), bytes: 1 }],
+        ),
         ("a message of no request", breaks, vec![piece(9, 1, true, true)]),
         ("an empty piece", breaks, vec![piece(1, 0, true, false)]),
         ("text in a message of bytes", breaks, vec![piece(1, 1, false, false), piece(1, 1, true, true)]),
@@ -121,7 +133,7 @@ fn what_was_taken_is_confirmed_in_both_directions() {
         assert!(tokio::time::timeout(Duration::from_millis(50), send).await.is_err());
         assert_eq!(sent.count("SocketPiece"), 3);
         let cost = (MAX_PIECE_BYTES + PIECE_OVERHEAD_BYTES) as u32;
-        exchanges.receive(FromWorker::SocketCredit { id: 1, bytes: cost }).unwrap();
+        exchanges.receive(FromWorker::SocketCredit { socket: SocketKey::Request(1), bytes: cost }).unwrap();
         socket.send(incoming(MAX_PIECE_BYTES, true)).await.unwrap();
         exchanges.receive(ended_message(1)).unwrap();
         assert_eq!(socket.send(incoming(1, true)).await, Err(RefusedPiece::Gone));
@@ -141,7 +153,9 @@ fn a_message_and_incomplete_messages_together_are_bounded() {
             for _ in 0..pieces {
                 sockets[at].send(incoming(MAX_PIECE_BYTES, false)).await?;
                 let bytes = (MAX_PIECE_BYTES + PIECE_OVERHEAD_BYTES) as u32;
-                exchanges.receive(FromWorker::SocketCredit { id: at as u32 + 1, bytes }).unwrap();
+                exchanges
+                    .receive(FromWorker::SocketCredit { socket: SocketKey::Request(at as u32 + 1), bytes })
+                    .unwrap();
             }
             Ok(())
         };
@@ -158,7 +172,7 @@ fn a_message_and_incomplete_messages_together_are_bounded() {
         for _ in 0..44 {
             first.send(incoming(MAX_PIECE_BYTES, false)).await.unwrap();
             let bytes = (MAX_PIECE_BYTES + PIECE_OVERHEAD_BYTES) as u32;
-            exchanges.receive(FromWorker::SocketCredit { id: 1, bytes }).unwrap();
+            exchanges.receive(FromWorker::SocketCredit { socket: SocketKey::Request(1), bytes }).unwrap();
         }
         assert_eq!(first.send(incoming(1, true)).await, Err(RefusedPiece::TooLong));
     });
@@ -175,7 +189,7 @@ fn the_worker_is_told_once_that_a_socket_is_closed_and_must_end_its_request() {
         let first = open(&exchanges, 1).await;
         first.close(1000, "bye".into());
         first.close(1001, "again".into());
-        assert_eq!(sent.count("SocketClosed { id: 1, code: 1000"), 1);
+        assert_eq!(sent.count("SocketClosed { socket: Request(1), code: 1000"), 1);
         assert!(quiet().await, "the Worker may send after a close");
         exchanges.receive(close(1, 1000, "")).unwrap();
         assert!(!quiet().await, "both have closed it");
