@@ -42,6 +42,7 @@
 //! | [`mcp_pass`] | pass-through of tools, prompts and resources |
 //! | [`neighbours`] | MCP servers of one user do not see each other's secrets |
 //! | [`no_jit`] | V8 without its compilers |
+//! | [`node_http_client`] | requests of `node:http` and `node:https` |
 //! | [`outgoing`] | what Workers fetch from other servers |
 //! | [`poison`] | hostile text in logs and on terminals |
 //! | [`policy`] | `[policy]` |
@@ -102,6 +103,7 @@ mod mcp_pass;
 mod neighbours;
 #[cfg(target_os = "linux")]
 mod no_jit;
+mod node_http_client;
 mod outgoing;
 mod poison;
 mod policy;

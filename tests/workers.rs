@@ -263,34 +263,6 @@ async fn bodies_of_node_http_wait_for_their_readers_and_end_with_their_clients()
     assert!(said.contains("response closed true") && said.contains("request closed true"), "{said}");
 }
 
-#[tokio::test]
-async fn clients_of_node_http_say_what_to_use() {
-    let entry = r#"
-        import http from "node:http";
-        import https from "node:https";
-        const said = (work) => { try { work(); return "none"; } catch (error) { return error.message; } };
-        export default { fetch: () => Response.json([
-            said(() => http.request("http://example.com")), said(() => https.get("https://example.com")),
-        ]) };
-    "#;
-    let folder = Folder::new();
-    folder.write("index.js", entry);
-    folder.write(
-        "wrangler.json",
-        json!({ "main": "index.js", "compatibility_date": "2026-09-01" }).to_string(),
-    );
-    let worker = Daemon::dev(folder.path(), &[]);
-    let said = worker.get("/").await.expect(200).text();
-    assert_says(
-        &said,
-        &[
-            "node:http: request() is not available",
-            "node:https: get()",
-            "use the global fetch() for requests",
-        ],
-    );
-}
-
 // Node.js takes any exponent, and does not come to an end with 1.
 #[tokio::test]
 async fn exponents_of_rsa_are_those_of_subtle_crypto() {

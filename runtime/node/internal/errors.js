@@ -183,6 +183,11 @@ const codes = {
     TypeError,
     (what, name) => `${what} must be a valid HTTP token ["${name}"]`,
   ),
+  ERR_INVALID_PROTOCOL: define(
+    "ERR_INVALID_PROTOCOL",
+    TypeError,
+    (protocol, expected) => `Protocol "${protocol}" not supported. Expected "${expected}"`,
+  ),
   ERR_INVALID_RETURN_VALUE: define("ERR_INVALID_RETURN_VALUE", TypeError, (input, name, value) => {
     return `Expected ${input} to be returned from the "${name}" function but got${received(value).replace(" Received", "")}.`;
   }),
@@ -207,6 +212,11 @@ const codes = {
     );
     return `The ${list(quoted, "and")} argument${names.length > 1 ? "s" : ""} must be specified`;
   }),
+  ERR_OPTION_NOT_IMPLEMENTED: define(
+    "ERR_OPTION_NOT_IMPLEMENTED",
+    Error,
+    (name) => `The ${name} option is not implemented`,
+  ),
   ERR_OUT_OF_RANGE: define("ERR_OUT_OF_RANGE", RangeError, outOfRange),
   ERR_SERVER_ALREADY_LISTEN: define(
     "ERR_SERVER_ALREADY_LISTEN",
@@ -231,6 +241,11 @@ const codes = {
   ),
   ERR_STREAM_NULL_VALUES: define("ERR_STREAM_NULL_VALUES", TypeError, () => "May not write null values to stream"),
   ERR_STREAM_WRITE_AFTER_END: define("ERR_STREAM_WRITE_AFTER_END", Error, () => "write after end"),
+  ERR_UNESCAPED_CHARACTERS: define(
+    "ERR_UNESCAPED_CHARACTERS",
+    TypeError,
+    (what) => `${what} contains unescaped characters`,
+  ),
   ERR_UNHANDLED_ERROR: define("ERR_UNHANDLED_ERROR", Error, (error) =>
     error === undefined ? "Unhandled error." : `Unhandled error. (${error})`,
   ),

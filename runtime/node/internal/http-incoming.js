@@ -1,8 +1,10 @@
-// IncomingMessage: the request that an HTTP server gets, whose body is a stream of the Web.
+// IncomingMessage: the request that an HTTP server gets, or the response that a client gets. Its
+// body is a stream of the Web.
 "use strict";
 
 const { Readable } = require("stream");
 const { Buffer } = require("buffer");
+const { STATUS_CODES } = require("internal/http-constants");
 
 const { Object, Symbol } = globalThis;
 
@@ -11,6 +13,7 @@ const kReader = Symbol("reader");
 const kReading = Symbol("reading");
 const kHeaders = Symbol("headers");
 const kDistinct = Symbol("headersDistinct");
+const kTouched = Symbol("touched");
 
 // Headers of which a second one is dropped. Others are joined.
 const ONCE = new Set([
@@ -135,6 +138,7 @@ async function pump(message) {
     for (;;) {
       const { done, value } = await message[kReader].read();
       if (message.destroyed) return;
+      message[kTouched]?.();
       if (done) {
         message.complete = true;
         message.push(null);
@@ -202,4 +206,22 @@ function messageOf(Message, request, socket) {
   return message;
 }
 
-module.exports = { IncomingMessage, messageOf };
+// Makes the message of a response of the Web. `touched` is called when a piece of its body comes.
+function responseOf(response, request, touched) {
+  const message = new IncomingMessage(request.socket);
+  message.statusCode = response.status;
+  // HTTP/2 has no phrases.
+  message.statusMessage = response.statusText || STATUS_CODES[response.status] || "";
+  const list = [];
+  for (const [name, value] of response.headers) list.push(name, value);
+  message.rawHeaders = list;
+  message[kBody] = response.body;
+  message[kTouched] = touched;
+  message.req = request;
+  message._abort = (error) => {
+    if (!message.destroyed && !message.readableEnded) abort(message, error);
+  };
+  return message;
+}
+
+module.exports = { IncomingMessage, messageOf, responseOf };

@@ -37,7 +37,7 @@ const FUNCTIONS = {
   http2:
     "Http2ServerRequest Http2ServerResponse connect createSecureServer createServer getDefaultSettings " +
     "getPackedSettings getUnpackedSettings performServerHandshake",
-  https: "Agent Server createServer get request",
+  https: "Server createServer",
   inspector: "Session close open url waitForDebugger",
   net:
     "BlockList Server Socket SocketAddress Stream _normalizeArgs connect createConnection createServer " +
@@ -74,7 +74,7 @@ const STEPS = {
   domain: "use try and catch, or AsyncLocalStorage",
   fs: "a Worker has no files: import them as modules (`rules` of the configuration), or call a tool of `env`",
   http2: "export a fetch handler for a server",
-  https: "use the global fetch() for requests, and export a fetch handler for a server",
+  https: "export a fetch handler for a server, or use node:http",
   inspector: "a Worker has no debugger",
   net: "a Worker has no sockets",
   readline: "a Worker has no terminal",
@@ -95,16 +95,6 @@ function missing(module, name) {
     throw new codes.ERR_METHOD_NOT_IMPLEMENTED(message);
   }
   return Object.defineProperty(unavailable, "name", { value: name });
-}
-
-class Agent {
-  constructor(options = {}) {
-    this.options = { ...options };
-    this.requests = {};
-    this.sockets = {};
-    this.freeSockets = {};
-  }
-  destroy() {}
 }
 
 function ip(text) {
@@ -145,7 +135,6 @@ const PRESENT = {
     promises: require("fs/promises"),
   }),
   http2: () => ({ constants: {}, sensitiveHeaders: Symbol("nodejs.http2.sensitiveHeaders") }),
-  https: () => ({ Agent, globalAgent: new Agent() }),
   net: () => ({
     isIP: (text) => ip(`${text}`),
     isIPv4: (text) => ip(`${text}`) === 4,

@@ -15,10 +15,10 @@ include!(concat!(env!("OUT_DIR"), "/node_sources.rs"));
 #[rustfmt::skip]
 const MODULES: &[&str] = &[
     "assert", "assert/strict", "async_hooks", "buffer", "console", "constants", "crypto", "diagnostics_channel", "events",
-    "http", "module", "os", "path", "path/posix", "path/win32", "perf_hooks", "process", "punycode", "querystring", "stream",
+    "http", "https", "module", "os", "path", "path/posix", "path/win32", "perf_hooks", "process", "punycode", "querystring", "stream",
     "stream/consumers", "stream/promises", "stream/web", "string_decoder", "sys", "timers", "timers/promises", "url", "util",
     "util/types", "zlib",
-    "child_process", "cluster", "dgram", "dns", "dns/promises", "domain", "fs", "fs/promises", "http2", "https", "inspector",
+    "child_process", "cluster", "dgram", "dns", "dns/promises", "domain", "fs", "fs/promises", "http2", "inspector",
     "net", "readline", "readline/promises", "repl", "tls", "tty", "v8", "vm", "worker_threads",
 ];
 
