@@ -20,17 +20,21 @@ const {
 
 isolet.lazy([], ["bodies"], (host) => {
   const { headers: Heads, utf8 } = isolet;
-  const { copy, isBuffer, isObject, own, usv } = isolet.idl;
+  const { bare, copy, isBuffer, isObject, own, usv } = isolet.idl;
 
+  const BodyRecord = bare(
+    class {
+      stream;
+      encoding;
+      used = false;
+      constructor(source, type) {
+        this.source = source;
+        this.type = type;
+      }
+    },
+  );
   /** @type {(source: Body["source"], type: string | undefined) => Body} */
-  const make = (source, type) => ({
-    __proto__: null,
-    source,
-    stream: undefined,
-    type,
-    encoding: undefined,
-    used: false,
-  });
+  const make = (source, type) => new BodyRecord(source, type);
 
   // The body that an argument of Request or Response means; `type`: the Content-Type that it
   // brings.

@@ -14,11 +14,20 @@ const prototypeOf = Object.getPrototypeOf;
 const IteratorPrototype = prototypeOf(prototypeOf([][Symbol.iterator]()));
 
 isolet.lazy([], ["pairs"], (host) => {
-  const { alias, define, list, need } = isolet.idl;
+  const { alias, bare, define, list, need } = isolet.idl;
+
+  const Pair = bare(
+    class {
+      constructor(key, value) {
+        this.key = key;
+        this.value = value;
+      }
+    },
+  );
 
   /** @type {Pairs["add"]} */
   function add(pairs, key, value) {
-    ArrayPrototypePush(pairs, { __proto__: null, key, value });
+    ArrayPrototypePush(pairs, new Pair(key, value));
   }
 
   // The first value of a key, or undefined.

@@ -4,7 +4,7 @@ const { JSONParse, RegExpPrototypeExec, StringPrototypeToUpperCase, TypeError } 
 
 isolet.lazy(["Request"], ["requests", "Request"], (host) => {
   const { bodies, Headers, headers: Heads, urls } = isolet;
-  const { checkBrand, define, dictionary, isObject, need, usv } = isolet.idl;
+  const { bare, checkBrand, define, dictionary, isObject, need, usv } = isolet.idl;
 
   const token = {};
   // These are upper case whatever a script writes; other methods are as written, by the standard.
@@ -18,6 +18,23 @@ isolet.lazy(["Request"], ["requests", "Request"], (host) => {
       throw new TypeError(`${isolet.inspect(text)} is not a valid method for a Request.`);
     return RegExpPrototypeExec(known, text) !== null ? StringPrototypeToUpperCase(text) : text;
   }
+
+  const Fields = bare(
+    class {
+      method = "GET";
+      url = "";
+      headers;
+      body;
+      redirect = "follow";
+      signal;
+      signalOf;
+      cf;
+      cfText;
+      cache = "default";
+      integrity = "";
+      keepalive = false;
+    },
+  );
 
   class Request {
     /** @type {RequestFields} */
@@ -46,21 +63,18 @@ isolet.lazy(["Request"], ["requests", "Request"], (host) => {
       if (signal !== undefined && signal !== null && !host.signals?.is(signal))
         throw new TypeError("`signal` must be an AbortSignal.");
       /** @type {RequestFields} */
-      const r = {
-        __proto__: null,
-        method: method === undefined ? (from?.method ?? "GET") : methodOf(method),
-        url,
-        headers: new Headers(headers === undefined ? from?.headers : headers),
-        body: undefined,
-        redirect: redirect === undefined ? (from?.redirect ?? "follow") : `${redirect}`,
-        signal: signal === undefined ? from?.signal : (signal ?? undefined),
-        signalOf: signal === undefined ? from?.signalOf : undefined,
-        cf: cf === undefined ? from?.cf : cf,
-        cfText: cf === undefined ? from?.cfText : undefined,
-        cache: cache === undefined ? (from?.cache ?? "default") : `${cache}`,
-        integrity: integrity === undefined ? (from?.integrity ?? "") : `${integrity}`,
-        keepalive: keepalive === undefined ? (from?.keepalive ?? false) : !!keepalive,
-      };
+      const r = new Fields();
+      r.method = method === undefined ? (from?.method ?? "GET") : methodOf(method);
+      r.url = url;
+      r.headers = new Headers(headers === undefined ? from?.headers : headers);
+      r.redirect = redirect === undefined ? (from?.redirect ?? "follow") : `${redirect}`;
+      r.signal = signal === undefined ? from?.signal : (signal ?? undefined);
+      r.signalOf = signal === undefined ? from?.signalOf : undefined;
+      r.cf = cf === undefined ? from?.cf : cf;
+      r.cfText = cf === undefined ? from?.cfText : undefined;
+      r.cache = cache === undefined ? (from?.cache ?? "default") : `${cache}`;
+      r.integrity = integrity === undefined ? (from?.integrity ?? "") : `${integrity}`;
+      r.keepalive = keepalive === undefined ? (from?.keepalive ?? false) : !!keepalive;
       if (body !== undefined && body !== null) {
         if (r.method === "GET" || r.method === "HEAD")
           throw new TypeError(`A ${r.method} request can have no body. Set the method: { method: "POST", body }.`);
@@ -136,21 +150,20 @@ isolet.lazy(["Request"], ["requests", "Request"], (host) => {
 
     clone() {
       const r = this.#r;
-      return new Request(token, {
-        __proto__: null,
-        method: r.method,
-        url: r.url,
-        headers: new Headers(r.headers),
-        body: bodies.clone(r.body, "request"),
-        redirect: r.redirect,
-        signal: r.signal,
-        signalOf: r.signalOf,
-        cf: r.cf,
-        cfText: r.cfText,
-        cache: r.cache,
-        integrity: r.integrity,
-        keepalive: r.keepalive,
-      });
+      const cloned = new Fields();
+      cloned.method = r.method;
+      cloned.url = r.url;
+      cloned.headers = new Headers(r.headers);
+      cloned.body = bodies.clone(r.body, "request");
+      cloned.redirect = r.redirect;
+      cloned.signal = r.signal;
+      cloned.signalOf = r.signalOf;
+      cloned.cf = r.cf;
+      cloned.cfText = r.cfText;
+      cloned.cache = r.cache;
+      cloned.integrity = r.integrity;
+      cloned.keepalive = r.keepalive;
+      return new Request(token, cloned);
     }
 
     static {
@@ -161,21 +174,15 @@ isolet.lazy(["Request"], ["requests", "Request"], (host) => {
         // A request from the wire. `cfText`: JSON text of its property `cf`. Its headers are
         // immutable, as in Workers.
         received(method, url, pairs, body, cfText, signalOf) {
-          return new Request(token, {
-            __proto__: null,
-            method: RegExpPrototypeExec(known, method) !== null ? StringPrototypeToUpperCase(method) : method,
-            url: urls.resolve(url) ?? url,
-            headers: Heads.freeze(Heads.received(pairs)),
-            body,
-            redirect: "manual",
-            signal: undefined,
-            signalOf,
-            cf: undefined,
-            cfText,
-            cache: "default",
-            integrity: "",
-            keepalive: false,
-          });
+          const r = new Fields();
+          r.method = RegExpPrototypeExec(known, method) !== null ? StringPrototypeToUpperCase(method) : method;
+          r.url = urls.resolve(url) ?? url;
+          r.headers = Heads.freeze(Heads.received(pairs));
+          r.body = body;
+          r.redirect = "manual";
+          r.signalOf = signalOf;
+          r.cfText = cfText;
+          return new Request(token, r);
         },
         fields: (request) => request.#r,
       };

@@ -4,7 +4,7 @@ const { JSONStringify, RangeError, RegExpPrototypeExec, TypeError } = isolet.pri
 
 isolet.lazy(["Response"], ["responses", "Response"], (host) => {
   const { bodies, Headers, headers: Heads } = isolet;
-  const { byteString, define, dictionary, isObject, need, usv } = isolet.idl;
+  const { bare, byteString, define, dictionary, isObject, need, usv } = isolet.idl;
 
   const token = {};
   // Statuses whose responses have no body.
@@ -12,6 +12,24 @@ isolet.lazy(["Response"], ["responses", "Response"], (host) => {
   const isRedirect = (status) => status === 301 || status === 302 || status === 303 || status === 307 || status === 308;
   // HTTP's reason phrase: no control characters but tabs.
   const phrase = /^[\t\x20-\x7e\x80-\xff]*$/;
+
+  const Fields = bare(
+    class {
+      statusText = "";
+      body;
+      type = "default";
+      url = "";
+      redirected = false;
+      cf;
+      // "manual": the body has its Content-Encoding already.
+      encodeBody = "automatic";
+      webSocket;
+      constructor(status, headers) {
+        this.status = status;
+        this.headers = headers;
+      }
+    },
+  );
 
   // Reads a constructor's `init`. `type` is the Content-Type if the headers have none.
   /** @type {(body: ScriptValue, init: ScriptValue, type: string | undefined) => ResponseFields} */
@@ -33,20 +51,10 @@ isolet.lazy(["Response"], ["responses", "Response"], (host) => {
     if (RegExpPrototypeExec(phrase, text) === null)
       throw new TypeError("The statusText of a Response holds control characters.");
     /** @type {ResponseFields} */
-    const r = {
-      __proto__: null,
-      status: code,
-      statusText: text,
-      headers: new Headers(headers),
-      body: undefined,
-      type: "default",
-      url: "",
-      redirected: false,
-      cf,
-      // "manual": the body has its Content-Encoding already.
-      encodeBody: "automatic",
-      webSocket: socket,
-    };
+    const r = new Fields(code, new Headers(headers));
+    r.statusText = text;
+    r.cf = cf;
+    r.webSocket = socket;
     if (encodeBody !== undefined) {
       if (`${encodeBody}` === "manual") r.encodeBody = "manual";
       else if (`${encodeBody}` !== "automatic") throw new TypeError('`encodeBody` must be "automatic" or "manual".');
@@ -72,17 +80,9 @@ isolet.lazy(["Response"], ["responses", "Response"], (host) => {
     }
 
     static error() {
-      return new Response(token, {
-        __proto__: null,
-        status: 0,
-        statusText: "",
-        headers: Heads.freeze(new Headers()),
-        body: undefined,
-        type: "error",
-        url: "",
-        redirected: false,
-        cf: undefined,
-      });
+      const r = new Fields(0, Heads.freeze(new Headers()));
+      r.type = "error";
+      return new Response(token, r);
     }
 
     static json(data, init = undefined) {
@@ -107,17 +107,7 @@ isolet.lazy(["Response"], ["responses", "Response"], (host) => {
         throw new RangeError(`The status of a redirect must be 301, 302, 303, 307 or 308, not ${code}.`);
       const headers = new Headers();
       Heads.add(headers, "location", target);
-      return new Response(token, {
-        __proto__: null,
-        status: code,
-        statusText: "",
-        headers: Heads.freeze(headers),
-        body: undefined,
-        type: "default",
-        url: "",
-        redirected: false,
-        cf: undefined,
-      });
+      return new Response(token, new Fields(code, Heads.freeze(headers)));
     }
 
     get type() {
@@ -151,18 +141,15 @@ isolet.lazy(["Response"], ["responses", "Response"], (host) => {
     clone() {
       const r = this.#r;
       if (r.webSocket !== undefined) throw new TypeError("Cannot clone a response to a WebSocket handshake.");
-      return new Response(token, {
-        __proto__: null,
-        status: r.status,
-        statusText: r.statusText,
-        headers: new Headers(r.headers),
-        body: bodies.clone(r.body, "response"),
-        type: r.type,
-        url: r.url,
-        redirected: r.redirected,
-        cf: r.cf,
-        encodeBody: r.encodeBody,
-      });
+      const cloned = new Fields(r.status, new Headers(r.headers));
+      cloned.statusText = r.statusText;
+      cloned.body = bodies.clone(r.body, "response");
+      cloned.type = r.type;
+      cloned.url = r.url;
+      cloned.redirected = r.redirected;
+      cloned.cf = r.cf;
+      cloned.encodeBody = r.encodeBody;
+      return new Response(token, cloned);
     }
 
     static {
@@ -173,19 +160,13 @@ isolet.lazy(["Response"], ["responses", "Response"], (host) => {
         received(status, statusText, pairs, encoded, body, url, redirected, webSocket) {
           const headers = Heads.freeze(Heads.received(pairs));
           if (encoded) bodies.encoded(body, headers);
-          return new Response(token, {
-            __proto__: null,
-            status,
-            statusText,
-            headers,
-            body,
-            type: "default",
-            url,
-            redirected,
-            cf: undefined,
-            encodeBody: "automatic",
-            webSocket,
-          });
+          const r = new Fields(status, headers);
+          r.statusText = statusText;
+          r.body = body;
+          r.url = url;
+          r.redirected = redirected;
+          r.webSocket = webSocket;
+          return new Response(token, r);
         },
         fields: (response) => response.#r,
       };

@@ -20,6 +20,7 @@ const {
 } = isolet.primordials;
 
 isolet.lazy([], ["workers"], (host) => {
+  const { bare } = isolet.idl;
   const { bodies, headers: Heads, natives } = isolet;
 
   // The bytes that may be on their way to the client, or from it, before the other side reads them.
@@ -143,43 +144,47 @@ isolet.lazy([], ["workers"], (host) => {
     finish(r);
   }
 
-  function arrived(id) {
-    /** @type {any} */
-    const r = {
-      __proto__: null,
-      id,
+  const LiveRequest = bare(
+    class {
       // Of the request's body: its stream's state, the bytes that came and those that were
       // confirmed.
-      incoming: undefined,
-      received: 0,
-      confirmed: 0,
+      incoming;
+      received = 0;
+      confirmed = 0;
       // The response's body, if it is sent in pieces.
-      outgoing: undefined,
+      outgoing;
       // The promises that were given to waitUntil.
-      waiting: 0,
+      waiting = 0;
       // The client has gone.
-      gone: false,
-      signal: undefined,
-      responded: false,
-      ended: false,
+      gone = false;
+      signal;
+      responded = false;
+      ended = false;
       // The headers of the request, and the client's end of a WebSocket.
-      headers: undefined,
-      wire: undefined,
+      headers;
+      wire;
       // Of a scheduled event: what was thrown, and whether its handler is done.
-      failures: undefined,
-      handled: false,
+      failures;
+      handled = false;
       // The number of objects that others have stubs of, of calls of them, and one for a result
       // that was sent and that others may call.
-      held: 0,
+      held = 0;
       // Of a call by another Worker: the request that made the object that is called, what was
       // given, the promise of the result, whether the caller still needs that, and whether it holds
       // the request.
-      context: undefined,
-      given: undefined,
-      result: undefined,
-      hasCaller: false,
-      isResultHeld: false,
-    };
+      context;
+      given;
+      result;
+      hasCaller = false;
+      isResultHeld = false;
+      constructor(id) {
+        this.id = id;
+      }
+    },
+  );
+
+  function arrived(id) {
+    const r = new LiveRequest(id);
     live[id] = r;
     return r;
   }

@@ -45,6 +45,8 @@ interface WebIdl extends Bare {
   // Values for the host
   /** Returns an array without a prototype, so that a push meets no setter of the script. */
   list(): any[];
+  /** Takes the prototype of a class away: its instances are records, as those with `Bare` are. */
+  bare(Class: new (...values: any[]) => any): new (...values: any[]) => any;
   /** Returns a property's descriptor, without a prototype. */
   own(object: object, key: PropertyKey): PropertyDescriptor | undefined;
   /** Returns bytes in one piece, which shares memory with nothing. */
