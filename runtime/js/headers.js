@@ -2,6 +2,7 @@
 
 const {
   ArrayPrototypePush,
+  JSONParse,
   Map,
   MapPrototypeGet,
   MapPrototypeGetSize,
@@ -65,8 +66,10 @@ isolet.lazy(["Headers"], ["headers", "httpToken", "Headers"], (host) => {
   }
 
   class Headers {
-    // { key, value } in the order of appending; keys in lower case.
+    // { key, value } in the order of appending; keys in lower case. `#list` is the way to them.
     #pairs = list();
+    // JSON text of the pairs of a request, until they are read: many Workers read none.
+    #unread;
     #immutable = false;
     #sorted;
 
@@ -74,11 +77,22 @@ isolet.lazy(["Headers"], ["headers", "httpToken", "Headers"], (host) => {
       if (init !== undefined) this.#fill(init);
     }
 
+    get #list() {
+      if (this.#unread !== undefined) {
+        const received = JSONParse(this.#unread);
+        this.#unread = undefined;
+        for (let i = 0; i < received.length; i++)
+          Pairs.add(this.#pairs, StringPrototypeToLowerCase(received[i][0]), received[i][1]);
+      }
+      return this.#pairs;
+    }
+
     #fill(init) {
       if (!isObject(init))
         throw new TypeError("The argument of Headers must be an object, an array of pairs or Headers.");
       if (#pairs in init) {
-        for (let i = 0; i < init.#pairs.length; i++) ArrayPrototypePush(this.#pairs, init.#pairs[i]);
+        const pairs = init.#list;
+        for (let i = 0; i < pairs.length; i++) ArrayPrototypePush(this.#pairs, pairs[i]);
       } else if (typeof init[SymbolIterator] === "function") {
         iterate(init, "The argument of Headers", (item) => {
           const pair = list();
@@ -98,7 +112,7 @@ isolet.lazy(["Headers"], ["headers", "httpToken", "Headers"], (host) => {
     #add(name, value) {
       const key = nameOf(name);
       const text = valueOf(value);
-      Pairs.add(this.#pairs, key, text);
+      Pairs.add(this.#list, key, text);
       this.#sorted = undefined;
     }
 
@@ -111,10 +125,10 @@ isolet.lazy(["Headers"], ["headers", "httpToken", "Headers"], (host) => {
     }
 
     #get(key) {
+      const pairs = this.#list;
       let found = null;
-      for (let i = 0; i < this.#pairs.length; i++) {
-        if (this.#pairs[i].key === key)
-          found = found === null ? this.#pairs[i].value : `${found}, ${this.#pairs[i].value}`;
+      for (let i = 0; i < pairs.length; i++) {
+        if (pairs[i].key === key) found = found === null ? pairs[i].value : `${found}, ${pairs[i].value}`;
       }
       return found;
     }
@@ -122,10 +136,11 @@ isolet.lazy(["Headers"], ["headers", "httpToken", "Headers"], (host) => {
     // The list that iterators read: names in order, values combined, but each set-cookie alone.
     #combined() {
       if (this.#sorted !== undefined) return this.#sorted;
+      const pairs = this.#list;
       const combined = list();
       const at = { __proto__: null };
-      for (let i = 0; i < this.#pairs.length; i++) {
-        const { key, value } = this.#pairs[i];
+      for (let i = 0; i < pairs.length; i++) {
+        const { key, value } = pairs[i];
         if (key !== "set-cookie" && at[key] !== undefined) {
           at[key].value += `, ${value}`;
         } else {
@@ -145,7 +160,7 @@ isolet.lazy(["Headers"], ["headers", "httpToken", "Headers"], (host) => {
       need(arguments.length, 1, "Headers.delete");
       const key = nameOf(name);
       this.#change();
-      this.#pairs = Pairs.without(this.#pairs, key);
+      this.#pairs = Pairs.without(this.#list, key);
     }
 
     get(name) {
@@ -160,7 +175,7 @@ isolet.lazy(["Headers"], ["headers", "httpToken", "Headers"], (host) => {
     }
 
     getSetCookie() {
-      return Pairs.all(this.#pairs, "set-cookie");
+      return Pairs.all(this.#list, "set-cookie");
     }
 
     has(name) {
@@ -173,7 +188,7 @@ isolet.lazy(["Headers"], ["headers", "httpToken", "Headers"], (host) => {
       const key = nameOf(name);
       const text = valueOf(value);
       this.#change();
-      this.#pairs = Pairs.replaced(this.#pairs, key, text);
+      this.#pairs = Pairs.replaced(this.#list, key, text);
     }
 
     static {
@@ -181,18 +196,24 @@ isolet.lazy(["Headers"], ["headers", "httpToken", "Headers"], (host) => {
         __proto__: null,
         is: (value) => isObject(value) && #pairs in value,
         get: (headers, key) => headers.#get(key),
-        pairs: (headers) => headers.#pairs,
+        pairs: (headers) => headers.#list,
         combined: (headers) => headers.#combined(),
         // For names and values that need no check.
         add(headers, key, value) {
-          Pairs.add(headers.#pairs, key, value);
+          Pairs.add(headers.#list, key, value);
           headers.#sorted = undefined;
         },
         freeze(headers) {
           headers.#immutable = true;
           return headers;
         },
-        // [[name, value], …] from the wire, where names may be in any case.
+        // JSON text of [[name, value], …] from the wire, where names may be in any case.
+        unread(text) {
+          const headers = new Headers();
+          headers.#unread = text;
+          return headers;
+        },
+        // The same as an array.
         received(pairs) {
           const headers = new Headers();
           for (let i = 0; i < pairs.length; i++) {

@@ -16,8 +16,12 @@ isolet.lazy(["Request"], ["requests", "Request"], (host) => {
     const text = `${value}`;
     if (!isolet.httpToken(text) || RegExpPrototypeExec(refused, text) !== null)
       throw new TypeError(`${isolet.inspect(text)} is not a valid method for a Request.`);
-    return RegExpPrototypeExec(known, text) !== null ? StringPrototypeToUpperCase(text) : text;
+    return normalized(text);
   }
+
+  /** @param {string} method */
+  const normalized = (method) =>
+    method !== "GET" && RegExpPrototypeExec(known, method) !== null ? StringPrototypeToUpperCase(method) : method;
 
   const Fields = bare(
     class {
@@ -171,13 +175,13 @@ isolet.lazy(["Request"], ["requests", "Request"], (host) => {
       host.requests = {
         __proto__: null,
         is: (value) => isObject(value) && #r in value,
-        // A request from the wire. `cfText`: JSON text of its property `cf`. Its headers are
-        // immutable, as in Workers.
-        received(method, url, pairs, body, cfText, signalOf) {
+        // A request from the wire, with its parsed URL. `headersText`: JSON text of names and
+        // values; `cfText`: that of the property `cf`. The headers are immutable, as in Workers.
+        received(method, url, headersText, body, cfText, signalOf) {
           const r = new Fields();
-          r.method = RegExpPrototypeExec(known, method) !== null ? StringPrototypeToUpperCase(method) : method;
-          r.url = urls.resolve(url) ?? url;
-          r.headers = Heads.freeze(Heads.received(pairs));
+          r.method = normalized(method);
+          r.url = url;
+          r.headers = Heads.freeze(Heads.unread(headersText));
           r.body = body;
           r.redirect = "manual";
           r.signalOf = signalOf;

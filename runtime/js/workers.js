@@ -6,7 +6,6 @@
 const {
   ArrayPrototypePush,
   JSONParse,
-  JSONStringify,
   Number,
   ObjectDefineProperty,
   Promise,
@@ -20,8 +19,8 @@ const {
 } = isolet.primordials;
 
 isolet.lazy([], ["workers"], (host) => {
-  const { bare } = isolet.idl;
   const { bodies, headers: Heads, natives } = isolet;
+  const { bare, list } = isolet.idl;
 
   // The bytes that may be on their way to the client, or from it, before the other side reads them.
   // `WINDOW_BYTES` in src/worker/protocol.rs is the same number.
@@ -117,7 +116,7 @@ isolet.lazy([], ["workers"], (host) => {
   // Its answer waits for the promises given to waitUntil, and fails with the first of them.
   async function beginScheduled(id, cron, time) {
     const r = arrived(id);
-    r.failures = isolet.idl.list();
+    r.failures = list();
     const fail = (thrown) => {
       ArrayPrototypePush(r.failures, thrown);
     };
@@ -139,7 +138,7 @@ isolet.lazy([], ["workers"], (host) => {
       const { name, message, stack, kind, hint, tool } = isolet.describe(r.failures[0]);
       natives.failFetch(r.id, name, message, stack, kind, hint, tool);
     } else {
-      natives.respond(r.id, 200, "", "[]", true, undefined);
+      natives.respond(r.id, 200, "", list(), true, undefined);
     }
     finish(r);
   }
@@ -198,7 +197,7 @@ isolet.lazy([], ["workers"], (host) => {
         body = bodies.ofContent(typeof content === "string" ? content : new Uint8Array(content));
       }
       const cf = cfText === "" ? undefined : cfText;
-      const request = isolet.requests.received(method, url, JSONParse(headersText), body, cf, () => signalOf(r));
+      const request = isolet.requests.received(method, url, headersText, body, cf, () => signalOf(r));
       r.headers = isolet.requests.fields(request).headers;
       if (r.incoming !== undefined) {
         const length = Heads.get(r.headers, "content-length");
@@ -254,14 +253,14 @@ isolet.lazy([], ["workers"], (host) => {
     const { status, statusText, headers, body, encodeBody, webSocket } = isolet.responseFields(response);
     if (r.responded || r.ended) return;
     const pairs = Heads.pairs(headers);
-    // By hand: JSON.stringify would call a toJSON that a script put on Array.prototype.
-    let text = "";
+    // Names and values in turn.
+    const sent = list();
     let size = statusText.length;
     for (let i = 0; i < pairs.length; i++) {
       const { key, value } = pairs[i];
       // The body tells its length.
       if (key === "content-length") continue;
-      text += `${text === "" ? "" : ","}[${JSONStringify(key)},${JSONStringify(value)}]`;
+      ArrayPrototypePush(sent, key, value);
       size += key.length + value.length + HEADER_OVERHEAD;
     }
     if (size > MAX_HEAD) {
@@ -273,7 +272,7 @@ isolet.lazy([], ["workers"], (host) => {
       );
     }
     if (webSocket !== undefined) {
-      upgrade(r, webSocket, statusText, `[${text}]`);
+      upgrade(r, webSocket, statusText, sent);
       return;
     }
     // A body that came compressed and was not read goes on as it came.
@@ -282,21 +281,21 @@ isolet.lazy([], ["workers"], (host) => {
     if (body !== undefined) content = bodies.open(body, "response");
     if (typeof content === "string" && content.length > WINDOW / 4) content = isolet.utf8.encode(content);
     if (content === undefined || typeof content === "string") {
-      natives.respond(r.id, status, statusText, `[${text}]`, manual, content);
+      natives.respond(r.id, status, statusText, sent, manual, content);
       finish(r);
       return;
     }
     const { isBytes } = isolet.outgoing;
     if (isBytes(content) && TypedArrayPrototypeGetByteLength(content) <= WINDOW) {
-      natives.respond(r.id, status, statusText, `[${text}]`, manual, content);
+      natives.respond(r.id, status, statusText, sent, manual, content);
       finish(r);
       return;
     }
     const length = isBytes(content)
       ? TypedArrayPrototypeGetByteLength(content)
       : isolet.streams.state(content).knownLength;
-    if (length !== undefined) text += `${text === "" ? "" : ","}["content-length","${length}"]`;
-    natives.respond(r.id, status, statusText, `[${text}]`, manual, true);
+    if (length !== undefined) ArrayPrototypePush(sent, "content-length", `${length}`);
+    natives.respond(r.id, status, statusText, sent, manual, true);
     r.outgoing = isolet.outgoing.open(content, "response", {
       __proto__: null,
       send: (bytes, length) => natives.sendBody(r.id, bytes, length),
@@ -311,7 +310,7 @@ isolet.lazy([], ["workers"], (host) => {
 
   // The request goes on until both ends have closed the WebSocket, unless it is one that a fetch
   // was answered with: isolet's own process carries its messages.
-  function upgrade(r, webSocket, statusText, headersText) {
+  function upgrade(r, webSocket, statusText, sent) {
     const asked = Heads.get(r.headers, "upgrade");
     if (asked === null || StringPrototypeToLowerCase(asked) !== "websocket") {
       throw new TypeError(
@@ -320,11 +319,11 @@ isolet.lazy([], ["workers"], (host) => {
     }
     const state = isolet.socketStates.release(isolet.webSockets.state(webSocket));
     if (state.offer !== undefined) {
-      isolet.fetchers.pass(state.offer, (call) => natives.respond(r.id, 101, statusText, headersText, true, call));
+      isolet.fetchers.pass(state.offer, (call) => natives.respond(r.id, 101, statusText, sent, true, call));
       finish(r);
       return;
     }
-    natives.respond(r.id, 101, statusText, headersText, true, null);
+    natives.respond(r.id, 101, statusText, sent, true, null);
     r.wire = isolet.socketWires.couple(state, r.id, () => finish(r));
   }
 

@@ -19,6 +19,8 @@ interface HeadersOperations extends Bare {
   freeze(headers: Headers): Headers;
   /** Makes headers of `[[name, value], …]` from the wire, with names in any case. */
   received(pairs: [name: string, value: string][]): Headers;
+  /** Makes headers of JSON text of such an array, which is parsed when they are first read. */
+  unread(text: string): Headers;
 }
 
 /** A body. One with a stream has an empty source. */
@@ -120,11 +122,11 @@ interface RequestFields extends Bare {
 /** request.js */
 interface RequestOperations extends Bare {
   is(value: ScriptValue): value is Request;
-  /** Makes a request from the wire. Its headers are immutable. `cfText` is JSON text. */
+  /** Makes a request from the wire. Its headers are immutable. They and `cf` are JSON text. */
   received(
     method: string,
     url: string,
-    pairs: [name: string, value: string][],
+    headersText: string,
     body: Body | undefined,
     cfText: string | undefined,
     signalOf: () => AbortSignal,

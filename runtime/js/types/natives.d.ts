@@ -23,14 +23,15 @@ interface Natives {
   /** Sets the error of the run. */
   fail(...thrown: DescribedError): void;
   /**
-   * Begins the answer to a request. `true`: the body comes in pieces; null: a WebSocket; a number:
-   * that of the fetch that was answered with the WebSocket.
+   * Begins the answer to a request. `headers` are names and values in turn. `content` is true for a
+   * body that comes in pieces, null for a WebSocket, and a number, that of the fetch, for the
+   * WebSocket that a fetch was answered with.
    */
   respond(
     id: number,
     status: number,
     statusText: string,
-    headersText: string,
+    headers: string[],
     encoded: boolean,
     content: string | Bytes | true | null | number | undefined,
   ): void;

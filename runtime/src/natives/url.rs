@@ -1,5 +1,7 @@
 //! URLs by the WHATWG standard, through the crate `url`.
 
+use std::borrow::Cow;
+
 use ::url::{Position, Url, form_urlencoded, quirks};
 
 use super::*;
@@ -43,6 +45,11 @@ fn parse(input: &str, base: Option<&str>) -> Option<Url> {
         Some(base) => Url::parse(base).ok()?.join(input).ok(),
     };
     url.filter(|url| url.as_str().len() <= MAX_URL_BYTES)
+}
+
+/// Returns a URL as the standard writes it. A text that is not a URL stays as it is.
+pub(crate) fn href(text: &str) -> Cow<'_, str> {
+    parse(text, None).map_or(Cow::Borrowed(text), |url| Cow::Owned(url.into()))
 }
 
 /// `parseUrl(input, base, positions)` returns the `href` of a URL, and puts the [`UrlPosition`]s

@@ -90,15 +90,16 @@ pub(crate) fn enter_request(scope: &mut PinScope, arguments: Arguments, _: Retur
     }
 }
 
-/// `respond(id, status, statusText, headersJSON, encoded, content)` begins the answer to a request.
-/// `content` is a text or a view of bytes, true if the body comes in pieces, null for a WebSocket,
-/// the number of a fetch for the one that the fetch was answered with, or undefined.
+/// `respond(id, status, statusText, headers, encoded, content)` begins the answer to a request.
+/// `headers` is an array of names and values in turn. `content` is a text or a view of bytes, true
+/// if the body comes in pieces, null for a WebSocket, the number of a fetch for the one that the
+/// fetch was answered with, or undefined.
 pub(crate) fn respond(scope: &mut PinScope, arguments: Arguments, _: ReturnValue) {
     let id = number(scope, &arguments, 0) as u32;
     let head = ResponseHead {
         status: number(scope, &arguments, 1) as u16,
         status_text: text(scope, &arguments, 2),
-        headers: serde_json::from_str(&text(scope, &arguments, 3)).unwrap_or_default(),
+        headers: pairs_of(scope, &arguments, 3),
         encoded: arguments.get(4).is_true(),
     };
     let content = arguments.get(5);
@@ -112,6 +113,16 @@ pub(crate) fn respond(scope: &mut PinScope, arguments: Arguments, _: ReturnValue
     if let Some(state) = state(scope) {
         state.respond(id, head, body);
     }
+}
+
+/// Returns the pairs of an array of texts, two by two.
+fn pairs_of(scope: &mut PinScope, arguments: &Arguments, index: i32) -> Vec<(String, String)> {
+    let Ok(list) = v8::Local::<v8::Array>::try_from(arguments.get(index)) else { return Vec::new() };
+    let item = |at: u32| {
+        let text = list.get_index(scope, at).and_then(|item| v8::Local::<v8::String>::try_from(item).ok());
+        text.map_or_else(String::new, |text| text.to_rust_string_lossy(scope))
+    };
+    (0..list.length() / 2).map(|pair| (item(2 * pair), item(2 * pair + 1))).collect()
 }
 
 /// Returns the body that an argument gives: a text, a view of bytes, true for one in pieces, or

@@ -143,7 +143,7 @@ pub(crate) enum FetchTarget {
 pub struct RequestHead {
     /// The method: `GET`, `POST`, …
     pub method: String,
-    /// The absolute URL.
+    /// The absolute URL. That of a request from outside is as the URL standard writes it.
     pub url: String,
     /// Names and values in order. Values are bytes as Latin-1 text, as in the Fetch standard.
     #[serde(deserialize_with = "crate::bounded::list::<MAX_HEADERS, _, _>")]

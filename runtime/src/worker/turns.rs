@@ -173,8 +173,10 @@ fn receive(scope: &mut PinScope, entries: &EntryFunctions, message: ToWorker) {
             note(scope, |state| state.requests.set_internal(id, is_internal));
             v8::scope!(let scope, scope);
             let headers = serde_json::to_string(&head.headers).unwrap_or_else(|_| "[]".into());
+            // Another Worker has written the URL of its request. That of another request is parsed.
+            let url = if is_internal { natives::url::href(&head.url) } else { head.url.as_str().into() };
             let Entrypoint { name, props } = &entrypoint;
-            let texts = [&head.method, &head.url, &headers, &head.cf, name, props];
+            let texts = [&head.method, &*url, &headers, &head.cf, name, props];
             let texts = texts.map(|text| v8::String::new(scope, text).map(Local::<v8::Value>::from));
             let [Some(method), Some(url), Some(headers), Some(cf), Some(name), Some(props)] = texts else {
                 return;
