@@ -93,7 +93,7 @@ pub(super) fn run(
     }
     let mut inbox = WorkerInbox { inbox, sink: sink.clone() };
     let mut activity = Activity::new(&limits);
-    turns::serve(scope, entries, control, &mut inbox, |_, _| activity.note(&sink));
+    turns::serve(scope, entries, control, &mut inbox, |time| activity.note(time.used, &sink));
     fork::exit_now();
 }
 
@@ -139,7 +139,9 @@ struct WorkerInbox {
 impl Inbox for WorkerInbox {
     fn wait(&mut self, timeout: Duration) -> Option<Inbound> {
         self.sink.flush();
-        match self.inbox.next(Some(timeout))? {
+        // To wait without an end takes one system call less.
+        let timeout = (timeout < turns::MAX_WAIT).then_some(timeout);
+        match self.inbox.next(timeout)? {
             ToRunner::ToWorker(message) => Some(Inbound::Worker(message)),
             ToRunner::Answer { call, answer } => {
                 Some(Inbound::Answer { id: call, answer: answer.map(|Blob(bytes)| bytes) })
@@ -154,22 +156,20 @@ impl Inbox for WorkerInbox {
 /// Tells the broker from time to time that turns end. The broker kills a process that has used the
 /// CPU time of a request without a message.
 struct Activity {
-    clock: ThreadClock,
     interval: Duration,
     next: Duration,
 }
 
 impl Activity {
     fn new(limits: &Limits) -> Self {
-        let clock = ThreadClock::of_the_reader();
         let interval = limits.cpu / 2;
-        Self { clock, interval, next: clock.read().unwrap_or_default() + interval }
+        Self { interval, next: ThreadClock::of_the_reader().read().unwrap_or_default() + interval }
     }
 
-    fn note(&mut self, sink: &FrameSink) {
-        let now = self.clock.read().unwrap_or_default();
-        if now >= self.next {
-            self.next = now + self.interval;
+    /// Takes the reading of the CPU clock between two turns.
+    fn note(&mut self, used: Duration, sink: &FrameSink) {
+        if used >= self.next {
+            self.next = used + self.interval;
             sink.send(&FromRunner::Alive);
         }
     }

@@ -14,7 +14,7 @@ pub(crate) trait WorkerLink: Send + Sync {
     /// Sends a message. If the Worker takes no messages any more, it is dropped.
     fn send(&self, message: ToWorker);
 
-    /// Notes that a request has ended, or that messages of a WebSocket were taken, and the number
+    /// Notes that requests have ended, or that messages of a WebSocket were taken, and the number
     /// of requests that have not ended.
     fn work_ended(&self, live: usize);
 

@@ -5,7 +5,7 @@
 use std::any::Any;
 use std::sync::Arc;
 use std::sync::mpsc::Sender;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use futures_util::future::BoxFuture;
 use tokio::sync::oneshot;
@@ -17,7 +17,7 @@ use super::instance::Instance;
 use super::link::WorkerLink;
 use super::load::load;
 use super::protocol::{FromWorker, ToWorker};
-use super::turns;
+use super::turns::{self, TurnTime};
 use crate::isolate::FreshIsolate;
 use crate::job::WorkerJob;
 use crate::messages::Inbound;
@@ -109,7 +109,7 @@ fn run(
     if let Some(state) = scope.get_slot_mut::<RunState>() {
         state.limits = job.limits.clone();
     }
-    let watch = |_, cpu: Duration| pool.watch_this_thread(control, cpu, Instant::now() + job.limits.wall);
+    let watch = |time: TurnTime| pool.watch_this_thread(control, time.left, Instant::now() + job.limits.wall);
     let stopped = turns::serve(scope, entries, control, inbound, watch);
     let culprit = scope.get_slot::<RunState>().map_or(0, RunState::turn);
     let error = match stopped {

@@ -27,18 +27,25 @@ use crate::stop::{RunControl, StopReason};
 use crate::thread_clock::ThreadClock;
 use crate::{ErrorCode, LogLevel, RunError, event_loop, natives, rejections};
 
-/// The longest wait for a message. The loop then looks again.
-const MAX_WAIT: Duration = Duration::from_secs(3600);
+/// The longest wait for a message. The loop then looks again, and finds nothing new.
+pub(crate) const MAX_WAIT: Duration = Duration::from_secs(3600);
+
+/// The CPU time at the beginning of a turn.
+pub(crate) struct TurnTime {
+    /// The reading of the thread's clock after the turn before. Waiting takes next to none.
+    pub(crate) used: Duration,
+    /// The time that the request of the turn has left.
+    pub(crate) left: Duration,
+}
 
 /// Serves requests until the isolate is stopped. Returns `None` if it has no state.
-/// `watch` is called before each turn with its request and the CPU time that the request has left,
-/// and returns a guard for the turn.
+/// `watch` is called before each turn, and returns a guard for the turn.
 pub(crate) fn serve<W>(
     scope: &mut PinScope,
     entries: &EntryFunctions,
     control: &RunControl,
     inbox: &mut dyn Inbox,
-    mut watch: impl FnMut(u32, Duration) -> W,
+    mut watch: impl FnMut(TurnTime) -> W,
 ) -> Option<StopReason> {
     let clock = ThreadClock::of_the_reader();
     let mut cpu_before = clock.read().unwrap_or_default();
@@ -79,7 +86,7 @@ pub(crate) fn serve<W>(
             state.renew_limits(request);
         }
         let left = state.limits.cpu.saturating_sub(state.requests.cpu(request));
-        let guard = watch(request, left);
+        let guard = watch(TurnTime { used: cpu_before, left });
         take(scope, entries, turn);
         drop(guard);
         rejections::log(scope);

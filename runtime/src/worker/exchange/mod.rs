@@ -85,6 +85,8 @@ struct Table {
     endings: Endings,
     /// The use of the limits outside of requests.
     outside: Used,
+    /// `true` once work has ended that the link was not told of.
+    has_ended_work: bool,
     /// The reason for which the instance takes no more requests.
     closed: Option<RunError>,
     /// Keeps the instance alive while there are requests.
@@ -254,6 +256,16 @@ impl Exchanges {
     fn note_queued(&self, us: u32) {
         let before = self.queued_us.load(Ordering::Relaxed);
         self.queued_us.store(before - before / 8 + us.min(10_000_000) / 8, Ordering::Relaxed);
+    }
+
+    /// Tells the link that work has ended, if some has. The link reads a clock of the process for
+    /// it, so that it is told once for the messages that have come together.
+    pub(crate) fn settle(&self) {
+        let mut table = self.table();
+        if std::mem::take(&mut table.has_ended_work) {
+            // With the lock, so that no request begins in between.
+            self.link.work_ended(table.live.len());
+        }
     }
 
     /// Notes that the Worker has nothing more to do for a request but to end it.

@@ -267,8 +267,7 @@ impl Exchanges {
         let fetches = self.fetches.as_ref().map(|fetches| fetches.end_request(id));
         let (calls, stubs) = self.calls.of_request(id);
         let (request, idle) = table.remove(id);
-        // With the lock, so that no request begins in between.
-        self.link.work_ended(table.live.len());
+        table.has_ended_work = true;
         table.next_ending();
         drop(table);
         self.note_queued(queued_us);

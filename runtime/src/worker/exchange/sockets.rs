@@ -65,7 +65,7 @@ impl Exchanges {
         }
         credit.add_permits(bytes);
         if matches!(socket, SocketKey::Request(_)) {
-            self.link.work_ended(self.live());
+            self.table().has_ended_work = true;
         }
         Ok(())
     }

@@ -87,6 +87,7 @@ impl Driver {
                     Err(broken) => return End::Violation(broken),
                 }
             }
+            exchanges.settle();
             tokio::select! {
                 biased;
                 // First, as a message that has arrived may be the one that is overdue.
@@ -94,9 +95,7 @@ impl Driver {
                     if readable.is_err() {
                         return End::Closed;
                     }
-                    let tail = received.tail();
-                    tail.reserve(16 << 10);
-                    match link.runner.stream().try_read_buf(tail) {
+                    match link.receive(received.tail()) {
                         Ok(0) => return End::Closed,
                         Ok(_) => link.active.store(true, Ordering::Relaxed),
                         Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}

@@ -1,10 +1,12 @@
 //! The connection to a Worker's runner.
 
+use std::io;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
 
 use futures_util::future::BoxFuture;
 use parking_lot::Mutex;
+use tokio::io::Interest;
 use tokio::sync::Notify;
 
 use crate::job::WorkerJob;
@@ -18,6 +20,9 @@ use crate::{Limits, ToolFailure};
 /// The bytes that may wait for a process beside the answers of calls, which have the memory limit.
 /// Requests without their bodies would be some tens of thousands.
 const MAX_QUEUED_BYTES: usize = 64 << 20;
+
+/// The bytes for which there is room before messages are received.
+const READ_BYTES: usize = 16 << 10;
 
 /// The bytes that wait for a process above which pieces of bodies wait elsewhere.
 const MAX_AHEAD_BYTES: usize = 1 << 20;
@@ -106,6 +111,25 @@ impl RunnerLink {
     /// Sends the answer to a call.
     pub(super) fn send_answer(&self, call: u32, answer: Result<Vec<u8>, ToolFailure>) {
         self.add(|queue| queue.push_answer(call, answer, self.max_answers));
+    }
+
+    /// Receives what has arrived, after `bytes`. Returns the number of new bytes: 0 at the end of
+    /// the connection.
+    pub(super) fn receive(&self, bytes: &mut Vec<u8>) -> io::Result<usize> {
+        bytes.reserve(READ_BYTES);
+        let capacity = bytes.capacity() - bytes.len();
+        let stream = self.runner.stream();
+        let mut received = None;
+        let tried = stream.try_io(Interest::READABLE, || {
+            let length = received.insert(stream.try_read_buf(bytes)?);
+            // A short read has emptied the socket. With `WouldBlock` tokio waits for readiness, and
+            // one read is saved.
+            if (1..capacity).contains(length) { Err(io::ErrorKind::WouldBlock.into()) } else { Ok(()) }
+        });
+        match received {
+            Some(length) => Ok(length),
+            None => tried.map(|()| 0),
+        }
     }
 
     fn add(&self, add: impl FnOnce(&mut SendQueue)) {

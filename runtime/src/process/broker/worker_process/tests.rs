@@ -304,6 +304,7 @@ fn what_ended_requests_have_not_used_of_their_cpu_time_is_lost() {
         for id in 1..=900 {
             worker.exchanges.receive(FromWorker::Ended { id, queued_us: 0 }).unwrap();
         }
+        worker.exchanges.settle();
         // A hundred that go on, ten others, and what the watchdog may miss.
         assert!((110 * 200_000..112 * 200_000 + 1_000_000).contains(&total()), "{}", total());
         let more = worker.begin(2000, RequestBody::Empty);
