@@ -5,6 +5,9 @@ use std::collections::VecDeque;
 /// The length up to which parts that follow each other are joined, in bytes.
 const JOINED_BYTES: usize = 8 << 10;
 
+/// The capacity of a part before it is written, in bytes: enough for the head of most requests.
+const PART_BYTES: usize = 512;
+
 /// Bytes in order. Short parts are joined, so that the queue needs no more than twice the memory of
 /// its bytes, whatever the length of the parts. Bytes that were read are given back part by part.
 #[derive(Debug, Default)]
@@ -42,7 +45,7 @@ impl ByteQueue {
     /// # Errors
     /// Returns the error of `write`.
     pub(crate) fn append<E>(&mut self, write: impl FnOnce(&mut Vec<u8>) -> Result<(), E>) -> Result<(), E> {
-        let mut part = Vec::new();
+        let mut part = Vec::with_capacity(PART_BYTES);
         write(&mut part)?;
         self.push(part);
         Ok(())

@@ -170,6 +170,7 @@ impl Worker {
         let HttpRequest { id, head, body, origin } = request;
         let is_repeatable =
             matches!(body, RequestBody::Empty) && matches!(head.method.as_str(), "GET" | "HEAD" | "OPTIONS");
+        let head = Arc::new(head);
         let again = is_repeatable.then(|| (head.clone(), origin.clone()));
         match self.fetch_once(id, head, body, origin).await {
             Err(error) if error.code == ErrorCode::Crashed => match again {
@@ -192,7 +193,7 @@ impl Worker {
     async fn fetch_once(
         &self,
         id: u32,
-        head: RequestHead,
+        head: Arc<RequestHead>,
         body: RequestBody,
         origin: RequestOrigin,
     ) -> Result<HttpResponse, RunError> {

@@ -25,31 +25,33 @@ const LOOPS: &str = "loops=";
 /// to a Worker has a clone, so that they are counted together. A Worker that calls itself without
 /// end is stopped, and so is one that calls itself twice each time.
 #[derive(Debug, Clone, Default)]
-pub struct CallChain {
+pub struct CallChain(Arc<ChainCounts>);
+
+#[derive(Debug, Default)]
+struct ChainCounts {
     /// The calls of Workers by `fetch`.
-    invocations: Arc<AtomicU32>,
+    invocations: AtomicU32,
     /// The calls of methods.
-    methods: Arc<AtomicU32>,
+    methods: AtomicU32,
 }
 
 impl CallChain {
     /// Returns the chain of a request with these headers that came over HTTP; `None` if too many
     /// calls of Workers led to it.
     pub fn of_request(headers: &[(String, String)]) -> Option<Self> {
-        let values = headers.iter().filter(|(name, _)| name.eq_ignore_ascii_case(CDN_LOOP));
-        let own = values.flat_map(|(_, value)| value.split(',')).filter(|entry| is_own(entry));
-        let calls = own.map(|entry| {
-            let loops = entry.split(';').find_map(|part| part.trim().strip_prefix(LOOPS));
-            loops.and_then(|loops| loops.parse().ok()).unwrap_or(1)
-        });
-        let calls = calls.max().unwrap_or(0);
-        (calls < MAX_INVOCATIONS)
-            .then(|| Self { invocations: Arc::new(AtomicU32::new(calls)), methods: Arc::default() })
+        let calls = calls_before(headers);
+        let counts = || ChainCounts { invocations: AtomicU32::new(calls), ..ChainCounts::default() };
+        (calls < MAX_INVOCATIONS).then(|| Self(Arc::new(counts())))
+    }
+
+    /// Returns `true` if too many calls of Workers led to a request with these headers.
+    pub fn is_too_long(headers: &[(String, String)]) -> bool {
+        calls_before(headers) >= MAX_INVOCATIONS
     }
 
     /// Returns the value of [`CDN_LOOP`] for a request over HTTP that a Worker of the chain makes.
     pub fn header(&self) -> String {
-        format!("{NAME}; {LOOPS}{}", self.invocations.load(Ordering::Relaxed).saturating_add(1))
+        format!("{NAME}; {LOOPS}{}", self.0.invocations.load(Ordering::Relaxed).saturating_add(1))
     }
 
     /// Returns `true` if a value of [`CDN_LOOP`] has an entry of isolet, which a Worker may not
@@ -64,7 +66,7 @@ impl CallChain {
     /// Returns an error for the caller if there were too many.
     pub fn enter(&self) -> Result<(), FetchError> {
         let within = |calls: u32| (calls < MAX_INVOCATIONS - 1).then_some(calls + 1);
-        match self.invocations.try_update(Ordering::Relaxed, Ordering::Relaxed, within) {
+        match self.0.invocations.try_update(Ordering::Relaxed, Ordering::Relaxed, within) {
             Ok(_) => Ok(()),
             Err(_) => Err(FetchError {
                 name: "Error".to_owned(),
@@ -80,10 +82,10 @@ impl CallChain {
     /// # Errors
     /// Returns an error for the caller if there were too many.
     pub(crate) fn enter_method(&self) -> Result<(), FetchError> {
-        if self.methods.fetch_add(1, Ordering::Relaxed) < MAX_METHOD_CALLS {
+        if self.0.methods.fetch_add(1, Ordering::Relaxed) < MAX_METHOD_CALLS {
             return Ok(());
         }
-        self.methods.fetch_sub(1, Ordering::Relaxed);
+        self.0.methods.fetch_sub(1, Ordering::Relaxed);
         Err(FetchError {
             name: "Error".to_owned(),
             message: format!(
@@ -91,6 +93,17 @@ impl CallChain {
             ),
         })
     }
+}
+
+/// Returns the number of calls of Workers that led to a request with these headers.
+fn calls_before(headers: &[(String, String)]) -> u32 {
+    let values = headers.iter().filter(|(name, _)| name.eq_ignore_ascii_case(CDN_LOOP));
+    let own = values.flat_map(|(_, value)| value.split(',')).filter(|entry| is_own(entry));
+    let calls = own.map(|entry| {
+        let loops = entry.split(';').find_map(|part| part.trim().strip_prefix(LOOPS));
+        loops.and_then(|loops| loops.parse().ok()).unwrap_or(1)
+    });
+    calls.max().unwrap_or(0)
 }
 
 /// Returns `true` if an entry of the header is isolet's.
@@ -107,7 +120,7 @@ mod tests {
         let of = |values: &[&str]| {
             let header = |value: &&str| ("CDN-Loop".to_owned(), (*value).to_owned());
             let headers: Vec<_> = values.iter().map(header).collect();
-            CallChain::of_request(&headers).map(|chain| chain.invocations.load(Ordering::Relaxed))
+            CallChain::of_request(&headers).map(|chain| chain.0.invocations.load(Ordering::Relaxed))
         };
         assert_eq!(of(&[]), Some(0));
         assert_eq!(of(&["other; loops=7, another"]), Some(0));

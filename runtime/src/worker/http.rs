@@ -1,5 +1,7 @@
 //! Requests to a Worker and its responses, for the owner of the requests.
 
+use std::sync::Arc;
+
 use bytes::Bytes;
 use futures_util::StreamExt as _;
 use futures_util::stream::BoxStream;
@@ -36,7 +38,7 @@ pub struct RequestOrigin {
 /// An event for a Worker.
 pub(crate) enum Event {
     /// A request.
-    Fetch { head: RequestHead, body: RequestBody, origin: RequestOrigin },
+    Fetch { head: Arc<RequestHead>, body: RequestBody, origin: RequestOrigin },
     /// The time of a cron trigger. Its answer is an empty response.
     Scheduled { cron: String, time_ms: f64 },
 }

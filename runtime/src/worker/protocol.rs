@@ -6,6 +6,8 @@
 //! Bodies flow in both directions within a window: the sender of a body may be ahead of its reader
 //! by [`WINDOW_BYTES`], and gets credit for what was read.
 
+use std::sync::Arc;
+
 use serde::{Deserialize, Serialize};
 
 use super::loaded::CodeResult;
@@ -233,7 +235,8 @@ pub(crate) enum ToWorker {
     Request {
         id: u32,
         entrypoint: Entrypoint,
-        head: RequestHead,
+        #[serde(with = "shared")]
+        head: Arc<RequestHead>,
         body: BodyStart,
         /// `true` if a Worker reads the answer, whose body is then not compressed.
         is_internal: bool,
@@ -340,6 +343,23 @@ pub(crate) enum FromWorker {
         /// The time that it waited for its first turn, in microseconds.
         queued_us: u32,
     },
+}
+
+/// Reads and writes what is shared on one side.
+mod shared {
+    use std::sync::Arc;
+
+    use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
+    pub(super) fn serialize<T: Serialize, S: Serializer>(value: &Arc<T>, to: S) -> Result<S::Ok, S::Error> {
+        T::serialize(value, to)
+    }
+
+    pub(super) fn deserialize<'de, T: Deserialize<'de>, D: Deserializer<'de>>(
+        from: D,
+    ) -> Result<Arc<T>, D::Error> {
+        T::deserialize(from).map(Arc::new)
+    }
 }
 
 /// Returns the time since an event that all processes of this machine share, in microseconds.

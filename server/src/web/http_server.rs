@@ -10,7 +10,7 @@ use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
-use http::{Request, Response};
+use http::{Request, Response, header};
 use hyper::body::{Body, Incoming};
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
@@ -30,8 +30,8 @@ const UNREAD_TIMEOUT: Duration = Duration::from_secs(30);
 /// The pause after a connection that could not be accepted.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
 
-/// The permit of a connection, in the extensions of its requests. A request that takes the
-/// connection over keeps it.
+/// The permit of a connection, in the extensions of requests to upgrade it. A request that takes
+/// the connection over keeps it.
 #[derive(Clone)]
 pub struct ConnectionHold(#[allow(dead_code, reason = "it is held, not read")] Arc<ConnectionPermit>);
 
@@ -85,7 +85,9 @@ impl HttpServer {
             let (answer, client, hold) = (answer.clone(), socket.clone(), ConnectionHold(Arc::new(permit)));
             let answer = service_fn(move |mut request: Request<Incoming>| {
                 let (answer, client) = (answer.clone(), client.clone());
-                request.extensions_mut().insert(hold.clone());
+                if request.headers().contains_key(header::UPGRADE) {
+                    request.extensions_mut().insert(hold.clone());
+                }
                 async move {
                     tokio::select! {
                         biased;

@@ -62,7 +62,7 @@ impl ServerNames {
                 Problem::forbidden(format!("`{host}` is not a name of this server.")).with_hint(self.hint())
             );
         }
-        check_target(request)
+        check_named(request, requested)
     }
 
     fn hint(&self) -> String {
@@ -159,6 +159,11 @@ pub fn check_target<B>(request: &Request<B>) -> Result<(), Problem> {
         None if request.version() < Version::HTTP_11 => return Ok(()),
         None => return Err(Problem::bad_request("The request has no `Host`.")),
     };
+    check_named(request, host)
+}
+
+/// Refuses a request whose target names another server than `host`, which its `Host` names.
+fn check_named<B>(request: &Request<B>, host: Option<HostAndPort>) -> Result<(), Problem> {
     let target = request.uri().authority().map(|target| HostAndPort::parse(target.as_str()));
     match target.is_some_and(|target| target != host) {
         true => Err(Problem::bad_request("`Host` and the request's target name different servers.")),

@@ -94,7 +94,7 @@ pub async fn answer(
         open.end(404, RequestEnd::Complete);
         return responses::plain(http::StatusCode::NOT_FOUND, "The project has no Worker.".to_owned());
     };
-    if CallChain::of_request(&request.headers).is_none() {
+    if CallChain::is_too_long(&request.headers) {
         open.end(508, RequestEnd::Refused);
         let text = "Workers have fetched from each other more often than they may.\n";
         return responses::plain(http::StatusCode::LOOP_DETECTED, text.to_owned());

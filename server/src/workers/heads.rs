@@ -40,23 +40,31 @@ const CLIENT_ADDRESS: HeaderName = HeaderName::from_static("cf-connecting-ip");
 /// it; or `None` if it has no host.
 pub fn request_head(head: &request::Parts, peer: Option<IpAddr>) -> Option<RequestHead> {
     let url = absolute_url(&head.uri, &head.headers)?;
-    let mut headers: Vec<(String, String)> = head
-        .headers
-        .iter()
-        .filter(|(name, _)| *name != CLIENT_ADDRESS)
-        .map(|(name, value)| (name.as_str().to_owned(), latin1(value)))
-        .collect();
+    let mut headers = Vec::with_capacity(head.headers.len() + 1);
+    let own = head.headers.iter().filter(|(name, _)| *name != CLIENT_ADDRESS);
+    headers.extend(own.map(|(name, value)| (name.as_str().to_owned(), latin1(value))));
     if let Some(peer) = peer {
         headers.push((CLIENT_ADDRESS.as_str().to_owned(), peer.to_canonical().to_string()));
     }
     let encodings = head.headers.get(header::ACCEPT_ENCODING).map(latin1).unwrap_or_default();
-    let cf = serde_json::json!({
-        "httpProtocol": format!("{:?}", head.version),
-        "clientAcceptEncoding": encodings,
-        "tlsVersion": "",
-        "tlsCipher": "",
-    });
-    Some(RequestHead { method: head.method.as_str().to_owned(), url, headers, cf: cf.to_string() })
+    let cf = RequestProperties {
+        http_protocol: format!("{:?}", head.version),
+        client_accept_encoding: encodings,
+        tls_version: "",
+        tls_cipher: "",
+    };
+    let cf = serde_json::to_string(&cf).unwrap_or_default();
+    Some(RequestHead { method: head.method.as_str().to_owned(), url, headers, cf })
+}
+
+/// The object `request.cf`, as far as it is known here.
+#[derive(serde::Serialize)]
+#[serde(rename_all = "camelCase")]
+struct RequestProperties {
+    http_protocol: String,
+    client_accept_encoding: String,
+    tls_version: &'static str,
+    tls_cipher: &'static str,
 }
 
 /// Returns the absolute URL of a request as the URL standard writes it, if its host is one that
@@ -92,11 +100,17 @@ pub fn path_and_query(uri: &http::Uri) -> Cow<'_, str> {
 
 /// Decodes a header value as Latin-1, as the Fetch standard does.
 pub fn latin1(value: &HeaderValue) -> String {
-    value.as_bytes().iter().map(|byte| char::from(*byte)).collect()
+    match value.to_str() {
+        Ok(ascii) => ascii.to_owned(),
+        Err(_) => value.as_bytes().iter().map(|byte| char::from(*byte)).collect(),
+    }
 }
 
 /// Returns the bytes of a Latin-1 text.
 pub fn latin1_bytes(text: &str) -> Option<Vec<u8>> {
+    if text.is_ascii() {
+        return Some(text.as_bytes().to_vec());
+    }
     text.chars().map(|letter| u8::try_from(letter).ok()).collect()
 }
 

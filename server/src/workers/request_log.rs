@@ -146,7 +146,7 @@ impl Drop for OpenRequest {
 
 /// Returns the beginning of a text, with all bytes but visible ASCII percent-encoded.
 fn printable(text: &str, most: usize) -> String {
-    let mut printable = String::new();
+    let mut printable = String::with_capacity(text.len().min(most));
     for byte in text.bytes() {
         if printable.len() >= most {
             printable.push_str("...");

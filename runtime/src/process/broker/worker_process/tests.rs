@@ -116,7 +116,7 @@ impl TakenOver {
     }
 
     fn begin(&self, id: u32, body: RequestBody) -> PendingAnswer {
-        let head = RequestHead { url: "http://a/".repeat(20), ..RequestHead::default() };
+        let head = Arc::new(RequestHead { url: "http://a/".repeat(20), ..RequestHead::default() });
         self.exchanges
             .begin(id, Event::Fetch { head, body, origin: RequestOrigin::default() }, Arc::new(()))
             .map_err(|_| "closed")

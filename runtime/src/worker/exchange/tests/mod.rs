@@ -52,7 +52,7 @@ fn exchanges() -> (Arc<Exchanges>, Arc<SentMessages>) {
 }
 
 fn begin(exchanges: &Arc<Exchanges>, id: u32, body: RequestBody) -> PendingAnswer {
-    let head = RequestHead::default();
+    let head = Arc::default();
     exchanges
         .begin(id, Event::Fetch { head, body, origin: RequestOrigin::default() }, Arc::new(()))
         .map_err(|_| "closed")
@@ -294,11 +294,7 @@ fn the_request_at_fault_gets_the_error_and_others_may_be_repeated() {
         assert_eq!(second.answer().await.unwrap_err().code, ErrorCode::CpuLimit);
         let refused = exchanges.begin(
             3,
-            Event::Fetch {
-                head: RequestHead::default(),
-                body: RequestBody::Empty,
-                origin: RequestOrigin::default(),
-            },
+            Event::Fetch { head: Arc::default(), body: RequestBody::Empty, origin: RequestOrigin::default() },
             Arc::new(()),
         );
         assert!(refused.is_err());
