@@ -12,6 +12,7 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Weak};
 use std::time::{Duration, Instant};
 
+use futures_util::future::BoxFuture;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use super::exchange::{Exchanges, ended};
@@ -44,13 +45,17 @@ pub(crate) enum WorkerBackend {
 }
 
 impl WorkerBackend {
-    async fn start(&self, job: &Arc<WorkerJob>) -> Result<Arc<dyn Instance>, RunError> {
-        Ok(match self {
-            Self::Threads(pool, tokio) => Arc::new(ThreadInstance::start(pool, tokio, job).await?),
-            Self::Processes(pool, app_zygote) => match Self::app_zygote(pool, app_zygote, job).await? {
-                Some(app_zygote) => Arc::new(app_zygote.copy(job).await?),
-                None => Arc::new(WorkerProcess::start(pool, job).await?),
-            },
+    /// Starts an instance. The future is on the heap: each request's future has a place for it, and
+    /// is moved.
+    fn start<'a>(&'a self, job: &'a Arc<WorkerJob>) -> BoxFuture<'a, Result<Arc<dyn Instance>, RunError>> {
+        Box::pin(async move {
+            Ok::<Arc<dyn Instance>, _>(match self {
+                Self::Threads(pool, tokio) => Arc::new(ThreadInstance::start(pool, tokio, job).await?),
+                Self::Processes(pool, app_zygote) => match Self::app_zygote(pool, app_zygote, job).await? {
+                    Some(app_zygote) => Arc::new(app_zygote.copy(job).await?),
+                    None => Arc::new(WorkerProcess::start(pool, job).await?),
+                },
+            })
         })
     }
 
