@@ -1,5 +1,6 @@
 //! Scripts as models write them: a wrong value never comes without a warning.
 
+use crate::harness::fake_server::FakeServer;
 use crate::harness::mcp::{Client, text as text_of};
 use crate::harness::*;
 
@@ -475,6 +476,37 @@ async fn an_error_has_its_stack() {
     let error = crate::harness::error(&report, "exception");
     assert_eq!((&error["line"], &error["column"]), (&json!(1), &json!(32)), "{error:#}");
     assert_eq!(error["frame"], "1 | const a: { b?: any } = {}; a.b.c\n  |                                ^");
+}
+
+#[tokio::test]
+async fn a_hint_spells_names_as_scripts_write_them() {
+    let files = FakeServer::new();
+    let input = json!({ "type": "object", "properties": { "a": { "type": "number" } }, "required": ["a"] });
+    files.define(json!([{ "name": "get-sum", "inputSchema": input }]));
+    let folder = Folder::with_servers(json!({ "my-files": files.entry(&["defined"]) }));
+    let server = Daemon::serve_in(folder, &[]).await_ready().await;
+    let called = "It is called as `env.my_files.get_sum(input: { a: number })`.";
+    for code in [
+        "return await env.my_files.get_sum('x')",
+        "return await env['my-files']['get-sum']('x')",
+        "return await env['my-files'].get_sum('x')",
+    ] {
+        let report = server.run(code).await;
+        let hint = text(&error(&report, "exception")["hint"]);
+        assert_says(hint, &[called]);
+    }
+    for (code, hint) in [
+        (
+            "return await env['my-files'].get_sm({})",
+            format!("Did you mean get_sum? Its tools: get_sum. {called}"),
+        ),
+        ("return await env.my_file.get_sum({})", "Did you mean my_files? Servers: my_files.".to_owned()),
+    ] {
+        let report = server.run(code).await;
+        assert_eq!(error(&report, "exception")["hint"], *hint, "{report:#}");
+    }
+    let report = server.run("env['my-files']['get-sum']({ a: 1 });\nreturn 1").await;
+    assert_says(text(&report["warnings"][0]["message"]), &["`await env.my_files.get_sum(…)`"]);
 }
 
 /// Scripts of models, against servers of other projects. `{DATA}` is a folder of these servers.

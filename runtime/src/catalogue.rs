@@ -92,6 +92,12 @@ impl ServerTools {
         self.tools.iter().flat_map(|tools| tools.keys().map(String::as_str))
     }
 
+    /// Returns the alias of a tool by its exact name, as scripts write it. A name that has none is
+    /// its own.
+    pub fn alias<'a>(&'a self, name: &'a str) -> &'a str {
+        alias(&self.aliases, name)
+    }
+
     /// Returns at most `limit` names that are similar to `wrong`, the nearest first.
     pub fn nearest(&self, wrong: &str, limit: usize) -> Vec<&str> {
         nearest(wrong, self.names(), limit)
@@ -125,9 +131,19 @@ impl Catalogue {
     /// Returns the exact names and aliases of the servers that have not listed their tools yet.
     pub fn unlisted(&self) -> Vec<(&str, &str)> {
         let unlisted = self.servers.iter().filter(|(_, server)| server.tools.is_none()).map(|(name, _)| name);
-        let alias =
-            |name: &'_ String| self.aliases.iter().find(|(_, exact)| *exact == name).map(|(alias, _)| alias);
-        unlisted.map(|name| (name.as_str(), alias(name).unwrap_or(name).as_str())).collect()
+        unlisted.map(|name| (name.as_str(), self.alias(name))).collect()
+    }
+
+    /// Returns the alias of a server by its exact name, as scripts write it. A name that has none
+    /// is its own.
+    pub fn alias<'a>(&'a self, name: &'a str) -> &'a str {
+        alias(&self.aliases, name)
+    }
+
+    /// Returns the aliases of a server and of one of its tools by their exact names.
+    pub fn aliases<'a>(&'a self, server: &'a str, tool: &'a str) -> (&'a str, &'a str) {
+        let tools = self.servers.get(server);
+        (self.alias(server), tools.map_or(tool, |tools| tools.alias(tool)))
     }
 
     /// Returns the exact names of all servers.
@@ -152,6 +168,11 @@ impl Catalogue {
         copy.aliases.retain(|_, name| copy.servers.contains_key(name));
         copy
     }
+}
+
+/// Returns the alias of `name`. It searches all aliases, which only messages need.
+fn alias<'a>(aliases: &'a HashMap<String, String>, name: &'a str) -> &'a str {
+    aliases.iter().find(|(_, exact)| *exact == name).map_or(name, |(alias, _)| alias)
 }
 
 /// Returns names in the order of their Jaro-Winkler similarity to `wrong`, without regard to case
@@ -208,6 +229,8 @@ mod tests {
         assert_eq!(tools.resolve("get_user"), Some("get-user"));
         assert_eq!(tools.resolve("get-user"), Some("get-user"));
         assert_eq!(tools.resolve("getUser"), None);
+        assert_eq!(catalogue.aliases("my-server", "get-user"), ("my_server", "get_user"));
+        assert_eq!(catalogue.aliases("late", "get-user"), ("late", "get-user"));
     }
 
     #[test]

@@ -148,6 +148,7 @@ fn hint(error: &RunError, state: &RunState, code: &str, input: Option<&str>) -> 
     }
     if let Some((UnawaitedCall { server, tool, site }, _)) = state.unawaited.first() {
         let line = site.map_or_else(String::new, |(line, _)| format!(" at line {line}"));
+        let (server, tool) = state.names.catalogue.aliases(server, tool);
         let call = format!("env.{}.{}", short_name(server), short_name(tool));
         return Some(format!(
             "The call of {call}{line} was not awaited, so that its variable holds a promise: write `await {call}(…)`."
@@ -191,7 +192,8 @@ fn undefined(name: &str, catalogue: &Catalogue, code: &str, input: Option<&str>)
         ));
     }
     let servers = || {
-        let names: Vec<String> = catalogue.names().take(12).map(short_name).collect();
+        let names = catalogue.names().take(12).map(|name| short_name(catalogue.alias(name)));
+        let names: Vec<String> = names.collect();
         if names.is_empty() { String::new() } else { format!(" Servers: {}.", names.join(", ")) }
     };
     if TOOLBOXES.contains(&name) {
@@ -204,7 +206,9 @@ fn undefined(name: &str, catalogue: &Catalogue, code: &str, input: Option<&str>)
         .names()
         .filter(|server| catalogue.server(server).is_some_and(|(_, tools)| tools.lists(name)))
         .take(3)
-        .map(|server| format!("`await env.{}.{}({{ … }})`", short_name(server), short_name(name)))
+        .map(|server| {
+            format!("`await env.{}.{}({{ … }})`", short_name(catalogue.alias(server)), short_name(name))
+        })
         .collect();
     if !owners.is_empty() {
         return Some(format!("It is a tool, and tools are on env: write {}.", owners.join(" or ")));

@@ -8,19 +8,20 @@ use oxc_ast_visit::{Visit, walk};
 use crate::calls::{CallSite, short_name};
 use crate::script::{Prepared, Shape, has_stack, parsed};
 use crate::state::RunState;
-use crate::{Warning, WarningCode};
+use crate::{Catalogue, Warning, WarningCode};
 
 /// The number of calls or functions that a warning lists.
 const MAX_LISTED_CALLS: usize = 5;
 
 /// Adds the warnings to the state of a run that ended well.
 pub(crate) fn add(state: &mut RunState, prepared: &Prepared, code: &str) {
-    if let Some(warning) = unanswered(&state.unanswered()) {
+    let catalogue = state.names.catalogue.clone();
+    if let Some(warning) = unanswered(&as_called(&catalogue, state.unanswered())) {
         state.warn(warning);
     }
     let unawaited = std::mem::take(&mut state.unawaited);
-    let unawaited: Vec<_> =
-        unawaited.iter().map(|(call, _)| (call.server.as_str(), call.tool.as_str(), call.site)).collect();
+    let unawaited = unawaited.iter().map(|(call, _)| (call.server.as_str(), call.tool.as_str(), call.site));
+    let unawaited = as_called(&catalogue, unawaited);
     if let Some(warning) = overlooked(&unawaited) {
         state.warn(warning);
     }
@@ -30,6 +31,18 @@ pub(crate) fn add(state: &mut RunState, prepared: &Prepared, code: &str) {
             state.warn(warning);
         }
     }
+}
+
+/// Returns calls with the names that scripts write.
+fn as_called<'a>(
+    catalogue: &'a Catalogue,
+    calls: impl IntoIterator<Item = (&'a str, &'a str, Option<CallSite>)>,
+) -> Vec<(&'a str, &'a str, Option<CallSite>)> {
+    let calls = calls.into_iter().map(|(server, tool, site)| {
+        let (server, tool) = catalogue.aliases(server, tool);
+        (server, tool, site)
+    });
+    calls.collect()
 }
 
 /// Returns a warning about calls whose answers were not awaited.

@@ -1,8 +1,8 @@
 //! Messages about servers and tools that do not exist, with the nearest names, so that a model can
 //! correct itself.
 
+use crate::Catalogue;
 use crate::calls::CallSite;
-use crate::{Catalogue, ServerTools};
 
 /// The number of names that a message lists.
 const MAX_LISTED_NAMES: usize = 12;
@@ -47,14 +47,25 @@ pub(crate) fn server(catalogue: &Catalogue, name: &str) -> InvalidCall {
     let hint = match catalogue.names().count() {
         _ if matches!(name, "env" | "input") => TWO_ARGUMENTS.to_owned(),
         0 => NO_SERVERS.to_owned(),
-        _ if near.is_empty() => format!("Servers: {}.", list(catalogue.names())),
-        _ => format!("Did you mean {}? Servers: {}.", list(near.into_iter()), list(catalogue.names())),
+        _ => {
+            let servers = list(catalogue.names().map(|name| catalogue.alias(name)));
+            match near.is_empty() {
+                true => format!("Servers: {servers}."),
+                false => {
+                    let near = list(near.into_iter().map(|name| catalogue.alias(name)));
+                    format!("Did you mean {near}? Servers: {servers}.")
+                }
+            }
+        }
     };
     InvalidCall { message, hint, too_large: false, meant: None }
 }
 
-/// Returns the error about an unknown tool.
-pub(crate) fn tool(server: &str, tools: &ServerTools, name: &str) -> InvalidCall {
+/// Returns the error about an unknown tool of a server of the catalogue.
+pub(crate) fn tool(catalogue: &Catalogue, server: &str, name: &str) -> InvalidCall {
+    let Some((_, tools)) = catalogue.server(server) else { return self::server(catalogue, server) };
+    // Scripts write aliases.
+    let listed = || list(tools.names().map(|name| tools.alias(name)));
     // It may have the tool, and the run not.
     let here = if tools.is_narrowed() { " that may be used here" } else { "" };
     let message = format!("The MCP server {} has no tool {}{here}.", quoted(server), quoted(name));
@@ -65,15 +76,19 @@ pub(crate) fn tool(server: &str, tools: &ServerTools, name: &str) -> InvalidCall
         }
         0 => "It offers no tools.".to_owned(),
         _ if GENERIC_CALL_NAMES.contains(&name) => format!(
-            "Tools are functions of their server: write `await env.{server}.<tool>({{ … }})`. Its tools: {}.",
-            list(tools.names())
+            "Tools are functions of their server: write `await env.{}.<tool>({{ … }})`. Its tools: {}.",
+            catalogue.alias(server),
+            listed()
         ),
-        _ if near.is_empty() => format!("Its tools: {}.", list(tools.names())),
-        // The nearest name is not always the right one.
-        many if many <= MAX_TOOLS_LISTED_WHOLE => {
-            format!("Did you mean {}? Its tools: {}.", list(near.iter().copied()), list(tools.names()))
+        _ if near.is_empty() => format!("Its tools: {}.", listed()),
+        many => {
+            let meant = list(near.iter().map(|name| tools.alias(name)));
+            // The nearest name is not always the right one.
+            match many <= MAX_TOOLS_LISTED_WHOLE {
+                true => format!("Did you mean {meant}? Its tools: {}.", listed()),
+                false => format!("Did you mean {meant}?"),
+            }
         }
-        _ => format!("Did you mean {}?", list(near.iter().copied())),
     };
     let meant = near.first().map(|name| (*name).to_owned());
     InvalidCall { message, hint, too_large: false, meant }
@@ -138,19 +153,37 @@ fn list<'a>(names: impl Iterator<Item = &'a str>) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::ServerTools;
+
+    fn catalogue(server: (&str, &str), tools: ServerTools) -> Catalogue {
+        let mut catalogue = Catalogue::default();
+        catalogue.insert(server.0, server.1, tools);
+        catalogue
+    }
 
     #[test]
     fn names_the_nearest_tool() {
         let tools = ServerTools::new([("create_issue", "create_issue"), ("list_issues", "list_issues")]);
-        let unknown = tool("github", &tools, "createIssue");
+        let unknown = tool(&catalogue(("github", "github"), tools), "github", "createIssue");
         assert_eq!(unknown.message, r#"The MCP server "github" has no tool "createIssue"."#);
         assert!(unknown.hint.starts_with("Did you mean create_issue"), "{}", unknown.hint);
     }
 
     #[test]
+    fn names_are_spelled_as_they_are_called() {
+        let tools = ServerTools::new([("get-sum", "get_sum"), ("echo", "echo")]);
+        let all = catalogue(("my-files", "my_files"), tools);
+        assert_eq!(tool(&all, "my-files", "get_sm").hint, "Did you mean get_sum? Its tools: get_sum, echo.");
+        assert_eq!(tool(&all, "my-files", "zz").hint, "Its tools: get_sum, echo.");
+        let generic = tool(&all, "my-files", "callTool").hint;
+        assert!(generic.contains("`await env.my_files.<tool>({ … })`"), "{generic}");
+        assert_eq!(server(&all, "my_file").hint, "Did you mean my_files? Servers: my_files.");
+        assert_eq!(server(&all, "zz").hint, "Servers: my_files.");
+    }
+
+    #[test]
     fn without_a_near_name_it_lists_what_there_is() {
-        let mut catalogue = Catalogue::default();
-        catalogue.insert("demo", "demo", ServerTools::unknown());
+        let catalogue = catalogue(("demo", "demo"), ServerTools::unknown());
         assert_eq!(server(&catalogue, "xyz").hint, "Servers: demo.");
         assert_eq!(server(&Catalogue::default(), "x").hint, NO_SERVERS);
     }
@@ -158,8 +191,9 @@ mod tests {
     #[test]
     fn tools_that_the_run_may_not_use_are_mentioned() {
         let none = ServerTools::new([("a", "a"); 0]);
-        assert_eq!(tool("demo", &none, "add").hint, "It offers no tools.");
-        let narrowed = tool("demo", &none.narrowed(true), "add");
+        let of = |tools| catalogue(("demo", "demo"), tools);
+        assert_eq!(tool(&of(none.clone()), "demo", "add").hint, "It offers no tools.");
+        let narrowed = tool(&of(none.narrowed(true)), "demo", "add");
         assert!(narrowed.hint.contains("`tools` of the run, or `mcp_servers` of the Worker"), "{narrowed:?}");
         assert!(narrowed.message.ends_with("has no tool \"add\" that may be used here."), "{narrowed:?}");
     }

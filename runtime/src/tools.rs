@@ -13,7 +13,7 @@ pub trait ToolHost: Send + Sync + 'static {
     fn call(&self, request: ToolRequest) -> ToolFuture;
 
     /// Returns the signature of a tool on one line, for errors about its name or its arguments:
-    /// `add(input: { a: number })`.
+    /// `` `env.demo.add(input: { a: number })` ``.
     fn signature(&self, _server: &str, _tool: &str) -> Option<String> {
         None
     }

@@ -94,7 +94,7 @@ mod declaring {
     fn one_signature(bencher: Bencher) {
         let github = server("github");
         let tool = github.tools.iter().find(|tool| tool.name == "create_issue").expect("the tool");
-        bencher.bench(|| signature(black_box(tool)));
+        bencher.bench(|| signature("github", "create_issue", black_box(tool), 1));
     }
 }
 

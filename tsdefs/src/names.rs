@@ -11,11 +11,22 @@ use std::sync::LazyLock;
 
 use unicode_ident::{is_xid_continue, is_xid_start};
 
+use crate::text::string_literal;
+
 /// Returns whether `env.name` may be written for `name`.
 pub fn is_identifier(name: &str) -> bool {
     let mut chars = name.chars();
     chars.next().is_some_and(|first| first == '$' || first == '_' || is_xid_start(first))
         && chars.all(|c| c == '$' || is_xid_continue(c))
+}
+
+/// Returns `env.server.tool` as scripts write it, with brackets for a name that is not an
+/// identifier.
+pub(crate) fn call_path(server: &str, tool: &str) -> String {
+    let member = |name: &str| {
+        if is_identifier(name) { format!(".{name}") } else { format!("[{}]", string_literal(name)) }
+    };
+    format!("env{}{}", member(server), member(tool))
 }
 
 /// Returns an identifier for each name, in the same order: the name itself if it is one, else a

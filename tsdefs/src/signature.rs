@@ -4,9 +4,9 @@
 use serde_json::Value;
 
 use crate::definition::ToolDefinition;
+use crate::names::call_path;
 use crate::render::one_line;
 use crate::schema::{Document, Graph, Keyword, Logic, Object, ObjectShape, steps_per_schema};
-use crate::text::member_name;
 
 /// The bytes of the arguments on one line.
 const MAX_INPUT_BYTES: usize = 240;
@@ -26,14 +26,14 @@ pub(crate) fn input_type(text: String) -> String {
     if UNNAMED_ARGUMENTS.contains(&text.as_str()) { "object".to_owned() } else { text }
 }
 
-/// Returns the name and signature of a tool on one line, for a search hit: about 400 bytes at most,
-/// whatever the schemas.
-pub fn signature(tool: &ToolDefinition) -> String {
-    format!("{}{}", member_name(&tool.name), one_line_signature(tool, 1))
+/// Returns the call of a tool on one line, as scripts write it: about 400 bytes and the names at
+/// most, whatever the schemas. `server` is the name or alias of the server, `alias` that of the
+/// tool, and `tools` the number of tools in its list.
+pub fn signature(server: &str, alias: &str, tool: &ToolDefinition, tools: usize) -> String {
+    format!("{}{}", call_path(server, alias), parameters_and_result(tool, tools))
 }
 
-/// Returns the [`signature`] without the name, for a tool in a list of `tools` tools.
-pub(crate) fn one_line_signature(tool: &ToolDefinition, tools: usize) -> String {
+fn parameters_and_result(tool: &ToolDefinition, tools: usize) -> String {
     let steps = steps_per_schema(tools);
     let schema = tool.input_schema.read();
     let input = Graph::of_arguments(&schema, steps);

@@ -40,7 +40,7 @@ fn with_a_large_stack(test: fn()) {
 
 fn declared_on_this_stack(tool: ToolDefinition) -> String {
     let start = Instant::now();
-    let line = signature(&tool);
+    let line = signature("s", "t", &tool, 1);
     assert!(line.len() < 600, "{} bytes of signature", line.len());
     let server = std::mem::ManuallyDrop::new(ServerDefinition::new("s", vec![tool]));
     let brief = declare_server(&server, Detail::Brief);
@@ -281,7 +281,7 @@ proptest! {
         let mut tool = answering(&name, &schema);
         tool.input_schema = schema.into();
         tool.description = Some(description);
-        signature(&tool);
+        signature(&name, &name, &tool, 1);
         let server = ServerDefinition::new(name, vec![tool]);
         for detail in Detail::ALL {
             let declared = declare_server(&server, detail);

@@ -5,7 +5,7 @@ mod support;
 use std::collections::HashSet;
 
 use isolet_tsdefs::{
-    Detail, ServerDefinition, ToolDefinition, declare, declare_server, declare_tool, signature,
+    Detail, ServerDefinition, ToolDefinition, aliases, declare, declare_server, declare_tool, signature,
 };
 use serde_json::json;
 use support::compiler::compile;
@@ -22,8 +22,12 @@ fn declarations_equal_their_snapshots() {
     }
     let names = declare(&real_servers(), Detail::Names);
     insta::assert_snapshot!("all_names", names.text);
-    let hits: Vec<String> =
-        real_servers().iter().flat_map(|server| server.tools.iter().map(signature)).collect();
+    let mut hits = Vec::new();
+    for server in real_servers() {
+        let names: Vec<&str> = server.tools.iter().map(|tool| tool.name.as_str()).collect();
+        let tools = server.tools.iter().zip(aliases(&names));
+        hits.extend(tools.map(|(tool, alias)| signature(&server.name, &alias, tool, 1)));
+    }
     insta::assert_snapshot!("signatures", hits.join("\n"));
 }
 

@@ -45,11 +45,11 @@ impl RunState {
         let operation = match operation {
             Operation::Call { tool, arguments } => match tools.resolve(&tool) {
                 Some(name) => Operation::Call { tool: name.to_owned(), arguments },
-                None => return Err(suggestions::tool(exact, tools, &tool)),
+                None => return Err(suggestions::tool(catalogue, exact, &tool)),
             },
             Operation::RawCall { tool, arguments } => match tools.resolve(&tool) {
                 Some(name) => Operation::RawCall { tool: name.to_owned(), arguments },
-                None => return Err(suggestions::tool(exact, tools, &tool)),
+                None => return Err(suggestions::tool(catalogue, exact, &tool)),
             },
             other => other,
         };

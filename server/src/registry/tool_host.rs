@@ -48,12 +48,14 @@ impl ToolHost for RunHost {
             fresh = snapshot.catalogue(self.view.filter.as_ref());
             fresh.server(server)?.1
         };
-        let exact = tools.names().find(|name| *name == tool)?;
-        let signature = isolet_tsdefs::signature(snapshot.tool(server, exact)?);
+        let exact = tools.resolve(tool)?;
+        let definition = snapshot.tool(server, exact)?;
+        let alias = self.view.catalogue.alias(server);
+        let signature = isolet_tsdefs::signature(alias, tools.alias(exact), definition, 1);
         // The signature explains a call that was refused, for which the result type does not
         // matter.
         let call = signature.split_once("): Promise<").map_or(signature.as_str(), |(call, _)| call);
-        Some(format!("`env.{server}.{call})`"))
+        Some(format!("`{call})`"))
     }
 
     fn call(&self, request: ToolRequest) -> ToolFuture {
@@ -204,6 +206,7 @@ fn unknown_tool(catalogue: &Catalogue, server: &str, tool: &str) -> ToolFailure 
     if nearest.is_empty() {
         failure
     } else {
+        let nearest: Vec<&str> = nearest.into_iter().map(|name| tools.alias(name)).collect();
         failure.with_hint(format!("Did you mean {}?", nearest.join(", ")))
     }
 }

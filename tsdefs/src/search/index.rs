@@ -7,10 +7,8 @@ use super::entries::{SearchEntries, ToolEntry};
 use super::similar_terms::similar_terms;
 use super::terms;
 use crate::definition::ServerDefinition;
-use crate::names::is_identifier;
 use crate::parallel::parallel_map;
-use crate::signature::one_line_signature;
-use crate::text::string_literal;
+use crate::signature::signature;
 
 /// The saturation of repeated terms, as is usual for BM25.
 const K1: f32 = 1.2;
@@ -132,11 +130,8 @@ impl SearchIndex {
         Hit {
             server: entry.server.to_string(),
             tool: entry.tool.name.clone(),
-            signature: format!(
-                "{}{}",
-                path(&entry.server, &entry.alias),
-                one_line_signature(&entry.tool, entry.tools)
-            ),
+            // The server's alias would depend on the other servers.
+            signature: signature(&entry.server, &entry.alias, &entry.tool, entry.tools),
             description: entry.description.to_string(),
             // In single precision, three decimals would become sixteen as JSON.
             score: (f64::from(score) * 1000.0).round() / 1000.0,
@@ -163,15 +158,6 @@ impl SearchIndex {
             *known = known.max(score);
         }
     }
-}
-
-/// Returns `env.server.tool`, with brackets for a name that is not an identifier: a server's alias
-/// would depend on the other servers.
-fn path(server: &str, tool: &str) -> String {
-    let member = |name: &str| {
-        if is_identifier(name) { format!(".{name}") } else { format!("[{}]", string_literal(name)) }
-    };
-    format!("env{}{}", member(server), member(tool))
 }
 
 #[cfg(test)]
