@@ -15,6 +15,7 @@
 //! | `parameter_list` | one tool with the names of its parameters alone |
 //! | `summary` | the first sentence of a description that other tools do not share |
 //! | [`inference`] | result types inferred from results, for tools that declare none |
+//! | `deprecation` | the sentence that says that a tool is deprecated |
 //! | `field_name` | the names of fields, as against keys that are data or address the reader |
 //! | `search` | the search for tools: BM25 over weighted fields |
 //! | [`tokens`] | the cost of a text in a prompt (feature `tokens`) |
@@ -26,6 +27,7 @@
 
 mod declarations;
 mod definition;
+mod deprecation;
 mod detail;
 mod field_name;
 #[cfg(any(test, feature = "fuzzing"))]
@@ -53,6 +55,7 @@ pub use declarations::{
     declare_where,
 };
 pub use definition::{Offers, ServerDefinition, ToolDefinition};
+pub use deprecation::is_deprecated;
 pub use detail::{Detail, UnknownDetail};
 pub use lenient_json::parse_tool_json;
 pub use names::{aliases, is_identifier};

@@ -6,7 +6,8 @@
 
 use std::collections::HashMap;
 
-use crate::definition::ServerDefinition;
+use crate::definition::{ServerDefinition, ToolDefinition};
+use crate::deprecation;
 use crate::text::{comment, first_sentence, sentence_end};
 
 /// The sentences at the beginning that are compared.
@@ -30,7 +31,7 @@ pub fn summary(text: &str, max_chars: usize) -> String {
 
 /// Returns one sentence for each tool of a server, in order; an empty one for a tool without a
 /// description. Sentences and labels that several tools begin with are left out where more text
-/// follows.
+/// follows. The sentence of a deprecated tool says so.
 pub(crate) fn summaries(server: &ServerDefinition, max_chars: usize) -> Vec<String> {
     let texts: Vec<String> = server
         .tools
@@ -51,7 +52,11 @@ pub(crate) fn summaries(server: &ServerDefinition, max_chars: usize) -> Vec<Stri
         sharing.retain(|at| {
             let sentence = first(rests[*at]);
             let rest = rests[*at][sentence.len()..].trim_start();
-            let skipped = !sentence.is_empty() && !rest.is_empty() && several(counts[sentence]);
+            // The mark of a deprecated tool says nothing of what it does.
+            let skipped = !sentence.is_empty()
+                && !rest.is_empty()
+                && several(counts[sentence])
+                && !deprecation::says_so(&first(rest).to_ascii_lowercase());
             if skipped {
                 rests[*at] = rest;
             }
@@ -62,14 +67,31 @@ pub(crate) fn summaries(server: &ServerDefinition, max_chars: usize) -> Vec<Stri
     for rest in &rests {
         *labels.entry(label(rest)).or_default() += 1;
     }
-    rests
-        .iter()
-        .map(|rest| {
-            let label = label(rest);
-            let rest = if several(labels[label]) { rest[label.len()..].trim_start() } else { rest };
-            first_sentence(rest, max_chars)
-        })
-        .collect()
+    let sentence = |(rest, tool): (&&str, &ToolDefinition)| {
+        let label = label(rest);
+        let rest = if several(labels[label]) { rest[label.len()..].trim_start() } else { rest };
+        match deprecation::mark(tool) {
+            Some(mark) => with_mark(rest, &mark, max_chars),
+            None => first_sentence(rest, max_chars),
+        }
+    };
+    rests.iter().zip(&server.tools).map(sentence).collect()
+}
+
+/// Returns the first sentence with the mark of a deprecated tool, which is not cut.
+fn with_mark(text: &str, mark: &str, max_chars: usize) -> String {
+    let whole = first_sentence(text, max_chars);
+    if whole.contains(mark) || deprecation::says_so(&whole.to_ascii_lowercase()) {
+        return whole;
+    }
+    let mut sentence = first_sentence(text, max_chars.saturating_sub(mark.chars().count() + 2));
+    if sentence.ends_with(char::is_alphanumeric) {
+        sentence.push('.');
+    }
+    if !sentence.is_empty() {
+        sentence.push(' ');
+    }
+    sentence + mark
 }
 
 /// Returns the first sentence.
@@ -107,7 +129,6 @@ mod tests {
     use serde_json::json;
 
     use super::*;
-    use crate::definition::ToolDefinition;
 
     fn summaries_of(descriptions: &[&str]) -> Vec<String> {
         let tool = |text: &&str| ToolDefinition {
@@ -142,6 +163,19 @@ mod tests {
         let few = ["Gets a user. By id.", "Gets a user. By name.", "Lists.", "Adds.", "Drops.", ""];
         assert_eq!(summaries_of(&few)[..2], ["Gets a user.", "Gets a user."]);
         assert_eq!(summaries_of(&["Time: now", "Date: today"]), ["Time: now", "Date: today"]);
+    }
+
+    #[test]
+    fn a_deprecated_tool_keeps_its_mark() {
+        assert_eq!(
+            summaries_of(&["Reads a file as text. DEPRECATED: Use x instead. More.", "Moves. By name."]),
+            ["Reads a file as text. DEPRECATED: Use x instead.", "Moves."]
+        );
+        let long = format!("Reads {} file. Nothing more. This tool is deprecated.", "very ".repeat(60));
+        let sentence = &summaries_of(&[&long])[0];
+        assert!(sentence.ends_with("very… This tool is deprecated.") && sentence.len() <= 164, "{sentence}");
+        assert_eq!(summaries_of(&["Reads a file\nDeprecated: use x"]), ["Reads a file Deprecated: use x"]);
+        assert_eq!(summaries_of(&["[Deprecated] Reads a file. More."]), ["[Deprecated] Reads a file."]);
     }
 
     #[test]

@@ -1,10 +1,10 @@
 //! The example script in the description of `run`, which calls tools of the connected servers.
 //!
 //! Models copy it, so it shows what saves tokens: two calls at once, with arguments, and a reduced
-//! result. It prefers tools that are annotated as read-only and take an argument, and only makes
-//! calls whose arguments the schemas accept.
+//! result. It prefers tools that are annotated as read-only and take an argument, leaves out
+//! deprecated ones, and only makes calls whose arguments the schemas accept.
 
-use isolet_tsdefs::ToolDefinition;
+use isolet_tsdefs::{ToolDefinition, is_deprecated};
 use serde_json::{Map, Value};
 
 use super::quote::MAX_NAME_BYTES;
@@ -70,7 +70,8 @@ fn candidates<'a>(
 ) -> impl Iterator<Item = Candidate<'a>> {
     let tools = server.definition.tools.iter().zip(server.aliases);
     tools.filter_map(move |(tool, alias)| {
-        let usable = alias.len() <= MAX_NAME_BYTES && server.alias.len() <= MAX_NAME_BYTES;
+        let is_short = alias.len() <= MAX_NAME_BYTES && server.alias.len() <= MAX_NAME_BYTES;
+        let usable = is_short && !is_deprecated(tool);
         let arguments = arguments(tool).filter(|_| usable)?;
         let text = format!("env.{}.{alias}({arguments})", server.alias);
         let name = alias.to_ascii_lowercase();
@@ -202,6 +203,15 @@ mod tests {
         );
         assert!(example(vec![tool("get_x", odd)]).contains("env.my_hub.$tools()"));
         assert!(script(&[], &|_, _| true).starts_with("return [1"));
+    }
+
+    #[test]
+    fn deprecated_tools_are_left_out() {
+        let mut old = tool("read_file", by_id());
+        old.description = Some("Reads a file. DEPRECATED: Use read_text_file instead.".to_owned());
+        let text = example(vec![old.clone(), tool("get_user", by_id())]);
+        assert!(text.contains("get_user(") && !text.contains("read_file("), "{text}");
+        assert!(example(vec![old]).contains("env.my_hub.$tools()"));
     }
 
     #[test]

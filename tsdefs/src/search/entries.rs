@@ -6,6 +6,7 @@ use std::sync::Arc;
 use super::terms;
 use super::vocabulary::{TermCounts, Vocabulary};
 use crate::definition::{ServerDefinition, ToolDefinition};
+use crate::deprecation::is_deprecated;
 use crate::names::aliases;
 use crate::parallel::parallel_map;
 use crate::summary::summaries;
@@ -73,6 +74,7 @@ impl SearchEntries {
                 tools: server.tools.len(),
                 description: description.as_str().into(),
                 name_terms: terms::terms(&tool.name),
+                deprecated: is_deprecated(tool),
                 length: counts.iter().map(|(_, count)| count).sum(),
             };
             (Arc::new(entry), counts)
@@ -104,6 +106,8 @@ pub(super) struct ToolEntry {
     pub description: Box<str>,
     /// The terms of the name, for queries that are a name.
     pub name_terms: Vec<String>,
+    /// Set if it is deprecated.
+    pub deprecated: bool,
     /// The sum of the weighted counts.
     pub length: f32,
 }

@@ -17,6 +17,10 @@ const K1: f32 = 1.2;
 /// description does not mean that a tool does more.
 const B: f32 = 0.4;
 
+/// The factor of a deprecated tool that the query does not name: it comes behind others that match
+/// alike.
+const DEPRECATED: f32 = 0.5;
+
 /// The characters of a query that are read.
 const MAX_QUERY_CHARS: usize = 1000;
 
@@ -118,8 +122,13 @@ impl SearchIndex {
                 *scores.entry(tool).or_default() += score;
             }
         }
+        let factor = |tool: u32| {
+            let entry = &self.tools[tool as usize];
+            let is_behind = entry.deprecated && !is_named(&query, entry);
+            (if is_behind { DEPRECATED } else { 1.0 }) * self.name_factor(&wanted, tool)
+        };
         let mut found: Vec<(u32, f32)> =
-            scores.into_iter().map(|(tool, score)| (tool, score * self.name_factor(&wanted, tool))).collect();
+            scores.into_iter().map(|(tool, score)| (tool, score * factor(tool))).collect();
         found.sort_by(|a, b| b.1.total_cmp(&a.1).then(a.0.cmp(&b.0)));
         found.truncate(limit);
         found.into_iter().map(|(tool, score)| self.hit(tool, score)).collect()
@@ -158,6 +167,12 @@ impl SearchIndex {
             *known = known.max(score);
         }
     }
+}
+
+/// Returns `true` if the query has the exact name of a tool. A name of one term may be a verb.
+fn is_named(query: &str, entry: &ToolEntry) -> bool {
+    let is_inside = |c: char| c.is_alphanumeric() || matches!(c, '_' | '-');
+    entry.name_terms.len() > 1 && query.split(|c| !is_inside(c)).any(|word| word == entry.tool.name)
 }
 
 #[cfg(test)]
@@ -206,6 +221,29 @@ mod tests {
         assert_eq!(found("tranlsate")[0], "translate");
         assert_eq!(found("mov")[0], "move-file");
         assert_eq!(found("fetch one file")[0], "read_file");
+    }
+
+    #[test]
+    fn deprecated_tools_come_behind_others_that_match_alike() {
+        let tool = |name: &str, description: &str| ToolDefinition {
+            description: Some(description.to_owned()),
+            ..ToolDefinition::new(name, json!({}))
+        };
+        let index = SearchIndex::new(&[ServerDefinition::new(
+            "files",
+            vec![
+                tool("read_file", "Reads a file as text. DEPRECATED: Use read_text_file instead."),
+                tool("read_text_file", "Reads a file as text. More of it."),
+                tool("move_item", "Moves an item."),
+            ],
+        )]);
+        assert_eq!(index.search("files/read_file", 1)[0].tool, "read_file");
+        for query in ["read a file", "read"] {
+            let hits = index.search(query, 2);
+            let tools: Vec<&str> = hits.iter().map(|hit| hit.tool.as_str()).collect();
+            assert_eq!(tools, ["read_text_file", "read_file"], "{query}");
+            assert_eq!(hits[1].description, "Reads a file as text. DEPRECATED: Use read_text_file instead.");
+        }
     }
 
     #[test]
