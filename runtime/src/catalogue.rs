@@ -175,9 +175,9 @@ fn alias<'a>(aliases: &'a HashMap<String, String>, name: &'a str) -> &'a str {
     aliases.iter().find(|(_, exact)| *exact == name).map_or(name, |(alias, _)| alias)
 }
 
-/// Returns names in the order of their Jaro-Winkler similarity to `wrong`, without regard to case
-/// and separators. Names below 0.7, or well below the best, would mislead a model: `creat_issues`
-/// and `get-user` have 0.6.
+/// Returns names in the order of their Jaro-Winkler similarity to `wrong`, those one edit away
+/// first, without regard to case and separators. Names below 0.7, or well below the best, would
+/// mislead a model: `creat_issues` and `get-user` have 0.6.
 fn nearest<'a>(wrong: &str, names: impl Iterator<Item = &'a str>, limit: usize) -> Vec<&'a str> {
     /// The length of the compared texts: the cost is quadratic in the length, and the name is the
     /// script's.
@@ -190,22 +190,27 @@ fn nearest<'a>(wrong: &str, names: impl Iterator<Item = &'a str>, limit: usize) 
             .collect()
     };
     let folded = fold(wrong);
-    let mut scored: Vec<(f64, &str)> = names
+    // Jaro-Winkler puts a short name with the same beginning before one that lacks a letter.
+    let is_one_edit_away = |candidate: &str| {
+        candidate.len().abs_diff(folded.len()) <= 4 && strsim::osa_distance(&folded, candidate) <= 1
+    };
+    let mut scored: Vec<(bool, f64, &str)> = names
         .map(|name| {
             let candidate = fold(name);
             let contains = !folded.is_empty() && (candidate.contains(&folded) || folded.contains(&candidate));
             let score = strsim::jaro_winkler(&folded, &candidate);
-            (if contains { score.max(0.75) } else { score }, name)
+            let score = if contains { score.max(0.75) } else { score };
+            (score >= 0.7 && is_one_edit_away(&candidate), score, name)
         })
-        .filter(|(score, _)| *score >= 0.7)
+        .filter(|(_, score, _)| *score >= 0.7)
         .collect();
-    scored.sort_by(|a, b| b.0.total_cmp(&a.0));
-    let best = scored.first().map_or(0.0, |(score, _)| *score);
+    scored.sort_by(|a, b| b.0.cmp(&a.0).then(b.1.total_cmp(&a.1)));
+    let best = scored.iter().map(|(_, score, _)| *score).fold(0.0, f64::max);
     scored
         .into_iter()
-        .take_while(|(score, _)| *score >= best - 0.15)
+        .filter(|(_, score, _)| *score >= best - 0.15)
         .take(limit)
-        .map(|(_, name)| name)
+        .map(|(_, _, name)| name)
         .collect()
 }
 
@@ -240,6 +245,13 @@ mod tests {
         assert_eq!(tools.nearest("creat_issues", 3), ["create_issue"]);
         assert_eq!(catalogue.nearest("myserver", 3), ["my-server"]);
         assert!(tools.nearest("zzzz", 3).is_empty());
+    }
+
+    #[test]
+    fn a_name_one_letter_away_comes_first() {
+        let names = ["read_file", "read_text_file", "read_media_file"];
+        let tools = ServerTools::new(names.map(|name| (name, name)));
+        assert_eq!(tools.nearest("read_txt_file", 3)[..2], ["read_text_file", "read_file"]);
     }
 
     #[test]
