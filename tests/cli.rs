@@ -236,6 +236,8 @@ fn types_prints_declarations_at_each_level() {
 fn types_names_unknown_servers_and_tools() {
     let output = isolet(["types", "dmo"]).output().exits(2);
     assert_says(&output.stderr, &["dmo", "demo"]);
+    let output = isolet(["types", "nope"]).output().exits(2);
+    assert_says(&output.stderr, &["there is no server `nope`: expected one of: demo, crm"]);
     let output = isolet(["types", "demo/ad"]).output().exits(2);
     assert_says(&output.stderr, &["ad", "add"]);
     isolet(["types", "--detail", "everything"]).output().exits(2);

@@ -14,7 +14,7 @@ use crate::exit::Failure;
 use crate::mcp_config::{self, McpConfigOption};
 use crate::output::pretty::indented;
 use crate::output::{diagnostic, stdout};
-use crate::registry::Registry;
+use crate::registry::{Registry, server_advice};
 use crate::settings;
 use crate::settings::duration;
 use crate::settings::rules::StdoutUse;
@@ -200,14 +200,8 @@ fn resolve_server(text: &str, names: &[String]) -> Result<(String, String), Fail
     for (name, alias) in names.iter().zip(&aliases) {
         catalogue.insert(name, alias, isolet_runtime::ServerTools::unknown());
     }
-    let nearest = catalogue.nearest(server, 3).join(", ");
-    let advice = match (nearest.is_empty(), names.len()) {
-        (false, _) => format!("did you mean {nearest}?"),
-        (true, 0) => "no servers are configured".to_owned(),
-        (true, _) => {
-            format!("expected one of: {}", names.iter().take(20).cloned().collect::<Vec<_>>().join(", "))
-        }
-    };
+    let nearest: Vec<String> = catalogue.nearest(server, 3).into_iter().map(str::to_owned).collect();
+    let advice = server_advice(&nearest, names);
     Err(Failure::Usage(format!("unknown server \"{server}\": {advice}")))
 }
 

@@ -78,7 +78,7 @@ pub use live::Registry;
 pub use named_servers::{NeededServers, needed_servers};
 pub use remembered_lists::RememberedLists;
 pub use selection::Selection;
-pub use snapshot::{LookupError, PromptCosts, ToolSnapshot};
+pub use snapshot::{LookupError, PromptCosts, ToolSnapshot, server_advice};
 pub use status::missing_tools_reason;
 pub use tool_filter::{AliasedName, InvalidPattern, ToolFilter, split_patterns};
 pub use unmatched_patterns::messages as unmatched_messages;

@@ -174,8 +174,8 @@ fn explain_no_match(snapshot: &ToolSnapshot, pattern: &str, failure: Option<&str
     };
     let Some(error) = error else { return format!("`{pattern}` has no tools") };
     match &error {
-        LookupError::UnknownServer { nearest, .. } if nearest.is_empty() => {
-            format!("{error}. Servers: {}", some_of(snapshot.servers().map(|(server, _)| server.name)))
+        LookupError::UnknownServer { name, nearest, known } if nearest.is_empty() => {
+            format!("there is no server `{name}`. Servers: {}", some_of(known.iter().map(String::as_str)))
         }
         LookupError::UnknownTool { nearest, .. } if nearest.is_empty() => {
             let found = snapshot

@@ -4,12 +4,14 @@
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
 pub enum LookupError {
     /// No server has this name.
-    #[error("there is no server `{name}`{}", did_you_mean(.nearest))]
+    #[error("there is no server `{name}`: {}", server_advice(.nearest, .known))]
     UnknownServer {
         /// The name that was asked for.
         name: String,
         /// Similar names.
         nearest: Vec<String>,
+        /// The names of all servers.
+        known: Vec<String>,
     },
     /// The server has no tool of this name.
     #[error("the server `{server}` has no tool `{name}`{}", did_you_mean(.nearest))]
@@ -27,6 +29,18 @@ pub enum LookupError {
     /// The server has not listed its tools.
     #[error("the server `{0}` has not listed its tools")]
     Unlisted(String),
+}
+
+/// Returns the advice about the name of a server that does not exist: similar names, else the names
+/// that there are.
+pub fn server_advice(nearest: &[String], known: &[String]) -> String {
+    /// The number of names that are listed.
+    const MAX_NAMES: usize = 20;
+    match (nearest, known) {
+        ([], []) => "no servers are configured".to_owned(),
+        ([], _) => format!("expected one of: {}", known[..known.len().min(MAX_NAMES)].join(", ")),
+        _ => format!("did you mean {}?", nearest.join(", ")),
+    }
 }
 
 /// Returns `: did you mean a, b?`, or nothing without names.

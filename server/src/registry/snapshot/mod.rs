@@ -15,7 +15,7 @@ use isolet_runtime::{Catalogue, ServerTools};
 use isolet_tsdefs::{Hit, SearchIndex, ServerDefinition, ToolDefinition, aliases, parallel_map};
 
 pub use self::declarations::PromptCosts;
-pub use self::error::LookupError;
+pub use self::error::{LookupError, server_advice};
 use super::declaration_cache::{DeclarationCache, ListedServer, off_worker};
 use super::tool_filter::{AliasedName, ToolFilter, ToolPattern};
 
@@ -327,6 +327,7 @@ impl ToolSnapshot {
         self.entry(name).ok_or_else(|| LookupError::UnknownServer {
             name: name.to_owned(),
             nearest: owned(self.catalogue(None).nearest(name, 3)),
+            known: self.servers.iter().map(|server| server.name.clone()).collect(),
         })
     }
 

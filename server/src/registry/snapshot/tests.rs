@@ -62,6 +62,8 @@ fn declarations_are_chosen_by_name_or_alias() {
     assert!(snapshot.declaration("my-hub", "get_user", Detail::Full).is_ok());
     let wrong = snapshot.declarations(Some(&["myhub"]), Detail::Full).unwrap_err();
     assert_eq!(wrong.to_string(), "there is no server `myhub`: did you mean my-hub?");
+    let wrong = snapshot.declarations(Some(&["nope"]), Detail::Full).unwrap_err();
+    assert_eq!(wrong.to_string(), "there is no server `nope`: expected one of: my-hub, late");
     let wrong = snapshot.declaration("my-hub", "create_issues", Detail::Full).unwrap_err();
     assert!(wrong.to_string().ends_with("no tool `create_issues`: did you mean create_issue?"), "{wrong}");
     assert_eq!(
