@@ -131,6 +131,8 @@ fn the_command_line_names_libraries_too() {
         &output.stderr,
         &["the libraries of scripts: ", "\"absent\" is not installed", "npm install absent"],
     );
+    let output = isolet(["run", "-e", script]).within(folder.path()).output().exits(1);
+    assert_says(&output.stderr, &["Cannot import \"shop\".", "`--library NAME` of `isolet run`"]);
 }
 
 #[test]

@@ -45,10 +45,10 @@ impl ModuleMap {
                 "Scripts import only \"cloudflare:workers\" and the libraries {}; tools are on env.",
                 listed(&libraries.all)
             ),
-            None => {
-                "Scripts import only \"cloudflare:workers\"; tools are on env, packages are not available."
-                    .to_owned()
-            }
+            None => "Scripts import only \"cloudflare:workers\"; tools are on env. The operator can name packages \
+                     that scripts may import: `--library NAME` of `isolet run` and `isolet serve`, or `[libraries]` in \
+                     isolet.toml (docs/scripts.md, \"Libraries\")."
+                .to_owned(),
         }
     }
 

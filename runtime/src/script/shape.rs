@@ -175,7 +175,8 @@ fn no_return(eraser: &Eraser, program: &Program) -> Result<(), Diagnostic> {
             .to_owned()
     } else {
         format!(
-            "Remove the import of {}, too: packages are not available, and without `import` and `export` the script may `return`.",
+            "Remove the import of {}, too: without `import` and `export` the script may `return`. A package that the \
+             operator has named (`--library NAME`) comes from `await import(\"NAME\")`.",
             packages
                 .iter()
                 .map(|name| format!("{:?}", name.chars().take(60).collect::<String>()))
