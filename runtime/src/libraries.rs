@@ -136,8 +136,9 @@ fn failure(library: &Library, error: &RunError) -> String {
         (Some(line), Some(column)) => format!(" ({line}:{column})"),
         _ => String::new(),
     };
-    let RunError { name, message, .. } = error;
-    format!("the library {:?} cannot be used: {name}: {message}{place}", library.specifier)
+    // It becomes one line.
+    let message = error.message_with_one_frame();
+    format!("the library {:?} cannot be used: {}: {message}{place}", library.specifier, error.name)
 }
 
 /// The channel of libraries while they are evaluated: what they log is lost, and no call is made,
@@ -159,6 +160,19 @@ impl RunChannel for Unheard {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_failure_has_one_frame() {
+        let library = Library { specifier: "a".to_owned(), module: String::new(), version: None };
+        let mut error = RunError::new(crate::ErrorCode::Exception, "Error", "no such\nthing");
+        let said = |error: &RunError| failure(&library, error);
+        assert_eq!(said(&error), "the library \"a\" cannot be used: Error: no such\nthing");
+        error.append_frames(["at f (a/b.js:1:2)", "at g (a/c.js:3:4)"].into_iter());
+        assert_eq!(
+            said(&error),
+            "the library \"a\" cannot be used: Error: no such\nthing (at f (a/b.js:1:2))"
+        );
+    }
 
     #[test]
     fn long_lists_are_cut() {

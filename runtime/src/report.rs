@@ -294,6 +294,12 @@ impl RunError {
         if are_frames { message } else { &self.message }
     }
 
+    /// Returns the message with the first of the frames that were added to it.
+    pub(crate) fn message_with_one_frame(&self) -> String {
+        let message = self.message_without_frames();
+        format!("{message}{}", self.message[message.len()..].lines().next().unwrap_or_default())
+    }
+
     /// Returns the same error with a hint.
     #[must_use]
     pub fn with_hint(mut self, hint: impl Into<String>) -> Self {
