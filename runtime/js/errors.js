@@ -7,6 +7,7 @@ const {
   Error,
   RangeError,
   TypeError,
+  StringPrototypeIndexOf,
   StringPrototypeSlice,
   ErrorPrototypeToString,
 } = isolet.primordials;
@@ -132,6 +133,27 @@ isolet.withHint = (error, hint) => {
   return error;
 };
 isolet.hide = hide;
+
+// Keeps the stack of a call whose error may come in a later turn, in which V8 has no frame of the
+// code that made the call.
+isolet.callSite = () => {
+  const site = { __proto__: null };
+  isolet.captureStackTrace(site);
+  return site;
+};
+// Gives an error the stack of the call that it is about, and returns it.
+isolet.placed = (error, site) => {
+  try {
+    // A function Error.prepareStackTrace of the script may run, and give anything.
+    const stack = site.stack;
+    const at = typeof stack === "string" ? StringPrototypeIndexOf(stack, "\n    at ") : -1;
+    const frames = at === -1 ? "" : isolet.withoutHostFrames(StringPrototypeSlice(stack, at));
+    if (frames !== "") hide(error, "stack", ErrorPrototypeToString(error) + frames);
+  } catch {
+    /* the error has the stack of its own turn */
+  }
+  return error;
+};
 isolet.ToolError = ToolError;
 isolet.OutputLimitError = OutputLimitError;
 isolet.UnknownNameError = UnknownNameError;

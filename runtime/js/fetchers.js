@@ -110,6 +110,8 @@ isolet.lazy([], ["fetchers"], (host) => {
   // says.
   /** @type {(target: string, request: RequestFields) => Promise<Response>} */
   async function follow(target, request) {
+    const site = isolet.callSite();
+    const failure = (message) => isolet.placed(new TypeError(message), site);
     const { redirect, signal } = request;
     let content = request.body === undefined ? undefined : bodies.open(request.body, "request");
     if (typeof content === "string") content = isolet.utf8.encode(content);
@@ -122,20 +124,20 @@ isolet.lazy([], ["fetchers"], (host) => {
     for (let count = 0; ; count++) {
       const from = /** @type {URL} */ (isolet.urls.parsed(url));
       const protocol = isolet.urls.protocol(from);
-      if (protocol !== "http:" && protocol !== "https:") throw new TypeError(`Fetch API cannot load: ${url}`);
+      if (protocol !== "http:" && protocol !== "https:") throw failure(`Fetch API cannot load: ${url}`);
       const text = headersText(pairs, content);
-      const response = await send(target, method, url, text, content, cf, signal, count > 0);
+      const response = await send(target, method, url, text, content, cf, signal, count > 0, site);
       const { headers, status, body } = responses.fields(response);
       const to = redirect !== "manual" && isRedirect(status) ? Heads.get(headers, "location") : null;
       if (to === null) return response;
       // Nobody reads the body of a redirect.
       if (body?.stream !== undefined) isolet.streams.cancel(isolet.streams.state(body.stream), undefined);
-      if (redirect === "error") throw new TypeError(`${url} redirects, and the request has redirect: "error".`);
-      if (count === MAX_REDIRECTS) throw new TypeError(`${url}: more than ${MAX_REDIRECTS} redirects.`);
+      if (redirect === "error") throw failure(`${url} redirects, and the request has redirect: "error".`);
+      if (count === MAX_REDIRECTS) throw failure(`${url}: more than ${MAX_REDIRECTS} redirects.`);
       const next = isolet.urls.parsed(to, url);
-      if (next === undefined) throw new TypeError(`${url} redirects to an invalid URL.`);
+      if (next === undefined) throw failure(`${url} redirects to an invalid URL.`);
       if (status !== 303 && isStream) {
-        throw new TypeError(
+        throw failure(
           `${url} redirects, and the body of the request was a stream, which cannot be sent again. Send a text or bytes, or set redirect: "manual".`,
         );
       }
@@ -204,8 +206,8 @@ isolet.lazy([], ["fetchers"], (host) => {
     return `${text}]`;
   }
 
-  /** @type {(target: string, method: string, url: string, text: string, content: Bytes | ReadableStream | undefined, cf: string, signal: AbortSignal | undefined, redirected: boolean) => Promise<Response>} */
-  const send = (target, method, url, text, content, cf, signal, redirected) =>
+  /** @type {(target: string, method: string, url: string, text: string, content: Bytes | ReadableStream | undefined, cf: string, signal: AbortSignal | undefined, redirected: boolean, site: CallSite) => Promise<Response>} */
+  const send = (target, method, url, text, content, cf, signal, redirected, site) =>
     new Promise((resolve, reject) => {
       if (signal !== undefined && isolet.signals.aborted(signal)) {
         reject(isolet.signals.reason(signal));
@@ -216,7 +218,7 @@ isolet.lazy([], ["fetchers"], (host) => {
         (isolet.outgoing.isBytes(content) && TypedArrayPrototypeGetByteLength(content) <= WINDOW);
       const call = natives.fetch(target, method, url, text, isWhole ? /** @type {any} */ (content) : true, cf);
       if (typeof call !== "number") {
-        reject(new TypeError(call));
+        reject(isolet.placed(new TypeError(call), site));
         return;
       }
       /** @type {any} */
@@ -226,6 +228,7 @@ isolet.lazy([], ["fetchers"], (host) => {
         request: natives.request(),
         url,
         redirected,
+        site,
         resolve,
         reject,
         // Its own body, while it is sent in pieces, and the end of a wait for that.
@@ -263,7 +266,13 @@ isolet.lazy([], ["fetchers"], (host) => {
       __proto__: null,
       send(bytes, length) {
         if (!natives.sendFetchBody(f.call, bytes, length))
-          drop(f, new RangeError("There is no memory for the body of this fetch, which waits for others."));
+          drop(
+            f,
+            isolet.placed(
+              new RangeError("There is no memory for the body of this fetch, which waits for others."),
+              f.site,
+            ),
+          );
         return length;
       },
       close() {
@@ -389,7 +398,7 @@ isolet.lazy([], ["fetchers"], (host) => {
     },
     [FetchEvent.Failed](f, message, name) {
       forget(f);
-      const error = new (classes[name ?? "TypeError"] ?? Error)(message);
+      const error = isolet.placed(new (classes[name ?? "TypeError"] ?? Error)(message), f.site);
       stopUpload(f, error);
       f.reject(error);
       if (f.stream !== undefined) isolet.streams.fail(f.stream, error);
@@ -417,11 +426,11 @@ isolet.lazy([], ["fetchers"], (host) => {
       ArrayPrototypePush(pairs, { __proto__: null, key: "upgrade", value: "websocket" });
       if (protocols !== "")
         ArrayPrototypePush(pairs, { __proto__: null, key: "sec-websocket-protocol", value: protocols });
-      return send(GLOBAL, "GET", url, headersText(pairs, undefined), undefined, "", signal, false);
+      return send(GLOBAL, "GET", url, headersText(pairs, undefined), undefined, "", signal, false, isolet.callSite());
     },
     cache(method, url, pairs, content) {
       const body = typeof content === "string" ? isolet.utf8.encode(content) : content;
-      return send(CACHES, method, url, headersText(pairs, body), body, "", undefined, false);
+      return send(CACHES, method, url, headersText(pairs, body), body, "", undefined, false, isolet.callSite());
     },
     make(name) {
       const target = `{"Binding":${JSONStringify(name)}}`;

@@ -42,6 +42,10 @@ interface Internals {
   withHint<Kind extends Error>(error: Kind, hint: string | undefined): Kind;
   /** Defines a property that is not enumerable. */
   hide(object: object, name: PropertyKey, value: any): void;
+  /** Keeps the stack of the present call, for an error that comes in a later turn. */
+  callSite(): CallSite;
+  /** Gives an error the stack of the call that it is about, and returns it. */
+  placed<Kind extends Error>(error: Kind, site: CallSite): Kind;
   ToolError: new (server: string, tool: string, message: string, result?: any, rpc?: any) => ToolError;
   OutputLimitError: ErrorClass;
   UnknownNameError: ErrorClass;
@@ -529,6 +533,8 @@ type Provided<Internal> = Internal extends abstract new (
       ? { [Key in keyof Internal]: Provided<Internal[Key]> }
       : Internal;
 
+/** The stack of a call. */
+type CallSite = { stack?: any } & Bare;
 type ErrorClass = new (message?: string) => Error;
 
 /** The error of a tool that answered with isError, failed, timed out or could not be reached. */

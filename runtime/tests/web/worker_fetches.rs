@@ -217,6 +217,36 @@ fn failures_reach_the_one_who_waits() {
     );
 }
 
+/// An error that comes from elsewhere has the place of the call, also where it is not awaited.
+#[test]
+fn a_failure_has_the_place_of_its_fetch() {
+    let host = Host::default();
+    for code in [
+        "await env.ONE.fetch('http://x/refused');",
+        "return env.ONE.fetch('http://x/refused');",
+        "const { fetch } = env.ONE; return Promise.all([1, fetch.call(env.ONE, 'http://x/refused').then((x) => x)]);",
+        "await scheduler.wait(1); return env.ONE.fetch('http://x/loop');",
+        "return env.ONE.fetch('http://x/moved', { redirect: 'error' });",
+        "return (await env.ONE.fetch('http://x/broken')).text();",
+    ] {
+        let error =
+            answer(&worker(&format!("\n{code}"), &host), request("GET", "http://a/", "")).unwrap_err();
+        assert!(error.message.contains(" (at ") && error.message.contains("main.js:3:"), "{code}: {error:?}");
+        assert!(!error.message.contains("isolet:"), "{code}: {error:?}");
+    }
+    let worker = worker(
+        "try { await env.ONE.fetch('http://x/refused') } catch (error) { return Response.json(error.stack) }",
+        &host,
+    );
+    let stack = json_of(&worker);
+    let stack = stack.as_str().unwrap();
+    assert!(
+        stack.starts_with("TypeError: The host refuses.\n    at ") && stack.contains("main.js:2:"),
+        "{stack}"
+    );
+    assert!(!stack.contains("isolet:"), "{stack}");
+}
+
 #[test]
 fn what_is_not_read_ends_with_its_request() {
     let host = Host::default();
