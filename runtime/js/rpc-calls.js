@@ -19,6 +19,7 @@ isolet.lazy([], ["rpcCalls"], (host) => {
   // Calls what a path leads to from a callee, or reads it if there are no arguments.
   /** @type {RpcCalls["send"]} */
   function send(callee, target, path, args) {
+    const site = isolet.callSite();
     const r = workers.current();
     if (r === undefined)
       return rpcStubs.failed(new Error("Other Workers can be called only while a request is served."));
@@ -40,7 +41,7 @@ isolet.lazy([], ["rpcCalls"], (host) => {
       return rpcStubs.failed(thrown);
     }
     /** @type {any} */
-    const c = { __proto__: null, call, context, settle: undefined, hasEnded: false, promise: undefined };
+    const c = { __proto__: null, call, context, settle: undefined, hasEnded: false, promise: undefined, site };
     live[call] = c;
     const end = new Promise((resolve) => {
       c.settle = resolve;
@@ -60,16 +61,16 @@ isolet.lazy([], ["rpcCalls"], (host) => {
   // here.
   async function outcome(c, end) {
     const { event, value, items, stubs } = await end;
-    if (event === RpcEvent.Failed) throw new Error(value);
+    if (event === RpcEvent.Failed) throw isolet.placed(new Error(value), c.site);
     const given = rpcValues.decode(value, items, rpcValues.referencesOf(stubs, c.context));
     if (event === RpcEvent.Returned) return rpcValues.result(given);
     given.release();
-    throw remote(given.value);
+    throw remote(given.value, c.site);
   }
 
   // What another Worker threw: an error has the stack of the one who called.
   /** @type {RpcCalls["remote"]} */
-  function remote(thrown) {
+  function remote(thrown, site) {
     if (!isolet.idl.isObject(thrown)) return thrown;
     ObjectDefineProperty(thrown, "remote", {
       __proto__: null,
@@ -78,8 +79,11 @@ isolet.lazy([], ["rpcCalls"], (host) => {
       configurable: true,
       enumerable: true,
     });
-    if (natives.kind(thrown) === ValueKind.Error) isolet.captureStackTrace(thrown);
-    return thrown;
+    if (natives.kind(thrown) !== ValueKind.Error) return thrown;
+    // A call that is not made by code directly, such as that of a property, has the place that
+    // awaits it.
+    isolet.captureStackTrace(thrown);
+    return isolet.placed(thrown, site);
   }
 
   host.rpcCalls = {

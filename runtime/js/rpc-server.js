@@ -115,7 +115,7 @@ isolet.lazy([], ["rpcServer"], (host) => {
       return rpcStubs.failed(thrown);
     }
     const result = perform(from, path, given?.value);
-    const promise = outcome(result, given);
+    const promise = outcome(result, given, isolet.callSite());
     return {
       __proto__: null,
       promise,
@@ -128,7 +128,7 @@ isolet.lazy([], ["rpcServer"], (host) => {
 
   const copied = ({ value, items, references }) => rpcValues.decode(value, items, references);
 
-  async function outcome(result, given) {
+  async function outcome(result, given, site) {
     let thrown;
     try {
       return rpcValues.result(copied(rpcValues.encode(await result)));
@@ -137,7 +137,7 @@ isolet.lazy([], ["rpcServer"], (host) => {
     } finally {
       given?.release();
     }
-    throw isolet.rpcCalls.remote(copied(rpcValues.encodeThrown(thrown)).value);
+    throw isolet.rpcCalls.remote(copied(rpcValues.encodeThrown(thrown)).value, site);
   }
 
   // Calls what is in a value that has come, which nobody else has: nothing is copied.

@@ -103,8 +103,8 @@ interface ServiceOperations extends Bare {
 /** rpc-calls.js */
 interface RpcCalls extends Bare {
   send(callee: RpcCallee, target: string | number, path: string[], args: any[] | undefined): RpcCall;
-  /** Returns what another Worker threw. */
-  remote(thrown: any): any;
+  /** Returns what another Worker threw, with the stack of the call. */
+  remote(thrown: any, site: CallSite): any;
   event(event: RpcEvent, call: number, value: any, items: ArrayBuffer | undefined, stubs: string | undefined): void;
   /** Drops the calls of a request that ends. */
   end(context: any): void;

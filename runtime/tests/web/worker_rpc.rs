@@ -47,6 +47,9 @@ export class Service extends WorkerEntrypoint {
     async wait(ms) { running++; try { await scheduler.wait(ms); } finally { running--; } }
     never() { return new Promise(() => {}); }
     background(ms) { this.ctx.waitUntil(scheduler.wait(ms).then(() => { disposed += 100; })); }
+    fail() { return this.inner(); }
+    inner() { throw new RangeError("deep"); }
+    failing() { return () => this.inner(); }
     async back(callback, depth) { return await callback(depth); }
 }
 export default { fetch: () => Response.json({ disposed, running }) };
@@ -110,6 +113,26 @@ fn methods_are_called_with_values_and_functions() {
              await SERVICE.back(async (x) => (await SERVICE.add(x, 1)) * 2, 4)];",
     );
     assert_eq!(found, json!([3, 1, 5, 10]));
+}
+
+#[test]
+fn an_error_of_a_callee_has_the_place_of_the_call() {
+    let found = returned(
+        "const calls = [() => SERVICE.fail(), async () => await SERVICE.fail(), async () => { await scheduler.wait(1); return SERVICE.fail() },
+             async () => (await SERVICE.failing())(), async () => new RpcStub(() => { throw new RangeError('deep') })(),
+             async () => { const f = SERVICE.fail(); await scheduler.wait(20); return await f }];
+         const stacks = [];
+         for (const call of calls) try { await call() } catch (error) { stacks.push(error.stack) }
+         return stacks;",
+    );
+    assert_eq!(found.as_array().unwrap().len(), 6);
+    for stack in found.as_array().unwrap() {
+        let stack = stack.as_str().unwrap();
+        assert!(stack.starts_with("RangeError: deep\n    at "), "{stack}");
+        assert!(stack.contains("main.js:") && !stack.contains("isolet:"), "{stack}");
+        // Of the callee's frames there is nothing.
+        assert!(!stack.contains("inner"), "{stack}");
+    }
 }
 
 #[test]
