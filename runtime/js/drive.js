@@ -70,6 +70,7 @@ let webAssembly;
 isolet.hasProcessEnv = false;
 isolet.hasExports = false;
 isolet.hasNetwork = false;
+isolet.isClosed = false;
 isolet.hasCaches = false;
 isolet.open = (bindingsText, node, processEnv, isServiceWorker, hasExports, blobs, reasonLimit, automaticClose) => {
   // Libraries choose what they do by these names, which other Workers do not have.
@@ -79,7 +80,8 @@ isolet.open = (bindingsText, node, processEnv, isServiceWorker, hasExports, blob
     ReflectDeleteProperty(globalThis, "clearImmediate");
   }
   if (webAssembly !== undefined) isolet.expose({ WebAssembly: webAssembly });
-  const { 0: names, 1: loaders } = JSONParse(bindingsText);
+  const { 0: names, 1: loaders, 2: isClosed } = JSONParse(bindingsText);
+  isolet.isClosed = isClosed;
   for (let i = 0; i < names.length; i++) {
     // These are globals: fetch has no name.
     if (names[i] === "") isolet.hasNetwork = true;

@@ -12,6 +12,11 @@ isolet.lazy(["fetch", "WebSocket", "XMLHttpRequest"], ["refusing", "noNetwork"],
   const MOST_NAMES = 20;
 
   function refusal() {
+    if (isolet.isClosed) {
+      return new TypeError(
+        "This Worker has no network access: it, or the Worker that loads it, was loaded with `globalOutbound: null`. Use a binding in `env` instead.",
+      );
+    }
     const servers = JSONParse(natives.names(""));
     let names = "";
     for (let i = 0; i < servers.length && i < MOST_NAMES; i++) names += `${i === 0 ? "" : ", "}${servers[i]}`;

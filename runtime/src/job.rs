@@ -101,6 +101,7 @@ impl WorkerJob {
             web_sockets: self.web_sockets,
             fetchers: self.fetchers.names(),
             loaders: self.fetchers.loader().map(|(names, _)| names.to_vec()).unwrap_or_default(),
+            is_closed: self.fetchers.is_closed(),
             is_service_worker: self.is_service_worker,
             has_exports: self.has_exports,
             allows_eval_at_start: self.allows_eval_at_start,
@@ -119,6 +120,8 @@ pub(crate) struct WorkerFeatures {
     pub(crate) fetchers: Vec<String>,
     /// The names in `env` through which it loads Workers.
     pub(crate) loaders: Vec<String>,
+    /// Set if it was loaded with `globalOutbound: null`.
+    pub(crate) is_closed: bool,
     /// Set for an entry without a default export.
     pub(crate) is_service_worker: bool,
     /// Set if `ctx.exports` has its entrypoints.

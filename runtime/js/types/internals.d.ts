@@ -150,6 +150,8 @@ interface Internals {
   hasExports: boolean;
   /** `true` in a Worker: fetch makes requests. */
   hasNetwork: boolean;
+  /** `true` if the Worker was loaded with `globalOutbound: null`. */
+  isClosed: boolean;
   /** `true` in a Worker that has caches. */
   hasCaches: boolean;
   /** Takes the main module of a Worker. Called by Rust. */

@@ -101,6 +101,9 @@ pub struct FetchBindings {
     exports: Option<Arc<dyn ExportHost>>,
     /// The names of loaders, and the starter of what they load.
     loader: Option<(Vec<String>, Arc<dyn WorkerLoader>)>,
+    /// Set for a Worker that was loaded with `globalOutbound: null`, and those that it loads with
+    /// its own.
+    is_closed: bool,
 }
 
 impl FetchBindings {
@@ -112,6 +115,16 @@ impl FetchBindings {
     /// Sets the answerer of fetches from the Worker's own entrypoints.
     pub(crate) fn set_exports(&mut self, exports: Arc<dyn ExportHost>) {
         self.exports = Some(exports);
+    }
+
+    /// Notes that the Worker was loaded without a network.
+    pub(crate) fn close(&mut self) {
+        self.is_closed = true;
+    }
+
+    /// Returns `true` if the Worker was loaded without a network.
+    pub(crate) fn is_closed(&self) -> bool {
+        self.is_closed
     }
 
     /// Returns the names of the bindings.

@@ -20,7 +20,8 @@ pub(crate) fn load(
 ) -> Result<(), RunError> {
     v8::scope!(let scope, scope);
     let node = features.node;
-    let names = serde_json::to_string(&[&features.fetchers, &features.loaders]).unwrap_or_default();
+    let names = serde_json::to_string(&(&features.fetchers, &features.loaders, features.is_closed))
+        .unwrap_or_default();
     let names = v8::String::new(scope, &names).unwrap_or_else(|| v8::String::empty(scope));
     let WebSocketFeatures { blobs, reason_limit, automatic_close } = features.web_sockets;
     let (syntax, exports) = (features.is_service_worker, features.has_exports);

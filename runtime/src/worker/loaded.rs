@@ -241,8 +241,16 @@ impl LoadedWorkers {
             given.add(name, self.host(target, bindings).ok_or(missing)?);
         }
         let network = match outbound {
-            Outbound::None => None,
-            Outbound::Inherited => bindings.get(GLOBAL_FETCH),
+            Outbound::None => {
+                given.close();
+                None
+            }
+            Outbound::Inherited => {
+                if bindings.is_closed() {
+                    given.close();
+                }
+                bindings.get(GLOBAL_FETCH)
+            }
             Outbound::To(target) => Some(self.host(target, bindings).ok_or(missing)?),
         };
         if let Some(network) = network {

@@ -121,6 +121,26 @@ fn a_loaded_worker_reaches_what_it_was_given() {
     );
 }
 
+/// A loaded Worker is told why it has no network. One whose loader has none has other words.
+#[test]
+fn a_worker_without_outbound_says_so() {
+    let found = run(
+        "const code = (more) => one(`export default { async fetch() {
+             return new Response(await fetch('http://z/').catch(String)) } }`, more);
+         return Response.json([await ask(env.LOADER.load(code({ globalOutbound: null }))), await ask(env.LOADER.load(code()))]);",
+    );
+    let closed = found[0].as_str().unwrap();
+    assert!(
+        closed.contains("loaded with `globalOutbound: null`") && closed.contains("binding in `env`"),
+        "{closed}"
+    );
+    assert!(
+        found[1].as_str().unwrap().contains("no network access. No servers are configured"),
+        "{}",
+        found[1]
+    );
+}
+
 #[test]
 fn workers_are_kept_by_their_ids() {
     let found = run(
