@@ -11,6 +11,10 @@ use crate::{Catalogue, Limits, LogLine, RunError, ToolHost};
 /// 0.
 pub type LogSink = Arc<dyn Fn(u32, LogLine) + Send + Sync>;
 
+/// The receiver of the violations of a Worker's processes, each once, whatever the process did at
+/// the time: evaluated modules, or served a request, a call or a WebSocket.
+pub type ViolationSink = Arc<dyn Fn(&RunError) + Send + Sync>;
+
 /// A run to start: a text, its input, its environment and its limits.
 pub struct Job {
     /// The script as the caller sent it. Positions in errors refer to this text.
@@ -75,6 +79,8 @@ pub struct WorkerJob {
     pub limits: Limits,
     /// The receiver of log lines.
     pub log: LogSink,
+    /// The receiver of its violations.
+    pub violated: ViolationSink,
     /// The bound on its instances. Their number follows the load.
     pub instances: usize,
     /// The requests that share an instance.

@@ -106,7 +106,7 @@ pub use engine::{Engine, EngineOptions, Isolation, Run, ZygoteProcesses};
 pub use error::frame as source_frame;
 pub use job::{
     Entry, Environment, Job, Language, LogSink, Module, ModuleImport, ModuleKind, NodeFeatures,
-    WebSocketFeatures, WorkerIsolation, WorkerJob, compile_typescript,
+    ViolationSink, WebSocketFeatures, WorkerIsolation, WorkerJob, compile_typescript,
 };
 pub use libraries::{Libraries, Library};
 pub use limits::Limits;

@@ -58,6 +58,7 @@ async fn idle_worker(
         start_limits: limits.clone(),
         limits,
         log: Arc::new(|_, _| ()),
+        violated: Arc::new(|_| ()),
         instances: 4,
         idle_timeout,
         isolation,

@@ -283,7 +283,9 @@ fn a_forbidden_system_call_and_a_broken_rule_are_violations() {
         assert_eq!(ends(native), end, "{native}");
     }
     // A Worker's process does the same.
+    let (violated, violations) = std::sync::mpsc::channel();
     let starts = |native: &str| {
+        let noted = violated.clone();
         let code = format!("//native:{native}\nexport default {{ fetch: () => new Response('') }}");
         let worker = engine.worker(WorkerJob {
             main: "main.js".into(),
@@ -294,6 +296,7 @@ fn a_forbidden_system_call_and_a_broken_rule_are_violations() {
             start_limits: limits.clone(),
             limits: limits.clone(),
             log: std::sync::Arc::new(|_, _| ()),
+            violated: std::sync::Arc::new(move |error| _ = noted.send(error.code)),
             instances: 1,
             idle_timeout: None,
             isolation: isolet_runtime::WorkerIsolation::Isolate,
@@ -314,6 +317,8 @@ fn a_forbidden_system_call_and_a_broken_rule_are_violations() {
         ("nothing", Ok(())),
     ] {
         assert_eq!(starts(native), end, "{native}");
+        let noted: Vec<_> = violations.try_iter().collect();
+        assert_eq!(noted, Vec::from_iter(end.err().filter(|code| *code == ErrorCode::Violation)), "{native}");
     }
     assert_eq!(engine.zygote_restarts(), 0, "its zygote goes on");
 }

@@ -62,6 +62,7 @@ fn start_job(
         start_limits: Limits { wall: Duration::from_secs(60), ..super::limits() },
         limits,
         log,
+        violated: Arc::new(|_| ()),
         instances: 1,
         fetchers,
         is_service_worker,

@@ -28,6 +28,7 @@ impl WorkerLoader for Loader {
             start_limits: Limits { wall: Duration::from_secs(60), ..limits() },
             limits: Limits { cpu, ..limits() },
             log: Arc::new(|_, _| ()),
+            violated: Arc::new(|_| ()),
             instances: 1,
             isolation: WorkerIsolation::Isolate,
             idle_timeout: None,

@@ -69,6 +69,9 @@ impl RequestLog for RequestLines {
         stderr_line!("[{id}] {}{method} {path} {status} {ms:.1} ms{end}", self.prefix());
     }
 
+    /// Does nothing: the runtime's warning is on the terminal.
+    fn violated(&self, _: &RunError) {}
+
     fn line(&self, request: u32, line: &LogLine) {
         diagnostic::print_request_log(request, line);
     }

@@ -15,7 +15,7 @@ use isolet_runtime::{
 use isolet_wrangler_compat::{Compatibility, ProjectLimits};
 
 use super::limits;
-use super::request_log::RequestLog;
+use super::request_log::{self, RequestLog};
 
 /// The time without requests after which a loaded Worker has no process. The next request starts
 /// one.
@@ -73,7 +73,8 @@ impl WorkerLoader for Loader {
                 is_service_worker: false,
                 has_exports,
                 allows_eval_at_start,
-                log: Arc::new(move |request, line| log.line(request, &line)),
+                log: request_log::lines(log.clone()),
+                violated: request_log::violations(log),
             };
             engine.worker(job).await
         }

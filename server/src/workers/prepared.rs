@@ -15,7 +15,7 @@ use super::caches::WorkerCaches;
 use super::limits;
 use super::loaders::Loader;
 use super::outgoing::Outgoing;
-use super::request_log::RequestLog;
+use super::request_log::{self, RequestLog};
 use super::services::Services;
 use super::version::WorkerVersion;
 use super::worker_module::runtime_module;
@@ -166,7 +166,8 @@ impl PreparedWorker {
             is_service_worker: self.is_service_worker,
             has_exports: self.has_exports,
             allows_eval_at_start: self.allows_eval_at_start,
-            log: Arc::new(move |request, line| log.line(request, &line)),
+            log: request_log::lines(log.clone()),
+            violated: request_log::violations(log),
         };
         let worker = engine.worker(job).await.map_err(|error| diagnostic::render(&error, main))?;
         Ok(WorkerVersion::new(Some(worker), assets))

@@ -34,11 +34,6 @@ impl RequestLog for RequestEvents {
         let reason = diagnostic::render(error, "the Worker");
         let reason = reason.trim_end();
         tracing::info!(target: LOG_TARGET, worker, request = id, method, path, code, reason, "failed");
-        if error.code == ErrorCode::Violation
-            && let Some(audit) = self.registry.gate().audit()
-        {
-            audit.violation(&self.caller, &error.message);
-        }
         match error.code {
             ErrorCode::Crashed => format!("The Worker ended before it answered request {id}; try again.\n"),
             _ => format!("The Worker failed to answer request {id}. The log of the server has the reason.\n"),
@@ -64,6 +59,12 @@ impl RequestLog for RequestEvents {
         self.metrics.count(*end, time);
         let (worker, outcome, ms) = (&self.worker, end.name(), time.as_secs_f64() * 1000.0);
         tracing::debug!(target: LOG_TARGET, worker, request = id, method, path, status, ms, outcome, "request");
+    }
+
+    fn violated(&self, error: &RunError) {
+        if let Some(audit) = self.registry.gate().audit() {
+            audit.violation(&self.caller, &error.message);
+        }
     }
 
     fn line(&self, request: u32, line: &LogLine) {

@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 use std::sync::Arc;
 use std::time::Instant;
 
-use isolet_runtime::{ErrorCode, LogLine, RequestHead, RunError, Worker};
+use isolet_runtime::{ErrorCode, LogLine, LogSink, RequestHead, RunError, ViolationSink, Worker};
 
 use super::sockets::connection::SocketEnd;
 use crate::web::problem::Problem;
@@ -27,8 +27,22 @@ pub trait RequestLog: Send + Sync {
     /// Notes the end of a request.
     fn ended(&self, request: &OpenRequest);
 
+    /// Notes that a process of the Worker, or of one that it loaded, did what no Worker has the
+    /// means to do.
+    fn violated(&self, error: &RunError);
+
     /// Takes a line that the Worker logged, with the number of its request or 0.
     fn line(&self, request: u32, line: &LogLine);
+}
+
+/// Returns the receiver of a Worker's log lines.
+pub fn lines(log: Arc<dyn RequestLog>) -> LogSink {
+    Arc::new(move |request, line| log.line(request, &line))
+}
+
+/// Returns the receiver of the violations of a Worker's processes.
+pub fn violations(log: Arc<dyn RequestLog>) -> ViolationSink {
+    Arc::new(move |error| log.violated(error))
 }
 
 /// The way in which a request ended.

@@ -206,6 +206,8 @@ mod tests {
 
         fn ended(&self, _: &OpenRequest) {}
 
+        fn violated(&self, _: &RunError) {}
+
         fn line(&self, _: u32, _: &LogLine) {}
     }
 

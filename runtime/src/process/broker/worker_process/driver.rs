@@ -9,7 +9,7 @@ use tokio::sync::oneshot;
 
 use super::calls::WorkerCalls;
 use super::link::{RunnerLink, SLACK_CPU_US, micros};
-use crate::job::WorkerJob;
+use crate::job::{ViolationSink, WorkerJob};
 use crate::process::broker::remote_run::checks::{broken_rule, check_error, max_frame_bytes};
 use crate::process::protocol::frames::FrameBuffer;
 use crate::process::protocol::messages::FromRunner;
@@ -38,6 +38,7 @@ pub(super) struct Driver {
     pub(super) exchanges: Arc<Exchanges>,
     limits: Limits,
     start_limits: Limits,
+    pub(super) violated: ViolationSink,
     /// Taken when the start has succeeded or failed. A copy has started already.
     pub(super) ready: Option<oneshot::Sender<Result<(), RunError>>>,
     calls: WorkerCalls,
@@ -57,6 +58,7 @@ impl Driver {
             exchanges,
             limits: job.limits.clone(),
             start_limits: job.start_limits.clone(),
+            violated: job.violated.clone(),
             ready,
             calls: WorkerCalls::new(job),
             alive: 0,

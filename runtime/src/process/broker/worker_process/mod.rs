@@ -182,6 +182,9 @@ async fn drive(mut driver: Driver, pool: Arc<RunnerPool>) {
         (End::Closed, None) => (0, ended()),
     };
     process.kill();
+    if error.code == ErrorCode::Violation {
+        (driver.violated)(&error);
+    }
     if let Some(ready) = driver.ready.take() {
         let _ = ready.send(Err(error.clone()));
     }

@@ -99,6 +99,7 @@ impl TakenOver {
             },
             start_limits: limits(),
             limits: limits(),
+            violated: Arc::new(|_| ()),
             log: Arc::new(move |_, line| _ = sum.fetch_add(line.text.len() + 64, Ordering::Relaxed)),
             instances: 1,
             idle_timeout: None,
