@@ -265,6 +265,19 @@ impl Resolver {
             .collect()
     }
 
+    /// Returns the pattern in `paths` of the importer's `tsconfig.json` that a specifier matches.
+    fn path_pattern(&self, importer: &Path, specifier: &str) -> Option<String> {
+        let settings = self.settings_of(importer).ok()??;
+        let patterns = settings.compiler_options.paths.as_ref()?.keys();
+        let matches = |pattern: &&String| match pattern.split_once('*') {
+            // The pattern that matches everything says nothing about this one.
+            Some(("", "")) => false,
+            Some((before, after)) => specifier.starts_with(before) && specifier.ends_with(after),
+            None => pattern.as_str() == specifier,
+        };
+        patterns.into_iter().find(matches).cloned()
+    }
+
     /// Explains why a specifier names no file.
     fn problem(&self, importer: &Path, specifier: &str, error: &ResolveError) -> ProjectProblem {
         let folder = importer.parent().unwrap_or(importer);
@@ -288,7 +301,20 @@ impl Resolver {
         if NODE_MODULES.contains(&specifier.split('/').next().unwrap_or(specifier)) {
             return ProjectProblem::NodeCompat { specifier: specifier.to_owned() };
         }
+        if let Some(pattern) = self.path_pattern(importer, specifier) {
+            let message = format!(
+                "{specifier:?} not found: {pattern:?} in `paths` of tsconfig.json leads to no such file"
+            );
+            return ProjectProblem::Resolution { message: shortened(message, MAX_MESSAGE_BYTES) };
+        }
         let name = package_name(specifier);
+        if !is_package_name(name) {
+            let message = format!(
+                "{specifier:?} is neither a path nor the name of a package: an alias such as \"@/\" stands in `paths` of \
+                 tsconfig.json or in `alias` of the configuration"
+            );
+            return ProjectProblem::Resolution { message: shortened(message, MAX_MESSAGE_BYTES) };
+        }
         let installed = folder.ancestors().map(|folder| folder.join("node_modules").join(name));
         match installed.into_iter().find(|folder| fs::symlink_metadata(folder).is_ok()) {
             None => {
@@ -336,6 +362,18 @@ pub(crate) fn is_path(specifier: &str) -> bool {
 /// Returns `true` if a file belongs to an installed package.
 pub(crate) fn in_package(file: &Path) -> bool {
     file.components().any(|part| part.as_os_str() == "node_modules")
+}
+
+/// Returns `true` for a name that npm could install, also of the older ones with capitals.
+fn is_package_name(name: &str) -> bool {
+    let is_word = |word: &str| {
+        let may_be = |byte: u8| byte.is_ascii_alphanumeric() || b"-._~".contains(&byte);
+        !word.is_empty() && !word.starts_with(['.', '_']) && word.bytes().all(may_be)
+    };
+    match name.strip_prefix('@') {
+        Some(scoped) => scoped.split_once('/').is_some_and(|(scope, name)| is_word(scope) && is_word(name)),
+        None => is_word(name),
+    }
 }
 
 /// Returns the name of the package in a specifier: `a` of `a/b`, `@a/b` of `@a/b/c`.

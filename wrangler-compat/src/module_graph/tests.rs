@@ -204,6 +204,29 @@ fn all_errors_are_found_up_to_a_number() {
 }
 
 #[test]
+fn what_npm_cannot_install_is_said_to_be_no_package() {
+    let files = TestProject::new(&[
+        ("tsconfig.json", r#"{ "compilerOptions": { "paths": { "@lib/*": ["./lib/*"] } } }"#),
+        ("alias.ts", "import '@/lib/q';"),
+        ("pattern.ts", "import '@lib/gone';"),
+        ("words.ts", "import 'Foo Bar';"),
+        ("old.ts", "import 'JSONStream';"),
+    ]);
+    for (main, said) in [
+        ("alias.ts", "\"@/lib/q\" is neither a path nor the name of a package: an alias such as \"@/\""),
+        (
+            "pattern.ts",
+            "\"@lib/gone\" not found: \"@lib/*\" in `paths` of tsconfig.json leads to no such file",
+        ),
+        ("words.ts", "\"Foo Bar\" is neither a path nor the name of a package"),
+        ("old.ts", "run `npm install JSONStream`"),
+    ] {
+        let error = files.error(main);
+        assert!(error.contains(said), "{main}: {error}");
+    }
+}
+
+#[test]
 fn a_failed_load_says_which_files_may_mend_it() {
     let files = TestProject::new(&[
         ("index.ts", "import './lib/x'; import 'pkg'; import '#own'; import '@/y';"),
