@@ -15,6 +15,7 @@ export default { async fetch(request, env, ctx) {
     const { pathname } = new URL(request.url);
     if (pathname === '/pass') return env.API.fetch(request);
     if (pathname === '/loop') return env.SELF.fetch(request);
+    if (pathname === '/absent') return new Response(await env.NONE.add(1).catch((error) => error.message));
     if (pathname === '/self') return new Response(`self of ${env.NAME}`);
     if (pathname !== '/') return Response.json(await read(() => env.API.fetch(request)));
     const post = { method: 'POST', body: 'hé', headers: { 'x-a': '1' } };
@@ -87,6 +88,12 @@ async fn two_workers_of_one_session_call_each_other() {
     let folder = site_and_api();
     let site = dev(&folder, &[]);
     site.wait_for_stderr(&["isolet serves site on http://", "isolet serves api to service bindings"]);
+    let warning =
+        "the binding NONE calls the Worker \"nobody\", which is not in this session: name its configuration";
+    assert_says(&site.stderr(), &["site/wrangler.jsonc:1:", warning]);
+    assert_eq!(site.stderr().matches("not in this session").count(), 1, "the others are");
+    let absent = site.get("/absent").await.expect(200).text();
+    assert_says(&absent, &["Worker \"nobody\" not found", "with a further -c"]);
     let found = site.get("/").await.expect(200).json();
     let expected = json!({
         "plain": [200, r#"["api","POST","http://x.example/plain?q","1","hé"]"#],

@@ -70,11 +70,14 @@ impl Fetches {
         AbortOnDrop(self.tokio.spawn(task).abort_handle())
     }
 
-    /// Returns the Worker behind a target, or `None` if there is none whose methods can be called.
+    /// Returns the Worker behind a target, or the reason for which no methods can be called.
     ///
     /// # Errors
     /// The Worker does not have the target.
-    pub(super) fn destination(&self, target: FetchTarget) -> Result<Option<Destination>, &'static str> {
+    pub(super) fn destination(
+        &self,
+        target: FetchTarget,
+    ) -> Result<Result<Destination, String>, &'static str> {
         check(&target)?;
         let host = self.host(&target).ok_or("a call through a binding that it does not have")?;
         Ok(host.destination())

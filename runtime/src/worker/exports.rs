@@ -10,6 +10,10 @@ use super::instances::Instances;
 use super::protocol::{Entrypoint, FetchError};
 use super::{WeakWorker, Worker};
 
+/// The errors of calls of a Worker that is gone.
+const ENDS: &str = "The Worker ends.";
+const NOT_LOADED: &str = "The Worker is not loaded any more.";
+
 /// The Worker as its own callee. Such a call has limits of its own, like any request.
 pub(super) struct Loopback(Weak<Instances>);
 
@@ -27,7 +31,7 @@ impl ExportHost for Loopback {
     fn fetch(&self, entrypoint: Entrypoint, request: FetchRequest) -> FetchFuture {
         match self.0.upgrade() {
             Some(instances) => call(Worker::of(instances), entrypoint, request),
-            None => Box::pin(ready(Err("The Worker ends.".into()))),
+            None => Box::pin(ready(Err(ENDS.into()))),
         }
     }
 }
@@ -39,8 +43,8 @@ pub(super) struct WorkerBinding {
 }
 
 impl FetchHost for WorkerBinding {
-    fn destination(&self) -> Option<Destination> {
-        Some(Destination { worker: self.worker.clone(), entrypoint: self.entrypoint.clone() })
+    fn destination(&self) -> Result<Destination, String> {
+        Ok(Destination { worker: self.worker.clone(), entrypoint: self.entrypoint.clone() })
     }
 
     fn fetch(&self, request: FetchRequest) -> FetchFuture {
@@ -55,15 +59,15 @@ pub(super) struct WeakBinding {
 }
 
 impl FetchHost for WeakBinding {
-    fn destination(&self) -> Option<Destination> {
-        let worker = self.worker.upgrade()?;
-        Some(Destination { worker, entrypoint: self.entrypoint.clone() })
+    fn destination(&self) -> Result<Destination, String> {
+        let worker = self.worker.upgrade().ok_or(NOT_LOADED)?;
+        Ok(Destination { worker, entrypoint: self.entrypoint.clone() })
     }
 
     fn fetch(&self, request: FetchRequest) -> FetchFuture {
         match self.worker.upgrade() {
             Some(worker) => call(worker, self.entrypoint.clone(), request),
-            None => Box::pin(ready(Err("The Worker is not loaded any more.".into()))),
+            None => Box::pin(ready(Err(NOT_LOADED.into()))),
         }
     }
 }
@@ -75,9 +79,9 @@ pub(super) struct ExportBinding {
 }
 
 impl FetchHost for ExportBinding {
-    fn destination(&self) -> Option<Destination> {
-        let worker = self.exports.worker()?;
-        Some(Destination { worker, entrypoint: self.entrypoint.clone() })
+    fn destination(&self) -> Result<Destination, String> {
+        let worker = self.exports.worker().ok_or(ENDS)?;
+        Ok(Destination { worker, entrypoint: self.entrypoint.clone() })
     }
 
     fn fetch(&self, request: FetchRequest) -> FetchFuture {

@@ -31,8 +31,11 @@ pub trait FetchHost: Send + Sync + 'static {
     fn fetch(&self, request: FetchRequest) -> FetchFuture;
 
     /// Returns the Worker that answers, if its methods can be called.
-    fn destination(&self) -> Option<Destination> {
-        None
+    ///
+    /// # Errors
+    /// Returns the reason for which there is none to call, as text for the caller.
+    fn destination(&self) -> Result<Destination, String> {
+        Err("This binding answers fetch() only: it has no methods to call.".to_owned())
     }
 }
 

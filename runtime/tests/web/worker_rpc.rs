@@ -20,9 +20,9 @@ impl FetchHost for Service {
         Box::pin(async { Err("this binding is for calls".into()) })
     }
 
-    fn destination(&self) -> Option<Destination> {
+    fn destination(&self) -> Result<Destination, String> {
         let entrypoint = Entrypoint { name: self.entrypoint.into(), props: String::new() };
-        Some(Destination { worker: self.worker.clone(), entrypoint })
+        Ok(Destination { worker: self.worker.clone(), entrypoint })
     }
 }
 

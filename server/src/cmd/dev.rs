@@ -182,6 +182,25 @@ async fn build(builders: &[ProjectBuilder]) -> Result<Vec<FirstBuild>, String> {
     Ok(all)
 }
 
+/// Prints which service bindings name a Worker that is not in the session: their calls fail.
+fn warn_of_absent_services(builds: &[FirstBuild]) {
+    let built: Vec<&BuiltProject> = builds.iter().filter_map(|(built, _)| built.as_ref().ok()).collect();
+    // One that has not loaded may be the callee.
+    if built.len() < builds.len() {
+        return;
+    }
+    for wanted in built.iter().flat_map(|project| &project.services) {
+        if !built.iter().any(|project| project.name == wanted.service) {
+            let (binding, service) = (text::line(&wanted.binding), text::line(&wanted.service));
+            stderr_line!(
+                "isolet: warning: {}: the binding {binding} calls the Worker \"{service}\", which is not in this session: \
+                 name its configuration with a further -c",
+                wanted.location
+            );
+        }
+    }
+}
+
 /// Serves until SIGINT or SIGTERM.
 pub fn run(mut args: Args) -> Result<(), Failure> {
     if let Some(port) = args.port {
@@ -262,6 +281,7 @@ pub fn run(mut args: Args) -> Result<(), Failure> {
                 return Err(Failure::Worker);
             }
         };
+        warn_of_absent_services(&first);
         let Some(listener) = listener else {
             registry.shutdown().await;
             for (built, _) in first {
@@ -277,7 +297,7 @@ pub fn run(mut args: Args) -> Result<(), Failure> {
         for (builder, (built, printed)) in builders.iter().zip(first) {
             let is_main = main.is_none();
             let (version, name, fingerprint) = match built {
-                Ok(BuiltProject { version, name, crons, fingerprint }) => {
+                Ok(BuiltProject { version, name, crons, fingerprint, .. }) => {
                     match is_main {
                         true => stderr_line!("isolet serves {name} on http://{address}"),
                         false => stderr_line!("isolet serves {name} to service bindings"),

@@ -6,7 +6,7 @@ use std::time::{Duration, SystemTime};
 
 use isolet_bindings::Caller;
 use isolet_runtime::{Engine, Limits, WorkerIsolation};
-use isolet_wrangler_compat::Project;
+use isolet_wrangler_compat::{Project, ProjectService};
 
 use super::file_events::FileEvents;
 use super::request_lines::RequestLines;
@@ -59,6 +59,8 @@ pub struct BuiltProject {
     pub name: String,
     /// The cron expressions.
     pub crons: Vec<String>,
+    /// The bindings of other Workers.
+    pub services: Vec<ProjectService>,
     /// The state of its files and tools.
     pub fingerprint: Fingerprint,
 }
@@ -142,17 +144,20 @@ impl ProjectBuilder {
         // Before the compilation, so that a change during it is noticed afterwards.
         let fingerprint = Fingerprint::of(&project.files_read, generation);
         match self.start(project, printed).await {
-            Ok((version, name, crons)) => Ok(BuiltProject { version, name, crons, fingerprint }),
+            Ok((version, prepared)) => {
+                let PreparedWorker { name, crons, services, .. } = prepared;
+                Ok(BuiltProject { version, name, crons, services, fingerprint })
+            }
             Err(text) => Err(FailedBuild { answer: text.clone(), text, fingerprint: Some(fingerprint) }),
         }
     }
 
-    /// Starts the Worker of a project. Returns it with its name and its cron expressions.
+    /// Starts the Worker of a project.
     async fn start(
         &self,
         project: Project,
         printed: &mut Printed,
-    ) -> Result<(WorkerVersion, String, Vec<String>), String> {
+    ) -> Result<(WorkerVersion, PreparedWorker), String> {
         let files = SourceFiles::new(&project.files_read);
         let prepared = PreparedWorker::new(project, &self.limits)?;
         printed.warn(prepared.warnings.clone());
@@ -172,7 +177,7 @@ impl ProjectBuilder {
         let mut version = started.map_err(|text| format!("{text}{}", files.excerpt(&text)))?;
         version.triggers = self.triggers;
         self.lines.show_lines_of(files);
-        Ok((version, prepared.name, prepared.crons))
+        Ok((version, prepared))
     }
 
     /// Rebuilds the Worker after each change, beginning with the state of `fingerprint`. Replaces

@@ -71,9 +71,18 @@ struct ServiceBinding {
 
 impl FetchHost for ServiceBinding {
     /// Returns the Worker that RPC calls. Its events take no permit and are not counted.
-    fn destination(&self) -> Option<Destination> {
-        let worker = self.services.upgrade()?.find(&self.service)?.current().worker.clone()?;
-        Some(Destination { worker, entrypoint: self.entrypoint.clone() })
+    fn destination(&self) -> Result<Destination, String> {
+        let service = &self.service;
+        let Some(served) = self.services.upgrade().and_then(|services| services.find(service)) else {
+            return Err(format!("{} Name its configuration with a further -c.", absent(service)));
+        };
+        let version = served.current();
+        if let Some(failure) = &version.failure {
+            return Err(failure.clone());
+        }
+        let worker =
+            version.worker.clone().ok_or_else(|| format!("Worker \"{service}\" has static assets only."))?;
+        Ok(Destination { worker, entrypoint: self.entrypoint.clone() })
     }
 
     fn fetch(&self, request: FetchRequest) -> FetchFuture {
@@ -86,10 +95,14 @@ impl FetchHost for ServiceBinding {
     }
 }
 
-/// Returns the answer of a Worker that is not there, which is the one of `wrangler dev`.
+/// Returns what `wrangler dev` says of a Worker that is not there.
+fn absent(service: &str) -> String {
+    format!("Worker \"{service}\" not found. Make sure it is running locally.")
+}
+
+/// Returns the answer of a Worker that is not there.
 fn not_found(service: &str) -> FetchedResponse {
-    let text = format!("Worker \"{service}\" not found. Make sure it is running locally.");
-    text_response(503, "Service Unavailable", text)
+    text_response(503, "Service Unavailable", absent(service))
 }
 
 fn text_response(status: u16, phrase: &str, text: String) -> FetchedResponse {

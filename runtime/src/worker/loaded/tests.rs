@@ -186,7 +186,7 @@ async fn workers_that_have_bindings_to_each_other_end() {
             }
         }
         drop(bindings);
-        assert!(given.upgrade().is_some() && early.destination().is_some());
+        assert!(given.upgrade().is_some() && early.destination().is_ok());
         loaded.end(1).unwrap();
         loaded.end(2).unwrap();
         assert!(given.upgrade().is_none(), "{starts}");

@@ -181,9 +181,9 @@ impl Exchanges {
         let origin = Origin { depth: depth + 1, chain };
         match callee {
             Callee::Target(target) => {
-                let Some(destination) = fetches.destination(target)? else {
-                    let text = "This binding answers fetch() only, or its Worker is not running.".to_owned();
-                    return self.fail_call(context, call, text);
+                let destination = match fetches.destination(target)? {
+                    Ok(destination) => destination,
+                    Err(text) => return self.fail_call(context, call, text),
                 };
                 let place = Place::Placing(Vec::new());
                 // The lock is held until the task is in the table.
