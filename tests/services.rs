@@ -90,7 +90,7 @@ async fn two_workers_of_one_session_call_each_other() {
     site.wait_for_stderr(&["isolet serves site on http://", "isolet serves api to service bindings"]);
     let warning =
         "the binding NONE calls the Worker \"nobody\", which is not in this session: name its configuration";
-    assert_says(&site.stderr(), &["site/wrangler.jsonc:1:", warning]);
+    assert_says(&site.stderr(), &["site/wrangler.jsonc:4:5: ", warning]);
     assert_eq!(site.stderr().matches("not in this session").count(), 1, "the others are");
     let absent = site.get("/absent").await.expect(200).text();
     assert_says(&absent, &["Worker \"nobody\" not found", "with a further -c"]);

@@ -16,6 +16,7 @@
 //! | `fetch_host`, `bindings` | owner | fetches of the Worker that this process answers |
 //! | `link` | owner | the interface of the connection to an instance, and bodies on it |
 //! | `instance` | owner | the interface of instances |
+//! | `instance_list` | owner | the instances that take requests, and those that finish theirs |
 //! | `instances` | owner | the instances of a Worker: their number follows the load |
 //! | `thread` | owner | an instance on a thread of this process |
 //! | `worker_process` of the broker | owner | an instance in a jailed process |
@@ -36,6 +37,7 @@ mod exports;
 pub(crate) mod fetch_host;
 pub(crate) mod http;
 pub(crate) mod instance;
+mod instance_list;
 mod instances;
 pub(crate) mod link;
 pub(crate) mod load;

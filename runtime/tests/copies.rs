@@ -6,6 +6,7 @@ use std::collections::HashSet;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use futures_util::StreamExt as _;
 use isolet_runtime::{
     Engine, EngineOptions, Environment, ErrorCode, HttpRequest, Isolation, Limits, Module, NodeFeatures,
     RequestBody, RequestHead, RequestOrigin, ResponseBody, RunError, ToolFuture, ToolHost, ToolRequest,
@@ -71,6 +72,13 @@ async fn idle_worker(
 
 /// Sends a request and returns the body of its answer.
 async fn ask(worker: &Worker) -> Result<String, RunError> {
+    match fetch(worker).await? {
+        ResponseBody::Whole(bytes) => Ok(String::from_utf8(bytes.to_vec()).unwrap()),
+        other => panic!("{other:?}"),
+    }
+}
+
+async fn fetch(worker: &Worker) -> Result<ResponseBody, RunError> {
     let head = RequestHead { method: "GET".into(), url: "http://a/".into(), ..RequestHead::default() };
     let request = HttpRequest {
         id: Worker::next_id(),
@@ -78,10 +86,7 @@ async fn ask(worker: &Worker) -> Result<String, RunError> {
         body: RequestBody::Empty,
         origin: RequestOrigin::default(),
     };
-    match worker.fetch(request).await?.body {
-        ResponseBody::Whole(bytes) => Ok(String::from_utf8(bytes.to_vec()).unwrap()),
-        other => panic!("{other:?}"),
-    }
+    Ok(worker.fetch(request).await?.body)
 }
 
 /// Returns the processes below the zygote, with their process groups. Those that have ended and
@@ -302,5 +307,37 @@ async fn copies_keep_their_limits_and_leave_no_process() {
     while processes(&engine).len() > engine.zygotes()[0].warm {
         assert!(Instant::now() < until, "{:?}", processes(&engine));
         tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+}
+
+/// A process that uses much memory takes no more requests, and goes on for those that it has. Such
+/// processes are bounded too: each has its memory, and its requests may last.
+#[tokio::test(flavor = "multi_thread")]
+async fn processes_that_take_no_more_requests_are_bounded() {
+    let engine = engine().await;
+    let code = "export default { fetch() {
+        const held = [];
+        for (let i = 0; i < 27; i++) held.push(new Uint8Array(1 << 20).fill(1));
+        return new Response(new ReadableStream({ async pull() {
+            await scheduler.wait(60_000);
+            held.length = 0; } })); } };";
+    let worker = worker(&engine, WorkerIsolation::Isolate, code).await.unwrap();
+    let until = Instant::now() + Duration::from_secs(60);
+    let mut bodies = Vec::new();
+    // Four may go on beside the one that takes requests.
+    for _ in 0..6 {
+        let ResponseBody::Stream(body) = fetch(&worker).await.unwrap() else { panic!("not a stream") };
+        bodies.push(body);
+        while worker.instances() > 0 {
+            assert!(Instant::now() < until, "{:?}", processes(&engine));
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+    }
+    let broken = tokio::time::timeout(Duration::from_secs(20), bodies[0].next()).await.expect("its end");
+    let broken = broken.expect("an error").expect_err("no bytes");
+    assert!(broken.0.contains("ended"), "{broken:?}");
+    for body in &mut bodies[2..] {
+        let next = tokio::time::timeout(Duration::from_millis(10), body.next()).await;
+        assert!(next.is_err(), "{next:?}");
     }
 }

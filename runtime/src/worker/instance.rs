@@ -12,4 +12,7 @@ pub(crate) trait Instance: Any + Send + Sync {
 
     /// Returns `false` if it ends, or will end with its last request.
     fn takes_requests(&self) -> bool;
+
+    /// Ends it, and its requests with errors. A thread that takes no requests ends by itself.
+    fn end(&self) {}
 }

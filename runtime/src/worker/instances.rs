@@ -18,6 +18,7 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use super::exchange::{Exchanges, ended};
 use super::exports::Loopback;
 use super::instance::Instance;
+use super::instance_list::{InstanceList, Listed};
 use super::thread::ThreadInstance;
 use crate::job::{WorkerIsolation, WorkerJob};
 use crate::pool::ThreadPool;
@@ -96,7 +97,7 @@ impl WorkerBackend {
 pub(crate) struct Instances {
     backend: WorkerBackend,
     job: Arc<WorkerJob>,
-    list: tokio::sync::Mutex<Vec<Listed>>,
+    list: tokio::sync::Mutex<InstanceList>,
     /// `true` while another instance is being started.
     is_starting: AtomicBool,
     /// The length of the list when it was last looked at.
@@ -119,11 +120,6 @@ impl Instance for SingleUse {
     fn takes_requests(&self) -> bool {
         self.instance.takes_requests()
     }
-}
-
-struct Listed {
-    instance: Arc<dyn Instance>,
-    used_at: Instant,
 }
 
 impl Instances {
@@ -151,7 +147,8 @@ impl Instances {
             // Requests wait for this lock: nothing is waited for with it.
             let mut list = instances.list.lock().await;
             let now = Instant::now();
-            list.retain(|listed| listed.instance.takes_requests());
+            list.retire(instances.job.instances);
+            let list = &mut list.present;
             let idle_for = |listed: &Listed, time: Duration| {
                 listed.instance.exchanges().live() == 0 && now > listed.used_at + time
             };
@@ -191,20 +188,20 @@ impl Instances {
         let counted = self
             .list
             .try_lock()
-            .map(|list| list.iter().filter(|listed| listed.instance.takes_requests()).count());
+            .map(|list| list.present.iter().filter(|listed| listed.instance.takes_requests()).count());
         counted.unwrap_or_else(|_| self.count.load(Ordering::Relaxed)) + self.taken()
     }
 
     /// Returns the number of requests that have not ended in these instances.
     pub(super) async fn requests(&self) -> usize {
         let live = |listed: &Listed| listed.instance.exchanges().live();
-        self.list.lock().await.iter().map(live).sum::<usize>() + self.taken()
+        self.list.lock().await.present.iter().map(live).sum::<usize>() + self.taken()
     }
 
     /// Starts the first instance, so that the errors of the modules are known.
     pub(super) async fn load(&self) -> Result<(), RunError> {
         let instance = self.backend.start(&self.job).await?;
-        self.list.lock().await.push(Listed { instance, used_at: Instant::now() });
+        self.list.lock().await.present.push(Listed::new(instance));
         Ok(())
     }
 
@@ -213,9 +210,9 @@ impl Instances {
         let Ok(permit) = self.single.clone().acquire_owned().await else { return Err(ended()) };
         let ready = {
             let mut list = self.list.lock().await;
-            list.retain(|listed| listed.instance.takes_requests());
-            let ready = list.pop();
-            if list.is_empty() && !self.is_starting.swap(true, Ordering::Relaxed) {
+            list.retire(self.job.instances);
+            let ready = list.present.pop();
+            if list.present.is_empty() && !self.is_starting.swap(true, Ordering::Relaxed) {
                 tokio::spawn(self.clone().add());
             }
             ready
@@ -238,10 +235,11 @@ impl Instances {
         }
         let mut list = self.list.lock().await;
         let now = Instant::now();
-        list.retain(|listed| listed.instance.takes_requests());
+        list.retire(self.job.instances);
+        let list = &mut list.present;
         if list.is_empty() {
             let instance = self.backend.start(&self.job).await?;
-            list.push(Listed { instance: instance.clone(), used_at: now });
+            list.push(Listed::new(instance.clone()));
             return Ok(instance);
         }
         let live = |listed: &Listed| listed.instance.exchanges().live();
@@ -265,7 +263,7 @@ impl Instances {
     async fn add(self: Arc<Self>) {
         let started = self.backend.start(&self.job).await;
         match started {
-            Ok(instance) => self.list.lock().await.push(Listed { instance, used_at: Instant::now() }),
+            Ok(instance) => self.list.lock().await.present.push(Listed::new(instance)),
             Err(error) => tracing::warn!(%error, "another process for a Worker could not be started"),
         }
         self.is_starting.store(false, Ordering::Relaxed);

@@ -76,6 +76,10 @@ impl Instance for WorkerProcess {
     fn takes_requests(&self) -> bool {
         !self.link.closed.load(Ordering::Relaxed) && !self.link.retiring.load(Ordering::Relaxed)
     }
+
+    fn end(&self) {
+        self.link.runner.process().kill();
+    }
 }
 
 impl WorkerProcess {
