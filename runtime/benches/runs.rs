@@ -216,6 +216,7 @@ mod worker {
             start_limits: Limits::default(),
             limits: Limits::default(),
             log: Arc::new(|_, _| ()),
+            violated: Arc::new(|_| ()),
             instances: 1,
             isolation: WorkerIsolation::Isolate,
             idle_timeout: None,
