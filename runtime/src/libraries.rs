@@ -132,13 +132,9 @@ pub(crate) fn end(fresh: &mut FreshIsolate) {
 }
 
 fn failure(library: &Library, error: &RunError) -> String {
-    let place = match (error.line, error.column) {
-        (Some(line), Some(column)) => format!(" ({line}:{column})"),
-        _ => String::new(),
-    };
     // It becomes one line.
     let message = error.message_with_one_frame();
-    format!("the library {:?} cannot be used: {}: {message}{place}", library.specifier, error.name)
+    format!("the library {:?} cannot be used: {}: {message}", library.specifier, error.name)
 }
 
 /// The channel of libraries while they are evaluated: what they log is lost, and no call is made,

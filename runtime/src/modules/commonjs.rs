@@ -240,14 +240,5 @@ fn throw_missing(scope: &mut PinScope, message: &str) {
 
 /// Throws the error of a module that cannot be compiled or linked.
 fn throw_error(scope: &mut PinScope, error: &RunError) {
-    let message = located(error);
-    throw(scope, "SyntaxError", &message);
-}
-
-/// Returns the message of an error with its position.
-pub(super) fn located(error: &RunError) -> String {
-    match (error.line, error.column) {
-        (Some(line), Some(column)) => format!("{} ({line}:{column})", error.message),
-        _ => error.message.clone(),
-    }
+    throw(scope, "SyntaxError", &error.message);
 }

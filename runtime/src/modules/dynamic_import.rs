@@ -2,7 +2,7 @@
 
 use v8::{Local, PinScope};
 
-use super::{ModuleKey, Resolved, commonjs, cycle, load_key, map};
+use super::{ModuleKey, Resolved, cycle, load_key, map};
 
 /// Longer specifiers are not quoted: a message that is too long for a string of V8 could not be
 /// thrown, and V8 ends the process if `import()` neither returns a promise nor throws.
@@ -35,7 +35,7 @@ pub(crate) fn import_dynamically<'s, 'i>(
         Resolved::Module(name) => {
             let key = map(scope).key(&referrer, name);
             let module = load_key(scope, key.clone());
-            module.map(|module| (key, module)).map_err(|error| commonjs::located(&error))
+            module.map(|module| (key, module)).map_err(|error| error.message)
         }
         Resolved::Missing(message) => Err(format!("Cannot import {specifier:?}: {message}")),
         Resolved::Unknown if of_project => Err(format!(
@@ -117,7 +117,7 @@ fn evaluate_key(
             Some(running) => reject(scope, &cycle::message("import", &key.name, &running)),
             None => evaluate(scope, module),
         },
-        Err(error) => reject(scope, &commonjs::located(&error)),
+        Err(error) => reject(scope, &error.message),
     };
     // Without a value, an exception is pending.
     if let Some(promise) = promise {

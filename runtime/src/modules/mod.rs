@@ -113,6 +113,22 @@ impl ModuleMap {
         }
     }
 
+    /// Returns the names of the modules of a Worker, as the end of a message.
+    fn listed_modules(&self) -> String {
+        const MAX_LISTED: usize = 20;
+        const MAX_NAME_CHARS: usize = 100;
+        let modules = self.project.as_ref().map(|project| &project.modules[..]).unwrap_or_default();
+        let shown = modules.iter().take(MAX_LISTED).map(|module| {
+            let name: String = module.name.chars().take(MAX_NAME_CHARS).collect();
+            format!("{name:?}")
+        });
+        let mut names = shown.collect::<Vec<_>>().join(", ");
+        if modules.len() > MAX_LISTED {
+            names += &format!(", … {} more", modules.len() - MAX_LISTED);
+        }
+        format!("it is not a module of the Worker, which has {names}.")
+    }
+
     /// Returns the key under which an importer finds a module.
     fn key(&self, referrer: &str, name: String) -> ModuleKey {
         let is_commonjs = self.module(&name).is_some_and(|module| module.kind == ModuleKind::CommonJs);
@@ -216,10 +232,14 @@ fn link<'s>(
             let attribute = attribute(scope, request.get_import_attributes(), 3);
             let location = module.source_offset_to_location(request.get_source_offset());
             let error = |map: &ModuleMap, message: String| {
-                let mut error = RunError::new(ErrorCode::Syntax, "ImportError", message);
                 let line = u32::try_from(location.get_line_number() + 1).unwrap_or(1);
                 let column = u32::try_from(location.get_column_number() + 1).unwrap_or(1);
                 let (line, column) = map.original(&referrer, line, column);
+                let message = match map.module(&referrer) {
+                    Some(_) => format!("{referrer}:{line}:{column}: {message}"),
+                    None => message,
+                };
+                let mut error = RunError::new(ErrorCode::Syntax, "ImportError", message);
                 (error.line, error.column) = (Some(line), Some(column));
                 error
             };
@@ -228,6 +248,10 @@ fn link<'s>(
                 Resolved::Module(name) => map.key(&referrer, name),
                 Resolved::Missing(message) => {
                     return Err(error(map, format!("Cannot import {specifier:?}: {message}")));
+                }
+                Resolved::Unknown if map.module(&referrer).is_some() => {
+                    let modules = map.listed_modules();
+                    return Err(error(map, format!("Cannot import {specifier:?}: {modules}")));
                 }
                 Resolved::Unknown => {
                     let hint = map.importable();
@@ -335,6 +359,9 @@ fn compile_error(
     if let (Some(line), Some(column)) = (error.line, error.column) {
         let (line, column) = map(scope).original(&name, line, column);
         (error.line, error.column) = (Some(line), Some(column));
+        if let Some(said) = error.message.strip_prefix(&format!("{name}: ")) {
+            error.message = format!("{name}:{line}:{column}: {said}");
+        }
     }
     error
 }

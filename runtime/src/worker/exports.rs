@@ -30,7 +30,7 @@ impl ExportHost for Loopback {
 
     fn fetch(&self, entrypoint: Entrypoint, request: FetchRequest) -> FetchFuture {
         match self.0.upgrade() {
-            Some(instances) => call(Worker::of(instances), entrypoint, request),
+            Some(instances) => call(Worker::of(instances), entrypoint, request, ErrorReader::Other),
             None => Box::pin(ready(Err(ENDS.into()))),
         }
     }
@@ -40,6 +40,16 @@ impl ExportHost for Loopback {
 pub(super) struct WorkerBinding {
     pub(super) worker: Worker,
     pub(super) entrypoint: Entrypoint,
+    pub(super) reader: ErrorReader,
+}
+
+/// The reader of the errors of a Worker that is called.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum ErrorReader {
+    /// The Worker that gave it its code, which may know the places in that.
+    Loader,
+    /// Another one, for which the places are in the log only.
+    Other,
 }
 
 impl FetchHost for WorkerBinding {
@@ -48,7 +58,7 @@ impl FetchHost for WorkerBinding {
     }
 
     fn fetch(&self, request: FetchRequest) -> FetchFuture {
-        call(self.worker.clone(), self.entrypoint.clone(), request)
+        call(self.worker.clone(), self.entrypoint.clone(), request, self.reader)
     }
 }
 
@@ -56,6 +66,7 @@ impl FetchHost for WorkerBinding {
 pub(super) struct WeakBinding {
     pub(super) worker: WeakWorker,
     pub(super) entrypoint: Entrypoint,
+    pub(super) reader: ErrorReader,
 }
 
 impl FetchHost for WeakBinding {
@@ -66,7 +77,7 @@ impl FetchHost for WeakBinding {
 
     fn fetch(&self, request: FetchRequest) -> FetchFuture {
         match self.worker.upgrade() {
-            Some(worker) => call(worker, self.entrypoint.clone(), request),
+            Some(worker) => call(worker, self.entrypoint.clone(), request, self.reader),
             None => Box::pin(ready(Err(NOT_LOADED.into()))),
         }
     }
@@ -90,13 +101,16 @@ impl FetchHost for ExportBinding {
 }
 
 /// Gives a fetch to an entrypoint of a Worker.
-fn call(worker: Worker, entrypoint: Entrypoint, request: FetchRequest) -> FetchFuture {
+fn call(worker: Worker, entrypoint: Entrypoint, request: FetchRequest, reader: ErrorReader) -> FetchFuture {
     Box::pin(async move {
         let FetchRequest { head, body, chain } = request;
         chain.enter()?;
         let origin = RequestOrigin { entrypoint, chain: Some(chain) };
         let request = HttpRequest { id: Worker::next_id(), head, body, origin };
         let answered = worker.fetch(request).await;
-        answered.map(HttpResponse::into_fetched).map_err(FetchError::from)
+        answered.map(HttpResponse::into_fetched).map_err(|error| match reader {
+            ErrorReader::Loader => FetchError::with_places(error),
+            ErrorReader::Other => FetchError::from(error),
+        })
     })
 }

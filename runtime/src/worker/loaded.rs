@@ -23,7 +23,7 @@ use tokio::sync::oneshot;
 
 use super::Worker;
 use super::bindings::check;
-use super::exports::{WeakBinding, WorkerBinding};
+use super::exports::{ErrorReader, WeakBinding, WorkerBinding};
 use super::fetch_host::{FetchBindings, FetchHost, GLOBAL_FETCH};
 use super::protocol::{Entrypoint, FetchError, FetchTarget};
 use crate::blob::Blob;
@@ -238,7 +238,7 @@ impl LoadedWorkers {
         let missing = "a loaded Worker with a binding that it does not have itself";
         let mut given = FetchBindings::default();
         for (name, target) in wanted {
-            given.add(name, self.host(target, bindings).ok_or(missing)?);
+            given.add(name, self.binding(target, bindings, ErrorReader::Other).ok_or(missing)?);
         }
         let network = match outbound {
             Outbound::None => {
@@ -251,7 +251,7 @@ impl LoadedWorkers {
                 }
                 bindings.get(GLOBAL_FETCH)
             }
-            Outbound::To(target) => Some(self.host(target, bindings).ok_or(missing)?),
+            Outbound::To(target) => Some(self.binding(target, bindings, ErrorReader::Other).ok_or(missing)?),
         };
         if let Some(network) = network {
             given.add(GLOBAL_FETCH, network);
@@ -277,16 +277,26 @@ impl LoadedWorkers {
         })
     }
 
+    /// Returns the answerer of a target for the Worker which loads.
+    pub(super) fn host(&self, target: &FetchTarget, bindings: &FetchBindings) -> Option<Arc<dyn FetchHost>> {
+        self.binding(target, bindings, ErrorReader::Loader)
+    }
+
     /// Returns the answerer of a target, as the Worker which loads has it. It keeps only a Worker
     /// that has its code: so a Worker with a binding does not keep another one that is given code
     /// later, nor itself, directly or through others.
-    pub(super) fn host(&self, target: &FetchTarget, bindings: &FetchBindings) -> Option<Arc<dyn FetchHost>> {
+    fn binding(
+        &self,
+        target: &FetchTarget,
+        bindings: &FetchBindings,
+        reader: ErrorReader,
+    ) -> Option<Arc<dyn FetchHost>> {
         let FetchTarget::Loaded { worker, entrypoint } = target else { return bindings.host(target) };
         let (live, entrypoint) = (self.live.lock(), entrypoint.clone());
         let Loaded { worker, code, .. } = live.get(worker)?;
         Some(match code {
-            None => Arc::new(WorkerBinding { worker: worker.clone(), entrypoint }),
-            Some(_) => Arc::new(WeakBinding { worker: worker.downgrade()?, entrypoint }),
+            None => Arc::new(WorkerBinding { worker: worker.clone(), entrypoint, reader }),
+            Some(_) => Arc::new(WeakBinding { worker: worker.downgrade()?, entrypoint, reader }),
         })
     }
 

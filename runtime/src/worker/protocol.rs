@@ -228,6 +228,13 @@ impl From<RunError> for FetchError {
     }
 }
 
+impl FetchError {
+    /// Returns the error of a Worker for the one that gave it its code, with the places in that.
+    pub(crate) fn with_places(error: RunError) -> Self {
+        Self { message: error.message, name: error.name }
+    }
+}
+
 /// A message to a Worker.
 #[derive(Debug, Serialize, Deserialize)]
 pub(crate) enum ToWorker {

@@ -122,6 +122,32 @@ fn a_loaded_worker_reaches_what_it_was_given() {
     );
 }
 
+/// The Worker which gave the code learns the places in it, and another one that calls it does not.
+#[test]
+fn errors_in_loaded_code_have_their_places_for_the_loader() {
+    let found = run(r#"
+        const load = (text, more) => env.LOADER.load(one(text, more));
+        const fails = "export default { fetch() {\n  return inner(null); } };\nfunction inner(value) { return value.x }";
+        const through = `export default { async fetch(request, env) {
+            return new Response(await env.NEXT.fetch("http://y/").catch((error) => error.message + error.stack)) } }`;
+        const modules = { "main.js": "import './lib.js';", "lib.js": "\n  import z from 'zod';" };
+        return Response.json([await ask(load("\nexport default { fetch: ; }")), await ask(load("\nthrow new RangeError('top')")),
+            await ask(load(fails)), await ask(env.LOADER.load({ ...date, mainModule: "main.js", modules })),
+            await ask(load(through, { env: { NEXT: load(fails).getEntrypoint() } }))]);"#);
+    let found: Vec<_> = found.as_array().unwrap().iter().map(|text| text.as_str().unwrap()).collect();
+    for (text, expected) in found.iter().zip([
+        &["SyntaxError: main.js:2:25: Unexpected token ';'"][..],
+        &["RangeError: top (at main.js:2:7)"],
+        &["reading 'x'", "(at inner (main.js:3:38))", "main.js:2:10"],
+        &["lib.js:2:17: Cannot import \"zod\"", "which has \"main.js\", \"lib.js\"."],
+    ]) {
+        for part in expected {
+            assert!(text.contains(part), "{part}: {text}");
+        }
+    }
+    assert!(found[4].contains("reading 'x'") && !found[4].contains("inner"), "{}", found[4]);
+}
+
 /// A loaded Worker is told why it has no network. One whose loader has none has other words.
 #[test]
 fn a_worker_without_outbound_says_so() {
