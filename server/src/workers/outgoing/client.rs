@@ -8,6 +8,7 @@ use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
 
 use futures_util::{StreamExt as _, stream};
+use http::Method;
 use isolet_runtime::{FetchRequest, FetchedBody, FetchedResponse};
 use parking_lot::Mutex;
 use tokio::sync::{AcquireError, OwnedSemaphorePermit, Semaphore};
@@ -138,19 +139,41 @@ impl Client {
         // A WebSocket takes its connection with it, which must not be one of HTTP/2.
         let accept = asks_socket.then(|| handshake::ask(request.headers_mut()));
         let is_pooled = accept.is_none() && self.keeps_connections(url.origin().ascii_serialization());
-        let sent = self.client(is_pooled)?.execute(request);
-        let response = tokio::time::timeout(HEAD_TIMEOUT, sent)
-            .await
-            .map_err(|_| Failure::Timeout(HEAD_TIMEOUT))?
-            .map_err(|error| match error.is_timeout() {
-                true => Failure::Timeout(CONNECT_TIMEOUT),
-                false => Failure::of(&error),
-            })?;
+        let again = request.try_clone().filter(|request| is_pooled && may_be_sent_again(request));
+        let mut sent = execute(self.client(is_pooled)?, request).await?;
+        // A server may close a kept connection at any time, and so as the request is on its way.
+        if let (Err(error), Some(again)) = (&sent, again)
+            && !error.is_connect()
+            && !error.is_timeout()
+        {
+            sent = execute(self.client(false)?, again).await?;
+        }
+        let response = sent.map_err(|error| match error.is_timeout() {
+            true => Failure::Timeout(CONNECT_TIMEOUT),
+            false => Failure::of(&error),
+        })?;
         match accept {
             Some(accept) => websocket::response(response, &accept).await,
             None => message::response(response).await,
         }
     }
+}
+
+/// Returns `true` for a request that means the same if a server gets it twice (RFC 9110, 9.2.2).
+fn may_be_sent_again(request: &reqwest::Request) -> bool {
+    request.body().is_none() && matches!(*request.method(), Method::GET | Method::HEAD | Method::OPTIONS)
+}
+
+/// Sends a request, and waits for the head of its answer.
+///
+/// # Errors
+/// It does not come in time.
+async fn execute(
+    client: &reqwest::Client,
+    request: reqwest::Request,
+) -> Result<reqwest::Result<reqwest::Response>, Failure> {
+    let sent = tokio::time::timeout(HEAD_TIMEOUT, client.execute(request)).await;
+    sent.map_err(|_| Failure::Timeout(HEAD_TIMEOUT))
 }
 
 /// Keeps a permit until the body of an answer has ended.
@@ -188,8 +211,12 @@ mod tests {
     }
 
     async fn get(client: &Client, url: &str) -> Result<FetchedResponse, Failure> {
+        fetch(client, "GET", url).await
+    }
+
+    async fn fetch(client: &Client, method: &str, url: &str) -> Result<FetchedResponse, Failure> {
         let head =
-            RequestHead { method: "GET".into(), url: url.into(), headers: Vec::new(), cf: String::new() };
+            RequestHead { method: method.into(), url: url.into(), headers: Vec::new(), cf: String::new() };
         let request = FetchRequest { head, body: RequestBody::Empty, chain: CallChain::default() };
         client.send("shop", request, &Url::parse(url).unwrap()).await
     }
@@ -230,5 +257,41 @@ mod tests {
         }
         assert!(kept(1000));
         assert_eq!(client.origins.lock().len(), 1);
+    }
+
+    /// A server that answers one request on each connection, and closes it at the next one.
+    #[tokio::test]
+    async fn a_request_on_a_connection_that_is_closed_is_sent_again_if_it_may_be() {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let url = format!("http://a.example:{}/", listener.local_addr().unwrap().port());
+        tokio::spawn(async move {
+            loop {
+                let (mut socket, _) = listener.accept().await.unwrap();
+                tokio::spawn(async move {
+                    let mut asked = vec![0; 4096];
+                    assert!(socket.read(&mut asked).await.unwrap() > 0);
+                    socket.write_all(b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nhi").await.unwrap();
+                    let _ = socket.read(&mut asked).await;
+                });
+            }
+        });
+        let client = client_here(&["a.example:*", "127.0.0.0/8"]);
+        for method in ["GET", "HEAD", "GET", "OPTIONS", "GET"] {
+            let answer = fetch(&client, method, &url).await.unwrap();
+            if let FetchedBody::Stream(mut pieces) = answer.body {
+                while pieces.next().await.is_some() {}
+            }
+        }
+        let broken = loop {
+            match fetch(&client, "POST", &url).await {
+                // On a new connection, which is kept.
+                Ok(FetchedResponse { body: FetchedBody::Stream(mut pieces), .. }) => {
+                    while pieces.next().await.is_some() {}
+                }
+                Ok(_) => {}
+                Err(failure) => break failure,
+            }
+        };
+        assert!(matches!(broken, Failure::Broken(_)), "{broken:?}");
     }
 }
