@@ -45,6 +45,16 @@ async fn idle_worker(
 ) -> Result<Worker, RunError> {
     let limits =
         Limits { wall: Duration::from_secs(30), cpu: Duration::from_millis(500), ..Limits::default() };
+    limited_worker(engine, isolation, code, idle_timeout, limits).await
+}
+
+async fn limited_worker(
+    engine: &Engine,
+    isolation: WorkerIsolation,
+    code: &str,
+    idle_timeout: Option<Duration>,
+    limits: Limits,
+) -> Result<Worker, RunError> {
     let job = WorkerJob {
         allows_eval_at_start: false,
         main: "main.js".into(),
@@ -340,4 +350,22 @@ async fn processes_that_take_no_more_requests_are_bounded() {
         let next = tokio::time::timeout(Duration::from_millis(10), body.next()).await;
         assert!(next.is_err(), "{next:?}");
     }
+}
+
+/// A request that has a process of its own waits for one as long as the wall limit.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_request_does_not_wait_for_a_process_without_an_end() {
+    let engine = engine().await;
+    let limits = Limits { wall: Duration::from_secs(1), ..Limits::default() };
+    let code = "export default { fetch: () => new Response(new ReadableStream({ pull: () => new Promise(() => {}) })) };";
+    let worker = limited_worker(&engine, WorkerIsolation::Request, code, None, limits).await.unwrap();
+    let mut held = Vec::new();
+    for _ in 0..4 {
+        held.push(fetch(&worker).await.unwrap());
+    }
+    let refused = fetch(&worker).await.unwrap_err();
+    assert_eq!(refused.code, ErrorCode::WallLimit, "{refused:?}");
+    assert!(refused.message.contains("4 processes were all in use"), "{refused:?}");
+    drop(held);
+    fetch(&worker).await.unwrap();
 }

@@ -25,7 +25,7 @@ use crate::pool::ThreadPool;
 use crate::process::broker::runner_pool::RunnerPool;
 use crate::process::broker::worker_process::WorkerProcess;
 use crate::process::broker::worker_process::app_zygote::AppZygote;
-use crate::{Limits, RunError};
+use crate::{ErrorCode, Limits, RunError};
 
 /// The wait for a first turn above which another instance is started: the average one, or that of
 /// the oldest request. An instance whose oldest request has waited for longer is stuck.
@@ -207,7 +207,8 @@ impl Instances {
 
     /// Returns an instance that was not used before.
     async fn unused(self: &Arc<Self>) -> Result<Arc<dyn Instance>, RunError> {
-        let Ok(permit) = self.single.clone().acquire_owned().await else { return Err(ended()) };
+        let waiting = tokio::time::timeout(self.job.limits.wall, self.single.clone().acquire_owned());
+        let Ok(permit) = waiting.await.map_err(|_| self.no_instance())? else { return Err(ended()) };
         let ready = {
             let mut list = self.list.lock().await;
             list.retire(self.job.instances);
@@ -222,6 +223,16 @@ impl Instances {
             None => self.backend.start(&self.job).await?,
         };
         Ok(Arc::new(SingleUse { instance, _permit: permit }))
+    }
+
+    /// Returns the error of a request that has waited for an instance of its own for too long.
+    fn no_instance(&self) -> RunError {
+        let (count, wall) = (self.job.instances, self.job.limits.wall.as_secs_f64());
+        let text = format!("The Worker's {count} processes were all in use for {wall} s.");
+        RunError::new(ErrorCode::WallLimit, "WallLimitError", text).with_hint(
+            "With `isolation = \"request\"` each request has a process, as long as it lasts: also one with an open WebSocket. \
+             Raise `processes`, or have WebSockets in a Worker without that isolation.",
+        )
     }
 
     pub(super) fn limits(&self) -> &Limits {
