@@ -30,7 +30,9 @@ libfuzzer_sys::fuzz_target!(|text: &str| {
         for tool in &server.tools {
             let alone = declare_tool(&server, &tool.name, detail).expect("the tool exists").text;
             is_typescript(&alone);
-            is_typescript(&format!("interface S {{ {} }}", signature(tool)));
+            let call = signature("fuzz", "tool", tool, server.tools.len());
+            let method = call.strip_prefix("env.fuzz.").expect("the call of the tool");
+            is_typescript(&format!("interface S {{ {method} }}"));
         }
     }
     let index = SearchIndex::new(std::slice::from_ref(&server));
