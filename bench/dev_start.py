@@ -19,8 +19,10 @@ import urllib.request
 def answer(url):
     try:
         urllib.request.urlopen(url).read()
-    except urllib.error.HTTPError:
-        pass  # An answer of any status ends the start.
+    except urllib.error.HTTPError as error:
+        # A project that does not load is answered too.
+        if error.code >= 500:
+            sys.exit(f"the Worker failed: {error.read(2000).decode(errors='replace')}")
 
 
 def first_answer(isolet, project):
