@@ -72,21 +72,24 @@ fn of_description(text: &str) -> Option<String> {
     None
 }
 
-/// Returns `true` if a sentence in lower case says that the tool is deprecated.
+/// Returns `true` if a sentence in lower case says that the tool is deprecated. It takes time in
+/// proportion to the sentence: titles have no bound.
 pub(crate) fn says_so(sentence: &str) -> bool {
+    let is_mark = |c: char| !c.is_alphanumeric();
+    let sentence = sentence.trim_start_matches(is_mark);
     sentence.match_indices(WORD).any(|(at, _)| {
-        let before = sentence[..at].trim_matches(|c: char| !c.is_alphanumeric());
         let behind = &sentence[at + WORD.len()..];
-        let next = behind.trim_start().split(|c: char| !c.is_alphanumeric()).next().unwrap_or("");
-        let is_word = !behind.starts_with(|c: char| c.is_alphanumeric() || c == '_');
-        is_word
-            && if before.is_empty() {
-                // Not a word behind it, or one that goes on about the tool.
-                next.is_empty() || FOLLOWERS.contains(&next)
-            } else {
-                let subject = before.rsplit([':', ';', '!', '-', '–', '—']).next().unwrap_or(before);
-                SUBJECTS.contains(&subject.trim())
-            }
+        if behind.starts_with(|c: char| c.is_alphanumeric() || c == '_') {
+            return false;
+        }
+        let before = sentence[..at].trim_end_matches(is_mark);
+        if before.is_empty() {
+            // Not a word behind it, or one that goes on about the tool.
+            let next = behind.trim_start().split(is_mark).next().unwrap_or("");
+            return next.is_empty() || FOLLOWERS.contains(&next);
+        }
+        let is_subject = |front: &str| front.is_empty() || front.ends_with([':', ';', '!', '-', '–', '—']);
+        SUBJECTS.iter().any(|subject| before.strip_suffix(subject).map(str::trim_end).is_some_and(is_subject))
     })
 }
 
@@ -143,5 +146,14 @@ mod tests {
         };
         assert_eq!(mark(&titled("Read File (Deprecated)")).as_deref(), Some("Deprecated."));
         assert!(!is_deprecated(&titled("Find deprecated files")));
+    }
+
+    /// A server may send a title of megabytes.
+    #[test]
+    fn a_title_of_any_length_is_read_once() {
+        for title in ["deprecated ", "deprecated", "- deprecated x", "this is  deprecatedly "] {
+            let title = Some(format!("a {}", title.repeat(1 << 20)));
+            assert!(!is_deprecated(&ToolDefinition { title, ..ToolDefinition::new("t", json!({})) }));
+        }
     }
 }
