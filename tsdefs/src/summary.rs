@@ -69,7 +69,8 @@ pub(crate) fn summaries(server: &ServerDefinition, max_chars: usize) -> Vec<Stri
     }
     let sentence = |(rest, tool): (&&str, &ToolDefinition)| {
         let label = label(rest);
-        let rest = if several(labels[label]) { rest[label.len()..].trim_start() } else { rest };
+        let is_left_out = several(labels[label]) && !deprecation::says_so(&label.to_ascii_lowercase());
+        let rest = if is_left_out { rest[label.len()..].trim_start() } else { rest };
         match deprecation::mark(tool) {
             Some(mark) => with_mark(rest, &mark, max_chars),
             None => first_sentence(rest, max_chars),
@@ -170,6 +171,10 @@ mod tests {
         assert_eq!(
             summaries_of(&["Reads a file as text. DEPRECATED: Use x instead. More.", "Moves. By name."]),
             ["Reads a file as text. DEPRECATED: Use x instead.", "Moves."]
+        );
+        assert_eq!(
+            summaries_of(&["Deprecated: use a. Lists.", "Deprecated: use b. Finds."]),
+            ["Deprecated: use a.", "Deprecated: use b."]
         );
         let long = format!("Reads {} file. Nothing more. This tool is deprecated.", "very ".repeat(60));
         let sentence = &summaries_of(&[&long])[0];
