@@ -172,7 +172,8 @@ impl SearchIndex {
 /// Returns `true` if the query has the exact name of a tool. A name of one term may be a verb.
 fn is_named(query: &str, entry: &ToolEntry) -> bool {
     let is_inside = |c: char| c.is_alphanumeric() || matches!(c, '_' | '-');
-    entry.name_terms.len() > 1 && query.split(|c| !is_inside(c)).any(|word| word == entry.tool.name)
+    let is_name = |word: &str| word == entry.tool.name || word == &*entry.alias;
+    entry.name_terms.len() > 1 && query.split(|c| !is_inside(c)).any(is_name)
 }
 
 #[cfg(test)]
