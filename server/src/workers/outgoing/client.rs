@@ -139,7 +139,8 @@ impl Client {
         // A WebSocket takes its connection with it, which must not be one of HTTP/2.
         let accept = asks_socket.then(|| handshake::ask(request.headers_mut()));
         let is_pooled = accept.is_none() && self.keeps_connections(url.origin().ascii_serialization());
-        let again = request.try_clone().filter(|request| is_pooled && may_be_sent_again(request));
+        let may_be = is_pooled && may_be_sent_again(&request);
+        let again = may_be.then(|| request.try_clone()).flatten();
         let mut sent = execute(self.client(is_pooled)?, request).await?;
         // A server may close a kept connection at any time, and so as the request is on its way.
         if let (Err(error), Some(again)) = (&sent, again)
