@@ -81,7 +81,9 @@ mod tests {
             std::fs::write(folder.path().join(name), "secret").unwrap();
             folder.path().join(name)
         };
-        let watched = [".dev.vars", ".env", ".env.js.local", "wrangler.jsonc", "text.txt"].map(read);
+        let watched =
+            [".dev.vars", ".dev.vars.ts", ".env", ".env.js", ".env.js.local", "wrangler.jsonc", "text.txt"]
+                .map(read);
         let files = SourceFiles::new(&[&watched[..], &[file]].concat());
         assert_eq!(files.excerpt("Error: x (at a.ts:2:1)\nat b.ts:1:1"), "\n    2 | b();\n      | ^\n\n");
         let elsewhere =

@@ -16,8 +16,12 @@ const CODE_EXTENSIONS: [&str; 8] = ["js", "mjs", "cjs", "jsx", "ts", "mts", "cts
 /// Returns `true` if the file is one of code. Others may have secrets, such as `.dev.vars`, and
 /// their lines are for the terminal only.
 pub fn is_code(file: &Path) -> bool {
+    // `.dev.vars.js` has the variables of the environment `js`.
+    let name = file.file_name().and_then(|name| name.to_str()).unwrap_or_default();
     let extension = file.extension().and_then(|extension| extension.to_str());
-    extension.is_some_and(|extension| CODE_EXTENSIONS.contains(&extension))
+    !name.starts_with(".env")
+        && !name.starts_with(".dev.vars")
+        && extension.is_some_and(|extension| CODE_EXTENSIONS.contains(&extension))
 }
 
 /// Returns the line of a file and a caret, each indented, between blank lines. Returns the empty
