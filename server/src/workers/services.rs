@@ -6,7 +6,6 @@
 //! RPC does not pass through this module: its events have the callee's limits, and their lines are
 //! in its log, but metrics and the bound on requests count fetches only.
 
-use std::collections::HashMap;
 use std::future::ready;
 use std::sync::{Arc, Weak};
 
@@ -26,22 +25,20 @@ use super::request_log::{OpenRequest, RequestEnd};
 use super::site::ServedWorker;
 use super::sockets::connection::Closing;
 
-/// The Workers of one isolet, by name.
+/// The Workers of one isolet, with their names. Of several with one name the newest counts, as long
+/// as it has that name.
 #[derive(Default)]
-pub struct Services(RwLock<HashMap<String, Arc<ServedWorker>>>);
+pub struct Services(RwLock<Vec<(String, Arc<ServedWorker>)>>);
 
 impl Services {
-    /// Adds a Worker. One of the same name is replaced.
+    /// Adds a Worker under a name.
     pub fn add(&self, name: &str, worker: Arc<ServedWorker>) {
-        self.0.write().insert(name.to_owned(), worker);
+        self.0.write().push((name.to_owned(), worker));
     }
 
-    /// Removes a Worker, unless another one has taken its name.
+    /// Removes a Worker under a name.
     pub fn remove(&self, name: &str, worker: &Arc<ServedWorker>) {
-        let mut workers = self.0.write();
-        if workers.get(name).is_some_and(|found| Arc::ptr_eq(found, worker)) {
-            workers.remove(name);
-        }
+        self.0.write().retain(|(known, found)| known != name || !Arc::ptr_eq(found, worker));
     }
 
     /// Adds the service bindings of a project.
@@ -58,7 +55,8 @@ impl Services {
     }
 
     fn find(&self, name: &str) -> Option<Arc<ServedWorker>> {
-        self.0.read().get(name).cloned()
+        let workers = self.0.read();
+        workers.iter().rev().find(|(known, _)| known == name).map(|(_, worker)| worker.clone())
     }
 }
 
@@ -236,5 +234,9 @@ mod tests {
         assert!(services.find("shop").is_some_and(|found| Arc::ptr_eq(&found, &second)));
         services.remove("shop", &second);
         assert!(services.find("shop").is_none());
+        services.add("shop", first.clone());
+        services.add("shop", second.clone());
+        services.remove("shop", &second);
+        assert!(services.find("shop").is_some_and(|found| Arc::ptr_eq(&found, &first)));
     }
 }
