@@ -185,7 +185,6 @@ impl Exchanges {
         if request.is_call {
             return Err("a response to a call");
         }
-        let reply = request.reply.take();
         let body = match body {
             BodyStart::Empty => ResponseBody::Empty,
             BodyStart::Whole(Blob(bytes)) => ResponseBody::Whole(bytes.into()),
@@ -201,6 +200,8 @@ impl Exchanges {
             }
             BodyStart::PassedSocket { call } => ResponseBody::Socket(self.fetches()?.pass_on(call)?),
         };
+        // After what may break a rule, which is the answer then.
+        let reply = request.reply.take();
         if matches!(request.phase, Phase::Unanswered) {
             request.phase = Phase::Complete;
             self.note_ending(&mut table, id);

@@ -226,6 +226,18 @@ fn a_socket_that_is_passed_on_outlives_the_request() {
     });
 }
 
+/// Otherwise a request that may be repeated would go to another process.
+#[test]
+fn a_socket_that_cannot_be_passed_on_is_a_violation_of_its_request() {
+    within(async {
+        let mut setup = Setup::new().await;
+        assert!(setup.receive(passed(1, 99)).is_err());
+        let violation = RunError::new(ErrorCode::Violation, "ViolationError", "a rule was broken");
+        setup.exchanges.close(1, &violation);
+        assert_eq!(setup.pending.answer().await.unwrap_err().code, ErrorCode::Violation);
+    });
+}
+
 /// A Worker that fetches from itself: an answer that it has not accepted holds a WebSocket of its
 /// own.
 #[test]
