@@ -261,9 +261,10 @@ async fn send(
         FetchedBody::Whole(bytes) => (BodyStart::Whole(Blob(bytes.into())), None),
         FetchedBody::Stream(stream) => (BodyStart::Stream, Some(stream)),
         FetchedBody::Socket(server) => {
-            // It is there before the Worker knows of it. It is not dropped with the lock.
+            // It is there before the Worker knows of it. None is dropped with the lock: a fetch
+            // that has one is a later fetch of the same number.
             let mut offered = Some(FetchSocket::Offered(server));
-            if let Some(fetch) = live.lock().get_mut(&call) {
+            if let Some(fetch) = live.lock().get_mut(&call).filter(|fetch| fetch.socket.is_none()) {
                 fetch.socket = offered.take();
             }
             if offered.is_some() {
