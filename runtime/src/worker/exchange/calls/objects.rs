@@ -120,21 +120,30 @@ impl Exchanges {
     /// # Errors
     /// Returns the reason for which it cannot have it.
     pub(in super::super) fn give(&self, context: u32, value: Carried) -> Result<GivenValue, String> {
+        let mut refused = Vec::new();
         let table = self.table();
         if !table.live.contains_key(&context) {
             return Err("The request has ended.".to_owned());
         }
-        self.add_stubs(context, value)
+        self.add_stubs(context, value, &mut refused)
     }
 
-    /// Gives a value to this instance in a request that has not ended. The table is locked.
+    /// Gives a value to this instance in a request that has not ended. The table is locked. Objects
+    /// that it cannot have are put into `refused`, and dropped without the lock: that tells their
+    /// owner, and may be its end.
     ///
     /// # Errors
     /// Returns the reason for which it cannot have it.
-    pub(super) fn add_stubs(&self, context: u32, value: Carried) -> Result<GivenValue, String> {
+    pub(super) fn add_stubs(
+        &self,
+        context: u32,
+        value: Carried,
+        refused: &mut Vec<Arc<RemoteObject>>,
+    ) -> Result<GivenValue, String> {
         let (items, value, objects) = value.into_parts();
         let mut stubs = self.calls.stubs.lock();
         if stubs.held.len() + objects.len() > MAX_OBJECTS {
+            *refused = objects;
             return Err(format!("The receiver would have more than {MAX_OBJECTS} RPC stubs at once."));
         }
         let stubs = objects.into_iter().map(|object| stubs.add(object, context)).collect();

@@ -89,6 +89,7 @@ impl Exchanges {
             Made::Now(instance) => (None, Some(instance)),
             Made::Before(request) => (Some(request), None),
         };
+        let mut refused = Vec::new();
         let mut table = self.table();
         if let Some(error) = &table.closed {
             return Err(format!("The Worker has ended: {}", error.message));
@@ -99,7 +100,7 @@ impl Exchanges {
             Some(None) => return Err("The request that made the object of this RPC stub has ended.".into()),
         };
         // Before the request is there: nothing is left of one that cannot have its arguments.
-        let arguments = arguments.map(|value| self.add_stubs(context, value)).transpose()?;
+        let arguments = arguments.map(|value| self.add_stubs(context, value, &mut refused)).transpose()?;
         let place = self.begun.fetch_add(1, Ordering::Relaxed);
         // With the lock, so that the messages are in the order of the places.
         self.link.send(ToWorker::Call { id, receiver, path, arguments, sent_us: monotonic_us() });
