@@ -44,7 +44,8 @@ isolet.lazy([], ["rpcStreams"], (host) => {
       const { promise, resolve, reject } = deferred();
       // What the stream's source begins, such as a timer, outlasts the call that reads.
       const caller = natives.request();
-      if (this.#request > 0) natives.enterRequest(this.#request);
+      const enters = this.#request > 0 && caller > 0;
+      if (enters) natives.enterRequest(this.#request);
       streams.read(this.#reader, {
         __proto__: null,
         chunk: (value) => {
@@ -67,7 +68,7 @@ isolet.lazy([], ["rpcStreams"], (host) => {
           reject(reason);
         },
       });
-      if (caller > 0) natives.enterRequest(caller);
+      if (enters) natives.enterRequest(caller);
       return promise;
     }
 
