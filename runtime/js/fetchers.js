@@ -162,7 +162,7 @@ isolet.lazy([], ["fetchers"], (host) => {
     if (target !== GLOBAL || (cache !== "no-store" && cache !== "reload" && cache !== "no-cache")) return pairs;
     const all = without(pairs, none);
     const add = (key, value) => {
-      if (Heads.get(headers, key) === null) ArrayPrototypePush(all, { __proto__: null, key, value });
+      if (Heads.get(headers, key) === null) isolet.pairs.add(all, key, value);
     };
     if (cache !== "no-cache") add("pragma", "no-cache");
     add("cache-control", cache === "no-cache" ? "max-age=0" : "no-cache");
@@ -423,9 +423,8 @@ isolet.lazy([], ["fetchers"], (host) => {
     },
     connect(url, protocols, signal) {
       const pairs = isolet.idl.list();
-      ArrayPrototypePush(pairs, { __proto__: null, key: "upgrade", value: "websocket" });
-      if (protocols !== "")
-        ArrayPrototypePush(pairs, { __proto__: null, key: "sec-websocket-protocol", value: protocols });
+      isolet.pairs.add(pairs, "upgrade", "websocket");
+      if (protocols !== "") isolet.pairs.add(pairs, "sec-websocket-protocol", protocols);
       return send(GLOBAL, "GET", url, headersText(pairs, undefined), undefined, "", signal, false, isolet.callSite());
     },
     cache(method, url, pairs, content) {
